@@ -1,0 +1,65 @@
+#include "base/clock.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <fstream>
+
+namespace concur {
+
+namespace {
+
+std::chrono::nanoseconds read_clock(clockid_t id) {
+  timespec at{};
+  clock_gettime(id, &at);
+  return std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec);
+}
+
+char* put_digits(char* to, unsigned value, int width) {
+  for (int i = width - 1; i >= 0; --i) {
+    to[i] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  }
+  return to + width;
+}
+
+}  // namespace
+
+Now SystemClock::now() const {
+  const auto boot = read_clock(CLOCK_BOOTTIME);
+  const auto wall = read_clock(CLOCK_REALTIME);
+  return {Instant(std::chrono::floor<Millis>(boot)), wall - boot};
+}
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+void append_utc(std::string& out, WallTime at) {
+  using namespace std::chrono;
+  constexpr WallTime kFirst = sys_days(year(0) / 1 / 1);
+  constexpr WallTime kLast = sys_days(year(10000) / 1 / 1) - Millis(1);
+  at = std::clamp(at, kFirst, kLast);
+  const auto day = floor<days>(at);
+  const year_month_day date(day);
+  const hh_mm_ss time(at - day);
+  char text[] = "0000-00-00T00:00:00.000Z";
+  char* to = put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+  to = put_digits(to + 1, static_cast<unsigned>(date.month()), 2);
+  to = put_digits(to + 1, static_cast<unsigned>(date.day()), 2);
+  to = put_digits(to + 1, static_cast<unsigned>(time.hours().count()), 2);
+  to = put_digits(to + 1, static_cast<unsigned>(time.minutes().count()), 2);
+  to = put_digits(to + 1, static_cast<unsigned>(time.seconds().count()), 2);
+  put_digits(to + 1, static_cast<unsigned>(time.subseconds().count()), 3);
+  out.append(text, sizeof text - 1);
+}
+
+std::string format_utc(WallTime at) {
+  std::string out;
+  append_utc(out, at);
+  return out;
+}
+
+}  // namespace concur

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace concur {
+
+using Millis = std::chrono::milliseconds;
+
+// CLOCK_BOOTTIME: never set, never goes back, counts suspend. Leases run on it (clock_gettime(2)).
+struct BootClock {
+  using duration = Millis;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<BootClock, duration>;
+  static constexpr bool is_steady = true;
+};
+
+using Instant = BootClock::time_point;
+using WallTime = std::chrono::sys_time<Millis>;
+
+// One reading of both clocks. Decisions use the instant; the wall clock only names instants to people and to rows.
+struct Now {
+  Instant instant;
+  std::chrono::nanoseconds wall_offset{};  // wall clock minus boot clock
+
+  // Whole milliseconds, so that wall minus offset gives an instant back exactly.
+  Millis offset() const { return std::chrono::floor<Millis>(wall_offset); }
+  WallTime to_wall(Instant at) const { return WallTime(at.time_since_epoch() + offset()); }
+  WallTime wall() const { return to_wall(instant); }
+};
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual Now now() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  Now now() const override;
+};
+
+// Names this boot of this machine; the boot clock's readings compare only within one (random(4), boot_id). Empty where the
+// system does not tell: then no two runs count as the same boot.
+std::string boot_id();
+
+// RFC 3339 in UTC with milliseconds: 2026-11-23T16:00:00.000Z. Years outside 0000 to 9999 are clamped to that range.
+std::string format_utc(WallTime at);
+void append_utc(std::string& out, WallTime at);
+
+}  // namespace concur
