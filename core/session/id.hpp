@@ -1,0 +1,28 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <string_view>
+
+namespace concur {
+
+// A checked name of a user or a session: 1 to 256 bytes of UTF-8 without control characters, compared byte by byte.
+// A view: the text must outlive it.
+class Id {
+ public:
+  static constexpr std::size_t kMostBytes = 256;
+
+  // kInvalid where the text is not such a name; `what` ("user", "session") names it in the message.
+  static Result<Id> parse(std::string_view what, std::string_view text);
+
+  std::string_view text() const { return text_; }
+
+ private:
+  explicit Id(std::string_view text) : text_(text) {}
+  std::string_view text_;
+};
+
+// What both APIs say where a user or a session is missing.
+inline constexpr std::string_view kMissingIds = "Please specify a userId and sessionId";
+
+}  // namespace concur

@@ -1,0 +1,135 @@
+#include "session/table.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+std::uint32_t hash_of(std::string_view text, std::uint64_t seed) {
+  return static_cast<std::uint32_t>(XXH3_64bits_withSeed(text.data(), text.size(), seed));
+}
+
+}  // namespace
+
+void SessionSlot::set_lease(Instant last_seen, Instant expiry) {
+  constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
+  const auto since = std::clamp<std::int64_t>((expiry - last_seen).count(), 0, kMost);
+  expires = expiry;
+  seen_ms = static_cast<std::uint32_t>(since);
+}
+
+bool Table::Equal::operator()(const UserKey& key, const Entry& e) const {
+  return key.hash == e.hash && key.table.users_[e.slot].name.equals(key.name);
+}
+
+bool Table::Equal::operator()(const SessionKey& key, const Entry& e) const {
+  if (key.hash != e.hash) return false;
+  const SessionSlot& session = key.table.sessions_[e.slot];
+  return session.user == key.user && session.name.equals(key.name);
+}
+
+Table::UserKey Table::user_key(std::string_view name) const {
+  return {*this, name, hash_of(name, seed_)};
+}
+
+Table::SessionKey Table::session_key(Slot user, std::string_view name) const {
+  // The user's slot goes into the seed: the same name under many users must not pile up in one place.
+  return {*this, user, name, hash_of(name, seed_ + 0x9E37'79B9'7F4A'7C15U * (user + 1ULL))};
+}
+
+Slot Table::find_user(std::string_view name) const {
+  const auto found = user_index_.find(user_key(name));
+  return found == user_index_.end() ? kNoSlot : found->slot;
+}
+
+Slot Table::find_session(Slot user, std::string_view name) const {
+  const auto found = session_index_.find(session_key(user, name));
+  return found == session_index_.end() ? kNoSlot : found->slot;
+}
+
+Slot Table::find_or_add_user(std::string_view name) {
+  const UserKey key = user_key(name);
+  const auto found = user_index_.find(key);
+  if (found != user_index_.end()) return found->slot;
+  const Slot slot = users_.acquire();
+  users_[slot].name = PackedText(name);
+  user_index_.insert({key.hash, slot});
+  return slot;
+}
+
+void Table::index_session(Slot slot) {
+  const SessionSlot& session = sessions_[slot];
+  const SessionKey key = session_key(session.user, session.name.str());
+  const auto found = session_index_.find(key);
+  if (found != session_index_.end()) session_index_.erase(found);
+  session_index_.insert({key.hash, slot});
+}
+
+Slot Table::add(std::string_view user, std::string_view session) {
+  const Slot owner = find_or_add_user(user);
+  const Slot slot = sessions_.acquire();
+  SessionSlot& added = sessions_[slot];
+  added.user = owner;
+  added.name = PackedText(session);
+  added.prev = users_[owner].tail;
+  ++users_[owner].held;
+  relink(slot);
+  return slot;
+}
+
+void Table::unlink(Slot slot) {
+  const SessionSlot& session = sessions_[slot];
+  UserSlot& owner = users_[session.user];
+  assert(owner.active > 0);
+  (session.prev == kNoSlot ? owner.head : sessions_[session.prev].next) = session.next;
+  (session.next == kNoSlot ? owner.tail : sessions_[session.next].prev) = session.prev;
+  if (--owner.active == 0) --active_users_;
+  --active_;
+}
+
+void Table::relink(Slot slot) {
+  SessionSlot& session = sessions_[slot];
+  UserSlot& owner = users_[session.user];
+  (session.prev == kNoSlot ? owner.head : sessions_[session.prev].next) = slot;
+  (session.next == kNoSlot ? owner.tail : sessions_[session.next].prev) = slot;
+  session.state = SlotState::kActive;
+  if (owner.active++ == 0) ++active_users_;
+  ++active_;
+  index_session(slot);
+}
+
+void Table::release(Slot slot) {
+  const SessionSlot& session = sessions_[slot];
+  const SessionKey key = session_key(session.user, session.name.str());
+  const auto found = session_index_.find(key);
+  if (found != session_index_.end() && found->slot == slot) session_index_.erase(found);
+  details_.erase(slot);
+  const Slot owner = session.user;
+  sessions_.release(slot);
+  if (--users_[owner].held == 0) {
+    user_index_.erase(user_index_.find(user_key(users_[owner].name.str())));
+    users_.release(owner);
+  }
+}
+
+const Details* Table::details(Slot slot) const {
+  const auto found = details_.find(slot);
+  return found == details_.end() ? nullptr : found->second.get();
+}
+
+void Table::set_details(Slot slot, Details details) {
+  if (details.empty()) {
+    details_.erase(slot);
+  } else {
+    details_[slot] = std::make_unique<Details>(std::move(details));
+  }
+}
+
+}  // namespace concur

@@ -1,0 +1,138 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "session/change.hpp"
+#include "session/packed_text.hpp"
+#include "session/session.hpp"
+#include "session/slab.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace concur {
+
+using Slot = std::uint32_t;
+inline constexpr Slot kNoSlot = Slab<int>::kNone;
+
+enum class SlotState : std::uint8_t { kFree, kActive, kEnded, kExpired, kEvicted, kPurged };
+
+// One session in memory, active or remembered as gone. Laid out for size: there may be millions.
+struct SessionSlot {
+  Slot user = kNoSlot;
+  Slot prev = kNoSlot;  // the same user's active sessions, oldest start first; kept as they were when unlinked
+  Slot next = kNoSlot;
+  std::uint32_t ttl_ms = 0;
+  std::uint32_t unsaved_ms = 0;  // how far last_seen lies ahead of the one in the store
+  std::uint32_t seen_ms = 0;     // how long before `expires` the last sign of life came
+  PackedText name;
+  SlotState state = SlotState::kFree;
+  std::int64_t row = 0;
+  Instant started;
+  Instant expires;  // of a gone session: when it went
+
+  Millis ttl() const { return Millis(ttl_ms); }
+  Instant last_seen() const { return expires - Millis(seen_ms); }
+  void set_lease(Instant last_seen, Instant expiry);
+};
+static_assert(sizeof(SessionSlot) <= 72);
+
+struct UserSlot {
+  PackedText name;
+  Slot head = kNoSlot;
+  Slot tail = kNoSlot;
+  std::uint32_t active = 0;  // the length of the list from head to tail
+  std::uint32_t held = 0;    // sessions that name this user, gone ones too; the user goes with the last
+  Sequence last_change = 0;
+  Instant earliest = Instant::max();  // no active session of this user expires before
+};
+
+// The sessions in memory and the ways to find them: by user and name, by user in the order of starts, by slot. Knows nothing
+// of limits or of undoing. Not for use by several threads.
+class Table {
+ public:
+  // `seed` keys the hashes, so that chosen names cannot be made to collide.
+  explicit Table(std::uint64_t seed) : seed_(seed) {}
+  Table(Table&&) = default;
+  Table& operator=(Table&&) = default;
+
+  // kNoSlot where there is none.
+  Slot find_user(std::string_view name) const;
+  Slot find_session(Slot user, std::string_view name) const;
+
+  // Adds an active session behind the user's others and indexes it, in place of a gone one of the same name.
+  Slot add(std::string_view user, std::string_view session);
+
+  // Takes an active session off its user's list, or puts it back. Putting back must mirror the taking off: the last one off
+  // is the first one back, so that the links it kept are true again.
+  void unlink(Slot slot);
+  void relink(Slot slot);
+
+  // Drops the session, which is unlinked, and its user with the last of them.
+  void release(Slot slot);
+
+  SessionSlot& session(Slot slot) { return sessions_[slot]; }
+  const SessionSlot& session(Slot slot) const { return sessions_[slot]; }
+  UserSlot& user(Slot slot) { return users_[slot]; }
+  const UserSlot& user(Slot slot) const { return users_[slot]; }
+
+  const Details* details(Slot slot) const;
+  void set_details(Slot slot, Details details);
+
+  Slot end() const { return sessions_.end(); }
+  std::size_t active_sessions() const { return active_; }
+  std::size_t active_users() const { return active_users_; }
+
+ private:
+  // The hash beside the slot keeps a growing index from visiting every session.
+  struct Entry {
+    std::uint32_t hash = 0;
+    Slot slot = kNoSlot;
+  };
+  struct UserKey {
+    const Table& table;
+    std::string_view name;
+    std::uint32_t hash;
+  };
+  struct SessionKey {
+    const Table& table;
+    Slot user;
+    std::string_view name;
+    std::uint32_t hash;
+  };
+  struct Hash {
+    using is_transparent = void;
+    template <class T>
+    std::size_t operator()(const T& of) const {
+      return of.hash;
+    }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Entry& a, const Entry& b) const { return a.slot == b.slot; }
+    bool operator()(const UserKey& key, const Entry& e) const;
+    bool operator()(const Entry& e, const UserKey& key) const { return (*this)(key, e); }
+    bool operator()(const SessionKey& key, const Entry& e) const;
+    bool operator()(const Entry& e, const SessionKey& key) const { return (*this)(key, e); }
+  };
+  using Index = boost::unordered_flat_set<Entry, Hash, Equal>;
+
+  UserKey user_key(std::string_view name) const;
+  SessionKey session_key(Slot user, std::string_view name) const;
+  Slot find_or_add_user(std::string_view name);
+  void index_session(Slot slot);
+
+  std::uint64_t seed_;
+  Slab<SessionSlot> sessions_;
+  Slab<UserSlot> users_;
+  Index session_index_;
+  Index user_index_;
+  boost::unordered_flat_map<Slot, std::unique_ptr<Details>> details_;
+  std::size_t active_ = 0;
+  std::size_t active_users_ = 0;
+};
+
+}  // namespace concur
