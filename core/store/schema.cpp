@@ -1,0 +1,90 @@
+#include "store/schema.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace concur {
+
+namespace {
+
+// Numbered from 1. A migration that has been released never changes.
+constexpr std::array kMigrations{
+    // 1. Wall-clock columns are Unix time in milliseconds; minus clock_offset they are readings of the boot clock of `boot`.
+    // The row id ascends with each start, so that inserts append.
+    R"(
+      CREATE TABLE boots(
+        id INTEGER PRIMARY KEY,
+        boot_id TEXT NOT NULL
+      ) STRICT;
+      CREATE TABLE sessions(
+        id INTEGER PRIMARY KEY,
+        user TEXT NOT NULL,
+        session TEXT NOT NULL,
+        started_at INTEGER NOT NULL,
+        last_seen_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        ttl INTEGER NOT NULL,
+        clock_offset INTEGER NOT NULL,
+        boot INTEGER NOT NULL REFERENCES boots(id),
+        device TEXT,
+        ip TEXT,
+        content TEXT,
+        meta TEXT
+      ) STRICT;
+    )",
+};
+
+Result<void> check_ours(Sqlite& db, std::int64_t version) {
+  const auto application = db.number("PRAGMA application_id");
+  if (!application) return application.error();
+  const auto objects = db.number("SELECT count(*) FROM sqlite_schema");
+  if (!objects) return objects.error();
+  const bool is_new = *application == 0 && version == 0 && *objects == 0;
+  if (!is_new && *application != kApplicationId) {
+    return Error{ErrorKind::kCorrupt, "it belongs to another program"};
+  }
+  if (version > newest_schema()) {
+    return Error{ErrorKind::kCorrupt,
+                 fmt::format("a newer concurrencyd wrote it (schema {}, this one knows {}): install "
+                             "that version again, or restore a backup",
+                             version, newest_schema())};
+  }
+  const auto verdict = db.string("PRAGMA quick_check(1)");
+  if (!verdict) return verdict.error();
+  if (*verdict != "ok") return Error{ErrorKind::kCorrupt, "it is damaged: " + *verdict};
+  return {};
+}
+
+Result<void> run_migration(Sqlite& db, std::size_t number) {
+  const std::string sql =
+      fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+                  kMigrations[number - 1], kApplicationId, number);
+  const auto done = db.exec(sql);
+  if (!done) {
+    const Error error = done.error();
+    static_cast<void>(db.exec("ROLLBACK"));  // fails where SQLite rolled back itself; the first error counts
+    return error;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::int64_t newest_schema() { return static_cast<std::int64_t>(kMigrations.size()); }
+
+Result<void> migrate(Sqlite& db) {
+  const auto version = db.number("PRAGMA user_version");
+  if (!version) return version.error();
+  if (const auto ours = check_ours(db, *version); !ours) return ours.error();
+  if (*version == 0) {
+    // Must stand before the first table; lets a shrunken database give its space back.
+    if (const auto set = db.exec("PRAGMA auto_vacuum = INCREMENTAL"); !set) return set.error();
+  }
+  for (auto next = static_cast<std::size_t>(*version) + 1; next <= kMigrations.size(); ++next) {
+    if (const auto done = run_migration(db, next); !done) return done.error();
+  }
+  return {};
+}
+
+}  // namespace concur

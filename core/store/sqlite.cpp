@@ -1,0 +1,111 @@
+#include "store/sqlite.hpp"
+
+#include <cstring>
+
+namespace concur {
+
+namespace {
+
+Error error_of(sqlite3* db) {
+  const int code = sqlite3_errcode(db);
+  std::string cause = sqlite3_errmsg(db);
+  // The system's own word tells a full disk from a failing one, and a missing folder from a forbidden one.
+  const int system = sqlite3_system_errno(db);
+  if (system != 0 && (code == SQLITE_CANTOPEN || code == SQLITE_IOERR)) {
+    cause += std::string(" (") + std::strerror(system) + ")";
+  }
+  switch (code) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return {ErrorKind::kCorrupt, cause};
+    default: return {ErrorKind::kUnavailable, cause};
+  }
+}
+
+}  // namespace
+
+void Statement::bind(int at, std::int64_t value) { sqlite3_bind_int64(statement_.get(), at, value); }
+
+void Statement::bind(int at, std::string_view text) {
+  sqlite3_bind_text64(statement_.get(), at, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void Statement::bind_null(int at) { sqlite3_bind_null(statement_.get(), at); }
+
+Result<bool> Statement::step() {
+  switch (sqlite3_step(statement_.get())) {
+    case SQLITE_ROW: return true;
+    case SQLITE_DONE: return false;
+    default: return error();
+  }
+}
+
+Result<void> Statement::run() {
+  const Result<bool> stepped = step();
+  reset();
+  if (!stepped) return stepped.error();
+  return {};
+}
+
+void Statement::reset() { sqlite3_reset(statement_.get()); }
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string Statement::text(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(size));
+}
+
+Error Statement::error() const { return error_of(sqlite3_db_handle(statement_.get())); }
+
+Result<Sqlite> Sqlite::open(const std::string& path) {
+  sqlite3* db = nullptr;
+  const int code = sqlite3_open_v2(
+      path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  Sqlite opened(db);
+  if (code != SQLITE_OK) return opened.error();
+  // The file is hostile until checked: nothing that is written in it may run.
+  sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  sqlite3_busy_timeout(db, 2000);
+  return opened;
+}
+
+Result<Statement> Sqlite::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (code != SQLITE_OK) return error();
+  return Statement(statement);
+}
+
+Result<void> Sqlite::exec(const std::string& sql) {
+  if (sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return error();
+  return {};
+}
+
+Result<std::int64_t> Sqlite::number(std::string_view sql) {
+  auto statement = prepare(sql);
+  if (!statement) return statement.error();
+  const auto row = statement->step();
+  if (!row) return row.error();
+  return statement->integer(0);
+}
+
+Result<std::string> Sqlite::string(std::string_view sql) {
+  auto statement = prepare(sql);
+  if (!statement) return statement.error();
+  const auto row = statement->step();
+  if (!row) return row.error();
+  return statement->text(0);
+}
+
+Error Sqlite::error() const {
+  if (!db_) return {ErrorKind::kUnavailable, "out of memory"};
+  return error_of(db_.get());
+}
+
+}  // namespace concur
