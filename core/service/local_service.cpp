@@ -1,0 +1,184 @@
+#include "service/local_service.hpp"
+
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+constexpr std::uint32_t kSweepStep = 1024;        // slots looked at between two turns of the loop
+constexpr std::uint32_t kLeastSwept = 4096;       // slots a tick: a small house is tidied at each
+constexpr std::size_t kSweepBacklog = 16 * 1024;  // changes waiting for the journal, beyond which the sweeper rests
+
+std::uint64_t size_of(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
+}
+
+}  // namespace
+
+LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Logger& log,
+                           Registry registry, Store store, std::string path)
+    : loop_(loop),
+      clock_(clock),
+      log_(log),
+      registry_(std::move(registry)),
+      path_(std::move(path)),
+      sweep_timer_(loop),
+      journal_(std::move(store), [this](const Result<void>& outcome) {
+        boost::asio::post(loop_, [this, outcome] { committed(outcome); });
+      }) {
+  schedule_sweep();
+}
+
+void LocalService::submit(const Command& command, Reply reply) {
+  const Now now = clock_.now();
+  Decision decision = registry_.apply(command, now);
+  count(decision.answer, now.instant);
+  if (registry_.has_changes()) schedule_flush();
+  if (decision.waits_for == 0) {
+    reply(std::move(decision.answer));
+    return;
+  }
+  auto& queue = committing_ && decision.waits_for <= handed_upto_ ? waiting_ : gathered_;
+  queue.push_back({std::move(decision.answer), std::move(reply)});
+}
+
+void LocalService::set_policy(const Policy& policy) { registry_.set_policy(policy); }
+
+void LocalService::count(const Answer& answer, Instant now) {
+  if (const auto* granted = std::get_if<Granted>(&answer)) {
+    (granted->renewed ? heartbeats_ : starts_).add(now);
+  } else if (std::holds_alternative<Denied>(answer)) {
+    denials_.add(now);
+  } else if (const auto* ended = std::get_if<Ended>(&answer); ended && ended->ended) {
+    ends_.add(now);
+  }
+}
+
+ServiceStatus LocalService::status() const {
+  const Instant now = clock_.now().instant;
+  const auto rate = [now](const RateMeter& meter) {
+    return Rate{meter.total(), meter.per_second(now)};
+  };
+  return {registry_.active_sessions(), registry_.active_users(), registry_.policy(), rate(starts_),
+          rate(denials_),              rate(heartbeats_),        rate(ends_),        path_,
+          size_of(path_),              size_of(path_ + "-wal"),  commits_,           trouble_};
+}
+
+// --- committing ---
+
+// The flush runs behind what is ready in this turn of the loop, so that all of it shares a commit.
+void LocalService::schedule_flush() {
+  if (flush_scheduled_ || committing_) return;
+  flush_scheduled_ = true;
+  boost::asio::post(loop_, [this] { flush(); });
+}
+
+void LocalService::flush() {
+  flush_scheduled_ = false;
+  if (!committing_ && registry_.has_changes()) hand_over();
+}
+
+void LocalService::hand_over() {
+  committing_ = true;
+  handed_upto_ = registry_.last_change();
+  std::swap(waiting_, gathered_);
+  journal_.submit({registry_.take_changes(), clock_.now().offset()});
+}
+
+void LocalService::committed(const Result<void>& outcome) {
+  committing_ = false;
+  ++commits_;
+  if (outcome) {
+    succeeded();
+  } else {
+    failed(outcome.error());
+  }
+  flush();
+  finish_if_idle();
+}
+
+void LocalService::succeeded() {
+  if (!trouble_.empty()) {
+    log_.info("commits to {} work again", path_);
+    trouble_.clear();
+  }
+  registry_.confirm(handed_upto_);
+  for (auto& [answer, reply] : std::exchange(waiting_, {})) reply(std::move(answer));
+}
+
+void LocalService::failed(const Error& error) {
+  const std::string message = fmt::format("cannot commit to {}: {}", path_, error.message);
+  if (trouble_.empty()) {
+    log_.error("{}; starts and ends are answered 503 until it works again", message);
+  }
+  trouble_ = message;
+  registry_.undo();
+  auto waiting = std::exchange(waiting_, {});
+  std::move(gathered_.begin(), gathered_.end(), std::back_inserter(waiting));
+  gathered_.clear();
+  for (const auto& [answer, reply] : waiting) reply(Error{ErrorKind::kUnavailable, message});
+}
+
+void LocalService::finish(std::function<void()> done) {
+  sweep_timer_.cancel();
+  finished_ = std::move(done);
+  registry_.save_all();
+  flush();
+  finish_if_idle();
+}
+
+void LocalService::finish_if_idle() {
+  if (finished_ && !committing_ && !registry_.has_changes()) std::exchange(finished_, nullptr)();
+}
+
+// --- sweeping ---
+
+// How long one look at every slot may take. A saved lease must not lag by a third of it, and a look can be late.
+Millis LocalService::lap() const {
+  return std::clamp<Millis>(registry_.shortest_lease() / 4, Millis(250), std::chrono::seconds(10));
+}
+
+void LocalService::schedule_sweep() {
+  sweep_timer_.expires_after(std::min<Millis>(lap(), std::chrono::seconds(1)));
+  sweep_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) start_sweep();
+  });
+}
+
+void LocalService::start_sweep() {
+  if (!trouble_.empty()) {
+    if (!committing_) hand_over();
+    schedule_sweep();
+    return;
+  }
+  const auto tick = std::min<Millis>(lap(), std::chrono::seconds(1));
+  const auto share = static_cast<std::uint64_t>(registry_.slots()) * tick.count() / lap().count() + 1;
+  sweep_step(std::max(kLeastSwept, static_cast<std::uint32_t>(share)));
+}
+
+void LocalService::sweep_step(std::uint32_t slots) {
+  if (finished_) return;
+  const std::uint32_t step = std::min({slots, kSweepStep, registry_.slots()});
+  if (registry_.pending_changes() < kSweepBacklog) {
+    registry_.sweep(step, 2 * lap(), clock_.now());
+    if (registry_.has_changes()) schedule_flush();
+    slots = slots > kSweepStep && registry_.slots() > kSweepStep ? slots - step : 0;
+  } else {
+    slots = 0;  // the journal is behind: go on at the next tick
+  }
+  if (slots == 0) {
+    schedule_sweep();
+  } else {
+    boost::asio::post(loop_, [this, slots] { sweep_step(slots); });
+  }
+}
+
+}  // namespace concur

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "service/rate_meter.hpp"
+#include "service/service.hpp"
+#include "session/registry.hpp"
+#include "store/journal.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace concur {
+
+// The service on one machine: a registry in memory and a journal on a thread beside it.
+//
+// Changes collect while a commit is under way and go out together with the next. An answer leaves after the commit of every
+// change it depends on. If a commit fails, all that is not durable is undone, its callers get kUnavailable, and each further
+// batch, or a probe once a second, tries again.
+class LocalService final : public Service {
+ public:
+  // `registry` holds what `store` held; `path` is the database's, for its size. The clock, the log and the loop must outlive
+  // the service.
+  LocalService(boost::asio::io_context& loop, const Clock& clock, Logger& log, Registry registry,
+               Store store, std::string path);
+
+  void submit(const Command& command, Reply reply) override;
+  void set_policy(const Policy& policy) override;
+  ServiceStatus status() const override;
+  void finish(std::function<void()> done) override;
+
+ private:
+  struct Waiting {
+    Result<Answer> answer;
+    Reply reply;
+  };
+
+  void count(const Answer& answer, Instant now);
+  void schedule_flush();
+  void flush();
+  void hand_over();
+  void committed(const Result<void>& outcome);
+  void succeeded();
+  void failed(const Error& error);
+  void finish_if_idle();
+
+  void schedule_sweep();
+  void start_sweep();
+  void sweep_step(std::uint32_t slots);
+  Millis lap() const;
+
+  boost::asio::io_context& loop_;
+  const Clock& clock_;
+  Logger& log_;
+  Registry registry_;
+  std::string path_;
+
+  std::vector<Waiting> waiting_;   // for the commit under way
+  std::vector<Waiting> gathered_;  // for the one after it
+  Sequence handed_upto_ = 0;
+  bool committing_ = false;
+  bool flush_scheduled_ = false;
+  std::string trouble_;
+  std::uint64_t commits_ = 0;
+  std::function<void()> finished_;
+
+  RateMeter starts_;
+  RateMeter denials_;
+  RateMeter heartbeats_;
+  RateMeter ends_;
+
+  boost::asio::steady_timer sweep_timer_;
+  Journal journal_;  // last: its thread calls back into the rest until it is joined
+};
+
+}  // namespace concur
