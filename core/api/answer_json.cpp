@@ -1,0 +1,203 @@
+#include "api/answer_json.hpp"
+
+#include "api/json_writer.hpp"
+
+#include <fmt/format.h>
+
+namespace concur {
+
+namespace {
+
+std::string_view name_of(EndReason reason) {
+  switch (reason) {
+    case EndReason::kEnded: return "ended";
+    case EndReason::kExpired: return "expired";
+    case EndReason::kEvicted: return "evicted";
+    case EndReason::kPurged: return "purged";
+  }
+  return "ended";
+}
+
+int status_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kInvalid: return 400;
+    case ErrorKind::kForbidden: return 403;
+    case ErrorKind::kAbsent: return 404;
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kTimeout: return 503;
+    case ErrorKind::kCorrupt:
+    case ErrorKind::kInternal: break;
+  }
+  return 500;
+}
+
+std::string_view error_name(int status) {
+  switch (status) {
+    case 403: return "permission_denied";
+    case 404:
+    case 405: return "not_found";
+    case 410: return "session_gone";
+    case 429: return "too_many_requests";
+    case 503: return "unavailable";
+    default: return status < 500 ? "invalid_request" : "internal";
+  }
+}
+
+std::string denial_message(const Denied& denied) {
+  return fmt::format("User {} is trying to watch {} streams at once, which is too many.", denied.user,
+                     denied.attempted);
+}
+
+void write_session(JsonWriter& json, const SessionInfo& session, bool with_user) {
+  json.begin_object();
+  if (with_user) json.field("user", session.user);
+  json.field("session", session.session)
+      .field("startedAt", session.started_at)
+      .field("lastSeenAt", session.last_seen_at)
+      .field("expiresAt", session.expires_at);
+  const Details& details = session.details;
+  if (!details.device.empty()) json.field("device", details.device);
+  if (!details.ip.empty()) json.field("ip", details.ip);
+  if (!details.content.empty()) json.field("content", details.content);
+  if (!details.meta.empty()) json.key("meta").raw(details.meta);
+  json.end_object();
+}
+
+void write_sessions(JsonWriter& json, const std::vector<SessionInfo>& sessions, bool with_user) {
+  json.key("sessions").begin_array();
+  for (const SessionInfo& session : sessions) write_session(json, session, with_user);
+  json.end_array();
+}
+
+int write(JsonWriter& json, const Granted& granted) {
+  json.field("user", granted.user)
+      .field("session", granted.session)
+      .field("concurrentSessions", granted.active)
+      .field("limit", granted.limit)
+      .field("expiresAt", granted.expires_at)
+      .field("heartbeatInterval", granted.heartbeat_interval);
+  return granted.renewed ? 200 : 201;
+}
+
+int write(JsonWriter& json, const Denied& denied) {
+  json.field("error", std::string_view("limit_reached"))
+      .field("message", denial_message(denied))
+      .field("user", denied.user)
+      .field("session", denied.session)
+      .field("concurrentSessions", denied.active)
+      .field("limit", denied.limit)
+      .field("retryAfter", denied.retry_after);
+  write_sessions(json, denied.sessions, false);
+  return 409;
+}
+
+int write(JsonWriter& json, const Gone& gone) {
+  json.field("error", std::string_view("session_gone"))
+      .field("reason", name_of(gone.reason))
+      .field("message", fmt::format("cannot renew session {} of user {}: it is gone ({})", gone.session,
+                                    gone.user, name_of(gone.reason)))
+      .field("user", gone.user)
+      .field("session", gone.session);
+  return 410;
+}
+
+int write(JsonWriter& json, const Unknown& unknown) {
+  json.field("error", std::string_view("not_found"))
+      .field("message", fmt::format("cannot renew session {} of user {}: there is no such session",
+                                    unknown.session, unknown.user))
+      .field("user", unknown.user)
+      .field("session", unknown.session);
+  return 404;
+}
+
+int write(JsonWriter& json, const Ended& ended) {
+  json.field("user", ended.user)
+      .field("session", ended.session)
+      .field("ended", ended.ended)
+      .field("concurrentSessions", ended.active);
+  if (ended.reason) json.field("reason", name_of(*ended.reason));
+  return 200;
+}
+
+int write(JsonWriter& json, const UserSessions& list) {
+  json.field("user", list.user)
+      .field("concurrentSessions", list.active)
+      .field("limit", list.limit);
+  write_sessions(json, list.sessions, false);
+  if (list.next) json.field("next", std::to_string(*list.next));
+  return 200;
+}
+
+int write(JsonWriter& json, const Page& page) {
+  write_sessions(json, page.sessions, true);
+  if (page.next) json.field("next", std::to_string(*page.next));
+  return 200;
+}
+
+int write(JsonWriter& json, const Purged& purged) {
+  json.field(purged.dry_run ? "wouldPurge" : "purged", purged.count);
+  return 200;
+}
+
+Response first_text(int status, std::string text) {
+  return {status, std::move(text), "text/plain; charset=utf-8", {}};
+}
+
+Response first_count(const std::string& user, std::uint32_t active) {
+  Response response;
+  JsonWriter(response.body)
+      .begin_object()
+      .field("user", user)
+      .field("concurrentSessions", active)
+      .end_object();
+  return response;
+}
+
+}  // namespace
+
+Response to_response(const Answer& answer) {
+  Response response;
+  response.body.reserve(256);
+  JsonWriter json(response.body);
+  json.begin_object();
+  response.status = std::visit([&json](const auto& a) { return write(json, a); }, answer);
+  json.end_object();
+  response.body += '\n';
+  return response;
+}
+
+Response to_response(const Error& error) {
+  return error_response(status_of(error.kind), error.message);
+}
+
+Response error_response(int status, std::string_view message) {
+  Response response;
+  response.status = status;
+  JsonWriter(response.body)
+      .begin_object()
+      .field("error", error_name(status))
+      .field("message", message)
+      .end_object();
+  response.body += '\n';
+  if (status == 503) response.headers = "Retry-After: 1\r\n";
+  return response;
+}
+
+Response to_first_response(const Answer& answer) {
+  if (const auto* granted = std::get_if<Granted>(&answer)) {
+    return first_count(granted->user, granted->active);
+  }
+  if (const auto* ended = std::get_if<Ended>(&answer)) return first_count(ended->user, ended->active);
+  if (const auto* denied = std::get_if<Denied>(&answer)) {
+    return first_text(400, denial_message(*denied));
+  }
+  return first_text(500, "cannot answer: the service gave no answer of this kind");
+}
+
+Response to_first_response(const Error& error) {
+  Response response = first_text(status_of(error.kind), error.message);
+  if (response.status == 503) response.headers = "Retry-After: 1\r\n";
+  return response;
+}
+
+}  // namespace concur

@@ -1,0 +1,232 @@
+#include "api/api.hpp"
+
+#include "api/answer_json.hpp"
+#include "api/json_writer.hpp"
+#include "api/request_body.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+constexpr std::uint32_t kMostListed = 1000;
+
+struct Ids {
+  Id user;
+  Id session;
+};
+
+Result<Ids> ids_of(const Call& call) {
+  const auto user = Id::parse("user", call.names[0]);
+  const auto session = Id::parse("session", call.names[1]);
+  // A missing one first: both APIs have a text of their own for it.
+  if (call.names[1].empty()) return session.error();
+  if (!user) return user.error();
+  if (!session) return session.error();
+  return Ids{*user, *session};
+}
+
+template <class T>
+Result<T> number_of(const Target& target, std::string_view name, T otherwise, T most) {
+  const auto text = target.query(name);
+  if (!text || text->empty()) return otherwise;
+  T value = 0;
+  const char* end = text->data() + text->size();
+  const auto [rest, failed] = std::from_chars(text->data(), end, value);
+  if (failed != std::errc() || rest != end || value < 0 || value > most) {
+    return Error{ErrorKind::kInvalid,
+                 fmt::format("cannot accept parameter '{}': it takes a whole number up to {}", name, most)};
+  }
+  return value;
+}
+
+Result<std::uint32_t> page_size(const Target& target) {
+  const auto size = number_of<std::uint32_t>(target, "limit", kMostListed, kMostListed);
+  if (size && *size == 0) return kMostListed;
+  return size;
+}
+
+void write_rate(JsonWriter& json, std::string_view name, const Rate& rate) {
+  json.key(name).begin_object().field("total", rate.total).field("perSecond", rate.per_second).end_object();
+}
+
+}  // namespace
+
+std::span<const Route> Api::routes() {
+  static constexpr Route kRoutes[] = {
+      {"PUT", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::start},
+      {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", Role::kClient, &Api::heartbeat},
+      {"DELETE", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::end},
+      {"GET", "/v1/users/{user}/sessions", Role::kClient, &Api::list_user},
+      {"GET", "/v1/sessions", Role::kOperator, &Api::list_all},
+      {"POST", "/v1/purge", Role::kOperator, &Api::purge},
+      {"GET", "/v1/status", Role::kClient, &Api::status},
+      {"GET", "/healthz", Role::kClient, &Api::health},
+      {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},
+      {"GET", "/endSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_end},
+  };
+  return kRoutes;
+}
+
+void Api::handle(const Request& request, Respond respond) {
+  if (!log_.should_log(spdlog::level::debug)) {
+    route(request, std::move(respond));
+    return;
+  }
+  route(request, [this, what = fmt::format("{} {}", request.method, request.target),
+                  respond = std::move(respond)](Response response) {
+    log_.debug("{}: {}", what, response.status);
+    respond(std::move(response));
+  });
+}
+
+void Api::route(const Request& request, Respond respond) {
+  const auto target = Target::parse(request.target);
+  if (!target) {
+    respond(to_response(target.error()));
+    return;
+  }
+  Match found = match(routes(), request.method, *target);
+  if (found.route == nullptr) {
+    const bool path_known = !found.allowed.empty();
+    Response response = error_response(
+        path_known ? 405 : 404,
+        path_known ? fmt::format("cannot {} this path: it takes {}", request.method, found.allowed)
+                   : "cannot find this path");
+    if (path_known) response.headers = fmt::format("Allow: {}\r\n", found.allowed);
+    respond(std::move(response));
+    return;
+  }
+  if (request.role < found.route->least) {
+    respond(error_response(403, "cannot do this: it is for operators, that is root, the daemon's own user "
+                                "and the members of its admin group"));
+    return;
+  }
+  (this->*found.route->handler)({request, *target, std::move(found.names)}, std::move(respond));
+}
+
+void Api::submit(const Command& command, Respond respond) {
+  service_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
+    respond(answer ? to_response(*answer) : to_response(answer.error()));
+  });
+}
+
+void Api::submit_first(const Command& command, Respond respond) {
+  service_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
+    respond(answer ? to_first_response(*answer) : to_first_response(answer.error()));
+  });
+}
+
+void Api::start(const Call& call, Respond respond) {
+  const auto ids = ids_of(call);
+  if (!ids) return respond(to_response(ids.error()));
+  auto body = parse_start_body(call.request.body);
+  if (!body) return respond(to_response(body.error()));
+  if (body->limit && call.request.role < Role::kOperator) {
+    return respond(error_response(403, "cannot set a limit with a start: that is for operators"));
+  }
+  submit(Start{ids->user, ids->session, body->ttl, body->limit, std::move(body->details), false},
+         std::move(respond));
+}
+
+void Api::heartbeat(const Call& call, Respond respond) {
+  const auto ids = ids_of(call);
+  if (!ids) return respond(to_response(ids.error()));
+  submit(Heartbeat{ids->user, ids->session}, std::move(respond));
+}
+
+void Api::end(const Call& call, Respond respond) {
+  const auto ids = ids_of(call);
+  if (!ids) return respond(to_response(ids.error()));
+  submit(End{ids->user, ids->session}, std::move(respond));
+}
+
+void Api::list_user(const Call& call, Respond respond) {
+  const auto user = Id::parse("user", call.names[0]);
+  if (!user) return respond(to_response(user.error()));
+  const auto after = number_of<std::int64_t>(call.target, "after", 0, INT64_MAX);
+  if (!after) return respond(to_response(after.error()));
+  const auto most = page_size(call.target);
+  if (!most) return respond(to_response(most.error()));
+  submit(ListUser{*user, *after, *most}, std::move(respond));
+}
+
+void Api::list_all(const Call& call, Respond respond) {
+  const auto after = number_of<std::uint32_t>(call.target, "after", 0, UINT32_MAX);
+  if (!after) return respond(to_response(after.error()));
+  const auto most = page_size(call.target);
+  if (!most) return respond(to_response(most.error()));
+  submit(ListAll{*after, *most}, std::move(respond));
+}
+
+void Api::purge(const Call& call, Respond respond) {
+  const auto body = parse_purge_body(call.request.body);
+  if (!body) return respond(to_response(body.error()));
+  Purge purge{{}, body->idle, body->dry_run};
+  if (body->user) {
+    const auto user = Id::parse("user", *body->user);
+    if (!user) return respond(to_response(user.error()));
+    purge.user = *user;
+  }
+  submit(purge, std::move(respond));
+}
+
+void Api::first_start(const Call& call, Respond respond) {
+  const auto ids = ids_of(call);
+  if (!ids) return respond(to_first_response(ids.error()));
+  submit_first(Start{ids->user, ids->session, {}, {}, {}, true}, std::move(respond));
+}
+
+void Api::first_end(const Call& call, Respond respond) {
+  const auto ids = ids_of(call);
+  if (!ids) return respond(to_first_response(ids.error()));
+  submit_first(End{ids->user, ids->session}, std::move(respond));
+}
+
+void Api::health(const Call&, Respond respond) {
+  const std::string trouble = service_.status().trouble;
+  if (!trouble.empty()) return respond(error_response(503, trouble));
+  respond({200, "{\"status\":\"ok\"}\n", "application/json", {}});
+}
+
+void Api::status(const Call&, Respond respond) {
+  const ServiceStatus status = service_.status();
+  const Now now = clock_.now();
+  const auto uptime = std::chrono::floor<std::chrono::seconds>(now.instant - info_.started);
+  Response response;
+  JsonWriter json(response.body);
+  json.begin_object()
+      .field("version", info_.version)
+      .field("pid", info_.pid)
+      .field("health", std::string_view(status.trouble.empty() ? "ok" : "failing"));
+  if (!status.trouble.empty()) json.field("trouble", status.trouble);
+  json.field("startedAt", now.to_wall(info_.started))
+      .field("uptime", uptime.count())
+      .field("sessions", status.sessions)
+      .field("users", status.users)
+      .field("connections", info_.connections ? info_.connections() : 0)
+      .field("limit", status.policy.limit)
+      .field("lease", status.policy.lease);
+  json.key("rates").begin_object();
+  write_rate(json, "starts", status.starts);
+  write_rate(json, "denials", status.denials);
+  write_rate(json, "heartbeats", status.heartbeats);
+  write_rate(json, "ends", status.ends);
+  json.end_object();
+  json.key("database")
+      .begin_object()
+      .field("path", status.database)
+      .field("bytes", status.database_bytes)
+      .field("walBytes", status.wal_bytes)
+      .field("commits", status.commits)
+      .end_object();
+  json.end_object();
+  response.body += '\n';
+  respond(std::move(response));
+}
+
+}  // namespace concur

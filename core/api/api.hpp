@@ -1,0 +1,57 @@
+#pragma once
+
+#include "api/message.hpp"
+#include "api/route.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "service/service.hpp"
+
+#include <functional>
+#include <string>
+
+namespace concur {
+
+// What the status tells beside the service's own part.
+struct DaemonInfo {
+  std::string version;
+  int pid = 0;
+  Instant started;
+  std::function<std::size_t()> connections;
+};
+
+// The HTTP API: routes requests, checks who may and what is asked, hands commands to the service and its answers back.
+class Api final : public Handler {
+ public:
+  // All three must outlive the api.
+  Api(Service& service, const Clock& clock, Logger& log) : service_(service), clock_(clock), log_(log) {}
+
+  void set_info(DaemonInfo info) { info_ = std::move(info); }
+
+  void handle(const Request& request, Respond respond) override;
+
+  // The table of routes, for those who show or check it.
+  static std::span<const Route> routes();
+
+ private:
+  void start(const Call& call, Respond respond);
+  void heartbeat(const Call& call, Respond respond);
+  void end(const Call& call, Respond respond);
+  void list_user(const Call& call, Respond respond);
+  void list_all(const Call& call, Respond respond);
+  void purge(const Call& call, Respond respond);
+  void status(const Call& call, Respond respond);
+  void health(const Call& call, Respond respond);
+  void first_start(const Call& call, Respond respond);
+  void first_end(const Call& call, Respond respond);
+
+  void route(const Request& request, Respond respond);
+  void submit(const Command& command, Respond respond);
+  void submit_first(const Command& command, Respond respond);
+
+  Service& service_;
+  const Clock& clock_;
+  Logger& log_;
+  DaemonInfo info_;
+};
+
+}  // namespace concur

@@ -1,0 +1,161 @@
+#include "api/request_body.hpp"
+
+#include "base/duration.hpp"
+#include "base/utf8.hpp"
+#include "session/policy.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace concur {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMostTextBytes = 256;
+constexpr std::size_t kMostMetaKeys = 16;
+constexpr std::size_t kMostMetaBytes = 1024;
+constexpr std::size_t kMostDepth = 4;
+
+std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
+std::string_view view(json::string_view text) { return {text.data(), text.size()}; }
+
+Error bad_field(std::string_view name, std::string_view takes) {
+  return {ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it takes {}", name, takes)};
+}
+
+Result<json::object> parse_object(std::string_view body) {
+  json::parse_options options;
+  options.max_depth = kMostDepth;
+  json::error_code failed;
+  json::value value = json::parse({body.data(), body.size()}, failed, {}, options);
+  if (failed) {
+    return Error{ErrorKind::kInvalid, fmt::format("cannot read body: {}", failed.message())};
+  }
+  if (!value.is_object()) {
+    return Error{ErrorKind::kInvalid, "cannot read body: it takes a JSON object"};
+  }
+  return std::move(value.get_object());
+}
+
+// Seconds as a number, or text such as "5m".
+Result<Millis> read_duration(std::string_view name, const json::value& value) {
+  const Error bad = bad_field(name, "seconds, or a duration such as \"5m\"");
+  if (value.is_string()) {
+    const auto parsed = parse_duration(view(value.get_string()));
+    return parsed ? parsed : bad;
+  }
+  if (!value.is_number()) return bad;
+  const double seconds = value.to_number<double>();
+  constexpr double kMostSeconds = 1e9;
+  if (!(seconds >= 0 && seconds <= kMostSeconds)) return bad;
+  return Millis(std::llround(seconds * 1000));
+}
+
+Result<void> read_ttl(const json::value& value, StartBody& into) {
+  const auto ttl = read_duration("ttl", value);
+  if (!ttl) return ttl.error();
+  if (*ttl < kShortestLease || *ttl > kLongestLease) {
+    return bad_field("ttl", fmt::format("{} to {}", format_duration(kShortestLease),
+                                        format_duration(kLongestLease)));
+  }
+  into.ttl = *ttl;
+  return {};
+}
+
+Result<void> read_limit(const json::value& value, StartBody& into) {
+  json::error_code failed;
+  const auto limit = value.to_number<std::uint32_t>(failed);
+  if (failed || limit > kMostLimit) {
+    return bad_field("limit", fmt::format("a whole number from 0 (no limit) to {}", kMostLimit));
+  }
+  into.limit = limit;
+  return {};
+}
+
+Result<void> read_text(std::string_view name, const json::value& value, std::string& into) {
+  const bool fits = value.is_string() && !value.get_string().empty() &&
+                    value.get_string().size() <= kMostTextBytes &&
+                    !has_control(view(value.get_string()));
+  if (!fits) return bad_field(name, "1 to 256 bytes of text without control characters");
+  into = view(value.get_string());
+  return {};
+}
+
+Result<void> read_meta(const json::value& value, std::string& into) {
+  const Error bad = bad_field("meta", "an object of at most 16 texts, numbers or truth values and 1 KiB");
+  if (!value.is_object() || value.get_object().size() > kMostMetaKeys) return bad;
+  for (const auto& member : value.get_object()) {
+    if (member.value().is_structured() || member.value().is_null()) return bad;
+  }
+  std::string text = json::serialize(value);
+  if (text.size() > kMostMetaBytes) return bad;
+  if (!value.get_object().empty()) into = std::move(text);
+  return {};
+}
+
+Result<void> read_start_field(std::string_view name, const json::value& value, StartBody& into) {
+  if (name == "ttl") return read_ttl(value, into);
+  if (name == "limit") return read_limit(value, into);
+  if (name == "device") return read_text(name, value, into.details.device);
+  if (name == "ip") return read_text(name, value, into.details.ip);
+  if (name == "content") return read_text(name, value, into.details.content);
+  if (name == "meta") return read_meta(value, into.details.meta);
+  return Error{ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it is not known", name)};
+}
+
+}  // namespace
+
+Result<StartBody> parse_start_body(std::string_view body) {
+  StartBody parsed;
+  if (body.empty()) return parsed;
+  const auto object = parse_object(body);
+  if (!object) return object.error();
+  for (const auto& member : *object) {
+    if (const auto read = read_start_field(view(member.key()), member.value(), parsed); !read) {
+      return read.error();
+    }
+  }
+  return parsed;
+}
+
+Result<PurgeBody> parse_purge_body(std::string_view body) {
+  const auto object = parse_object(body);
+  if (!object) return object.error();
+  PurgeBody parsed;
+  int chosen = 0;
+  for (const auto& member : *object) {
+    const std::string_view name = view(member.key());
+    const json::value& value = member.value();
+    if (name == "user") {
+      if (!value.is_string()) return bad_field(name, "a user's name");
+      parsed.user = std::string(view(value.get_string()));
+      ++chosen;
+    } else if (name == "idle") {
+      const auto idle = read_duration(name, value);
+      if (!idle) return idle.error();
+      if (*idle == Millis(0)) return bad_field(name, "more than nothing; to purge each session say all");
+      parsed.idle = *idle;
+      ++chosen;
+    } else if (name == "all") {
+      if (!value.is_bool() || !value.get_bool()) return bad_field(name, "true");
+      ++chosen;
+    } else if (name == "dryRun") {
+      if (!value.is_bool()) return bad_field(name, "true or false");
+      parsed.dry_run = value.get_bool();
+    } else {
+      return Error{ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it is not known", name)};
+    }
+  }
+  if (chosen != 1) {
+    return Error{ErrorKind::kInvalid, "cannot purge: say exactly one of user, idle and all"};
+  }
+  return parsed;
+}
+
+}  // namespace concur

@@ -1,0 +1,72 @@
+#include "api/target.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace concur {
+
+namespace {
+
+// Splits at each separator and hands over the parts; "" has one part.
+template <class Take>
+bool split(std::string_view text, char separator, const Take& take) {
+  while (true) {
+    const std::size_t at = text.find(separator);
+    if (!take(text.substr(0, at))) return false;
+    if (at == std::string_view::npos) return true;
+    text.remove_prefix(at + 1);
+  }
+}
+
+bool decode(std::string_view text, bool plus_is_space, std::string& out) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+' && plus_is_space) {
+      out += ' ';
+    } else if (text[i] != '%') {
+      out += text[i];
+    } else {
+      unsigned char byte = 0;
+      const std::string_view digits = text.substr(i + 1, 2);
+      const auto [end, failed] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+      if (failed != std::errc() || digits.size() != 2 || end != digits.data() + 2) return false;
+      out += static_cast<char>(byte);
+      i += 2;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Target> Target::parse(std::string_view text) {
+  const Error broken{ErrorKind::kInvalid,
+                     "cannot read the path: it starts with a slash, and % stands before two hex digits"};
+  Target target;
+  if (text.empty() || text.front() != '/') return broken;
+  const std::size_t mark = text.find('?');
+  const bool path_ok = split(text.substr(1, mark == std::string_view::npos ? mark : mark - 1), '/',
+                             [&](std::string_view part) {
+                               return decode(part, false, target.segments_.emplace_back());
+                             });
+  if (!path_ok) return broken;
+  if (mark == std::string_view::npos) return target;
+  const bool query_ok = split(text.substr(mark + 1), '&', [&](std::string_view part) {
+    const std::size_t equals = part.find('=');
+    auto& [name, value] = target.query_.emplace_back();
+    return decode(part.substr(0, equals), true, name) &&
+           (equals == std::string_view::npos || decode(part.substr(equals + 1), true, value));
+  });
+  if (!query_ok) return broken;
+  return target;
+}
+
+std::optional<std::string_view> Target::query(std::string_view name) const {
+  for (const auto& [key, value] : query_) {
+    if (key == name) return value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace concur
