@@ -1,0 +1,92 @@
+#pragma once
+
+#include "api/message.hpp"
+#include "net/in_buffer.hpp"
+#include "net/request_parser.hpp"
+
+#include <boost/asio/generic/stream_protocol.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace concur {
+
+// Counts seconds since the server's start; time-outs need no finer clock.
+using Tick = std::uint32_t;
+
+// One client's connection: reads requests, hands them to the handler, writes the answers in the order of the requests, though
+// they may come in any. Bounded in all directions: bytes read ahead, requests under way, bytes not yet written, and time.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  using Socket = boost::asio::generic::stream_protocol::socket;
+  using Closed = std::function<void(Connection&)>;
+
+  // `now` is the server's tick counter. `closed` is called once, when the connection is over. All must outlive it.
+  Connection(Socket socket, Role role, Handler& handler, const Tick& now, Closed closed);
+
+  void open();
+
+  // Enforces the time limits; called about once a second.
+  void check_time();
+
+  // Answers what has arrived, then closes.
+  void drain();
+
+  void close();
+
+ private:
+  // An answer under way: a place in the order of the requests.
+  struct Place {
+    std::string bytes;
+    bool ready = false;
+    bool keep_alive = true;
+    bool head_only = false;
+  };
+
+  void read();
+  void on_read();
+  void on_read_failed(const boost::system::error_code& error);
+  void process();
+  bool take_request();
+  void dispatch();
+  void refuse(int status, std::string_view cause);
+  void respond(std::uint64_t place, const Response& response);
+  void collect_ready();
+  void write();
+  void post_write();
+  void wait_writable();
+  void after_write();
+  void discard_rest();
+  bool may_take_more() const;
+  bool idle() const { return places_.empty() && in_.empty() && unwritten() == 0; }
+  std::size_t unwritten() const { return out_.size() - written_; }
+
+  Socket socket_;
+  Role role_;
+  Handler& handler_;
+  const Tick& now_;
+  Closed closed_;
+
+  RequestParser parser_;
+  InBuffer in_;
+  std::string out_;
+  std::size_t written_ = 0;
+  std::deque<Place> places_;
+  std::uint64_t first_place_ = 0;
+
+  Tick since_ = 0;  // of what check_time() measures: a request's first byte, the last progress of writing, the last answer
+  bool reading_ = false;
+  bool processing_ = false;
+  bool waiting_writable_ = false;
+  bool write_posted_ = false;
+  bool partial_ = false;   // a request has begun to arrive
+  bool no_more_ = false;   // takes no further request: the client is done, or was refused
+  bool draining_ = false;
+  bool discarding_ = false;
+  bool open_ = true;
+};
+
+}  // namespace concur

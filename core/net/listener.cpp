@@ -1,0 +1,59 @@
+#include "net/listener.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace concur {
+
+namespace {
+
+Error cannot_listen(const std::string& path, std::string_view cause) {
+  return {ErrorKind::kUnavailable, fmt::format("cannot listen on {}: {}", path, cause)};
+}
+
+Result<void> remove_stale(const std::string& path) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return {};
+    return cannot_listen(path, std::strerror(errno));
+  }
+  if (!S_ISSOCK(info.st_mode)) return cannot_listen(path, "a file that is no socket is in the way");
+  if (unlink(path.c_str()) != 0) return cannot_listen(path, std::strerror(errno));
+  return {};
+}
+
+}  // namespace
+
+Result<Fd> listen_unix(const std::string& path, mode_t mode) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return cannot_listen(path, fmt::format("a socket's path has 1 to {} bytes, this one has {}",
+                                           sizeof address.sun_path - 1, path.size()));
+  }
+  std::copy(path.begin(), path.end(), address.sun_path);
+  if (const auto removed = remove_stale(path); !removed) return removed.error();
+  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return cannot_listen(path, std::strerror(errno));
+  // Closed to all until the mode is set; nobody can connect before listen() anyway.
+  const mode_t before = umask(0777);
+  const int bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int cause = errno;
+  umask(before);
+  if (bound != 0) return cannot_listen(path, std::strerror(cause));
+  if (chmod(path.c_str(), mode) != 0 || listen(fd.get(), SOMAXCONN) != 0) {
+    const Error failed = cannot_listen(path, std::strerror(errno));
+    unlink(path.c_str());
+    return failed;
+  }
+  return fd;
+}
+
+}  // namespace concur

@@ -1,0 +1,79 @@
+#include "net/request_parser.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/error.hpp>
+
+namespace concur {
+
+namespace http = boost::beast::http;
+
+namespace {
+
+RequestParser::Problem problem_of(const boost::beast::error_code& error) {
+  if (error == http::error::header_limit) return {431, "its header has more than 8 KiB"};
+  if (error == http::error::body_limit) return {413, "its body has more than 64 KiB"};
+  if (error == http::error::bad_version) return {505, "it is not HTTP/1.1"};
+  return {400, "it is not well-formed HTTP/1.1"};
+}
+
+}  // namespace
+
+void RequestParser::Grammar::on_request_impl(http::verb, string_view method, string_view target,
+                                             int version, error_code&) {
+  into_.method_.assign(method.data(), method.size());
+  into_.target_.assign(target.data(), target.size());
+  version_ = static_cast<unsigned>(version);
+}
+
+void RequestParser::Grammar::on_field_impl(http::field name, string_view, string_view value,
+                                           error_code&) {
+  if (name == http::field::expect && boost::beast::iequals(value, "100-continue")) {
+    into_.expects_continue_ = true;
+  }
+}
+
+std::size_t RequestParser::Grammar::on_body_impl(string_view body, error_code&) {
+  into_.body_.append(body.data(), body.size());
+  return body.size();
+}
+
+std::size_t RequestParser::Grammar::on_chunk_body_impl(std::uint64_t, string_view body,
+                                                       error_code&) {
+  into_.body_.append(body.data(), body.size());
+  return body.size();
+}
+
+bool RequestParser::take_expectation() {
+  if (!expects_continue_ || !parser_->is_header_done() || done()) return false;
+  expects_continue_ = false;
+  return true;
+}
+
+void RequestParser::reset() {
+  method_.clear();
+  target_.clear();
+  body_.clear();
+  expects_continue_ = false;
+  problem_ = {};
+  parser_.emplace(*this);
+  parser_->header_limit(kMostHeaderBytes);
+  parser_->body_limit(kMostBodyBytes);
+  parser_->eager(true);
+}
+
+std::size_t RequestParser::feed(std::string_view bytes) {
+  std::size_t taken = 0;
+  while (!parser_->is_done() && taken < bytes.size()) {
+    boost::beast::error_code error;
+    taken += parser_->put(boost::asio::buffer(bytes.data() + taken, bytes.size() - taken), error);
+    if (error == http::error::need_more) break;
+    if (error) {
+      problem_ = problem_of(error);
+      break;
+    }
+  }
+  return taken;
+}
+
+}  // namespace concur

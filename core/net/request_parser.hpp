@@ -1,0 +1,79 @@
+#pragma once
+
+#include <boost/beast/http/basic_parser.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace concur {
+
+// Reads HTTP/1 requests out of a stream of bytes, one after another, with Boost.Beast's grammar and none of its containers:
+// of the fields only what the daemon uses is kept.
+class RequestParser {
+ public:
+  static constexpr std::size_t kMostHeaderBytes = 8 * 1024;
+  static constexpr std::size_t kMostBodyBytes = 64 * 1024;
+
+  // What went wrong, as a status to answer with and a cause; status 0 where nothing did.
+  struct Problem {
+    int status = 0;
+    std::string_view cause;
+  };
+
+  RequestParser() { reset(); }
+
+  // Takes bytes from the front of `bytes`, up to the end of one request, and says how many. What it leaves must come
+  // again, in front of what arrives later. After a problem no more may be fed.
+  std::size_t feed(std::string_view bytes);
+
+  const Problem& problem() const { return problem_; }
+  bool done() const { return parser_->is_done(); }
+  // True, once, where the client waits for leave to send the body (Expect: 100-continue; RFC 9110, section 10.1.1).
+  bool take_expectation();
+
+  // Of a request that is done; views until reset().
+  std::string_view method() const { return method_; }
+  std::string_view target() const { return target_; }
+  std::string_view body() const { return body_; }
+  bool keep_alive() const { return parser_->keep_alive() && parser_->version() >= 11; }
+
+  // Makes ready for the next request.
+  void reset();
+
+ private:
+  class Grammar final : public boost::beast::http::basic_parser<true> {
+   public:
+    explicit Grammar(RequestParser& into) : into_(into) {}
+    unsigned version() const { return version_; }
+
+   private:
+    using error_code = boost::beast::error_code;
+    using string_view = boost::beast::string_view;
+
+    void on_request_impl(boost::beast::http::verb, string_view method, string_view target,
+                         int version, error_code&) override;
+    void on_response_impl(int, string_view, int, error_code&) override {}
+    void on_field_impl(boost::beast::http::field name, string_view, string_view value,
+                       error_code&) override;
+    void on_header_impl(error_code&) override {}
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+    std::size_t on_body_impl(string_view body, error_code&) override;
+    void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code&) override;
+    void on_finish_impl(error_code&) override {}
+
+    RequestParser& into_;
+    unsigned version_ = 11;
+  };
+
+  std::optional<Grammar> parser_;
+  Problem problem_;
+  std::string method_;
+  std::string target_;
+  std::string body_;
+  bool expects_continue_ = false;
+};
+
+}  // namespace concur

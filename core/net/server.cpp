@@ -1,0 +1,139 @@
+#include "net/server.hpp"
+
+#include <boost/asio/buffer.hpp>
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace concur {
+
+namespace {
+
+// How long accepting rests when the system has no room: long enough not to spin, short enough not to be felt.
+constexpr auto kAcceptRest = std::chrono::milliseconds(100);
+constexpr Tick kWarnEvery = 60;
+
+constexpr std::string_view kFull =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 95\r\n"
+    "Retry-After: 1\r\nConnection: close\r\n\r\n"
+    "{\"error\":\"unavailable\",\"message\":\"cannot take the connection: there are 4096 of them already\"}\n";
+static_assert(kFull.size() - kFull.find('{') == 95);
+
+}  // namespace
+
+Server::Server(boost::asio::io_context& loop, Fd listener, Operators operators, Handler& handler,
+               Logger& log)
+    : loop_(loop),
+      acceptor_(loop, boost::asio::local::stream_protocol(), listener.release()),
+      operators_(operators),
+      handler_(handler),
+      log_(log),
+      tick_timer_(loop),
+      accept_timer_(loop) {
+  acceptor_.non_blocking(true);
+  accept();
+  tick();
+}
+
+// --- accepting ---
+
+void Server::accept() {
+  acceptor_.async_accept([this](const boost::system::error_code& error, Accepted socket) {
+    on_accept(error, std::move(socket));
+  });
+}
+
+// No error ends the accepting: a peer that gave up is nothing, and a full table of files empties again.
+void Server::on_accept(const boost::system::error_code& error, Accepted socket) {
+  if (draining_) return;
+  if (!error) {
+    welcome(std::move(socket));
+    accept();
+  } else if (error == boost::asio::error::connection_aborted || error == boost::asio::error::interrupted) {
+    accept();
+  } else {
+    accept_later(error);
+  }
+}
+
+void Server::accept_later(const boost::system::error_code& error) {
+  if (may_warn()) log_.warn("cannot accept connections: {}; trying again", error.message());
+  accept_timer_.expires_after(kAcceptRest);
+  accept_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled && !draining_) accept();
+  });
+}
+
+void Server::welcome(Accepted socket) {
+  if (connections_.size() >= kMostConnections) return turn_away(std::move(socket));
+  const Role role = role_of(peer_of(socket.native_handle()), operators_);
+  const auto connection =
+      std::make_shared<Connection>(Connection::Socket(std::move(socket)), role, handler_, now_,
+                                   [this](Connection& closed) { on_closed(closed); });
+  connections_.emplace(connection.get(), connection);
+  connection->open();
+}
+
+void Server::turn_away(Accepted socket) {
+  if (may_warn()) {
+    log_.warn("cannot take more than {} connections: answering 503", kMostConnections);
+  }
+  boost::system::error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(boost::asio::buffer(kFull.data(), kFull.size()), ignored);
+}
+
+bool Server::may_warn() {
+  if (warned_ != 0 && now_ - warned_ < kWarnEvery) return false;
+  warned_ = now_ + 1;
+  return true;
+}
+
+// --- looking after ---
+
+void Server::tick() {
+  tick_timer_.expires_after(std::chrono::seconds(1));
+  tick_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled) return;
+    ++now_;
+    std::vector<std::shared_ptr<Connection>> all;
+    all.reserve(connections_.size());
+    for (const auto& [key, connection] : connections_) all.push_back(connection);
+    for (const auto& connection : all) connection->check_time();
+    tick();
+  });
+}
+
+void Server::on_closed(Connection& connection) {
+  connections_.erase(&connection);
+  if (drained_ && connections_.empty()) std::exchange(drained_, nullptr)();
+}
+
+void Server::accept_backlog() {
+  while (true) {
+    boost::system::error_code error;
+    Accepted socket(loop_);
+    acceptor_.accept(socket, error);
+    if (error) return;
+    welcome(std::move(socket));
+  }
+}
+
+void Server::drain(std::function<void()> done) {
+  draining_ = true;
+  accept_backlog();
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+  accept_timer_.cancel();
+  std::vector<std::shared_ptr<Connection>> all;
+  for (const auto& [key, connection] : connections_) all.push_back(connection);
+  for (const auto& connection : all) connection->drain();
+  if (connections_.empty()) {
+    done();
+  } else {
+    drained_ = std::move(done);
+  }
+}
+
+}  // namespace concur

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "api/message.hpp"
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "net/connection.hpp"
+#include "net/peer.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+namespace concur {
+
+// Accepts connections on a listening Unix socket and looks after them. For the loop thread alone.
+class Server {
+ public:
+  static constexpr std::size_t kMostConnections = 4096;
+
+  // Loop, handler and log must outlive it.
+  Server(boost::asio::io_context& loop, Fd listener, Operators operators, Handler& handler, Logger& log);
+
+  std::size_t connections() const { return connections_.size(); }
+
+  // Accepts no more; lets each connection finish what it has sent; then calls `done`.
+  void drain(std::function<void()> done);
+
+ private:
+  using Acceptor = boost::asio::local::stream_protocol::acceptor;
+  using Accepted = boost::asio::local::stream_protocol::socket;
+
+  void accept();
+  void on_accept(const boost::system::error_code& error, Accepted socket);
+  void accept_later(const boost::system::error_code& error);
+  void accept_backlog();
+  void welcome(Accepted socket);
+  void turn_away(Accepted socket);
+  void tick();
+  void on_closed(Connection& connection);
+  bool may_warn();
+
+  boost::asio::io_context& loop_;
+  Acceptor acceptor_;
+  Operators operators_;
+  Handler& handler_;
+  Logger& log_;
+  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
+  boost::asio::steady_timer tick_timer_;
+  boost::asio::steady_timer accept_timer_;
+  Tick now_ = 0;
+  Tick warned_ = 0;
+  bool draining_ = false;
+  std::function<void()> drained_;
+};
+
+}  // namespace concur
