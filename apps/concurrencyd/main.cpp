@@ -1,0 +1,88 @@
+#include "base/log.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/exit_code.hpp"
+#include "daemon/settings.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace {
+
+using concur::ExitCode;
+
+int fail(ExitCode code, std::string_view message) {
+  fmt::print(stderr, "concurrencyd: {}\n", message);
+  return static_cast<int>(code);
+}
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+void add_settings(CLI::App& app, std::map<std::string, std::string>& flags) {
+  const auto add = [&](std::string_view key, std::string_view takes, std::string_view help) {
+    app.add_option_function<std::string>(
+           fmt::format("--{}", key),
+           [&flags, name = std::string(key)](const std::string& value) { flags[name] = value; },
+           std::string(help))
+        ->type_name(std::string(takes));
+  };
+  add("config", "FILE", "read settings from FILE");
+  for (const concur::Setting& setting : concur::setting_table()) {
+    add(setting.key, setting.takes, setting.help);
+  }
+}
+
+int run(const concur::SettingInputs& inputs, bool check_only) {
+  const auto effective = concur::resolve_settings(inputs);
+  if (!effective) return fail(ExitCode::kUsage, effective.error().message);
+  if (check_only) {
+    const std::string text = concur::describe(*effective);
+    const bool printed = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+                         std::fflush(stdout) == 0;
+    return printed ? 0 : fail(ExitCode::kInternal, "cannot print the settings");
+  }
+  const auto log = concur::make_logger(effective->settings.log_level, effective->settings.log_format);
+  try {
+    concur::run_daemon(inputs, *effective, CONCUR_VERSION, *log);
+    return static_cast<int>(ExitCode::kClean);
+  } catch (const concur::StartupError& error) {
+    log->error("{}", error.what());
+    return static_cast<int>(error.code);
+  } catch (const std::exception& error) {
+    log->error("cannot go on: {}", error.what());
+    return static_cast<int>(ExitCode::kInternal);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  concur::SettingInputs inputs;
+  inputs.environment = environment;
+  inputs.uid = geteuid();
+  bool check_only = false;
+  CLI::App app{"concurrencyd counts the streams each user is watching and says whether one more may start.\n"
+               "Each setting also comes from the variable CONCURRENCYD_NAME and the config file's line\n"
+               "name = value; a flag goes before a variable, a variable before the file.",
+               "concurrencyd"};
+  app.set_version_flag("--version", "concurrencyd " CONCUR_VERSION);
+  app.add_flag("--check-config", check_only, "print the settings in force and where each came from");
+  add_settings(app, inputs.flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return fail(ExitCode::kUsage, fmt::format("cannot read the command line: {} (see concurrencyd --help)",
+                                              error.what()));
+  }
+  return run(inputs, check_only);
+}

@@ -1,0 +1,75 @@
+#include "daemon/config_file.hpp"
+
+#include "base/utf8.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+namespace concur {
+
+namespace {
+
+constexpr std::size_t kMostBytes = 64 * 1024;
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r";
+  const std::size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+bool is_key(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos;
+}
+
+}  // namespace
+
+Result<std::vector<ConfigLine>> parse_config(std::string_view name, std::string_view text) {
+  std::vector<ConfigLine> lines;
+  for (int number = 1; !text.empty(); ++number) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = trim(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.empty() || line.front() == '#') continue;
+    const std::size_t equals = line.find('=');
+    const std::string_view key = trim(line.substr(0, equals));
+    std::string_view value = equals == std::string_view::npos ? "" : trim(line.substr(equals + 1));
+    if (equals == std::string_view::npos || !is_key(key) || !is_utf8(value) || has_control(value)) {
+      return Error{ErrorKind::kInvalid,
+                   fmt::format("cannot read {} line {}: it takes the form key = value", name, number)};
+    }
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+      value = value.substr(1, value.size() - 2);
+    }
+    lines.push_back({std::string(key), std::string(value), number});
+  }
+  return lines;
+}
+
+Result<std::string> read_config_file(const std::string& path) {
+  struct Close {
+    void operator()(FILE* file) const { static_cast<void>(fclose(file)); }
+  };
+  const std::unique_ptr<FILE, Close> file(std::fopen(path.c_str(), "re"));
+  if (!file) {
+    const ErrorKind kind = errno == ENOENT ? ErrorKind::kAbsent : ErrorKind::kForbidden;
+    return Error{kind, fmt::format("cannot read config file {}: {}", path, std::strerror(errno))};
+  }
+  std::string text(kMostBytes + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) {
+    return Error{ErrorKind::kForbidden,
+                 fmt::format("cannot read config file {}: {}", path, std::strerror(errno))};
+  }
+  if (text.size() > kMostBytes) {
+    return Error{ErrorKind::kInvalid,
+                 fmt::format("cannot read config file {}: it has more than 64 KiB", path)};
+  }
+  return text;
+}
+
+}  // namespace concur

@@ -1,0 +1,239 @@
+#include "daemon/daemon.hpp"
+
+#include "api/api.hpp"
+#include "base/duration.hpp"
+#include "daemon/exit_code.hpp"
+#include "daemon/file_lock.hpp"
+#include "net/listener.hpp"
+#include "net/server.hpp"
+#include "service/local_service.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+#include <grp.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace concur {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// How long a stop waits for clients that are in the middle of a request.
+constexpr auto kStopTime = std::chrono::seconds(10);
+
+template <class T>
+T must(Result<T> result, ExitCode code) {
+  if (!result) throw StartupError(code, result.error().message);
+  return std::move(*result);
+}
+
+// Folders are made for the default paths alone: a mistyped one must not conjure up an empty database elsewhere.
+void make_default_folder(const Effective& effective, std::string_view key, const std::string& path,
+                         mode_t mode, ExitCode code) {
+  if (!effective.is_default(key)) return;
+  const fs::path folder = fs::path(path).parent_path();
+  std::error_code error;
+  if (fs::is_directory(folder, error)) return;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw StartupError(code, fmt::format("cannot make folder {}: {}", folder.string(), error.message()));
+  }
+  chmod(folder.c_str(), mode);
+}
+
+// Whatever name the file goes by, its lock has one.
+std::string real_path(const std::string& path) {
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(path, error);
+  return error ? path : real.string();
+}
+
+FileLock lock(const std::string& path, ExitCode otherwise) {
+  auto held = FileLock::acquire(real_path(path));
+  if (held) return std::move(*held);
+  const bool taken = held.error().kind == ErrorKind::kUnavailable;
+  throw StartupError(taken ? ExitCode::kAlreadyRunning : otherwise, held.error().message);
+}
+
+std::optional<gid_t> group_id(const std::string& name) {
+  group entry{};
+  group* found = nullptr;
+  std::vector<char> buffer(64 * 1024);
+  getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) return std::nullopt;
+  return entry.gr_gid;
+}
+
+Operators operators_of(const Effective& effective, Logger& log) {
+  Operators operators{geteuid(), std::nullopt};
+  const std::string& name = effective.settings.admin_group;
+  if (name.empty()) return operators;
+  operators.group = group_id(name);
+  if (operators.group) return operators;
+  if (!effective.is_default("admin-group")) {
+    throw StartupError(ExitCode::kUsage,
+                       fmt::format("cannot set admin-group to '{}': there is no such group", name));
+  }
+  log.info("there is no group {}: root and the daemon's own user are the operators", name);
+  return operators;
+}
+
+// Room for each connection the server allows, and the database's own files.
+void raise_file_limit(Logger& log) {
+  constexpr rlim_t kWanted = Server::kMostConnections + 64;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
+  limit.rlim_cur = std::min(kWanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < kWanted) {
+    log.warn("only {} open files are allowed: fewer than {} connections can be served", limit.rlim_cur,
+             Server::kMostConnections);
+  }
+}
+
+Registry load_registry(Store& store, const Policy& policy, const Now& now, Logger& log) {
+  std::random_device random;
+  Registry registry(policy, (std::uint64_t{random()} << 32) | random());
+  const auto began = std::chrono::steady_clock::now();
+  const auto report = must(store.load(now, [&](Row row) { return registry.restore(std::move(row), now); }),
+                           ExitCode::kDatabase);
+  const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);
+  log.info("loaded {} sessions of {} users in {:.3f} s", registry.active_sessions(),
+           registry.active_users(), took.count());
+  if (report.refused > 0) {
+    log.warn("left {} rows of the database aside that hold no valid session; the first: {}",
+             report.refused, report.first_refusal);
+  }
+  return registry;
+}
+
+class Daemon {
+ public:
+  Daemon(const SettingInputs& inputs, const Effective& effective, Store store, Registry registry,
+         Logger& log)
+      : inputs_(inputs),
+        effective_(effective),
+        log_(log),
+        signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+        stop_timer_(loop_),
+        service_(loop_, clock_, log, std::move(registry), std::move(store), effective.settings.database),
+        api_(service_, clock_, log) {}
+
+  void serve(Fd listener, const Operators& operators, const std::string& version) {
+    server_.emplace(loop_, std::move(listener), operators, api_, log_);
+    api_.set_info({version, getpid(), clock_.now().instant, [this] { return server_->connections(); }});
+    await_signal();
+    loop_.run();
+  }
+
+ private:
+  void await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& cancelled, int signal) {
+      if (cancelled) return;
+      if (signal == SIGHUP) {
+        reload();
+      } else {
+        stop(signal);
+      }
+      await_signal();
+    });
+  }
+
+  void reload() {
+    const auto next = resolve_settings(inputs_);
+    if (!next) {
+      log_.error("cannot reload: {}; the old values stay", next.error().message);
+      return;
+    }
+    for (const Setting& setting : setting_table()) {
+      const std::string before = setting.get(effective_.settings);
+      const std::string after = setting.get(next->settings);
+      if (before == after) continue;
+      if (setting.reloads) {
+        log_.info("{} is {} now ({}), it was {}", setting.key, after, next->sources.at(setting.key), before);
+        static_cast<void>(setting.set(effective_.settings, after));
+      } else {
+        log_.warn("{} stays {} until the next start, which will set it to {}", setting.key, before, after);
+      }
+    }
+    service_.set_policy(effective_.settings.policy);
+    set_level(log_, effective_.settings.log_level);
+    log_.info("reloaded");
+  }
+
+  void stop(int signal) {
+    if (stopping_) return;
+    stopping_ = true;
+    log_.info("stopping: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    stop_timer_.expires_after(kStopTime);
+    stop_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (cancelled) return;
+      log_.warn("stopping with {} connections still busy", server_->connections());
+      finish();
+    });
+    server_->drain([this] { finish(); });
+  }
+
+  void finish() {
+    if (std::exchange(finishing_, true)) return;
+    stop_timer_.cancel();
+    service_.finish([this] { loop_.stop(); });
+  }
+
+  const SettingInputs& inputs_;
+  Effective effective_;
+  Logger& log_;
+  SystemClock clock_;
+  boost::asio::io_context loop_{1};
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer stop_timer_;
+  LocalService service_;
+  Api api_;
+  std::optional<Server> server_;
+  bool stopping_ = false;
+  bool finishing_ = false;
+};
+
+}  // namespace
+
+void run_daemon(const SettingInputs& inputs, const Effective& effective, const std::string& version,
+                Logger& log) {
+  const Settings& settings = effective.settings;
+  umask(0077);
+  // Both come back as errors where they happen: a client that went away, a file-size limit.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  raise_file_limit(log);
+  const Operators operators = operators_of(effective, log);
+
+  make_default_folder(effective, "database", settings.database, 0700, ExitCode::kDatabase);
+  make_default_folder(effective, "socket", settings.socket, 0755, ExitCode::kSocket);
+  const FileLock database_lock = lock(settings.database, ExitCode::kDatabase);
+  const FileLock socket_lock = lock(settings.socket, ExitCode::kSocket);
+
+  Store store = must(Store::open(settings.database, settings.durability, boot_id()), ExitCode::kDatabase);
+  Registry registry = load_registry(store, settings.policy, SystemClock().now(), log);
+  Daemon daemon(inputs, effective, std::move(store), std::move(registry), log);
+  Fd listener = must(listen_unix(settings.socket, settings.socket_mode), ExitCode::kSocket);
+  log.info("concurrencyd {} listens on {} (limit {}, lease {}, durability {}, database {})", version,
+           settings.socket, settings.policy.limit, format_duration(settings.policy.lease),
+           settings.durability == Durability::kFull ? "full" : "normal", settings.database);
+  daemon.serve(std::move(listener), operators, version);
+  unlink(settings.socket.c_str());
+  log.info("stopped");
+}
+
+}  // namespace concur

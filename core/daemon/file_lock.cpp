@@ -1,0 +1,46 @@
+#include "daemon/file_lock.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace concur {
+
+namespace {
+
+std::string owner_of(int fd) {
+  char text[32] = {};
+  const ssize_t size = pread(fd, text, sizeof text - 1, 0);
+  std::string pid(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  pid.erase(pid.find_last_not_of('\n') + 1);
+  const bool is_number = !pid.empty() && pid.find_first_not_of("0123456789") == std::string::npos;
+  return is_number ? " with pid " + pid : "";
+}
+
+}  // namespace
+
+Result<FileLock> FileLock::acquire(const std::string& path) {
+  const std::string name = path + ".lock";
+  Fd fd(open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) {
+    return Error{ErrorKind::kForbidden, fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
+  }
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      return Error{ErrorKind::kForbidden, fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
+    }
+    return Error{ErrorKind::kUnavailable,
+                 fmt::format("cannot use {}: concurrencyd is already running on it{}", path,
+                             owner_of(fd.get()))};
+  }
+  const std::string pid = fmt::format("{}\n", getpid());
+  // The pid is a courtesy to people; the lock holds without it.
+  static_cast<void>(ftruncate(fd.get(), 0) == 0 && pwrite(fd.get(), pid.data(), pid.size(), 0) > 0);
+  return FileLock(std::move(fd));
+}
+
+}  // namespace concur

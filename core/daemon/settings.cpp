@@ -1,0 +1,236 @@
+#include "daemon/settings.hpp"
+
+#include "base/duration.hpp"
+#include "daemon/config_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+constexpr std::string_view kServiceConfig = "/etc/concurrencyd/concurrencyd.conf";
+
+template <class T>
+std::optional<T> parse_number(const std::string& text, int base, T most) {
+  T value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, failed] = std::from_chars(text.data(), end, value, base);
+  if (failed != std::errc() || rest != end || value > most) return std::nullopt;
+  return value;
+}
+
+// A value that is one of a few words.
+template <class T>
+using Words = std::span<const std::pair<std::string_view, T>>;
+
+template <class T>
+Result<void> set_word(Words<T> words, const std::string& text, T& into) {
+  std::string takes;
+  for (const auto& [word, value] : words) {
+    if (text == word) {
+      into = value;
+      return {};
+    }
+    takes += takes.empty() ? "" : word == words.back().first ? " or " : ", ";
+    takes += word;
+  }
+  return Error{ErrorKind::kInvalid, "it takes " + takes};
+}
+
+template <class T>
+std::string get_word(Words<T> words, T value) {
+  for (const auto& [word, of] : words) {
+    if (of == value) return std::string(word);
+  }
+  return {};
+}
+
+constexpr std::pair<std::string_view, Durability> kDurabilities[] = {{"full", Durability::kFull},
+                                                                     {"normal", Durability::kNormal}};
+constexpr std::pair<std::string_view, LogLevel> kLogLevels[] = {{"error", LogLevel::kError},
+                                                                {"warning", LogLevel::kWarning},
+                                                                {"info", LogLevel::kInfo},
+                                                                {"debug", LogLevel::kDebug}};
+constexpr std::pair<std::string_view, LogFormat> kLogFormats[] = {{"text", LogFormat::kText},
+                                                                  {"json", LogFormat::kJson}};
+
+Result<void> set_path(std::string& into, const std::string& value) {
+  if (value.empty()) return Error{ErrorKind::kInvalid, "it takes a path"};
+  into = value;
+  return {};
+}
+
+Result<void> set_limit(Settings& into, const std::string& value) {
+  const auto limit = parse_number<std::uint32_t>(value, 10, kMostLimit);
+  if (!limit) {
+    return Error{ErrorKind::kInvalid,
+                 fmt::format("it takes a whole number from 0 (no limit) to {}", kMostLimit)};
+  }
+  into.policy.limit = *limit;
+  return {};
+}
+
+Result<void> set_lease(Settings& into, const std::string& value) {
+  const auto lease = parse_duration(value);
+  if (!lease) return lease.error();
+  if (*lease < kShortestLease || *lease > kLongestLease) {
+    return Error{ErrorKind::kInvalid, fmt::format("it takes {} to {}", format_duration(kShortestLease),
+                                                  format_duration(kLongestLease))};
+  }
+  into.policy.lease = *lease;
+  return {};
+}
+
+Result<void> set_socket_mode(Settings& into, const std::string& value) {
+  const auto mode = parse_number<mode_t>(value, 8, 0777);
+  if (!mode) return Error{ErrorKind::kInvalid, "it takes an octal file mode such as 0660"};
+  into.socket_mode = *mode;
+  return {};
+}
+
+constexpr Setting kTable[] = {
+    {"socket", "PATH", "listen on the Unix socket at PATH", false,
+     [](Settings& s, const std::string& v) { return set_path(s.socket, v); },
+     [](const Settings& s) { return s.socket; }},
+    {"database", "PATH", "keep the sessions in the SQLite database at PATH", false,
+     [](Settings& s, const std::string& v) { return set_path(s.database, v); },
+     [](const Settings& s) { return s.database; }},
+    {"limit", "N", "active sessions a user may have at once; 0 is no limit", true, set_limit,
+     [](const Settings& s) { return std::to_string(s.policy.limit); }},
+    {"lease", "DURATION", "how long a session counts without a sign of life", true, set_lease,
+     [](const Settings& s) { return format_duration(s.policy.lease); }},
+    {"durability", "full|normal", "full: an answer leaves only after its change is on the disk", false,
+     [](Settings& s, const std::string& v) { return set_word<Durability>(kDurabilities, v, s.durability); },
+     [](const Settings& s) { return get_word<Durability>(kDurabilities, s.durability); }},
+    {"socket-mode", "OCTAL", "the socket's file mode: who may connect", false, set_socket_mode,
+     [](const Settings& s) { return fmt::format("{:04o}", s.socket_mode); }},
+    {"admin-group", "NAME", "members of this group are operators; empty for none", false,
+     [](Settings& s, const std::string& v) -> Result<void> {
+       s.admin_group = v;
+       return {};
+     },
+     [](const Settings& s) { return s.admin_group; }},
+    {"log-level", "error|warning|info|debug", "how much to log", true,
+     [](Settings& s, const std::string& v) { return set_word<LogLevel>(kLogLevels, v, s.log_level); },
+     [](const Settings& s) { return get_word<LogLevel>(kLogLevels, s.log_level); }},
+    {"log-format", "text|json", "how log lines are written", false,
+     [](Settings& s, const std::string& v) { return set_word<LogFormat>(kLogFormats, v, s.log_format); },
+     [](const Settings& s) { return get_word<LogFormat>(kLogFormats, s.log_format); }},
+};
+
+std::string variable_of(std::string_view key) {
+  std::string name = "CONCURRENCYD_";
+  for (const char c : key) name += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+  return name;
+}
+
+Result<void> apply(Effective& to, const Setting& setting, const std::string& value, std::string source) {
+  const auto set = setting.set(to.settings, value);
+  if (!set) {
+    return Error{ErrorKind::kInvalid, fmt::format("cannot set {} to '{}' ({}): {}", setting.key, value,
+                                                  source, set.error().message)};
+  }
+  to.sources[setting.key] = std::move(source);
+  return {};
+}
+
+// Root and what systemd gave folders of its own run as a service; anyone else as an ordinary user.
+bool is_service(const SettingInputs& inputs) {
+  return inputs.uid == 0 || inputs.environment("STATE_DIRECTORY").has_value();
+}
+
+std::string under(const std::optional<std::string>& folder, std::string_view name) {
+  return folder && !folder->empty() ? fmt::format("{}/{}", *folder, name) : std::string();
+}
+
+void set_defaults(Effective& to, const SettingInputs& inputs) {
+  Settings& settings = to.settings;
+  if (is_service(inputs)) {
+    settings.socket = "/run/concurrencyd/concurrencyd.sock";
+    settings.database = "/var/lib/concurrencyd/sessions.db";
+    settings.socket_mode = 0660;
+    settings.admin_group = "concur-admin";
+  } else {
+    settings.socket = under(inputs.environment("XDG_RUNTIME_DIR"), "concurrencyd.sock");
+    settings.database = under(inputs.environment("XDG_STATE_HOME"), "concurrencyd/sessions.db");
+    if (settings.database.empty()) {
+      settings.database = under(inputs.environment("HOME"), ".local/state/concurrencyd/sessions.db");
+    }
+  }
+  for (const Setting& setting : kTable) to.sources[setting.key] = "default";
+}
+
+Result<void> apply_file(Effective& to, const SettingInputs& inputs) {
+  const auto flag = inputs.flags.find("config");
+  std::optional<std::string> path = flag != inputs.flags.end() ? std::optional(flag->second)
+                                                               : inputs.environment("CONCURRENCYD_CONFIG");
+  const bool asked_for = path.has_value();
+  if (!path && is_service(inputs)) path = kServiceConfig;
+  if (!path) return {};
+  const auto text = read_config_file(*path);
+  if (!text && !asked_for && text.error().kind == ErrorKind::kAbsent) return {};
+  if (!text) return Error{ErrorKind::kInvalid, text.error().message};
+  const auto lines = parse_config(*path, *text);
+  if (!lines) return lines.error();
+  for (const ConfigLine& line : *lines) {
+    const std::string source = fmt::format("{} line {}", *path, line.number);
+    const Setting* setting =
+        std::find_if(std::begin(kTable), std::end(kTable), [&](const Setting& s) { return s.key == line.key; });
+    if (setting == std::end(kTable)) {
+      return Error{ErrorKind::kInvalid,
+                   fmt::format("cannot set '{}' ({}): there is no such setting", line.key, source)};
+    }
+    if (const auto done = apply(to, *setting, line.value, source); !done) return done.error();
+  }
+  return {};
+}
+
+Result<void> apply_environment_and_flags(Effective& to, const SettingInputs& inputs) {
+  for (const Setting& setting : kTable) {
+    const std::string name = variable_of(setting.key);
+    if (const auto value = inputs.environment(name)) {
+      const auto done = apply(to, setting, *value, "environment " + name);
+      if (!done) return done.error();
+    }
+    const auto flag = inputs.flags.find(std::string(setting.key));
+    if (flag == inputs.flags.end()) continue;
+    if (const auto done = apply(to, setting, flag->second, "flag"); !done) return done.error();
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const Setting> setting_table() { return kTable; }
+
+Result<Effective> resolve_settings(const SettingInputs& inputs) {
+  Effective effective;
+  set_defaults(effective, inputs);
+  if (const auto done = apply_file(effective, inputs); !done) return done.error();
+  if (const auto done = apply_environment_and_flags(effective, inputs); !done) return done.error();
+  if (effective.settings.socket.empty()) {
+    return Error{ErrorKind::kInvalid,
+                 "cannot choose a socket: XDG_RUNTIME_DIR is not set; give --socket PATH"};
+  }
+  if (effective.settings.database.empty()) {
+    return Error{ErrorKind::kInvalid,
+                 "cannot choose a database: neither XDG_STATE_HOME nor HOME is set; give --database PATH"};
+  }
+  return effective;
+}
+
+std::string describe(const Effective& effective) {
+  std::string text;
+  for (const Setting& setting : kTable) {
+    text += fmt::format("{} = {}  # {}\n", setting.key, setting.get(effective.settings),
+                        effective.sources.at(setting.key));
+  }
+  return text;
+}
+
+}  // namespace concur

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "session/policy.hpp"
+#include "store/store.hpp"
+
+#include <sys/types.h>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace concur {
+
+// All that can be set. One table (setting_table) names each once; flags, environment and config file follow from it.
+struct Settings {
+  std::string socket;
+  std::string database;
+  Policy policy;
+  Durability durability = Durability::kFull;
+  mode_t socket_mode = 0600;
+  std::string admin_group;  // empty: none
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
+};
+
+struct Setting {
+  std::string_view key;    // "socket-mode": the flag --socket-mode, the variable CONCURRENCYD_SOCKET_MODE
+  std::string_view takes;  // "OCTAL"
+  std::string_view help;
+  bool reloads;            // taken over on SIGHUP; others at the next start
+  Result<void> (*set)(Settings& into, const std::string& value);
+  std::string (*get)(const Settings& from);
+};
+
+std::span<const Setting> setting_table();
+
+// The settings in force and where each came from: "default", "flag", "environment CONCURRENCYD_LIMIT", "FILE line N".
+struct Effective {
+  Settings settings;
+  std::map<std::string_view, std::string> sources;  // by key
+
+  bool is_default(std::string_view key) const { return sources.at(key) == "default"; }
+};
+
+// Where values come from, besides the config file itself.
+struct SettingInputs {
+  std::map<std::string, std::string> flags;  // by key; the config file's under "config"
+  std::function<std::optional<std::string>(const std::string& name)> environment;
+  uid_t uid = 0;
+};
+
+// flag > environment > config file > default. kInvalid, with the source named, for a bad value, an unknown key, or a config
+// file that was asked for and cannot be read; a default one may be absent.
+Result<Effective> resolve_settings(const SettingInputs& inputs);
+
+// What --check-config prints: a line `key = value  # source` each, in the table's order.
+std::string describe(const Effective& effective);
+
+}  // namespace concur
