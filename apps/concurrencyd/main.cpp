@@ -3,9 +3,9 @@
 #include "daemon/exit_code.hpp"
 #include "daemon/settings.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdlib>
 #include <exception>
@@ -46,19 +46,19 @@ int run(const concur::SettingInputs& inputs, bool check_only) {
   if (!effective) return fail(ExitCode::kUsage, effective.error().message);
   if (check_only) {
     const std::string text = concur::describe(*effective);
-    const bool printed = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
-                         std::fflush(stdout) == 0;
+    const bool printed =
+        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
     return printed ? 0 : fail(ExitCode::kInternal, "cannot print the settings");
   }
-  const auto log = concur::make_logger(effective->settings.log_level, effective->settings.log_format);
+  concur::Logger log(effective->settings.log_level, effective->settings.log_format);
   try {
-    concur::run_daemon(inputs, *effective, CONCUR_VERSION, *log);
+    concur::run_daemon(inputs, *effective, CONCUR_VERSION, log);
     return static_cast<int>(ExitCode::kClean);
   } catch (const concur::StartupError& error) {
-    log->error("{}", error.what());
+    log.error("{}", error.what());
     return static_cast<int>(error.code);
   } catch (const std::exception& error) {
-    log->error("cannot go on: {}", error.what());
+    log.error("cannot go on: {}", error.what());
     return static_cast<int>(ExitCode::kInternal);
   }
 }
@@ -70,19 +70,22 @@ int main(int argc, char** argv) {
   inputs.environment = environment;
   inputs.uid = geteuid();
   bool check_only = false;
-  CLI::App app{"concurrencyd counts the streams each user is watching and says whether one more may start.\n"
-               "Each setting also comes from the variable CONCURRENCYD_NAME and the config file's line\n"
-               "name = value; a flag goes before a variable, a variable before the file.",
-               "concurrencyd"};
+  CLI::App app{
+      "concurrencyd counts the streams each user is watching and says whether one more may start.\n"
+      "Each setting also comes from the variable CONCURRENCYD_NAME and the config file's line\n"
+      "name = value; a flag goes before a variable, a variable before the file.",
+      "concurrencyd"};
   app.set_version_flag("--version", "concurrencyd " CONCUR_VERSION);
-  app.add_flag("--check-config", check_only, "print the settings in force and where each came from");
+  app.add_flag("--check-config", check_only,
+               "print the settings in force and where each came from");
   add_settings(app, inputs.flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return fail(ExitCode::kUsage, fmt::format("cannot read the command line: {} (see concurrencyd --help)",
-                                              error.what()));
+    return fail(
+        ExitCode::kUsage,
+        fmt::format("cannot read the command line: {} (see concurrencyd --help)", error.what()));
   }
   return run(inputs, check_only);
 }

@@ -10,42 +10,57 @@ namespace {
 
 std::string_view name_of(EndReason reason) {
   switch (reason) {
-    case EndReason::kEnded: return "ended";
-    case EndReason::kExpired: return "expired";
-    case EndReason::kEvicted: return "evicted";
-    case EndReason::kPurged: return "purged";
+    case EndReason::kEnded:
+      return "ended";
+    case EndReason::kExpired:
+      return "expired";
+    case EndReason::kEvicted:
+      return "evicted";
+    case EndReason::kPurged:
+      return "purged";
   }
   return "ended";
 }
 
 int status_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalid: return 400;
-    case ErrorKind::kForbidden: return 403;
-    case ErrorKind::kAbsent: return 404;
+    case ErrorKind::kInvalid:
+      return 400;
+    case ErrorKind::kForbidden:
+      return 403;
+    case ErrorKind::kAbsent:
+      return 404;
     case ErrorKind::kUnavailable:
-    case ErrorKind::kTimeout: return 503;
+    case ErrorKind::kTimeout:
+      return 503;
     case ErrorKind::kCorrupt:
-    case ErrorKind::kInternal: break;
+    case ErrorKind::kInternal:
+      break;
   }
   return 500;
 }
 
 std::string_view error_name(int status) {
   switch (status) {
-    case 403: return "permission_denied";
+    case 403:
+      return "permission_denied";
     case 404:
-    case 405: return "not_found";
-    case 410: return "session_gone";
-    case 429: return "too_many_requests";
-    case 503: return "unavailable";
-    default: return status < 500 ? "invalid_request" : "internal";
+    case 405:
+      return "not_found";
+    case 410:
+      return "session_gone";
+    case 429:
+      return "too_many_requests";
+    case 503:
+      return "unavailable";
+    default:
+      return status < 500 ? "invalid_request" : "internal";
   }
 }
 
 std::string denial_message(const Denied& denied) {
-  return fmt::format("User {} is trying to watch {} streams at once, which is too many.", denied.user,
-                     denied.attempted);
+  return fmt::format("User {} is trying to watch {} streams at once, which is too many.",
+                     denied.user, denied.attempted);
 }
 
 void write_session(JsonWriter& json, const SessionInfo& session, bool with_user) {
@@ -94,8 +109,8 @@ int write(JsonWriter& json, const Denied& denied) {
 int write(JsonWriter& json, const Gone& gone) {
   json.field("error", std::string_view("session_gone"))
       .field("reason", name_of(gone.reason))
-      .field("message", fmt::format("cannot renew session {} of user {}: it is gone ({})", gone.session,
-                                    gone.user, name_of(gone.reason)))
+      .field("message", fmt::format("cannot renew session {} of user {}: it is gone ({})",
+                                    gone.session, gone.user, name_of(gone.reason)))
       .field("user", gone.user)
       .field("session", gone.session);
   return 410;
@@ -120,9 +135,7 @@ int write(JsonWriter& json, const Ended& ended) {
 }
 
 int write(JsonWriter& json, const UserSessions& list) {
-  json.field("user", list.user)
-      .field("concurrentSessions", list.active)
-      .field("limit", list.limit);
+  json.field("user", list.user).field("concurrentSessions", list.active).field("limit", list.limit);
   write_sessions(json, list.sessions, false);
   if (list.next) json.field("next", std::to_string(*list.next));
   return 200;
@@ -187,7 +200,8 @@ Response to_first_response(const Answer& answer) {
   if (const auto* granted = std::get_if<Granted>(&answer)) {
     return first_count(granted->user, granted->active);
   }
-  if (const auto* ended = std::get_if<Ended>(&answer)) return first_count(ended->user, ended->active);
+  if (const auto* ended = std::get_if<Ended>(&answer))
+    return first_count(ended->user, ended->active);
   if (const auto* denied = std::get_if<Denied>(&answer)) {
     return first_text(400, denial_message(*denied));
   }

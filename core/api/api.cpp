@@ -38,8 +38,9 @@ Result<T> number_of(const Target& target, std::string_view name, T otherwise, T 
   const char* end = text->data() + text->size();
   const auto [rest, failed] = std::from_chars(text->data(), end, value);
   if (failed != std::errc() || rest != end || value < 0 || value > most) {
-    return Error{ErrorKind::kInvalid,
-                 fmt::format("cannot accept parameter '{}': it takes a whole number up to {}", name, most)};
+    return Error{
+        ErrorKind::kInvalid,
+        fmt::format("cannot accept parameter '{}': it takes a whole number up to {}", name, most)};
   }
   return value;
 }
@@ -51,7 +52,11 @@ Result<std::uint32_t> page_size(const Target& target) {
 }
 
 void write_rate(JsonWriter& json, std::string_view name, const Rate& rate) {
-  json.key(name).begin_object().field("total", rate.total).field("perSecond", rate.per_second).end_object();
+  json.key(name)
+      .begin_object()
+      .field("total", rate.total)
+      .field("perSecond", rate.per_second)
+      .end_object();
 }
 
 }  // namespace
@@ -73,7 +78,7 @@ std::span<const Route> Api::routes() {
 }
 
 void Api::handle(const Request& request, Respond respond) {
-  if (!log_.should_log(spdlog::level::debug)) {
+  if (!log_.logs(LogLevel::kDebug)) {
     route(request, std::move(respond));
     return;
   }
@@ -102,8 +107,10 @@ void Api::route(const Request& request, Respond respond) {
     return;
   }
   if (request.role < found.route->least) {
-    respond(error_response(403, "cannot do this: it is for operators, that is root, the daemon's own user "
-                                "and the members of its admin group"));
+    respond(
+        error_response(403,
+                       "cannot do this: it is for operators, that is root, the daemon's own user "
+                       "and the members of its admin group"));
     return;
   }
   (this->*found.route->handler)({request, *target, std::move(found.names)}, std::move(respond));

@@ -19,11 +19,13 @@ struct DaemonInfo {
   std::function<std::size_t()> connections;
 };
 
-// The HTTP API: routes requests, checks who may and what is asked, hands commands to the service and its answers back.
+// The HTTP API: routes requests, checks who may and what is asked, hands commands to the service
+// and its answers back.
 class Api final : public Handler {
  public:
   // All three must outlive the api.
-  Api(Service& service, const Clock& clock, Logger& log) : service_(service), clock_(clock), log_(log) {}
+  Api(Service& service, const Clock& clock, Logger& log)
+      : service_(service), clock_(clock), log_(log) {}
 
   void set_info(DaemonInfo info) { info_ = std::move(info); }
 

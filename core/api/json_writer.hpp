@@ -15,8 +15,8 @@ void append_json_string(std::string& out, std::string_view text);
 // A duration in seconds, exact to the millisecond, without trailing zeros: 30, 41.2, 0.333.
 void append_seconds(std::string& out, Millis value);
 
-// Writes one JSON document without spaces to the end of a string, which must outlive it. Calls must nest as the document
-// does; keys are plain ASCII and come from the program.
+// Writes one JSON document without spaces to the end of a string, which must outlive it. Calls must
+// nest as the document does; keys are plain ASCII and come from the program.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out) {}

@@ -21,13 +21,14 @@ struct Response {
   int status = 200;
   std::string body;
   std::string_view content_type = "application/json";  // of static storage
-  std::string headers;  // further ones, each line ended by CR LF
+  std::string headers;                                 // further ones, each line ended by CR LF
 };
 
 // Answers requests. For the loop thread alone.
 class Handler {
  public:
-  // Gets the response once, on the loop thread; may be called at once or much later, or never where the daemon stops.
+  // Gets the response once, on the loop thread; may be called at once or much later, or never where
+  // the daemon stops.
   using Respond = std::function<void(Response)>;
 
   virtual ~Handler() = default;

@@ -4,10 +4,10 @@
 #include "base/utf8.hpp"
 #include "session/policy.hpp"
 
+#include <fmt/format.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 #include <cmath>
 
@@ -88,7 +88,8 @@ Result<void> read_text(std::string_view name, const json::value& value, std::str
 }
 
 Result<void> read_meta(const json::value& value, std::string& into) {
-  const Error bad = bad_field("meta", "an object of at most 16 texts, numbers or truth values and 1 KiB");
+  const Error bad =
+      bad_field("meta", "an object of at most 16 texts, numbers or truth values and 1 KiB");
   if (!value.is_object() || value.get_object().size() > kMostMetaKeys) return bad;
   for (const auto& member : value.get_object()) {
     if (member.value().is_structured() || member.value().is_null()) return bad;
@@ -139,7 +140,8 @@ Result<PurgeBody> parse_purge_body(std::string_view body) {
     } else if (name == "idle") {
       const auto idle = read_duration(name, value);
       if (!idle) return idle.error();
-      if (*idle == Millis(0)) return bad_field(name, "more than nothing; to purge each session say all");
+      if (*idle == Millis(0))
+        return bad_field(name, "more than nothing; to purge each session say all");
       parsed.idle = *idle;
       ++chosen;
     } else if (name == "all") {
@@ -149,7 +151,8 @@ Result<PurgeBody> parse_purge_body(std::string_view body) {
       if (!value.is_bool()) return bad_field(name, "true or false");
       parsed.dry_run = value.get_bool();
     } else {
-      return Error{ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it is not known", name)};
+      return Error{ErrorKind::kInvalid,
+                   fmt::format("cannot accept field '{}': it is not known", name)};
     }
   }
   if (chosen != 1) {

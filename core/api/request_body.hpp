@@ -11,8 +11,9 @@
 
 namespace concur {
 
-// The bodies of requests, checked. All errors are kInvalid and say which field is wrong and what it takes. A field that is
-// not known is an error: a misspelt option must not be passed over in silence.
+// The bodies of requests, checked. All errors are kInvalid and say which field is wrong and what it
+// takes. A field that is not known is an error: a misspelt option must not be passed over in
+// silence.
 
 struct StartBody {
   std::optional<Millis> ttl;

@@ -41,15 +41,15 @@ bool decode(std::string_view text, bool plus_is_space, std::string& out) {
 }  // namespace
 
 Result<Target> Target::parse(std::string_view text) {
-  const Error broken{ErrorKind::kInvalid,
-                     "cannot read the path: it starts with a slash, and % stands before two hex digits"};
+  const Error broken{
+      ErrorKind::kInvalid,
+      "cannot read the path: it starts with a slash, and % stands before two hex digits"};
   Target target;
   if (text.empty() || text.front() != '/') return broken;
   const std::size_t mark = text.find('?');
-  const bool path_ok = split(text.substr(1, mark == std::string_view::npos ? mark : mark - 1), '/',
-                             [&](std::string_view part) {
-                               return decode(part, false, target.segments_.emplace_back());
-                             });
+  const bool path_ok = split(
+      text.substr(1, mark == std::string_view::npos ? mark : mark - 1), '/',
+      [&](std::string_view part) { return decode(part, false, target.segments_.emplace_back()); });
   if (!path_ok) return broken;
   if (mark == std::string_view::npos) return target;
   const bool query_ok = split(text.substr(mark + 1), '&', [&](std::string_view part) {

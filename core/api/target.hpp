@@ -10,8 +10,9 @@
 
 namespace concur {
 
-// A request target taken apart (RFC 9112, section 3.2.1): path segments and query parameters, percent-decoded. Segments
-// are split before they are decoded, so that an encoded slash is part of a name.
+// A request target taken apart (RFC 9112, section 3.2.1): path segments and query parameters,
+// percent-decoded. Segments are split before they are decoded, so that an encoded slash is part of
+// a name.
 class Target {
  public:
   // kInvalid where it does not start with a slash or holds a broken percent-encoding.

@@ -20,7 +20,8 @@ struct BootClock {
 using Instant = BootClock::time_point;
 using WallTime = std::chrono::sys_time<Millis>;
 
-// One reading of both clocks. Decisions use the instant; the wall clock only names instants to people and to rows.
+// One reading of both clocks. Decisions use the instant; the wall clock only names instants to
+// people and to rows.
 struct Now {
   Instant instant;
   std::chrono::nanoseconds wall_offset{};  // wall clock minus boot clock
@@ -42,11 +43,12 @@ class SystemClock final : public Clock {
   Now now() const override;
 };
 
-// Names this boot of this machine; the boot clock's readings compare only within one (random(4), boot_id). Empty where the
-// system does not tell: then no two runs count as the same boot.
+// Names this boot of this machine; the boot clock's readings compare only within one (random(4),
+// boot_id). Empty where the system does not tell: then no two runs count as the same boot.
 std::string boot_id();
 
-// RFC 3339 in UTC with milliseconds: 2026-11-23T16:00:00.000Z. Years outside 0000 to 9999 are clamped to that range.
+// RFC 3339 in UTC with milliseconds: 2026-11-23T16:00:00.000Z. Years outside 0000 to 9999 are
+// clamped to that range.
 std::string format_utc(WallTime at);
 void append_utc(std::string& out, WallTime at);
 

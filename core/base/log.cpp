@@ -3,7 +3,8 @@
 #include "base/clock.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/pattern_formatter.h>
+#include <spdlog/formatter.h>
+#include <spdlog/logger.h>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,10 +19,14 @@ namespace {
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
   switch (level) {
-    case LogLevel::kError: return spdlog::level::err;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kDebug: return spdlog::level::debug;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
   }
   return spdlog::level::info;
 }
@@ -109,17 +114,24 @@ class LineFormatter final : public spdlog::formatter {
 
 }  // namespace
 
-std::shared_ptr<Logger> make_logger(LogLevel level, LogFormat format) {
+Logger::Logger(LogLevel level, LogFormat format) {
   auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>(spdlog::color_mode::never);
-  auto log = std::make_shared<Logger>("concurrencyd", std::move(sink));
+  log_ = std::make_unique<spdlog::logger>("concurrencyd", std::move(sink));
   LineStyle style = stderr_is_journal() ? LineStyle::kJournal : LineStyle::kPlain;
   if (format == LogFormat::kJson) style = LineStyle::kJson;
-  log->set_formatter(std::make_unique<LineFormatter>(style));
-  log->flush_on(spdlog::level::trace);
-  set_level(*log, level);
-  return log;
+  log_->set_formatter(std::make_unique<LineFormatter>(style));
+  log_->flush_on(spdlog::level::trace);
+  set_level(level);
 }
 
-void set_level(Logger& log, LogLevel level) { log.set_level(spdlog_level(level)); }
+Logger::~Logger() = default;
+
+void Logger::set_level(LogLevel level) { log_->set_level(spdlog_level(level)); }
+
+bool Logger::logs(LogLevel level) const { return log_->should_log(spdlog_level(level)); }
+
+void Logger::format(LogLevel level, fmt::string_view text, fmt::format_args args) {
+  if (logs(level)) log_->log(spdlog_level(level), fmt::vformat(text, args));
+}
 
 }  // namespace concur

@@ -1,21 +1,55 @@
 #pragma once
 
-#include <spdlog/logger.h>
+#include <fmt/core.h>
 
 #include <memory>
+#include <string_view>
+#include <utility>
+
+namespace spdlog {
+class logger;
+}
 
 namespace concur {
 
 enum class LogLevel { kError, kWarning, kInfo, kDebug };
 enum class LogFormat { kText, kJson };
 
-using Logger = spdlog::logger;
+// Logs to standard error, a line a message, by spdlog. Text lines carry the time and the level;
+// where standard error is the systemd journal (JOURNAL_STREAM, systemd.exec(5)), which stamps lines
+// itself, a priority prefix <N> (sd-daemon(3)) stands in their place. JSON lines carry time, level
+// and message. Safe to use from any thread.
+class Logger {
+ public:
+  Logger(LogLevel level, LogFormat format);
+  Logger(const Logger&) = delete;
+  Logger& operator=(const Logger&) = delete;
+  ~Logger();
 
-// A logger to standard error. Text lines carry the time and the level; where standard error is the systemd journal
-// (JOURNAL_STREAM, systemd.exec(5)), which stamps lines itself, a priority prefix <N> (sd-daemon(3)) stands in their place.
-// JSON lines carry time, level and message. Safe to use from any thread.
-std::shared_ptr<Logger> make_logger(LogLevel level, LogFormat format);
+  void set_level(LogLevel level);
+  bool logs(LogLevel level) const;
 
-void set_level(Logger& log, LogLevel level);
+  template <class... Args>
+  void error(fmt::format_string<Args...> text, Args&&... args) {
+    format(LogLevel::kError, text, fmt::make_format_args(args...));
+  }
+  template <class... Args>
+  void warning(fmt::format_string<Args...> text, Args&&... args) {
+    format(LogLevel::kWarning, text, fmt::make_format_args(args...));
+  }
+  template <class... Args>
+  void info(fmt::format_string<Args...> text, Args&&... args) {
+    format(LogLevel::kInfo, text, fmt::make_format_args(args...));
+  }
+  template <class... Args>
+  void debug(fmt::format_string<Args...> text, Args&&... args) {
+    format(LogLevel::kDebug, text, fmt::make_format_args(args...));
+  }
+
+ private:
+  void format(LogLevel level, fmt::string_view text, fmt::format_args args);
+
+  std::unique_ptr<spdlog::logger> log_;
+};
 
 }  // namespace concur

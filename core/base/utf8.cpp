@@ -12,8 +12,8 @@ unsigned byte_at(std::string_view text, std::size_t i) {
 
 bool is_tail(unsigned byte) { return (byte & 0xC0U) == 0x80U; }
 
-// The length of the sequence that starts at i, 0 where it is malformed. The second byte's range rules out overlong forms,
-// surrogates and what lies above U+10FFFF (RFC 3629, section 4).
+// The length of the sequence that starts at i, 0 where it is malformed. The second byte's range
+// rules out overlong forms, surrogates and what lies above U+10FFFF (RFC 3629, section 4).
 std::size_t sequence_length(std::string_view text, std::size_t i) {
   const unsigned lead = byte_at(text, i);
   if (lead < 0x80) return 1;

@@ -4,10 +4,12 @@
 
 namespace concur {
 
-// Whether the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
+// Whether the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing
+// above U+10FFFF).
 bool is_utf8(std::string_view text);
 
-// Whether well-formed UTF-8 text holds a control character: U+0000 to U+001F and U+007F to U+009F (Unicode category Cc).
+// Whether well-formed UTF-8 text holds a control character: U+0000 to U+001F and U+007F to U+009F
+// (Unicode category Cc).
 bool has_control(std::string_view text);
 
 }  // namespace concur

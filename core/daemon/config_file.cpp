@@ -23,7 +23,8 @@ std::string_view trim(std::string_view text) {
 }
 
 bool is_key(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos;
+  return !text.empty() &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos;
 }
 
 }  // namespace
@@ -39,8 +40,9 @@ Result<std::vector<ConfigLine>> parse_config(std::string_view name, std::string_
     const std::string_view key = trim(line.substr(0, equals));
     std::string_view value = equals == std::string_view::npos ? "" : trim(line.substr(equals + 1));
     if (equals == std::string_view::npos || !is_key(key) || !is_utf8(value) || has_control(value)) {
-      return Error{ErrorKind::kInvalid,
-                   fmt::format("cannot read {} line {}: it takes the form key = value", name, number)};
+      return Error{
+          ErrorKind::kInvalid,
+          fmt::format("cannot read {} line {}: it takes the form key = value", name, number)};
     }
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
       value = value.substr(1, value.size() - 2);

@@ -8,14 +8,14 @@
 #include "net/server.hpp"
 #include "service/local_service.hpp"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <csignal>
 #include <cstring>
@@ -40,7 +40,8 @@ T must(Result<T> result, ExitCode code) {
   return std::move(*result);
 }
 
-// Folders are made for the default paths alone: a mistyped one must not conjure up an empty database elsewhere.
+// Folders are made for the default paths alone: a mistyped one must not conjure up an empty
+// database elsewhere.
 void make_default_folder(const Effective& effective, std::string_view key, const std::string& path,
                          mode_t mode, ExitCode code) {
   if (!effective.is_default(key)) return;
@@ -49,7 +50,8 @@ void make_default_folder(const Effective& effective, std::string_view key, const
   if (fs::is_directory(folder, error)) return;
   fs::create_directories(folder, error);
   if (error) {
-    throw StartupError(code, fmt::format("cannot make folder {}: {}", folder.string(), error.message()));
+    throw StartupError(code,
+                       fmt::format("cannot make folder {}: {}", folder.string(), error.message()));
   }
   chmod(folder.c_str(), mode);
 }
@@ -99,8 +101,8 @@ void raise_file_limit(Logger& log) {
   limit.rlim_cur = std::min(kWanted, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur < kWanted) {
-    log.warn("only {} open files are allowed: fewer than {} connections can be served", limit.rlim_cur,
-             Server::kMostConnections);
+    log.warning("only {} open files are allowed: fewer than {} connections can be served",
+                limit.rlim_cur, Server::kMostConnections);
   }
 }
 
@@ -108,14 +110,15 @@ Registry load_registry(Store& store, const Policy& policy, const Now& now, Logge
   std::random_device random;
   Registry registry(policy, (std::uint64_t{random()} << 32) | random());
   const auto began = std::chrono::steady_clock::now();
-  const auto report = must(store.load(now, [&](Row row) { return registry.restore(std::move(row), now); }),
-                           ExitCode::kDatabase);
+  const auto report =
+      must(store.load(now, [&](Row row) { return registry.restore(std::move(row), now); }),
+           ExitCode::kDatabase);
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);
   log.info("loaded {} sessions of {} users in {:.3f} s", registry.active_sessions(),
            registry.active_users(), took.count());
   if (report.refused > 0) {
-    log.warn("left {} rows of the database aside that hold no valid session; the first: {}",
-             report.refused, report.first_refusal);
+    log.warning("left {} rows of the database aside that hold no valid session; the first: {}",
+                report.refused, report.first_refusal);
   }
   return registry;
 }
@@ -129,12 +132,14 @@ class Daemon {
         log_(log),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         stop_timer_(loop_),
-        service_(loop_, clock_, log, std::move(registry), std::move(store), effective.settings.database),
+        service_(loop_, clock_, log, std::move(registry), std::move(store),
+                 effective.settings.database),
         api_(service_, clock_, log) {}
 
   void serve(Fd listener, const Operators& operators, const std::string& version) {
     server_.emplace(loop_, std::move(listener), operators, api_, log_);
-    api_.set_info({version, getpid(), clock_.now().instant, [this] { return server_->connections(); }});
+    api_.set_info(
+        {version, getpid(), clock_.now().instant, [this] { return server_->connections(); }});
     await_signal();
     loop_.run();
   }
@@ -163,14 +168,16 @@ class Daemon {
       const std::string after = setting.get(next->settings);
       if (before == after) continue;
       if (setting.reloads) {
-        log_.info("{} is {} now ({}), it was {}", setting.key, after, next->sources.at(setting.key), before);
+        log_.info("{} is {} now ({}), it was {}", setting.key, after, next->sources.at(setting.key),
+                  before);
         static_cast<void>(setting.set(effective_.settings, after));
       } else {
-        log_.warn("{} stays {} until the next start, which will set it to {}", setting.key, before, after);
+        log_.warning("{} stays {} until the next start, which will set it to {}", setting.key,
+                     before, after);
       }
     }
     service_.set_policy(effective_.settings.policy);
-    set_level(log_, effective_.settings.log_level);
+    log_.set_level(effective_.settings.log_level);
     log_.info("reloaded");
   }
 
@@ -181,7 +188,7 @@ class Daemon {
     stop_timer_.expires_after(kStopTime);
     stop_timer_.async_wait([this](const boost::system::error_code& cancelled) {
       if (cancelled) return;
-      log_.warn("stopping with {} connections still busy", server_->connections());
+      log_.warning("stopping with {} connections still busy", server_->connections());
       finish();
     });
     server_->drain([this] { finish(); });
@@ -224,12 +231,13 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   const FileLock database_lock = lock(settings.database, ExitCode::kDatabase);
   const FileLock socket_lock = lock(settings.socket, ExitCode::kSocket);
 
-  Store store = must(Store::open(settings.database, settings.durability, boot_id()), ExitCode::kDatabase);
+  Store store =
+      must(Store::open(settings.database, settings.durability, boot_id()), ExitCode::kDatabase);
   Registry registry = load_registry(store, settings.policy, SystemClock().now(), log);
   Daemon daemon(inputs, effective, std::move(store), std::move(registry), log);
   Fd listener = must(listen_unix(settings.socket, settings.socket_mode), ExitCode::kSocket);
-  log.info("concurrencyd {} listens on {} (limit {}, lease {}, durability {}, database {})", version,
-           settings.socket, settings.policy.limit, format_duration(settings.policy.lease),
+  log.info("concurrencyd {} listens on {} (limit {}, lease {}, durability {}, database {})",
+           version, settings.socket, settings.policy.limit, format_duration(settings.policy.lease),
            settings.durability == Durability::kFull ? "full" : "normal", settings.database);
   daemon.serve(std::move(listener), operators, version);
   unlink(settings.socket.c_str());

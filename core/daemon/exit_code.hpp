@@ -17,7 +17,8 @@ enum class ExitCode {
 
 // Ends the start-up; caught once, in main. The message reads `cannot <verb> <object>: <cause>`.
 struct StartupError : std::runtime_error {
-  StartupError(ExitCode with, const std::string& message) : std::runtime_error(message), code(with) {}
+  StartupError(ExitCode with, const std::string& message)
+      : std::runtime_error(message), code(with) {}
   ExitCode code;
 };
 

@@ -27,11 +27,13 @@ Result<FileLock> FileLock::acquire(const std::string& path) {
   const std::string name = path + ".lock";
   Fd fd(open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) {
-    return Error{ErrorKind::kForbidden, fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
+    return Error{ErrorKind::kForbidden,
+                 fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
   }
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
-      return Error{ErrorKind::kForbidden, fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
+      return Error{ErrorKind::kForbidden,
+                   fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
     }
     return Error{ErrorKind::kUnavailable,
                  fmt::format("cannot use {}: concurrencyd is already running on it{}", path,

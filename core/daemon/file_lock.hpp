@@ -7,11 +7,13 @@
 
 namespace concur {
 
-// An exclusive lock on a file of its own, `<path>.lock`, held for the owner's life and let go by the kernel however that
-// ends (flock(2)). The file holds the owner's pid for people, and stays behind.
+// An exclusive lock on a file of its own, `<path>.lock`, held for the owner's life and let go by
+// the kernel however that ends (flock(2)). The file holds the owner's pid for people, and stays
+// behind.
 class FileLock {
  public:
-  // kUnavailable where another process holds it, with its pid in the message; kForbidden where the file cannot be opened.
+  // kUnavailable where another process holds it, with its pid in the message; kForbidden where the
+  // file cannot be opened.
   static Result<FileLock> acquire(const std::string& path);
 
  private:

@@ -50,8 +50,8 @@ std::string get_word(Words<T> words, T value) {
   return {};
 }
 
-constexpr std::pair<std::string_view, Durability> kDurabilities[] = {{"full", Durability::kFull},
-                                                                     {"normal", Durability::kNormal}};
+constexpr std::pair<std::string_view, Durability> kDurabilities[] = {
+    {"full", Durability::kFull}, {"normal", Durability::kNormal}};
 constexpr std::pair<std::string_view, LogLevel> kLogLevels[] = {{"error", LogLevel::kError},
                                                                 {"warning", LogLevel::kWarning},
                                                                 {"info", LogLevel::kInfo},
@@ -79,8 +79,9 @@ Result<void> set_lease(Settings& into, const std::string& value) {
   const auto lease = parse_duration(value);
   if (!lease) return lease.error();
   if (*lease < kShortestLease || *lease > kLongestLease) {
-    return Error{ErrorKind::kInvalid, fmt::format("it takes {} to {}", format_duration(kShortestLease),
-                                                  format_duration(kLongestLease))};
+    return Error{ErrorKind::kInvalid,
+                 fmt::format("it takes {} to {}", format_duration(kShortestLease),
+                             format_duration(kLongestLease))};
   }
   into.policy.lease = *lease;
   return {};
@@ -104,8 +105,11 @@ constexpr Setting kTable[] = {
      [](const Settings& s) { return std::to_string(s.policy.limit); }},
     {"lease", "DURATION", "how long a session counts without a sign of life", true, set_lease,
      [](const Settings& s) { return format_duration(s.policy.lease); }},
-    {"durability", "full|normal", "full: an answer leaves only after its change is on the disk", false,
-     [](Settings& s, const std::string& v) { return set_word<Durability>(kDurabilities, v, s.durability); },
+    {"durability", "full|normal", "full: an answer leaves only after its change is on the disk",
+     false,
+     [](Settings& s, const std::string& v) {
+       return set_word<Durability>(kDurabilities, v, s.durability);
+     },
      [](const Settings& s) { return get_word<Durability>(kDurabilities, s.durability); }},
     {"socket-mode", "OCTAL", "the socket's file mode: who may connect", false, set_socket_mode,
      [](const Settings& s) { return fmt::format("{:04o}", s.socket_mode); }},
@@ -116,10 +120,14 @@ constexpr Setting kTable[] = {
      },
      [](const Settings& s) { return s.admin_group; }},
     {"log-level", "error|warning|info|debug", "how much to log", true,
-     [](Settings& s, const std::string& v) { return set_word<LogLevel>(kLogLevels, v, s.log_level); },
+     [](Settings& s, const std::string& v) {
+       return set_word<LogLevel>(kLogLevels, v, s.log_level);
+     },
      [](const Settings& s) { return get_word<LogLevel>(kLogLevels, s.log_level); }},
     {"log-format", "text|json", "how log lines are written", false,
-     [](Settings& s, const std::string& v) { return set_word<LogFormat>(kLogFormats, v, s.log_format); },
+     [](Settings& s, const std::string& v) {
+       return set_word<LogFormat>(kLogFormats, v, s.log_format);
+     },
      [](const Settings& s) { return get_word<LogFormat>(kLogFormats, s.log_format); }},
 };
 
@@ -129,11 +137,12 @@ std::string variable_of(std::string_view key) {
   return name;
 }
 
-Result<void> apply(Effective& to, const Setting& setting, const std::string& value, std::string source) {
+Result<void> apply(Effective& to, const Setting& setting, const std::string& value,
+                   std::string source) {
   const auto set = setting.set(to.settings, value);
   if (!set) {
-    return Error{ErrorKind::kInvalid, fmt::format("cannot set {} to '{}' ({}): {}", setting.key, value,
-                                                  source, set.error().message)};
+    return Error{ErrorKind::kInvalid, fmt::format("cannot set {} to '{}' ({}): {}", setting.key,
+                                                  value, source, set.error().message)};
   }
   to.sources[setting.key] = std::move(source);
   return {};
@@ -159,7 +168,8 @@ void set_defaults(Effective& to, const SettingInputs& inputs) {
     settings.socket = under(inputs.environment("XDG_RUNTIME_DIR"), "concurrencyd.sock");
     settings.database = under(inputs.environment("XDG_STATE_HOME"), "concurrencyd/sessions.db");
     if (settings.database.empty()) {
-      settings.database = under(inputs.environment("HOME"), ".local/state/concurrencyd/sessions.db");
+      settings.database =
+          under(inputs.environment("HOME"), ".local/state/concurrencyd/sessions.db");
     }
   }
   for (const Setting& setting : kTable) to.sources[setting.key] = "default";
@@ -167,8 +177,9 @@ void set_defaults(Effective& to, const SettingInputs& inputs) {
 
 Result<void> apply_file(Effective& to, const SettingInputs& inputs) {
   const auto flag = inputs.flags.find("config");
-  std::optional<std::string> path = flag != inputs.flags.end() ? std::optional(flag->second)
-                                                               : inputs.environment("CONCURRENCYD_CONFIG");
+  std::optional<std::string> path = flag != inputs.flags.end()
+                                        ? std::optional(flag->second)
+                                        : inputs.environment("CONCURRENCYD_CONFIG");
   const bool asked_for = path.has_value();
   if (!path && is_service(inputs)) path = kServiceConfig;
   if (!path) return {};
@@ -179,8 +190,8 @@ Result<void> apply_file(Effective& to, const SettingInputs& inputs) {
   if (!lines) return lines.error();
   for (const ConfigLine& line : *lines) {
     const std::string source = fmt::format("{} line {}", *path, line.number);
-    const Setting* setting =
-        std::find_if(std::begin(kTable), std::end(kTable), [&](const Setting& s) { return s.key == line.key; });
+    const Setting* setting = std::find_if(std::begin(kTable), std::end(kTable),
+                                          [&](const Setting& s) { return s.key == line.key; });
     if (setting == std::end(kTable)) {
       return Error{ErrorKind::kInvalid,
                    fmt::format("cannot set '{}' ({}): there is no such setting", line.key, source)};
@@ -218,8 +229,9 @@ Result<Effective> resolve_settings(const SettingInputs& inputs) {
                  "cannot choose a socket: XDG_RUNTIME_DIR is not set; give --socket PATH"};
   }
   if (effective.settings.database.empty()) {
-    return Error{ErrorKind::kInvalid,
-                 "cannot choose a database: neither XDG_STATE_HOME nor HOME is set; give --database PATH"};
+    return Error{
+        ErrorKind::kInvalid,
+        "cannot choose a database: neither XDG_STATE_HOME nor HOME is set; give --database PATH"};
   }
   return effective;
 }

@@ -16,7 +16,8 @@
 
 namespace concur {
 
-// All that can be set. One table (setting_table) names each once; flags, environment and config file follow from it.
+// All that can be set. One table (setting_table) names each once; flags, environment and config
+// file follow from it.
 struct Settings {
   std::string socket;
   std::string database;
@@ -29,17 +30,19 @@ struct Settings {
 };
 
 struct Setting {
-  std::string_view key;    // "socket-mode": the flag --socket-mode, the variable CONCURRENCYD_SOCKET_MODE
+  std::string_view
+      key;  // "socket-mode": the flag --socket-mode, the variable CONCURRENCYD_SOCKET_MODE
   std::string_view takes;  // "OCTAL"
   std::string_view help;
-  bool reloads;            // taken over on SIGHUP; others at the next start
+  bool reloads;  // taken over on SIGHUP; others at the next start
   Result<void> (*set)(Settings& into, const std::string& value);
   std::string (*get)(const Settings& from);
 };
 
 std::span<const Setting> setting_table();
 
-// The settings in force and where each came from: "default", "flag", "environment CONCURRENCYD_LIMIT", "FILE line N".
+// The settings in force and where each came from: "default", "flag", "environment
+// CONCURRENCYD_LIMIT", "FILE line N".
 struct Effective {
   Settings settings;
   std::map<std::string_view, std::string> sources;  // by key
@@ -54,8 +57,8 @@ struct SettingInputs {
   uid_t uid = 0;
 };
 
-// flag > environment > config file > default. kInvalid, with the source named, for a bad value, an unknown key, or a config
-// file that was asked for and cannot be read; a default one may be absent.
+// flag > environment > config file > default. kInvalid, with the source named, for a bad value, an
+// unknown key, or a config file that was asked for and cannot be read; a default one may be absent.
 Result<Effective> resolve_settings(const SettingInputs& inputs);
 
 // What --check-config prints: a line `key = value  # source` each, in the table's order.

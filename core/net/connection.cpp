@@ -2,9 +2,9 @@
 
 #include "api/answer_json.hpp"
 
+#include <fmt/format.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
-#include <fmt/format.h>
 
 #include <iterator>
 #include <utility>
@@ -16,28 +16,44 @@ namespace {
 constexpr std::size_t kReadSize = 8 * 1024;
 constexpr std::size_t kMostPipelined = 128;
 constexpr std::size_t kMostUnwritten = 256 * 1024;
-constexpr Tick kSendTime = 10;     // for a whole request to arrive
-constexpr Tick kIdleTime = 75;     // between requests, and for a client to take its answers
-constexpr Tick kDiscardTime = 2;   // for a refused client to read why
+constexpr Tick kSendTime = 10;    // for a whole request to arrive
+constexpr Tick kIdleTime = 75;    // between requests, and for a client to take its answers
+constexpr Tick kDiscardTime = 2;  // for a refused client to read why
 
 std::string_view reason_of(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 204: return "No Content";
-    case 400: return "Bad Request";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 410: return "Gone";
-    case 413: return "Content Too Large";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Internal Server Error";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 413:
+      return "Content Too Large";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Internal Server Error";
   }
 }
 
@@ -45,8 +61,9 @@ std::string serialize(const Response& response, bool keep_alive, bool head_only)
   std::string out;
   out.reserve(128 + response.headers.size() + response.body.size());
   const auto to = std::back_inserter(out);
-  fmt::format_to(to, "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n", response.status,
-                 reason_of(response.status), response.content_type, response.body.size());
+  fmt::format_to(to, "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
+                 response.status, reason_of(response.status), response.content_type,
+                 response.body.size());
   out += response.headers;
   if (!keep_alive) out += "Connection: close\r\n";
   out += "\r\n";
@@ -114,16 +131,15 @@ bool Connection::may_take_more() const {
   return open_ && !no_more_ && places_.size() < kMostPipelined && unwritten() < kMostUnwritten;
 }
 
-// Takes requests as long as there are any and there is room for their answers, then writes what can be written.
+// Takes requests as long as there are any and there is room for their answers, then writes what can
+// be written.
 void Connection::process() {
   if (processing_) return;
   processing_ = true;
   while (may_take_more() && !in_.empty() && take_request()) {
   }
   processing_ = false;
-  if (!open_) return;
-  write();
-  if (may_take_more()) read();
+  if (open_) write();
 }
 
 // False where a whole request is not there yet.
@@ -223,8 +239,13 @@ void Connection::after_write() {
   if (unwritten() > 0 || processing_) return;
   if (places_.empty() && no_more_) return discard_rest();
   if (draining_ && idle()) return drain();
-  // Room may have come for requests that were left waiting.
-  if (!in_.empty() && may_take_more() && !reading_) process();
+  if (reading_ || !may_take_more()) return;
+  // Whole requests may have been left waiting for room; a part of one waits for the rest of it.
+  if (in_.empty() || partial_) {
+    read();
+  } else {
+    process();
+  }
 }
 
 // A close with unread bytes would reset the connection and could take the answer with it.

@@ -17,14 +17,16 @@ namespace concur {
 // Counts seconds since the server's start; time-outs need no finer clock.
 using Tick = std::uint32_t;
 
-// One client's connection: reads requests, hands them to the handler, writes the answers in the order of the requests, though
-// they may come in any. Bounded in all directions: bytes read ahead, requests under way, bytes not yet written, and time.
+// One client's connection: reads requests, hands them to the handler, writes the answers in the
+// order of the requests, though they may come in any. Bounded in all directions: bytes read ahead,
+// requests under way, bytes not yet written, and time.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Socket = boost::asio::generic::stream_protocol::socket;
   using Closed = std::function<void(Connection&)>;
 
-  // `now` is the server's tick counter. `closed` is called once, when the connection is over. All must outlive it.
+  // `now` is the server's tick counter. `closed` is called once, when the connection is over. All
+  // must outlive it.
   Connection(Socket socket, Role role, Handler& handler, const Tick& now, Closed closed);
 
   void open();
@@ -77,13 +79,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::deque<Place> places_;
   std::uint64_t first_place_ = 0;
 
-  Tick since_ = 0;  // of what check_time() measures: a request's first byte, the last progress of writing, the last answer
+  Tick since_ = 0;  // of what check_time() measures: a request's first byte, the last progress of
+                    // writing, the last answer
   bool reading_ = false;
   bool processing_ = false;
   bool waiting_writable_ = false;
   bool write_posted_ = false;
-  bool partial_ = false;   // a request has begun to arrive
-  bool no_more_ = false;   // takes no further request: the client is done, or was refused
+  bool partial_ = false;  // a request has begun to arrive
+  bool no_more_ = false;  // takes no further request: the client is done, or was refused
   bool draining_ = false;
   bool discarding_ = false;
   bool open_ = true;

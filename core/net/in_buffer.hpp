@@ -7,8 +7,8 @@
 
 namespace concur {
 
-// Bytes that arrived and are not parsed yet: written at the back, taken from the front, without clearing or shifting more
-// than it must.
+// Bytes that arrived and are not parsed yet: written at the back, taken from the front, without
+// clearing or shifting more than it must.
 class InBuffer {
  public:
   std::string_view data() const { return {storage_.data() + begin_, end_ - begin_}; }

@@ -26,8 +26,8 @@ Peer peer_of(int socket) {
 }
 
 Role role_of(const Peer& peer, const Operators& operators) {
-  const bool in_group =
-      operators.group && std::find(peer.groups.begin(), peer.groups.end(), *operators.group) != peer.groups.end();
+  const bool in_group = operators.group && std::find(peer.groups.begin(), peer.groups.end(),
+                                                     *operators.group) != peer.groups.end();
   const bool is_operator = peer.uid == 0 || peer.uid == operators.daemon || in_group;
   return is_operator ? Role::kOperator : Role::kClient;
 }

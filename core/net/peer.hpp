@@ -9,7 +9,8 @@
 
 namespace concur {
 
-// Who is at the other end of a Unix socket, as the kernel saw it at the connect (unix(7): SO_PEERCRED, SO_PEERGROUPS).
+// Who is at the other end of a Unix socket, as the kernel saw it at the connect (unix(7):
+// SO_PEERCRED, SO_PEERGROUPS).
 struct Peer {
   uid_t uid = static_cast<uid_t>(-1);
   pid_t pid = 0;

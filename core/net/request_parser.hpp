@@ -9,8 +9,8 @@
 
 namespace concur {
 
-// Reads HTTP/1 requests out of a stream of bytes, one after another, with Boost.Beast's grammar and none of its containers:
-// of the fields only what the daemon uses is kept.
+// Reads HTTP/1 requests out of a stream of bytes, one after another, with Boost.Beast's grammar and
+// none of its containers: of the fields only what the daemon uses is kept.
 class RequestParser {
  public:
   static constexpr std::size_t kMostHeaderBytes = 8 * 1024;
@@ -24,13 +24,14 @@ class RequestParser {
 
   RequestParser() { reset(); }
 
-  // Takes bytes from the front of `bytes`, up to the end of one request, and says how many. What it leaves must come
-  // again, in front of what arrives later. After a problem no more may be fed.
+  // Takes bytes from the front of `bytes`, up to the end of one request, and says how many. What it
+  // leaves must come again, in front of what arrives later. After a problem no more may be fed.
   std::size_t feed(std::string_view bytes);
 
   const Problem& problem() const { return problem_; }
   bool done() const { return parser_->is_done(); }
-  // True, once, where the client waits for leave to send the body (Expect: 100-continue; RFC 9110, section 10.1.1).
+  // True, once, where the client waits for leave to send the body (Expect: 100-continue; RFC 9110,
+  // section 10.1.1).
   bool take_expectation();
 
   // Of a request that is done; views until reset().

@@ -10,14 +10,16 @@ namespace concur {
 
 namespace {
 
-// How long accepting rests when the system has no room: long enough not to spin, short enough not to be felt.
+// How long accepting rests when the system has no room: long enough not to spin, short enough not
+// to be felt.
 constexpr auto kAcceptRest = std::chrono::milliseconds(100);
 constexpr Tick kWarnEvery = 60;
 
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 95\r\n"
     "Retry-After: 1\r\nConnection: close\r\n\r\n"
-    "{\"error\":\"unavailable\",\"message\":\"cannot take the connection: there are 4096 of them already\"}\n";
+    "{\"error\":\"unavailable\",\"message\":\"cannot take the connection: there are 4096 of them "
+    "already\"}\n";
 static_assert(kFull.size() - kFull.find('{') == 95);
 
 }  // namespace
@@ -44,13 +46,15 @@ void Server::accept() {
   });
 }
 
-// No error ends the accepting: a peer that gave up is nothing, and a full table of files empties again.
+// No error ends the accepting: a peer that gave up is nothing, and a full table of files empties
+// again.
 void Server::on_accept(const boost::system::error_code& error, Accepted socket) {
   if (draining_) return;
   if (!error) {
     welcome(std::move(socket));
     accept();
-  } else if (error == boost::asio::error::connection_aborted || error == boost::asio::error::interrupted) {
+  } else if (error == boost::asio::error::connection_aborted ||
+             error == boost::asio::error::interrupted) {
     accept();
   } else {
     accept_later(error);
@@ -58,7 +62,7 @@ void Server::on_accept(const boost::system::error_code& error, Accepted socket) 
 }
 
 void Server::accept_later(const boost::system::error_code& error) {
-  if (may_warn()) log_.warn("cannot accept connections: {}; trying again", error.message());
+  if (may_warn()) log_.warning("cannot accept connections: {}; trying again", error.message());
   accept_timer_.expires_after(kAcceptRest);
   accept_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled && !draining_) accept();
@@ -77,7 +81,7 @@ void Server::welcome(Accepted socket) {
 
 void Server::turn_away(Accepted socket) {
   if (may_warn()) {
-    log_.warn("cannot take more than {} connections: answering 503", kMostConnections);
+    log_.warning("cannot take more than {} connections: answering 503", kMostConnections);
   }
   boost::system::error_code ignored;
   socket.non_blocking(true, ignored);

@@ -23,7 +23,8 @@ class Server {
   static constexpr std::size_t kMostConnections = 4096;
 
   // Loop, handler and log must outlive it.
-  Server(boost::asio::io_context& loop, Fd listener, Operators operators, Handler& handler, Logger& log);
+  Server(boost::asio::io_context& loop, Fd listener, Operators operators, Handler& handler,
+         Logger& log);
 
   std::size_t connections() const { return connections_.size(); }
 

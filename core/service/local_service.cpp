@@ -1,7 +1,7 @@
 #include "service/local_service.hpp"
 
-#include <boost/asio/post.hpp>
 #include <fmt/format.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -11,9 +11,10 @@ namespace concur {
 
 namespace {
 
-constexpr std::uint32_t kSweepStep = 1024;        // slots looked at between two turns of the loop
-constexpr std::uint32_t kLeastSwept = 4096;       // slots a tick: a small house is tidied at each
-constexpr std::size_t kSweepBacklog = 16 * 1024;  // changes waiting for the journal, beyond which the sweeper rests
+constexpr std::uint32_t kSweepStep = 1024;   // slots looked at between two turns of the loop
+constexpr std::uint32_t kLeastSwept = 4096;  // slots a tick: a small house is tidied at each
+constexpr std::size_t kSweepBacklog =
+    16 * 1024;  // changes waiting for the journal, beyond which the sweeper rests
 
 std::uint64_t size_of(const std::string& path) {
   std::error_code error;
@@ -67,9 +68,18 @@ ServiceStatus LocalService::status() const {
   const auto rate = [now](const RateMeter& meter) {
     return Rate{meter.total(), meter.per_second(now)};
   };
-  return {registry_.active_sessions(), registry_.active_users(), registry_.policy(), rate(starts_),
-          rate(denials_),              rate(heartbeats_),        rate(ends_),        path_,
-          size_of(path_),              size_of(path_ + "-wal"),  commits_,           trouble_};
+  return {registry_.active_sessions(),
+          registry_.active_users(),
+          registry_.policy(),
+          rate(starts_),
+          rate(denials_),
+          rate(heartbeats_),
+          rate(ends_),
+          path_,
+          size_of(path_),
+          size_of(path_ + "-wal"),
+          commits_,
+          trouble_};
 }
 
 // --- committing ---
@@ -87,14 +97,14 @@ void LocalService::flush() {
 }
 
 void LocalService::hand_over() {
-  committing_ = true;
+  committing_.emplace(loop_.get_executor());
   handed_upto_ = registry_.last_change();
   std::swap(waiting_, gathered_);
   journal_.submit({registry_.take_changes(), clock_.now().offset()});
 }
 
 void LocalService::committed(const Result<void>& outcome) {
-  committing_ = false;
+  committing_.reset();
   ++commits_;
   if (outcome) {
     succeeded();
@@ -141,7 +151,8 @@ void LocalService::finish_if_idle() {
 
 // --- sweeping ---
 
-// How long one look at every slot may take. A saved lease must not lag by a third of it, and a look can be late.
+// How long one look at every slot may take. A saved lease must not lag by a third of it, and a look
+// can be late.
 Millis LocalService::lap() const {
   return std::clamp<Millis>(registry_.shortest_lease() / 4, Millis(250), std::chrono::seconds(10));
 }
@@ -160,7 +171,8 @@ void LocalService::start_sweep() {
     return;
   }
   const auto tick = std::min<Millis>(lap(), std::chrono::seconds(1));
-  const auto share = static_cast<std::uint64_t>(registry_.slots()) * tick.count() / lap().count() + 1;
+  const auto share =
+      static_cast<std::uint64_t>(registry_.slots()) * tick.count() / lap().count() + 1;
   sweep_step(std::max(kLeastSwept, static_cast<std::uint32_t>(share)));
 }
 

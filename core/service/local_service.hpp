@@ -7,6 +7,7 @@
 #include "session/registry.hpp"
 #include "store/journal.hpp"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -18,13 +19,14 @@ namespace concur {
 
 // The service on one machine: a registry in memory and a journal on a thread beside it.
 //
-// Changes collect while a commit is under way and go out together with the next. An answer leaves after the commit of every
-// change it depends on. If a commit fails, all that is not durable is undone, its callers get kUnavailable, and each further
-// batch, or a probe once a second, tries again.
+// Changes collect while a commit is under way and go out together with the next. An answer leaves
+// after the commit of every change it depends on. If a commit fails, all that is not durable is
+// undone, its callers get kUnavailable, and each further batch, or a probe once a second, tries
+// again.
 class LocalService final : public Service {
  public:
-  // `registry` holds what `store` held; `path` is the database's, for its size. The clock, the log and the loop must outlive
-  // the service.
+  // `registry` holds what `store` held; `path` is the database's, for its size. The clock, the log
+  // and the loop must outlive the service.
   LocalService(boost::asio::io_context& loop, const Clock& clock, Logger& log, Registry registry,
                Store store, std::string path);
 
@@ -62,7 +64,9 @@ class LocalService final : public Service {
   std::vector<Waiting> waiting_;   // for the commit under way
   std::vector<Waiting> gathered_;  // for the one after it
   Sequence handed_upto_ = 0;
-  bool committing_ = false;
+  // Engaged while a commit is under way: the loop must not run out of work before its outcome.
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
+      committing_;
   bool flush_scheduled_ = false;
   std::string trouble_;
   std::uint64_t commits_ = 0;

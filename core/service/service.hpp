@@ -32,24 +32,26 @@ struct ServiceStatus {
   std::string trouble;  // why the last commit failed; empty while all is well
 };
 
-// Where streams are counted: the one way in for commands, the one way out for answers. The local one decides in memory and
-// remembers in SQLite; a fleet's would ask a cluster. For the loop thread alone.
+// Where streams are counted: the one way in for commands, the one way out for answers. The local
+// one decides in memory and remembers in SQLite; a fleet's would ask a cluster. For the loop thread
+// alone.
 class Service {
  public:
-  // Gets the answer when everything it tells of is durable; kUnavailable where that cannot be had, and then nothing of the
-  // command has happened.
+  // Gets the answer when everything it tells of is durable; kUnavailable where that cannot be had,
+  // and then nothing of the command has happened.
   using Reply = std::function<void(Result<Answer>)>;
 
   virtual ~Service() = default;
 
-  // Calls `reply` exactly once, on the loop thread, perhaps before it returns. The command's views are not needed after that
-  // return.
+  // Calls `reply` exactly once, on the loop thread, perhaps before it returns. The command's views
+  // are not needed after that return.
   virtual void submit(const Command& command, Reply reply) = 0;
 
   virtual void set_policy(const Policy& policy) = 0;
   virtual ServiceStatus status() const = 0;
 
-  // Calls `done` when everything decided so far is stored, leases too, or cannot be. For a clean stop: no submit after it.
+  // Calls `done` when everything decided so far is stored, leases too, or cannot be. For a clean
+  // stop: no submit after it.
   virtual void finish(std::function<void()> done) = 0;
 };
 

@@ -13,10 +13,11 @@ namespace concur {
 struct Start {
   Id user;
   Id session;
-  std::optional<Millis> ttl{};              // kShortestLease to kLongestLease
-  std::optional<std::uint32_t> limit{};     // instead of the policy's
-  Details details{};                        // kept from the start on; a renewal changes none
-  bool refuse_repeat_above_limit = false;   // the first service's rule: a repeat is refused while the user is above the limit
+  std::optional<Millis> ttl{};           // kShortestLease to kLongestLease
+  std::optional<std::uint32_t> limit{};  // instead of the policy's
+  Details details{};                     // kept from the start on; a renewal changes none
+  bool refuse_repeat_above_limit =
+      false;  // the first service's rule: a repeat is refused while the user is above the limit
 };
 
 // Renews an active session's lease; never starts one.
@@ -37,8 +38,8 @@ struct ListUser {
   std::uint32_t most = 1000;
 };
 
-// All active sessions from slot `after` on, in no order a user should know of. A session that stays active through the
-// whole walk is listed exactly once.
+// All active sessions from slot `after` on, in no order a user should know of. A session that stays
+// active through the whole walk is listed exactly once.
 struct ListAll {
   std::uint32_t after = 0;
   std::uint32_t most = 1000;

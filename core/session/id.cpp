@@ -9,8 +9,9 @@ namespace concur {
 Result<Id> Id::parse(std::string_view what, std::string_view text) {
   if (text.empty()) return Error{ErrorKind::kInvalid, std::string(kMissingIds)};
   if (text.size() > kMostBytes) {
-    return Error{ErrorKind::kInvalid, fmt::format("cannot accept {}: it has {} bytes, at most {} are allowed",
-                                                  what, text.size(), kMostBytes)};
+    return Error{ErrorKind::kInvalid,
+                 fmt::format("cannot accept {}: it has {} bytes, at most {} are allowed", what,
+                             text.size(), kMostBytes)};
   }
   if (!is_utf8(text)) {
     return Error{ErrorKind::kInvalid, fmt::format("cannot accept {}: it is not UTF-8", what)};

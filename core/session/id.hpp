@@ -6,8 +6,8 @@
 
 namespace concur {
 
-// A checked name of a user or a session: 1 to 256 bytes of UTF-8 without control characters, compared byte by byte.
-// A view: the text must outlive it.
+// A checked name of a user or a session: 1 to 256 bytes of UTF-8 without control characters,
+// compared byte by byte. A view: the text must outlive it.
 class Id {
  public:
   static constexpr std::size_t kMostBytes = 256;

@@ -7,8 +7,9 @@
 
 namespace concur {
 
-// An immutable text of at most 2^32 - 1 bytes in 23 bytes: short ones inline, canonical lower-case UUIDs (RFC 9562,
-// section 4) as their 16 bytes, others on the heap. A million names are a large part of the daemon's memory.
+// An immutable text of at most 2^32 - 1 bytes in 23 bytes: short ones inline, canonical lower-case
+// UUIDs (RFC 9562, section 4) as their 16 bytes, others on the heap. A million names are a large
+// part of the daemon's memory.
 class PackedText {
  public:
   PackedText() = default;

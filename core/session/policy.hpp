@@ -14,8 +14,8 @@ struct Policy {
   Millis lease = std::chrono::seconds(90);
 };
 
-// Bounds of any lease, both inclusive. The sweeper keeps the promise about saved heartbeats (a third of a lease) down to the
-// shortest; the longest fits 32 bits of milliseconds.
+// Bounds of any lease, both inclusive. The sweeper keeps the promise about saved heartbeats (a
+// third of a lease) down to the shortest; the longest fits 32 bits of milliseconds.
 inline constexpr Millis kShortestLease = std::chrono::seconds(1);
 inline constexpr Millis kLongestLease = std::chrono::hours(24 * 30);
 inline constexpr std::uint32_t kMostLimit = 1'000'000'000;

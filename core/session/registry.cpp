@@ -16,12 +16,16 @@ constexpr std::size_t kMostListed = 1000;
 
 EndReason reason_of(SlotState state) {
   switch (state) {
-    case SlotState::kExpired: return EndReason::kExpired;
-    case SlotState::kEvicted: return EndReason::kEvicted;
-    case SlotState::kPurged: return EndReason::kPurged;
+    case SlotState::kExpired:
+      return EndReason::kExpired;
+    case SlotState::kEvicted:
+      return EndReason::kEvicted;
+    case SlotState::kPurged:
+      return EndReason::kPurged;
     case SlotState::kFree:
     case SlotState::kActive:
-    case SlotState::kEnded: break;
+    case SlotState::kEnded:
+      break;
   }
   return EndReason::kEnded;
 }
@@ -64,8 +68,9 @@ bool Registry::restore(Row row, const Now& now) {
   session.row = row.id;
   set_ttl(session, ttl);
   session.started = std::min(row.started, now.instant);
-  session.set_lease(std::min(row.last_seen, now.instant),
-                    std::clamp(row.expires, now.instant + heartbeat_interval(ttl), now.instant + ttl));
+  session.set_lease(
+      std::min(row.last_seen, now.instant),
+      std::clamp(row.expires, now.instant + heartbeat_interval(ttl), now.instant + ttl));
   UserSlot& owner = table_.user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires);
   if (row.details) table_.set_details(slot, std::move(*row.details));
@@ -101,7 +106,8 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
     if (slot != kNoSlot) {
       const SlotState state = table_.session(slot).state;
       if (state == SlotState::kActive) return renew(slot, policy_.limit, now);
-      return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state)};
+      return Gone{std::string(beat.user.text()), std::string(beat.session.text()),
+                  reason_of(state)};
     }
   }
   return Unknown{std::string(beat.user.text()), std::string(beat.session.text())};
@@ -126,7 +132,8 @@ Answer Registry::decide(const End& end, const Now& now) {
   return answer;
 }
 
-// Lists change nothing: what has expired is passed over and left for its user's next command or the sweeper.
+// Lists change nothing: what has expired is passed over and left for its user's next command or the
+// sweeper.
 Answer Registry::decide(const ListUser& list, const Now& now) const {
   UserSessions answer{std::string(list.user.text()), 0, policy_.limit, {}, {}};
   const Slot user = table_.find_user(list.user.text());
@@ -275,7 +282,8 @@ void Registry::set_ttl(SessionSlot& session, Millis ttl) {
   shortest_ = std::min(shortest_, ttl);
 }
 
-// Until `earliest` no session of the user can have expired, however many there are: that spares the walk.
+// Until `earliest` no session of the user can have expired, however many there are: that spares the
+// walk.
 void Registry::expire_due(Slot user, Instant now) {
   if (now < table_.user(user).earliest) return;
   Instant earliest = Instant::max();
@@ -363,7 +371,8 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     if (session.expires <= now.instant) {
       remove(slot, SlotState::kExpired, now.instant);
     } else if (session.unsaved_ms > 0) {
-      // No unsaved sign of life is older than the saved one; it must be saved within a third of a lease.
+      // No unsaved sign of life is older than the saved one; it must be saved within a third of a
+      // lease.
       const Instant saved = session.last_seen() - Millis(session.unsaved_ms);
       if (now.instant - saved + next_look >= session.ttl() / 3) save(slot);
     }

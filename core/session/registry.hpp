@@ -14,18 +14,19 @@
 
 namespace concur {
 
-// An answer, and the change that must be durable before it may be told: the last one decided about the same user.
-// 0 where all of those are durable already.
+// An answer, and the change that must be durable before it may be told: the last one decided about
+// the same user. 0 where all of those are durable already.
 struct Decision {
   Answer answer;
   Sequence waits_for = 0;
 };
 
-// Decides who may watch: a state machine over all sessions in memory, with no I/O and no clock of its own. What it decides
-// takes effect at once; the changes to store come out of take_changes(), and the store's word goes back in by confirm() or
-// undo(). For one thread.
+// Decides who may watch: a state machine over all sessions in memory, with no I/O and no clock of
+// its own. What it decides takes effect at once; the changes to store come out of take_changes(),
+// and the store's word goes back in by confirm() or undo(). For one thread.
 //
-// A session is active while now < expires. Its lease is judged whenever its user is asked about; sweep() only tidies up.
+// A session is active while now < expires. Its lease is judged whenever its user is asked about;
+// sweep() only tidies up.
 class Registry {
  public:
   Registry(const Policy& policy, std::uint64_t hash_seed) : policy_(policy), table_(hash_seed) {}
@@ -33,14 +34,16 @@ class Registry {
   const Policy& policy() const { return policy_; }
   void set_policy(const Policy& policy) { policy_ = policy; }
 
-  // Takes a stored session in at start-up, in ascending order of row ids. Its lease is at least a heartbeat interval and at
-  // most its ttl from now on. False, and nothing changed, where that user has a session of that name already.
+  // Takes a stored session in at start-up, in ascending order of row ids. Its lease is at least a
+  // heartbeat interval and at most its ttl from now on. False, and nothing changed, where that user
+  // has a session of that name already.
   bool restore(Row row, const Now& now);
 
   Decision apply(const Command& command, const Now& now);
 
-  // Looks at up to `slots` further slots, round and round: ends what has expired, saves the leases that would otherwise be
-  // told of too late, the next look at the same slot being `next_look` away, and forgets what is gone for long.
+  // Looks at up to `slots` further slots, round and round: ends what has expired, saves the leases
+  // that would otherwise be told of too late, the next look at the same slot being `next_look`
+  // away, and forgets what is gone for long.
   void sweep(std::uint32_t slots, Millis next_look, const Now& now);
 
   // Saves every lease that heartbeats have moved, for a clean stop.
@@ -56,8 +59,8 @@ class Registry {
   // All changes up to this one are durable.
   void confirm(Sequence upto);
 
-  // None after the last confirmed one is durable: takes them all back, the latest first, those not taken yet included.
-  // Renewed leases stay renewed.
+  // None after the last confirmed one is durable: takes them all back, the latest first, those not
+  // taken yet included. Renewed leases stay renewed.
   void undo();
 
   // The shortest lease given or restored so far: how soon a sweep must come round again.
@@ -72,7 +75,8 @@ class Registry {
   struct Undo {
     Did did;
     Slot slot;
-    std::int64_t before;  // kRemoved: when it would have expired; kSaved: what was unsaved, in milliseconds
+    std::int64_t
+        before;  // kRemoved: when it would have expired; kSaved: what was unsaved, in milliseconds
   };
 
   Answer decide(const Start& start, const Now& now);

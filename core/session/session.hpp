@@ -8,7 +8,8 @@
 
 namespace concur {
 
-// What the client told about a session beside its name. Empty means not told; meta is a JSON object's text.
+// What the client told about a session beside its name. Empty means not told; meta is a JSON
+// object's text.
 struct Details {
   std::string device;
   std::string ip;

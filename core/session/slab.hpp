@@ -8,8 +8,9 @@
 
 namespace concur {
 
-// Items of one type, named by a 32-bit slot that stays theirs until it is released. Grows in chunks, so that items never
-// move and growing never copies. A released slot is given out again, the last released first.
+// Items of one type, named by a 32-bit slot that stays theirs until it is released. Grows in
+// chunks, so that items never move and growing never copies. A released slot is given out again,
+// the last released first.
 template <class T>
 class Slab {
  public:

@@ -40,7 +40,8 @@ Table::UserKey Table::user_key(std::string_view name) const {
 }
 
 Table::SessionKey Table::session_key(Slot user, std::string_view name) const {
-  // The user's slot goes into the seed: the same name under many users must not pile up in one place.
+  // The user's slot goes into the seed: the same name under many users must not pile up in one
+  // place.
   return {*this, user, name, hash_of(name, seed_ + 0x9E37'79B9'7F4A'7C15U * (user + 1ULL))};
 }
 
@@ -66,7 +67,8 @@ Slot Table::find_or_add_user(std::string_view name) {
 
 void Table::index_session(Slot slot) {
   const SessionSlot& session = sessions_[slot];
-  const SessionKey key = session_key(session.user, session.name.str());
+  const std::string name = session.name.str();
+  const SessionKey key = session_key(session.user, name);
   const auto found = session_index_.find(key);
   if (found != session_index_.end()) session_index_.erase(found);
   session_index_.insert({key.hash, slot});
@@ -107,7 +109,8 @@ void Table::relink(Slot slot) {
 
 void Table::release(Slot slot) {
   const SessionSlot& session = sessions_[slot];
-  const SessionKey key = session_key(session.user, session.name.str());
+  const std::string name = session.name.str();
+  const SessionKey key = session_key(session.user, name);
   const auto found = session_index_.find(key);
   if (found != session_index_.end() && found->slot == slot) session_index_.erase(found);
   details_.erase(slot);

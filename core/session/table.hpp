@@ -23,7 +23,8 @@ enum class SlotState : std::uint8_t { kFree, kActive, kEnded, kExpired, kEvicted
 // One session in memory, active or remembered as gone. Laid out for size: there may be millions.
 struct SessionSlot {
   Slot user = kNoSlot;
-  Slot prev = kNoSlot;  // the same user's active sessions, oldest start first; kept as they were when unlinked
+  Slot prev = kNoSlot;  // the same user's active sessions, oldest start first; kept as they were
+                        // when unlinked
   Slot next = kNoSlot;
   std::uint32_t ttl_ms = 0;
   std::uint32_t unsaved_ms = 0;  // how far last_seen lies ahead of the one in the store
@@ -45,13 +46,14 @@ struct UserSlot {
   Slot head = kNoSlot;
   Slot tail = kNoSlot;
   std::uint32_t active = 0;  // the length of the list from head to tail
-  std::uint32_t held = 0;    // sessions that name this user, gone ones too; the user goes with the last
+  std::uint32_t held =
+      0;  // sessions that name this user, gone ones too; the user goes with the last
   Sequence last_change = 0;
   Instant earliest = Instant::max();  // no active session of this user expires before
 };
 
-// The sessions in memory and the ways to find them: by user and name, by user in the order of starts, by slot. Knows nothing
-// of limits or of undoing. Not for use by several threads.
+// The sessions in memory and the ways to find them: by user and name, by user in the order of
+// starts, by slot. Knows nothing of limits or of undoing. Not for use by several threads.
 class Table {
  public:
   // `seed` keys the hashes, so that chosen names cannot be made to collide.
@@ -63,11 +65,12 @@ class Table {
   Slot find_user(std::string_view name) const;
   Slot find_session(Slot user, std::string_view name) const;
 
-  // Adds an active session behind the user's others and indexes it, in place of a gone one of the same name.
+  // Adds an active session behind the user's others and indexes it, in place of a gone one of the
+  // same name.
   Slot add(std::string_view user, std::string_view session);
 
-  // Takes an active session off its user's list, or puts it back. Putting back must mirror the taking off: the last one off
-  // is the first one back, so that the links it kept are true again.
+  // Takes an active session off its user's list, or puts it back. Putting back must mirror the
+  // taking off: the last one off is the first one back, so that the links it kept are true again.
   void unlink(Slot slot);
   void relink(Slot slot);
 

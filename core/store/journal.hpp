@@ -16,8 +16,9 @@ struct Batch {
   Millis offset{};
 };
 
-// Commits batches of changes on a thread of its own, one at a time: while one is being synced, the next collects with the
-// caller (group commit; DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984).
+// Commits batches of changes on a thread of its own, one at a time: while one is being synced, the
+// next collects with the caller (group commit; DeWitt et al., "Implementation Techniques for Main
+// Memory Database Systems", 1984).
 class Journal {
  public:
   // Called on the journal's thread, once for each batch, in order.

@@ -10,7 +10,8 @@ namespace {
 
 // Numbered from 1. A migration that has been released never changes.
 constexpr std::array kMigrations{
-    // 1. Wall-clock columns are Unix time in milliseconds; minus clock_offset they are readings of the boot clock of `boot`.
+    // 1. Wall-clock columns are Unix time in milliseconds; minus clock_offset they are readings of
+    // the boot clock of `boot`.
     // The row id ascends with each start, so that inserts append.
     R"(
       CREATE TABLE boots(
@@ -45,10 +46,11 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
     return Error{ErrorKind::kCorrupt, "it belongs to another program"};
   }
   if (version > newest_schema()) {
-    return Error{ErrorKind::kCorrupt,
-                 fmt::format("a newer concurrencyd wrote it (schema {}, this one knows {}): install "
-                             "that version again, or restore a backup",
-                             version, newest_schema())};
+    return Error{
+        ErrorKind::kCorrupt,
+        fmt::format("a newer concurrencyd wrote it (schema {}, this one knows {}): install "
+                    "that version again, or restore a backup",
+                    version, newest_schema())};
   }
   const auto verdict = db.string("PRAGMA quick_check(1)");
   if (!verdict) return verdict.error();
@@ -57,13 +59,14 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
 }
 
 Result<void> run_migration(Sqlite& db, std::size_t number) {
-  const std::string sql =
-      fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
-                  kMigrations[number - 1], kApplicationId, number);
+  const std::string sql = fmt::format(
+      "BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+      kMigrations[number - 1], kApplicationId, number);
   const auto done = db.exec(sql);
   if (!done) {
     const Error error = done.error();
-    static_cast<void>(db.exec("ROLLBACK"));  // fails where SQLite rolled back itself; the first error counts
+    static_cast<void>(
+        db.exec("ROLLBACK"));  // fails where SQLite rolled back itself; the first error counts
     return error;
   }
   return {};

@@ -12,8 +12,9 @@ inline constexpr std::int64_t kApplicationId = 0x636E'6372;
 // The newest schema this program knows (PRAGMA user_version); each migration raises it by one.
 std::int64_t newest_schema();
 
-// Brings the database to the newest schema, a new file from nothing, each step in one transaction. Before anything is
-// written it is checked: kCorrupt, and the file untouched, where it is damaged, another program's, or newer than this one.
+// Brings the database to the newest schema, a new file from nothing, each step in one transaction.
+// Before anything is written it is checked: kCorrupt, and the file untouched, where it is damaged,
+// another program's, or newer than this one.
 Result<void> migrate(Sqlite& db);
 
 }  // namespace concur

@@ -9,21 +9,26 @@ namespace {
 Error error_of(sqlite3* db) {
   const int code = sqlite3_errcode(db);
   std::string cause = sqlite3_errmsg(db);
-  // The system's own word tells a full disk from a failing one, and a missing folder from a forbidden one.
+  // The system's own word tells a full disk from a failing one, and a missing folder from a
+  // forbidden one.
   const int system = sqlite3_system_errno(db);
   if (system != 0 && (code == SQLITE_CANTOPEN || code == SQLITE_IOERR)) {
     cause += std::string(" (") + std::strerror(system) + ")";
   }
   switch (code) {
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return {ErrorKind::kCorrupt, cause};
-    default: return {ErrorKind::kUnavailable, cause};
+    case SQLITE_NOTADB:
+      return {ErrorKind::kCorrupt, cause};
+    default:
+      return {ErrorKind::kUnavailable, cause};
   }
 }
 
 }  // namespace
 
-void Statement::bind(int at, std::int64_t value) { sqlite3_bind_int64(statement_.get(), at, value); }
+void Statement::bind(int at, std::int64_t value) {
+  sqlite3_bind_int64(statement_.get(), at, value);
+}
 
 void Statement::bind(int at, std::string_view text) {
   sqlite3_bind_text64(statement_.get(), at, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
@@ -33,9 +38,12 @@ void Statement::bind_null(int at) { sqlite3_bind_null(statement_.get(), at); }
 
 Result<bool> Statement::step() {
   switch (sqlite3_step(statement_.get())) {
-    case SQLITE_ROW: return true;
-    case SQLITE_DONE: return false;
-    default: return error();
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      return error();
   }
 }
 

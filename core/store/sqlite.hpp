@@ -11,7 +11,8 @@
 
 namespace concur {
 
-// Owners of SQLite's handles. An Error's message is SQLite's own cause, without a `cannot …`: the caller knows what for.
+// Owners of SQLite's handles. An Error's message is SQLite's own cause, without a `cannot …`: the
+// caller knows what for.
 
 class Statement {
  public:

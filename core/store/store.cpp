@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <utility>
 
 namespace concur {
@@ -15,7 +14,10 @@ namespace {
 std::int64_t millis(Instant at, Millis offset) { return (at.time_since_epoch() + offset).count(); }
 
 // Far beyond any real clock, and small enough that sums of a few cannot overflow.
-bool is_sane(std::int64_t ms) { return std::abs(ms) < (1LL << 53); }
+bool is_sane(std::int64_t number) {
+  constexpr std::int64_t kMost = 1LL << 53;
+  return number > -kMost && number < kMost;
+}
 
 void bind_optional(Statement& to, int at, const std::string& text) {
   if (text.empty()) {
@@ -48,10 +50,11 @@ Result<void> set_up(Sqlite& db, Durability durability) {
   if (*mode != "wal") {
     return Error{ErrorKind::kUnavailable, "its file system does not allow write-ahead logging"};
   }
-  return db.exec(fmt::format("PRAGMA synchronous = {};"
-                             "PRAGMA journal_size_limit = {};"
-                             "PRAGMA cell_size_check = ON;",
-                             durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20));
+  return db.exec(
+      fmt::format("PRAGMA synchronous = {};"
+                  "PRAGMA journal_size_limit = {};"
+                  "PRAGMA cell_size_check = ON;",
+                  durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20));
 }
 
 // A row as it stands in the database, hostile until checked.

@@ -19,28 +19,31 @@ enum class Durability {
 // What load() met.
 struct LoadReport {
   std::uint64_t rows = 0;
-  std::uint64_t refused = 0;     // rows that hold no valid session; they are left as they are
-  std::string first_refusal;     // what was wrong with the first of them
+  std::uint64_t refused = 0;  // rows that hold no valid session; they are left as they are
+  std::string first_refusal;  // what was wrong with the first of them
 };
 
 // The database of sessions. May be handed from thread to thread, never used by two at a time.
 class Store {
  public:
-  // Opens, checks and migrates the database; creates it where it is absent. `boot` names this boot of the machine.
-  // kCorrupt: damaged, foreign or newer, and untouched. kUnavailable: it cannot be opened or written. The message reads
-  // `cannot open database <path>: <cause>`.
-  static Result<Store> open(const std::string& path, Durability durability, const std::string& boot);
+  // Opens, checks and migrates the database; creates it where it is absent. `boot` names this boot
+  // of the machine. kCorrupt: damaged, foreign or newer, and untouched. kUnavailable: it cannot be
+  // opened or written. The message reads `cannot open database <path>: <cause>`.
+  static Result<Store> open(const std::string& path, Durability durability,
+                            const std::string& boot);
 
-  // Gives every stored session to `take`, in ascending order of ids, its times on the boot clock of now: exactly, where the
-  // row was written in this boot, else by the wall clock. `take` says whether it can use the row.
+  // Gives every stored session to `take`, in ascending order of ids, its times on the boot clock of
+  // now: exactly, where the row was written in this boot, else by the wall clock. `take` says
+  // whether it can use the row.
   Result<LoadReport> load(const Now& now, const std::function<bool(Row)>& take);
 
-  // Makes the changes durable in one transaction, or none of them. `offset` is the wall clock's lead over the boot clock.
-  // An empty batch still writes a page, to learn whether the disk takes writes.
+  // Makes the changes durable in one transaction, or none of them. `offset` is the wall clock's
+  // lead over the boot clock. An empty batch still writes a page, to learn whether the disk takes
+  // writes.
   Result<void> commit(std::span<const Change> changes, Millis offset);
 
-  // Returns a bounded part of the space that deleted rows left to the file system, where it is much. True where there is
-  // more to return.
+  // Returns a bounded part of the space that deleted rows left to the file system, where it is
+  // much. True where there is more to return.
   bool give_back_space();
 
  private:

@@ -1,0 +1,56 @@
+#include "api/json_writer.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace concur;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string text(std::string_view of) {
+  std::string out;
+  append_json_string(out, of);
+  return out;
+}
+
+std::string seconds(Millis of) {
+  std::string out;
+  append_seconds(out, of);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("append_json_string escapes what RFC 8259 says must be, and nothing else") {
+  CHECK(text("abc é 日 /") == "\"abc é 日 /\"");
+  CHECK(text("\"\\") == R"("\"\\")");
+  CHECK(text("a\nb\r\t") == R"("a\nb\r\t")");
+  CHECK(text(std::string("\0\x1f\x7f", 3)) == "\"\\u0000\\u001f\x7f\"");
+  CHECK(text("") == "\"\"");
+}
+
+TEST_CASE("append_seconds is exact and short") {
+  CHECK(seconds(30s) == "30");
+  CHECK(seconds(41'200ms) == "41.2");
+  CHECK(seconds(333ms) == "0.333");
+  CHECK(seconds(0ms) == "0");
+  CHECK(seconds(100s) == "100");
+  CHECK(seconds(-1'050ms) == "-1.05");
+}
+
+TEST_CASE("JsonWriter") {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().field("a", 1).field("b", true).field("c", "x").field("d", 90s);
+  json.key("e")
+      .begin_array()
+      .value(1)
+      .value(std::uint64_t{2})
+      .begin_object()
+      .end_object()
+      .end_array();
+  json.key("f").raw("{\"x\":1}").field("g", WallTime(Millis(0))).field("h", 0.5).end_object();
+  CHECK(
+      out ==
+      R"({"a":1,"b":true,"c":"x","d":90,"e":[1,2,{}],"f":{"x":1},"g":"1970-01-01T00:00:00.000Z","h":0.50})");
+}

@@ -1,0 +1,99 @@
+#include "api/request_body.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace concur;
+using namespace std::chrono_literals;
+
+TEST_CASE("parse_start_body") {
+  SUBCASE("no body means no options") {
+    CHECK_FALSE(parse_start_body("")->ttl.has_value());
+    CHECK(parse_start_body("{}")->details.empty());
+  }
+  SUBCASE("reads each field") {
+    const auto body = parse_start_body(
+        R"({"ttl":30.5,"limit":0,"device":"tv","ip":"::1","content":"film é","meta":{"a":"b","n":1,"t":true}})");
+    REQUIRE(body.has_value());
+    CHECK(body->ttl == 30'500ms);
+    CHECK(body->limit == 0);
+    CHECK(body->details.device == "tv");
+    CHECK(body->details.ip == "::1");
+    CHECK(body->details.content == "film é");
+    CHECK(body->details.meta == R"({"a":"b","n":1,"t":true})");
+    CHECK(parse_start_body(R"({"ttl":"5m"})")->ttl == 5min);
+  }
+  SUBCASE("refuses what is not what the field takes") {
+    for (const char* text : {"null",
+                             "[]",
+                             "3",
+                             "{",
+                             "{\"ttl\":90",
+                             "{}{}",
+                             "{\"ttl\":null}",
+                             "{\"ttl\":0}",
+                             "{\"ttl\":0.999}",
+                             "{\"ttl\":2592001}",
+                             "{\"ttl\":-1}",
+                             "{\"ttl\":1e300}",
+                             "{\"ttl\":\"soon\"}",
+                             "{\"limit\":-1}",
+                             "{\"limit\":1.5}",
+                             "{\"limit\":\"3\"}",
+                             "{\"limit\":1000000001}",
+                             "{\"limit\":1e99}",
+                             "{\"device\":\"\"}",
+                             "{\"device\":3}",
+                             "{\"device\":\"a\\nb\"}",
+                             "{\"content\":\"\\u0085\"}",
+                             "{\"ip\":\"\\ud800\"}",
+                             "{\"meta\":[]}",
+                             "{\"meta\":{\"a\":{}}}",
+                             "{\"meta\":{\"a\":null}}",
+                             "{\"sessionId\":\"x\"}",
+                             "{\"ttl\":90,}",
+                             "{'ttl':90}",
+                             "{\"device\":\"\xff\"}"}) {
+      CAPTURE(text);
+      const auto body = parse_start_body(text);
+      REQUIRE(body.has_error());
+      CHECK(body.error().kind == ErrorKind::kInvalid);
+      CHECK(body.error().message.starts_with("cannot "));
+    }
+    CHECK(parse_start_body("{\"device\":\"" + std::string(257, 'x') + "\"}").has_error());
+    CHECK(parse_start_body("{\"device\":\"" + std::string(256, 'x') + "\"}").has_value());
+    CHECK(parse_start_body(std::string(60'000, '[')).has_error());
+  }
+  SUBCASE("bounds meta") {
+    const auto with = [](int keys, std::size_t bytes) {
+      std::string meta;
+      for (int i = 0; i < keys; ++i) {
+        meta +=
+            (i ? "," : "") + ("\"k" + std::to_string(i)) + "\":\"" + std::string(bytes, 'x') + "\"";
+      }
+      return parse_start_body("{\"meta\":{" + meta + "}}").has_value();
+    };
+    CHECK(with(16, 40));
+    CHECK_FALSE(with(17, 1));
+    CHECK_FALSE(with(2, 600));
+  }
+  SUBCASE("every cut of a good body is an error") {
+    const std::string good = R"({"ttl":90,"meta":{"a":"\u00e9"}})";
+    for (std::size_t cut = 1; cut < good.size(); ++cut)
+      CHECK(parse_start_body(good.substr(0, cut)).has_error());
+    CHECK(parse_start_body(good).has_value());
+  }
+}
+
+TEST_CASE("parse_purge_body") {
+  CHECK(parse_purge_body(R"({"user":"abc"})")->user == "abc");
+  CHECK(parse_purge_body(R"({"idle":"5m","dryRun":true})")->idle == 5min);
+  CHECK(parse_purge_body(R"({"idle":"5m","dryRun":true})")->dry_run);
+  CHECK(parse_purge_body(R"({"all":true})")->idle == 0ms);
+  for (const char* text :
+       {"", "{}", "{\"all\":false}", "{\"all\":true,\"user\":\"a\"}", "{\"user\":\"a\",\"idle\":5}",
+        "{\"dryRun\":true}", "{\"idle\":0}", "{\"idle\":-5}", "{\"user\":5}",
+        "{\"all\":true,\"x\":1}", "{\"all\":true,\"dryRun\":1}"}) {
+    CAPTURE(text);
+    CHECK(parse_purge_body(text).has_error());
+  }
+}

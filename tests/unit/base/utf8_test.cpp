@@ -1,0 +1,38 @@
+#include "base/utf8.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace concur;
+
+TEST_CASE("is_utf8") {
+  SUBCASE("takes each length of sequence at its edges") {
+    for (const char* text :
+         {"", "a", "\x7f", "\u0080", "\u07ff", "\u0800", "\uffff", "\U00010000", "\U0010ffff"}) {
+      CHECK(is_utf8(text));
+    }
+  }
+  SUBCASE("refuses overlong forms, surrogates, what is beyond Unicode, and cut sequences") {
+    for (const char* text :
+         {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80",
+          "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3", "\xe2\x82",
+          "\xf0\x9f\x98", "\xc3(", "a\xe2\x28\xa1"}) {
+      CHECK_FALSE(is_utf8(text));
+    }
+  }
+}
+
+TEST_CASE("has_control") {
+  SUBCASE("finds both sets of control characters") {
+    for (const std::string& text :
+         {std::string("\0", 1), std::string("a\nb"), std::string("\x1f"), std::string("\x7f"),
+          std::string("\u0080"), std::string("\u009f")}) {
+      CHECK(has_control(text));
+    }
+  }
+  SUBCASE("lets all else pass") {
+    for (const char* text : {"", " ", "~", "\u00a0", "é", "\u2028", "日本"})
+      CHECK_FALSE(has_control(text));
+  }
+}

@@ -1,0 +1,119 @@
+#include "net/request_parser.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace concur;
+
+namespace {
+
+const std::string kPut =
+    "PUT /v1/users/a%20b/sessions/s1?x=1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+    "11\r\n\r\n{\"ttl\":\"5\"}";
+const std::string kChunked =
+    "POST /v1/purge HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+    "chunked\r\n\r\n5\r\n{\"all\r\n7;ext=1\r\n\":true}\r\n0\r\n\r\n";
+const std::string kGet = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+// Feeds the pieces as they would arrive, keeping what the parser leaves.
+struct Feed {
+  RequestParser parser;
+  std::string left;
+
+  bool add(std::string_view piece) {
+    left += piece;
+    left.erase(0, parser.feed(left));
+    return parser.done();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("RequestParser") {
+  SUBCASE("reads a request with a body") {
+    Feed feed;
+    REQUIRE(feed.add(kPut));
+    CHECK(feed.parser.method() == "PUT");
+    CHECK(feed.parser.target() == "/v1/users/a%20b/sessions/s1?x=1");
+    CHECK(feed.parser.body() == "{\"ttl\":\"5\"}");
+    CHECK(feed.parser.keep_alive());
+    CHECK(feed.left.empty());
+  }
+  SUBCASE("reads the same at every split into two, and byte by byte") {
+    for (const std::string& request : {kPut, kChunked, kGet}) {
+      Feed whole;
+      REQUIRE(whole.add(request));
+      for (std::size_t cut = 1; cut < request.size(); ++cut) {
+        CAPTURE(cut);
+        Feed feed;
+        CHECK_FALSE(feed.add(request.substr(0, cut)));
+        REQUIRE(feed.parser.problem().status == 0);
+        REQUIRE(feed.add(request.substr(cut)));
+        CHECK(feed.parser.target() == whole.parser.target());
+        CHECK(feed.parser.body() == whole.parser.body());
+      }
+      Feed bytes;
+      for (const char c : request) bytes.add(std::string(1, c));
+      CHECK(bytes.parser.done());
+      CHECK(bytes.parser.body() == whole.parser.body());
+    }
+  }
+  SUBCASE("leaves the next request alone until it is reset") {
+    Feed feed;
+    REQUIRE(feed.add(kPut + kChunked + kGet));
+    CHECK(feed.left == kChunked + kGet);
+    feed.parser.reset();
+    REQUIRE(feed.add(""));
+    CHECK(feed.parser.body() == "{\"all\":true}");
+    feed.parser.reset();
+    REQUIRE(feed.add(""));
+    CHECK(feed.parser.target() == "/healthz");
+    CHECK(feed.parser.body().empty());
+  }
+  SUBCASE("tells whether the connection stays") {
+    for (const auto& [head, stays] : std::vector<std::pair<std::string, bool>>{
+             {"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", false},
+             {"GET / HTTP/1.1\r\n\r\n", true},
+             {"GET / HTTP/1.0\r\n\r\n", false},
+             {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false}}) {
+      Feed feed;
+      REQUIRE(feed.add(head));
+      CHECK(feed.parser.keep_alive() == stays);
+    }
+  }
+  SUBCASE("tells once that the client waits for leave to send the body") {
+    Feed feed;
+    feed.add("PUT / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    CHECK(feed.parser.take_expectation());
+    CHECK_FALSE(feed.parser.take_expectation());
+    CHECK(feed.add("{}"));
+  }
+  SUBCASE("names what is wrong as a status") {
+    const std::string long_line(9000, 'x');
+    for (const auto& [bytes, status] : std::vector<std::pair<std::string, int>>{
+             {"\x16\x03\x01 TLS is not spoken here\r\n\r\n", 400},
+             {"GET / HTTP/2.0\r\n\r\n", 505},
+             {"GET /\r\n\r\n", 400},
+             {"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n", 400},
+             {"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400},
+             {"GET / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n", 400},
+             {"POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n", 413},
+             {"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
+             {"GET /" + long_line + " HTTP/1.1\r\n\r\n", 431},
+             {"GET / HTTP/1.1\r\nX: " + long_line + "\r\n\r\n", 431},
+             {long_line, 431},
+             {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n", 413}}) {
+      CAPTURE(bytes.substr(0, 60));
+      Feed feed;
+      CHECK_FALSE(feed.add(bytes));
+      CHECK(feed.parser.problem().status == status);
+    }
+  }
+  SUBCASE("takes a body up to the bound") {
+    Feed feed;
+    REQUIRE(feed.add("POST / HTTP/1.1\r\nContent-Length: 65536\r\n\r\n" + std::string(65536, 'x')));
+    CHECK(feed.parser.body().size() == 65536);
+  }
+}

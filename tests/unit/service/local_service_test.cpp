@@ -1,0 +1,160 @@
+#include "service/local_service.hpp"
+
+#include "support/full_disk.hpp"
+#include "support/moments.hpp"
+#include "support/temp_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace concur;
+using namespace std::chrono_literals;
+using concur::test::FakeClock;
+using concur::test::FullDisk;
+using concur::test::TempFolder;
+
+namespace {
+
+Id id(std::string_view text) { return *Id::parse("id", text); }
+
+struct House {
+  explicit House(const std::string& path)
+      : service(loop, clock, log, Registry(Policy{}, 1),
+                std::move(*Store::open(path, Durability::kFull, "boot")), path) {}
+
+  // Submits all before any is answered, then runs the loop until each has its answer.
+  std::vector<Result<Answer>> ask(const std::vector<Command>& commands) {
+    std::vector<std::optional<Result<Answer>>> answers(commands.size());
+    std::size_t open = commands.size();
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+      service.submit(commands[i], [&answers, &open, i](Result<Answer> answer) {
+        REQUIRE_FALSE(answers[i]);
+        answers[i] = std::move(answer);
+        --open;
+      });
+    }
+    while (open > 0) loop.run_one();
+    std::vector<Result<Answer>> all;
+    for (auto& answer : answers) all.push_back(std::move(*answer));
+    return all;
+  }
+  Result<Answer> ask(const Command& command) { return ask(std::vector{command})[0]; }
+
+  void finish() {
+    bool done = false;
+    service.finish([&] { done = true; });
+    while (!done) loop.run_one();
+  }
+
+  boost::asio::io_context loop;
+  FakeClock clock;
+  Logger log{LogLevel::kError, LogFormat::kText};
+  LocalService service;
+};
+
+bool granted(const Result<Answer>& answer) {
+  return answer && std::holds_alternative<Granted>(*answer);
+}
+
+std::size_t stored(const std::string& path) {
+  auto store = Store::open(path, Durability::kFull, "boot");
+  return static_cast<std::size_t>(
+      store->load(FakeClock().now(), [](const Row&) { return true; })->rows);
+}
+
+}  // namespace
+
+TEST_CASE("LocalService") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  House house(path);
+
+  SUBCASE("an answer to a start means that it is stored") {
+    CHECK(granted(house.ask(Start{id("abc"), id("s1")})));
+    CHECK(stored(path) == 1);
+    CHECK(house.ask(End{id("abc"), id("s1")}).has_value());
+    CHECK(stored(path) == 0);
+  }
+  SUBCASE("of many racing starts in one commit exactly the limit is admitted") {
+    std::vector<Command> race;
+    std::vector<std::string> names;
+    for (int i = 0; i < 200; ++i) names.push_back("s" + std::to_string(i));
+    for (const std::string& name : names) race.emplace_back(Start{id("abc"), id(name)});
+    std::size_t admitted = 0;
+    for (const auto& answer : house.ask(race)) admitted += granted(answer) ? 1 : 0;
+    CHECK(admitted == 3);
+    CHECK(stored(path) == 3);
+    CHECK(house.service.status().commits == 1);
+  }
+  SUBCASE("a heartbeat needs no commit") {
+    house.ask(Start{id("abc"), id("s1")});
+    const auto commits = house.service.status().commits;
+    CHECK(granted(house.ask(Heartbeat{id("abc"), id("s1")})));
+    CHECK(house.service.status().commits == commits);
+  }
+  SUBCASE("a clean stop stores the leases as they are") {
+    house.ask(Start{id("abc"), id("s1")});
+    house.clock.tick(20s);
+    house.ask(Heartbeat{id("abc"), id("s1")});
+    house.finish();
+    auto store = Store::open(path, Durability::kFull, "boot");
+    static_cast<void>(store->load(house.clock.now(), [&](Row row) {
+      CHECK(row.last_seen == house.clock.now().instant);
+      CHECK(row.expires == house.clock.now().instant + 90s);
+      return true;
+    }));
+  }
+  SUBCASE("the status counts") {
+    for (const char* session : {"s1", "s2", "s3", "s4", "s1"})
+      house.ask(Start{id("abc"), id(session)});
+    house.ask(End{id("abc"), id("s1")});
+    const ServiceStatus status = house.service.status();
+    CHECK(status.sessions == 2);
+    CHECK(status.users == 1);
+    CHECK(status.starts.total == 3);
+    CHECK(status.denials.total == 1);
+    CHECK(status.heartbeats.total == 1);
+    CHECK(status.ends.total == 1);
+    CHECK(status.trouble.empty());
+    CHECK(status.database_bytes > 0);
+  }
+}
+
+TEST_CASE("LocalService on a full disk") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  House house(path);
+  house.log.set_level(LogLevel::kError);
+  for (const char* session : {"s1", "s2"}) house.ask(Start{id("abc"), id(session)});
+  for (const char* session : {"s1", "s2", "s3"}) house.ask(Start{id("full"), id(session)});
+  {
+    const FullDisk full;
+    const auto answers =
+        house.ask({Start{id("abc"), id("s3")}, Start{id("abc"), id("s4")}, End{id("abc"), id("s1")},
+                   Heartbeat{id("abc"), id("s3")}, Heartbeat{id("full"), id("s1")},
+                   Start{id("full"), id("s4")}, ListUser{id("full")}});
+    SUBCASE("starts, ends, and what was decided on top of them are unavailable") {
+      for (std::size_t i = 0; i < 4; ++i) {
+        REQUIRE(answers[i].has_error());
+        CHECK(answers[i].error().kind == ErrorKind::kUnavailable);
+      }
+      CHECK_FALSE(house.service.status().trouble.empty());
+    }
+    SUBCASE("heartbeats, denials and lists of what is stored go on") {
+      CHECK(granted(answers[4]));
+      CHECK(std::holds_alternative<Denied>(*answers[5]));
+      CHECK(std::get<UserSessions>(*answers[6]).active == 3);
+    }
+    SUBCASE("nothing of what failed has happened") {
+      const auto list = std::get<UserSessions>(*house.ask(ListUser{id("abc")}));
+      CHECK(list.active == 2);
+      CHECK(list.sessions[0].session == "s1");
+    }
+  }
+  CHECK(granted(house.ask(Start{id("abc"), id("s3")})));
+  CHECK(house.service.status().trouble.empty());
+  CHECK(stored(path) == 6);
+}

@@ -1,0 +1,269 @@
+#include "store/store.hpp"
+
+#include "store/schema.hpp"
+#include "support/full_disk.hpp"
+#include "support/moments.hpp"
+#include "support/temp_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+using namespace concur;
+using namespace std::chrono_literals;
+using concur::test::FakeClock;
+using concur::test::FullDisk;
+using concur::test::TempFolder;
+
+namespace {
+
+Store open_store(const std::string& path, const std::string& boot = "boot-1") {
+  auto store = Store::open(path, Durability::kFull, boot);
+  if (!store) FAIL(store.error().message);
+  return std::move(*store);
+}
+
+std::vector<Row> load(Store& store, const Now& now) {
+  std::vector<Row> rows;
+  const auto report = store.load(now, [&](Row row) {
+    rows.push_back(std::move(row));
+    return true;
+  });
+  REQUIRE(report.has_value());
+  return rows;
+}
+
+Insert insert(std::int64_t number, const std::string& session, Instant now) {
+  return {{number, "abc", session, now, now, now + 90s, 90s, nullptr}};
+}
+
+std::vector<Change> one(Change change) {
+  std::vector<Change> changes;
+  changes.push_back(std::move(change));
+  return changes;
+}
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+void run_sql(const std::string& path, const std::string& sql) {
+  auto db = Sqlite::open(path);
+  REQUIRE(db.has_value());
+  const auto done = db->exec(sql);
+  if (!done) FAIL(done.error().message);
+}
+
+}  // namespace
+
+TEST_CASE("Store keeps what is committed") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  FakeClock clock;
+  const Now now = clock.now();
+
+  SUBCASE("sessions with all that was told about them") {
+    {
+      Store store = open_store(path);
+      Insert full = insert(1, "s1", now.instant);
+      full.row.details =
+          std::make_unique<Details>(Details{"tv", "192.0.2.1", "film", R"({"a":"b"})"});
+      std::vector<Change> changes;
+      changes.push_back(std::move(full));
+      changes.push_back(insert(2, "s2", now.instant));
+      changes.push_back(insert(3, "s3", now.instant));
+      changes.push_back(Remove{2});
+      REQUIRE(store.commit(changes, now.offset()).has_value());
+    }
+    Store store = open_store(path);
+    const auto rows = load(store, now);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].session == "s1");
+    CHECK(rows[0].user == "abc");
+    CHECK(rows[0].started == now.instant);
+    CHECK(rows[0].expires == now.instant + 90s);
+    CHECK(rows[0].ttl == 90s);
+    REQUIRE(rows[0].details);
+    CHECK(*rows[0].details == Details{"tv", "192.0.2.1", "film", R"({"a":"b"})"});
+    CHECK(rows[1].session == "s3");
+    CHECK_FALSE(rows[1].details);
+  }
+  SUBCASE("a moved lease, in the clock of its own time") {
+    Store store = open_store(path);
+    REQUIRE(store.commit(one(insert(1, "s1", now.instant)), now.offset()).has_value());
+    clock.tick(30s);
+    clock.set_wall(clock.now().wall() + 24h);
+    const Now later = clock.now();
+    const Save save{1, now.instant, later.instant, later.instant + 90s, 90s};
+    REQUIRE(store.commit(one(save), later.offset()).has_value());
+    clock.set_wall(clock.now().wall() - 48h);
+    const auto rows = load(store, clock.now());
+    CHECK(rows[0].started == now.instant);
+    CHECK(rows[0].last_seen == later.instant);
+    CHECK(rows[0].expires == later.instant + 90s);
+  }
+  SUBCASE("after a reboot the wall clock tells what is left") {
+    {
+      Store store = open_store(path, "boot-1");
+      REQUIRE(store.commit(one(insert(1, "s1", now.instant)), now.offset()).has_value());
+    }
+    Store store = open_store(path, "boot-2");
+    Now rebooted{Instant(5s), {}};
+    rebooted.wall_offset =
+        (now.wall() + 40s).time_since_epoch() - rebooted.instant.time_since_epoch();
+    const auto rows = load(store, rebooted);
+    CHECK(rows[0].expires == rebooted.instant + 50s);
+    CHECK(rows[0].started == rebooted.instant - 40s);
+  }
+  SUBCASE("where the system does not tell its boots apart, the wall clock decides each time") {
+    {
+      Store store = open_store(path, "");
+      REQUIRE(store.commit(one(insert(1, "s1", now.instant)), now.offset()).has_value());
+    }
+    Store store = open_store(path, "");
+    Now later = now;
+    later.wall_offset += 40s;
+    CHECK(load(store, later)[0].expires == now.instant + 50s);
+  }
+}
+
+TEST_CASE("Store::commit that fails") {
+  const TempFolder folder;
+  const FakeClock clock;
+  const Now now = clock.now();
+  Store store = open_store(folder.file("sessions.db"));
+  REQUIRE(store.commit(one(insert(1, "s1", now.instant)), now.offset()).has_value());
+
+  SUBCASE("on a full disk keeps nothing of the batch, and works again when there is room") {
+    {
+      const FullDisk full;
+      CHECK(store.commit(one(insert(2, "s2", now.instant)), now.offset()).has_error());
+      CHECK(store.commit({}, now.offset()).has_error());
+    }
+    CHECK(store.commit({}, now.offset()).has_value());
+    CHECK(load(store, now).size() == 1);
+    CHECK(store.commit(one(insert(2, "s2", now.instant)), now.offset()).has_value());
+    CHECK(load(store, now).size() == 2);
+  }
+  SUBCASE("in the middle of a batch takes back its beginning") {
+    std::vector<Change> changes;
+    changes.push_back(insert(2, "s2", now.instant));
+    changes.push_back(insert(1, "again", now.instant));  // the row id is taken
+    CHECK(store.commit(changes, now.offset()).has_error());
+    CHECK(load(store, now).size() == 1);
+    CHECK(store.commit(one(insert(2, "s2", now.instant)), now.offset()).has_value());
+  }
+}
+
+TEST_CASE("Store::open refuses, and leaves untouched,") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  const auto refused = [&] {
+    const std::string before = bytes_of(path);
+    const auto store = Store::open(path, Durability::kFull, "boot");
+    REQUIRE(store.has_error());
+    CHECK(bytes_of(path) == before);
+    return store.error();
+  };
+  SUBCASE("a file that is no database") {
+    write_bytes(path, std::string(8192, 'x'));
+    const Error error = refused();
+    CHECK(error.kind == ErrorKind::kCorrupt);
+    CHECK(error.message == "cannot open database " + path + ": file is not a database");
+  }
+  SUBCASE("another program's database") {
+    run_sql(path, "CREATE TABLE theirs(x); INSERT INTO theirs VALUES (1)");
+    CHECK(refused().message.ends_with("it belongs to another program"));
+  }
+  SUBCASE("a database marked by another application") {
+    run_sql(path, "PRAGMA application_id = 7");
+    CHECK(refused().message.ends_with("it belongs to another program"));
+  }
+  SUBCASE("a newer one") {
+    { open_store(path); }
+    run_sql(path, "PRAGMA user_version = 99");
+    CHECK(refused().message.find("a newer concurrencyd wrote it (schema 99, this one knows") !=
+          std::string::npos);
+  }
+  SUBCASE("a damaged one") {
+    {
+      Store store = open_store(path);
+      const FakeClock clock;
+      std::vector<Change> changes;
+      for (int i = 1; i < 500; ++i)
+        changes.push_back(
+            insert(i, std::string(200, 's') + std::to_string(i), clock.now().instant));
+      REQUIRE(store.commit(changes, Millis(0)).has_value());
+    }
+    std::string bytes = bytes_of(path);
+    REQUIRE(bytes.size() > 60'000);
+    for (std::size_t i = 40'000; i < 44'096; ++i) bytes[i] = static_cast<char>(bytes[i] ^ 0x5A);
+    write_bytes(path, bytes);
+    CHECK(refused().message.find("damaged") != std::string::npos);
+  }
+  SUBCASE("a folder") {
+    CHECK(Store::open(folder.file("."), Durability::kFull, "boot").has_error());
+  }
+  SUBCASE("a path that leads nowhere") {
+    CHECK(Store::open(folder.file("no/such/folder.db"), Durability::kFull, "boot").has_error());
+  }
+}
+
+TEST_CASE("Store::load leaves aside rows that hold no session") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  { open_store(path); }
+  const auto row = [](const std::string& values) {
+    return "INSERT INTO sessions(id, user, session, started_at, last_seen_at, expires_at, ttl, "
+           "clock_offset, boot) VALUES (" +
+           values + ");";
+  };
+  run_sql(path, row("1, 'a', 'good', 1, 1, 2, 90000, 0, 1") +
+                    row("2, '', 's', 1, 1, 2, 90000, 0, 1") +
+                    row("3, 'a', char(10), 1, 1, 2, 90000, 0, 1") +
+                    row("4, 'a', 's', 9223372036854775807, 1, 2, 90000, 0, 1") +
+                    row("5, 'a', 's', 1, -9223372036854775808, 2, 90000, 0, 1") +
+                    row("-6, 'a', 's', 1, 1, 2, 90000, 0, 1") +
+                    row("7, CAST(x'ff' AS TEXT), 's', 1, 1, 2, 90000, 0, 1") +
+                    row("9, 'a', 'good too', 1, 1, 2, -5, 0, 77"));
+  Store store = open_store(path);
+  const FakeClock clock;
+  std::vector<std::string> taken;
+  const auto report = store.load(clock.now(), [&](Row loaded) {
+    taken.push_back(loaded.session);
+    return true;
+  });
+  REQUIRE(report.has_value());
+  CHECK(taken == std::vector<std::string>{"good", "good too"});
+  CHECK(report->rows == 2);
+  CHECK(report->refused == 6);
+  CHECK(report->first_refusal == "row -6: cannot accept row: a number is out of range");
+}
+
+TEST_CASE("Store::give_back_space shrinks a file that has become mostly empty") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  Store store = open_store(path);
+  const FakeClock clock;
+  std::vector<Change> changes;
+  for (int i = 1; i <= 60'000; ++i)
+    changes.push_back(insert(i, std::string(150, 's') + std::to_string(i), clock.now().instant));
+  REQUIRE(store.commit(changes, Millis(0)).has_value());
+  changes.clear();
+  for (int i = 1; i <= 60'000; ++i) changes.push_back(Remove{i});
+  REQUIRE(store.commit(changes, Millis(0)).has_value());
+  int steps = 0;
+  while (store.give_back_space()) ++steps;
+  CHECK(steps > 1);
+  auto db = Sqlite::open(path);
+  CHECK(*db->number("PRAGMA page_count") < 2100);
+  CHECK(*db->string("PRAGMA integrity_check") == "ok");
+}
