@@ -1,0 +1,32 @@
+#include "ask.hpp"
+
+#include "output.hpp"
+
+#include <fmt/format.h>
+
+namespace concur::cli {
+
+Result<HttpAnswer> ask(Client& client, const char* verb, const Request& request) {
+  auto answer = client.request(request.method, request.target, request.body);
+  if (answer && (!answer->json || answer->body.empty())) {
+    return Error{
+        ErrorKind::kCorrupt,
+        fmt::format("cannot {}: the answer is not concurrencyd's, it is not JSON; name the "
+                    "daemon's socket with --socket",
+                    verb)};
+  }
+  return answer;
+}
+
+Result<ExitCode> pass_on(const char* verb, const HttpAnswer& answer, bool continues_session) {
+  auto written = write_output(answer.body);
+  if (written && !answer.body.ends_with('\n')) written = write_output("\n");
+  if (!written) return std::move(written).error();
+  if (answer.status >= 500) {
+    return Error{ErrorKind::kUnavailable,
+                 fmt::format("cannot {}: the daemon answered {}", verb, answer.status)};
+  }
+  return exit_code_of(answer.status, continues_session);
+}
+
+}  // namespace concur::cli

@@ -1,0 +1,45 @@
+#include "exit_code.hpp"
+#include "net/client.hpp"
+#include "options.hpp"
+#include "output.hpp"
+#include "run.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <exception>
+
+namespace concur::cli {
+
+namespace {
+
+Result<ExitCode> run_args(std::vector<std::string> args) {
+  auto parsed = parse_options(std::move(args));
+  if (!parsed) return std::move(parsed).error();
+  if (const auto* text = std::get_if<Text>(&*parsed)) {
+    if (auto written = write_output(text->text); !written) return std::move(written).error();
+    return ExitCode::kDone;
+  }
+  auto& options = std::get<Options>(*parsed);
+  Client client(std::move(options.sockets), options.timeout);
+  return run(client, options.command);
+}
+
+}  // namespace
+
+}  // namespace concur::cli
+
+int main(int argc, char** argv) {
+  using namespace concur::cli;
+  std::signal(SIGPIPE, SIG_IGN);
+  reserve_standard_streams();
+  auto code = ExitCode::kNoAnswer;
+  try {
+    const auto result = run_args({argv + (argc > 0 ? 1 : 0), argv + argc});
+    code = result ? *result : exit_code_of(result.error().kind);
+    if (!result) complain(result.error().message);
+  } catch (const std::exception& error) {
+    complain(fmt::format("cannot run: {}", error.what()));
+  }
+  return static_cast<int>(code);
+}

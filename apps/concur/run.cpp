@@ -1,0 +1,31 @@
+#include "run.hpp"
+
+#include "ask.hpp"
+#include "list.hpp"
+#include "output.hpp"
+#include "request.hpp"
+
+namespace concur::cli {
+
+namespace {
+
+// A session that is gone has an exit code of its own only where it was to go on.
+template <class T>
+constexpr bool kContinuesSession = std::is_same_v<T, Heartbeat>;
+
+template <class T>
+Result<ExitCode> run_one(Client& client, const T& command) {
+  auto answer = ask(client, T::kVerb, request_of(command));
+  if (!answer) return std::move(answer).error();
+  return pass_on(T::kVerb, *answer, kContinuesSession<T>);
+}
+
+Result<ExitCode> run_one(Client& client, const List& list) { return run_list(client, list); }
+
+}  // namespace
+
+Result<ExitCode> run(Client& client, const Command& command) {
+  return std::visit([&client](const auto& chosen) { return run_one(client, chosen); }, command);
+}
+
+}  // namespace concur::cli

@@ -1,0 +1,122 @@
+# Shared by the black-box tests: where the programs are, a daemon of one's own, and what to expect of an answer.
+
+bats_require_minimum_version 1.5.0
+
+CONCUR_BIN_DIR=${CONCUR_BIN_DIR:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build/bin}
+PATH=$CONCUR_BIN_DIR:$PATH
+unset CONCUR_SOCKET XDG_RUNTIME_DIR
+if [ -n "${SHARED_SOCKET-}" ]; then export CONCUR_SOCKET=$SHARED_SOCKET; fi
+export LC_ALL=C.UTF-8
+
+# A folder that other users may enter too, with a path short enough for a socket.
+make_dir() {
+  DIR=$(mktemp -d /tmp/concur.XXXXXX)
+  chmod 755 "$DIR"
+  SOCKET=$DIR/concurrencyd.sock
+  DATABASE=$DIR/sessions.db
+  LOG=$DIR/log
+  PIDS=()
+}
+
+# Runs a program in the background, its standard error in $LOG; $! and PIDS have its pid.
+in_background() {
+  "$@" >/dev/null 2>>"$LOG" 3>&- &
+  PIDS+=("$!")
+}
+
+# A daemon on $SOCKET and $DATABASE, ready to answer; $DAEMON is its pid.
+start_daemon() {
+  in_background concurrencyd --socket "$SOCKET" --database "$DATABASE" "$@"
+  DAEMON=$!
+  if ! concur --socket "$SOCKET" --timeout 10s status >/dev/null; then
+    cat "$LOG" >&2
+    return 1
+  fi
+}
+
+# Ends the daemon and fails unless it exits 0.
+stop_daemon() {
+  kill -TERM "$DAEMON"
+  wait "$DAEMON"
+}
+
+# Waits until the command succeeds, ten seconds at most.
+eventually() {
+  for _ in $(seq 200); do
+    if "$@"; then return 0; fi
+    sleep 0.05
+  done
+  echo "never succeeded: $*" >&2
+  return 1
+}
+
+log_has() { grep -q -- "$1" "$LOG"; }
+
+# Only the processes this test began, by pid; ends what hangs, too.
+remove_dir() {
+  local pid
+  for pid in "${PIDS[@]}"; do
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  rm -rf "$DIR"
+}
+
+# For a file of tests that shares one daemon; its tests use different users.
+share_daemon() {
+  make_dir
+  start_daemon "$@"
+  export DIR SOCKET DATABASE LOG DAEMON SHARED_SOCKET=$SOCKET
+}
+
+end_shared_daemon() {
+  PIDS=("$DAEMON")
+  remove_dir
+}
+
+# Runs concur; $status, $output (standard output) and $stderr are what came of it.
+concur_run() {
+  run --separate-stderr concur "$@"
+}
+
+# An answer: this status, one line of JSON that satisfies the jq filter, nothing on standard error.
+expect_answer() {
+  local code=$1 filter=$2
+  [ "$status" -eq "$code" ] || fail_with "exit status is not $code"
+  [ -z "$stderr" ] || fail_with "standard error is not empty"
+  [ "$(wc -l <<<"$output")" -eq 1 ] || fail_with "not one line"
+  jq -e "$filter" <<<"$output" >/dev/null || fail_with "not so: $filter"
+}
+
+# No answer: this status, nothing on standard output, exactly this line on standard error. The line is a pattern.
+expect_error() {
+  local code=$1 line=$2
+  [ "$status" -eq "$code" ] || fail_with "exit status is not $code"
+  [ -z "$output" ] || fail_with "standard output is not empty"
+  # shellcheck disable=SC2053
+  [[ $stderr == $line ]] || fail_with "standard error is not: $line"
+  [ "$(wc -l <<<"$stderr")" -eq 1 ] || fail_with "standard error is not one line"
+}
+
+fail_with() {
+  echo "$1"
+  echo "exit status: $status"
+  echo "standard output: $output"
+  echo "standard error: $stderr"
+  return 1
+}
+
+# Runs a command as a user whom no permission is waived for.
+as_nobody() {
+  if [ "$(id -u)" -eq 0 ]; then
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+  else
+    "$@"
+  fi
+}
+
+# A server that misbehaves as stub_server.py says.
+start_stub() {
+  in_background python3 "$BATS_TEST_DIRNAME/stub_server.py" "$SOCKET" "$@"
+  eventually test -S "$SOCKET"
+}

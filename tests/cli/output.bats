@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# Standard output has the answer and nothing else, and an answer that could not be written is no success.
+
+load helper
+
+setup_file() { share_daemon; }
+teardown_file() { end_shared_daemon; }
+
+@test "every answer is JSON for jq, allowed or denied, with nothing on standard error" {
+  for n in 1 2 3 4; do
+    [ "$(concur start --user jq --session "s$n" 2>"$DIR/err" | jq -r .user)" = jq ]
+    [ ! -s "$DIR/err" ]
+  done
+  for command in "heartbeat --user jq --session s1" "heartbeat --user jq --session none" "list" \
+    "list --user jq" "list --output ndjson" "end --user jq --session s1" "purge --user jq" status; do
+    # shellcheck disable=SC2086
+    concur $command 2>"$DIR/err" | jq -e . >/dev/null
+    [ ! -s "$DIR/err" ]
+  done
+}
+
+@test "an answer ends with one newline" {
+  [ "$(concur status | tail -c 2 | od -An -c | tr -d ' ')" = '}\n' ]
+}
+
+@test "a full disk under standard output exits 3" {
+  for command in "start --user full --session s" "list" "status" "--version" "--help"; do
+    # shellcheck disable=SC2086
+    run bash -c "concur $command 2>&1 >/dev/full"
+    [ "$status" -eq 3 ]
+    [ "$output" = "concur: cannot write to standard output: No space left on device" ]
+  done
+}
+
+@test "a closed standard output exits 3, and the answer goes nowhere else" {
+  run bash -c 'concur start --user closed --session s 2>&1 >&-'
+  [ "$status" -eq 3 ]
+  [ "$output" = "concur: cannot write to standard output: Bad file descriptor" ]
+  run bash -c 'concur status <&- >&- 2>&-'
+  [ "$status" -eq 3 ]
+}
+
+@test "a reader that went away exits 3" {
+  # The FIFO's reader is gone before concur writes.
+  mkfifo "$DIR/fifo"
+  (exec 4<"$DIR/fifo") 3>&- &
+  exec 5>"$DIR/fifo"
+  wait $!
+  status=0
+  concur status >&5 2>"$DIR/err" || status=$?
+  exec 5>&-
+  [ "$status" -eq 3 ]
+  [ "$(cat "$DIR/err")" = "concur: cannot write to standard output: Broken pipe" ]
+}
+
+@test "standard input is left alone" {
+  [ "$(printf 'one\ntwo\n' | while read -r line; do concur status >/dev/null; echo "$line"; done | wc -l)" -eq 2 ]
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""A server on a Unix socket that answers as no good daemon would.
+
+usage: stub_server.py SOCKET deaf            never accepts, and has room for one connection
+       stub_server.py SOCKET mute            accepts and never answers
+       stub_server.py SOCKET slow SECONDS    answers after that time
+       stub_server.py SOCKET say TEXT        answers with these bytes, in Python's escapes, and closes
+       stub_server.py SOCKET record FILE     appends each request to the file and answers {}
+"""
+
+import os
+import socket
+import sys
+import time
+
+EMPTY_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n{}\n"
+
+
+def main():
+    path, mode, *rest = sys.argv[1:]
+    listener = socket.socket(socket.AF_UNIX)
+    # Listening before it has its name, so that whoever sees the socket can connect.
+    listener.bind(path + ".new")
+    listener.listen(0 if mode == "deaf" else 64)
+    os.chmod(path + ".new", 0o666)
+    os.rename(path + ".new", path)
+    if mode == "deaf":
+        time.sleep(3600)
+    kept = []
+    while True:
+        connection, _ = listener.accept()
+        request = connection.recv(65536)
+        if mode == "mute":
+            kept.append(connection)
+            continue
+        if mode == "slow":
+            time.sleep(float(rest[0]))
+        if mode == "record":
+            with open(rest[0], "ab") as file:
+                file.write(request)
+        text = rest[0].encode().decode("unicode_escape").encode("latin-1") if mode == "say" else EMPTY_ANSWER
+        try:
+            connection.sendall(text)
+        except BrokenPipeError:
+            pass
+        connection.close()
+
+
+main()

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# What is wrong with the command line is told in one line, exits 2 and needs no daemon.
+
+load helper
+
+setup() { make_dir; }
+teardown() { remove_dir; }
+
+@test "--version and --help need no daemon and exit 0" {
+  concur_run --version
+  [ "$status" -eq 0 ] && [ "$output" = "concur 0.1.0" ] && [ -z "$stderr" ]
+  concur_run --help
+  [ "$status" -eq 0 ] && [ -z "$stderr" ]
+  for command in start heartbeat end list purge status; do
+    [[ $output == *" $command "* ]]
+  done
+}
+
+@test "each command has a --help with examples" {
+  for command in start heartbeat end list purge status; do
+    concur_run "$command" --help
+    [ "$status" -eq 0 ] && [ -z "$stderr" ]
+    [[ $output == *"Usage: concur $command"*"--socket"*"--timeout"*"Examples:"*"  concur $command"* ]]
+  done
+}
+
+@test "no command and an unknown command" {
+  concur_run
+  expect_error 2 "concur: cannot run: no command is given; see concur --help"
+  concur_run stat
+  expect_error 2 "concur: cannot run: there is no command 'stat'; see concur --help"
+}
+
+@test "unknown options and arguments" {
+  concur_run --bogus start
+  expect_error 2 "concur: cannot run: there is no option '--bogus' here; see concur start --help"
+  concur_run start --user abc --session xyz --bogus
+  expect_error 2 "concur: cannot run: there is no option '--bogus' here; see concur start --help"
+  concur_run end --user abc --session xyz list
+  expect_error 2 "concur: cannot run: there is no argument 'list' here; see concur end --help"
+}
+
+@test "an option without its value and an option given twice" {
+  concur_run start --user abc --session
+  expect_error 2 "concur: cannot run: --session takes exactly one value; see concur start --help"
+  concur_run start --user abc --user abd --session xyz
+  expect_error 2 "concur: cannot run: --user takes exactly one value; see concur start --help"
+  concur_run purge --all=perhaps
+  expect_error 2 "concur: cannot run: a flag takes no value; see concur purge --help"
+}
+
+@test "a user or session that is missing or empty" {
+  for command in start heartbeat end; do
+    for options in "" "--user=abc" "--session=xyz" "--user= --session=xyz" "--user=abc --session="; do
+      # shellcheck disable=SC2086
+      concur_run $command $options
+      expect_error 2 "concur: cannot $command: Please specify a userId and sessionId"
+    done
+    concur_run $command --user "" --session xyz
+    expect_error 2 "concur: cannot $command: Please specify a userId and sessionId"
+  done
+  concur_run list --user ""
+  expect_error 2 "concur: cannot list: --user is empty; leave it out to list all users"
+}
+
+@test "an empty value never takes the next option for its own" {
+  concur_run purge --idle= --all
+  expect_error 2 "concur: cannot read duration '': *"
+}
+
+@test "values that cannot be read" {
+  concur_run start --user abc --session xyz --ttl 5x
+  expect_error 2 "concur: cannot read duration '5x': *"
+  concur_run start --user abc --session xyz --limit -1
+  expect_error 2 "concur: cannot read --limit '-1': *"
+  concur_run start --user abc --session xyz --limit 3.5
+  expect_error 2 "concur: cannot read --limit '3.5': *"
+  concur_run start --user abc --session xyz --meta novalue
+  expect_error 2 "concur: cannot read --meta 'novalue': *"
+  concur_run list --output table
+  expect_error 2 "concur: cannot read --output 'table': *"
+  concur_run --timeout 0 status
+  expect_error 2 "concur: cannot read --timeout '0': *"
+  concur_run --socket "" status
+  expect_error 2 "concur: cannot read --socket: it is empty"
+}
+
+@test "purge takes exactly one of what it can purge by" {
+  for options in "" "--user abc --all" "--idle 1h --all" "--user abc --idle 1h" "--dry-run"; do
+    # shellcheck disable=SC2086
+    concur_run purge $options
+    expect_error 2 "concur: cannot purge: it takes exactly one of --user, --idle and --all"
+  done
+}
+
+@test "an error is one line whatever it quotes" {
+  concur_run $'a\nb'
+  expect_error 2 "concur: cannot run: there is no command 'a[?]b'; see concur --help"
+}
+
+@test "--socket and --timeout go before and after the command" {
+  start_stub record "$DIR/requests"
+  for arguments in "--socket $SOCKET --timeout 9s status" "status --socket $SOCKET --timeout 9s" \
+    "--timeout 9s status --socket $SOCKET" "--socket /none status --socket $SOCKET"; do
+    # shellcheck disable=SC2086
+    concur_run $arguments
+    expect_answer 0 '. == {}'
+  done
+}
