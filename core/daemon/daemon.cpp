@@ -89,7 +89,7 @@ Operators operators_of(const Effective& effective, Logger& log) {
     throw StartupError(ExitCode::kUsage,
                        fmt::format("cannot set admin-group to '{}': there is no such group", name));
   }
-  log.info("there is no group {}: root and the daemon's own user are the operators", name);
+  log.debug("there is no group {}: root and the daemon's own user are the operators", name);
   return operators;
 }
 
