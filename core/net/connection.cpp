@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kReadSize = 8 * 1024;
 constexpr std::size_t kMostPipelined = 128;
-constexpr std::size_t kMostUnwritten = 256 * 1024;
+constexpr std::size_t kMostOwed = 256 * 1024;
 constexpr Tick kSendTime = 10;    // for a whole request to arrive
 constexpr Tick kIdleTime = 75;    // between requests, and for a client to take its answers
 constexpr Tick kDiscardTime = 2;  // for a refused client to read why
@@ -128,7 +128,7 @@ void Connection::on_read() {
 }
 
 bool Connection::may_take_more() const {
-  return open_ && !no_more_ && places_.size() < kMostPipelined && unwritten() < kMostUnwritten;
+  return open_ && !no_more_ && places_.size() < kMostPipelined && owed() < kMostOwed;
 }
 
 // Takes requests as long as there are any and there is room for their answers, then writes what can
@@ -187,6 +187,7 @@ void Connection::respond(std::uint64_t number, const Response& response) {
   Place& place = places_[number - first_place_];
   place.bytes = serialize(response, place.keep_alive, place.head_only);
   place.ready = true;
+  held_ += place.bytes.size();
   if (number != first_place_ || processing_) return;
   if (places_.size() == 1) {
     write();
@@ -207,6 +208,7 @@ void Connection::post_write() {
 void Connection::collect_ready() {
   for (; !places_.empty() && places_.front().ready; ++first_place_) {
     out_ += places_.front().bytes;
+    held_ -= places_.front().bytes.size();
     places_.pop_front();
   }
 }

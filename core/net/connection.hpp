@@ -65,6 +65,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool may_take_more() const;
   bool idle() const { return places_.empty() && in_.empty() && unwritten() == 0; }
   std::size_t unwritten() const { return out_.size() - written_; }
+  std::size_t owed() const { return unwritten() + held_; }
 
   Socket socket_;
   Role role_;
@@ -77,6 +78,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string out_;
   std::size_t written_ = 0;
   std::deque<Place> places_;
+  std::size_t held_ = 0;  // bytes of the answers in places_
   std::uint64_t first_place_ = 0;
 
   Tick since_ = 0;  // of what check_time() measures: a request's first byte, the last progress of

@@ -42,7 +42,8 @@ Result<Fd> listen_unix(const std::string& path, mode_t mode) {
   if (const auto removed = remove_stale(path); !removed) return removed.error();
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return cannot_listen(path, std::strerror(errno));
-  // The mode is right from the first moment: one set later would turn away, as forbidden, whoever came in between.
+  // The mode is right from the first moment: one set later would turn away, as forbidden, whoever
+  // came in between.
   const mode_t before = umask(0777 & ~mode);
   const int bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int cause = errno;

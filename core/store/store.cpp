@@ -1,9 +1,12 @@
 #include "store/store.hpp"
 
+#include "base/utf8.hpp"
 #include "session/id.hpp"
 #include "store/schema.hpp"
 
 #include <fmt/format.h>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
 
 #include <utility>
 
@@ -57,6 +60,18 @@ Result<void> set_up(Sqlite& db, Durability durability) {
                   durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20));
 }
 
+bool is_plain(const std::string& text) {
+  return text.size() <= Id::kMostBytes && is_utf8(text) && !has_control(text);
+}
+
+bool is_valid(const Details& details) {
+  if (!is_plain(details.device) || !is_plain(details.ip) || !is_plain(details.content))
+    return false;
+  if (details.meta.empty()) return true;
+  boost::json::error_code failed;
+  return boost::json::parse(details.meta, failed).is_object() && !failed;
+}
+
 // A row as it stands in the database, hostile until checked.
 struct StoredRow {
   Row row;
@@ -76,6 +91,7 @@ StoredRow read_row(const Statement& from, const Now& now, std::int64_t boot) {
   const bool same_boot = from.integer(8) == boot;
   const std::int64_t offset = same_boot ? from.integer(7) : now.offset().count();
   Details details{from.text(9), from.text(10), from.text(11), from.text(12)};
+  const bool details_valid = is_valid(details);
   if (!details.empty()) row.details = std::make_unique<Details>(std::move(details));
   const auto user = Id::parse("user", row.user);
   const auto session = Id::parse("session", row.session);
@@ -86,6 +102,8 @@ StoredRow read_row(const Statement& from, const Now& now, std::int64_t boot) {
   } else if (row.id <= 0 || !is_sane(row.id) || !is_sane(started) || !is_sane(seen) ||
              !is_sane(expires) || !is_sane(ttl) || !is_sane(offset)) {
     read.refusal = "cannot accept row: a number is out of range";
+  } else if (!details_valid) {
+    read.refusal = "cannot accept row: device, ip, content or meta is malformed";
   } else {
     row.started = Instant(Millis(started - offset));
     row.last_seen = Instant(Millis(seen - offset));

@@ -233,7 +233,13 @@ TEST_CASE("Store::load leaves aside rows that hold no session") {
                     row("5, 'a', 's', 1, -9223372036854775808, 2, 90000, 0, 1") +
                     row("-6, 'a', 's', 1, 1, 2, 90000, 0, 1") +
                     row("7, CAST(x'ff' AS TEXT), 's', 1, 1, 2, 90000, 0, 1") +
-                    row("9, 'a', 'good too', 1, 1, 2, -5, 0, 77"));
+                    row("9, 'a', 'good too', 1, 1, 2, -5, 0, 77") +
+                    row("10, 'a', 'm1', 1, 1, 2, 90000, 0, 1") +
+                    row("11, 'a', 'm2', 1, 1, 2, 90000, 0, 1") +
+                    row("12, 'a', 'm3', 1, 1, 2, 90000, 0, 1") +
+                    "UPDATE sessions SET meta = '{\"a\":' WHERE id = 10;"
+                    "UPDATE sessions SET meta = '[1]' WHERE id = 11;"
+                    "UPDATE sessions SET device = 'a' || char(7) WHERE id = 12;");
   Store store = open_store(path);
   const FakeClock clock;
   std::vector<std::string> taken;
@@ -244,7 +250,7 @@ TEST_CASE("Store::load leaves aside rows that hold no session") {
   REQUIRE(report.has_value());
   CHECK(taken == std::vector<std::string>{"good", "good too"});
   CHECK(report->rows == 2);
-  CHECK(report->refused == 6);
+  CHECK(report->refused == 9);
   CHECK(report->first_refusal == "row -6: cannot accept row: a number is out of range");
 }
 
