@@ -49,6 +49,10 @@ void append_json_string(std::string& out, std::string_view text) {
 
 void append_seconds(std::string& out, Millis value) {
   const std::int64_t ms = value.count();
+  if (ms % 1000 == 0) {
+    out += fmt::format_int(ms / 1000).c_str();
+    return;
+  }
   std::string text =
       fmt::format("{}{}.{:03}", ms < 0 ? "-" : "", std::abs(ms) / 1000, std::abs(ms) % 1000);
   text.erase(text.find_last_not_of('0') + 1);
@@ -76,8 +80,9 @@ void JsonWriter::separate() {
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   separate();
-  append_json_string(out_, name);
-  out_ += ':';
+  out_ += '"';
+  out_ += name;
+  out_ += "\":";
   needs_comma_ = false;
   return *this;
 }

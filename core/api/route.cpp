@@ -6,12 +6,12 @@ namespace {
 
 bool fits(std::string_view pattern, const Target& target, std::vector<std::string_view>& names) {
   names.clear();
-  for (const std::string& segment : target.segments()) {
+  for (const std::string_view segment : target.segments()) {
     if (pattern.empty()) return false;
     pattern.remove_prefix(1);
     const std::string_view expected = pattern.substr(0, pattern.find('/'));
     if (expected.starts_with('{')) {
-      names.emplace_back(segment);
+      names.push_back(segment);
     } else if (expected != segment) {
       return false;
     }

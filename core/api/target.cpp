@@ -19,7 +19,7 @@ bool split(std::string_view text, char separator, const Take& take) {
   }
 }
 
-bool decode(std::string_view text, bool plus_is_space, std::string& out) {
+bool decode_into(std::string& out, std::string_view text, bool plus_is_space) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+' && plus_is_space) {
       out += ' ';
@@ -38,27 +38,42 @@ bool decode(std::string_view text, bool plus_is_space, std::string& out) {
   return true;
 }
 
+Error broken_target() {
+  return {ErrorKind::kInvalid,
+          "cannot read the path: it starts with a slash, and % stands before two hex digits"};
+}
+
 }  // namespace
 
+bool Target::decode(std::string_view text, bool plus_is_space, std::string_view& into) {
+  into = text;
+  const bool has_plus = plus_is_space && text.find('+') != std::string_view::npos;
+  if (!has_plus && text.find('%') == std::string_view::npos) return true;
+  std::string& decoded = decoded_.emplace_front();
+  if (!decode_into(decoded, text, plus_is_space)) return false;
+  into = decoded;
+  return true;
+}
+
 Result<Target> Target::parse(std::string_view text) {
-  const Error broken{
-      ErrorKind::kInvalid,
-      "cannot read the path: it starts with a slash, and % stands before two hex digits"};
   Target target;
-  if (text.empty() || text.front() != '/') return broken;
+  target.segments_.reserve(8);
+  if (text.empty() || text.front() != '/') return broken_target();
   const std::size_t mark = text.find('?');
-  const bool path_ok = split(
-      text.substr(1, mark == std::string_view::npos ? mark : mark - 1), '/',
-      [&](std::string_view part) { return decode(part, false, target.segments_.emplace_back()); });
-  if (!path_ok) return broken;
+  const bool path_ok = split(text.substr(1, mark == std::string_view::npos ? mark : mark - 1), '/',
+                             [&](std::string_view part) {
+                               return target.decode(part, false, target.segments_.emplace_back());
+                             });
+  if (!path_ok) return broken_target();
   if (mark == std::string_view::npos) return target;
   const bool query_ok = split(text.substr(mark + 1), '&', [&](std::string_view part) {
     const std::size_t equals = part.find('=');
     auto& [name, value] = target.query_.emplace_back();
-    return decode(part.substr(0, equals), true, name) &&
-           (equals == std::string_view::npos || decode(part.substr(equals + 1), true, value));
+    return target.decode(part.substr(0, equals), true, name) &&
+           (equals == std::string_view::npos ||
+            target.decode(part.substr(equals + 1), true, value));
   });
-  if (!query_ok) return broken;
+  if (!query_ok) return broken_target();
   return target;
 }
 

@@ -59,11 +59,16 @@ std::string_view reason_of(int status) {
 
 std::string serialize(const Response& response, bool keep_alive, bool head_only) {
   std::string out;
-  out.reserve(128 + response.headers.size() + response.body.size());
-  const auto to = std::back_inserter(out);
-  fmt::format_to(to, "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
-                 response.status, reason_of(response.status), response.content_type,
-                 response.body.size());
+  out.reserve(160 + response.headers.size() + response.body.size());
+  out += "HTTP/1.1 ";
+  out += fmt::format_int(response.status).c_str();
+  out += ' ';
+  out += reason_of(response.status);
+  out += "\r\nContent-Type: ";
+  out += response.content_type;
+  out += "\r\nContent-Length: ";
+  out += fmt::format_int(response.body.size()).c_str();
+  out += "\r\n";
   out += response.headers;
   if (!keep_alive) out += "Connection: close\r\n";
   out += "\r\n";
