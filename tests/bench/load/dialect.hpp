@@ -1,0 +1,68 @@
+#pragma once
+
+#include "load/names.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace concur::bench {
+
+enum class Operation : std::uint8_t { start, heartbeat, end };
+inline constexpr std::size_t kOperations = 3;
+
+/// A whole request in which only the names change, and the time if it carries one.
+struct RequestTemplate {
+  static constexpr std::size_t kNoTime = 0;
+
+  std::string bytes;
+  std::size_t user_at;
+  std::size_t session_at;
+  std::size_t time_at = kNoTime;
+
+  /// Writes the request at `out`, which has room for `bytes.size()`, and returns the end.
+  char* write(std::uint32_t user, std::uint64_t serial, const SessionNames& names,
+              std::chrono::steady_clock::time_point now, char* out) const;
+};
+
+/// What the first bytes of a stream of answers hold.
+struct Answer {
+  /// Bytes of the head; 0 while it is incomplete.
+  std::size_t head = 0;
+  /// Bytes that follow the head and say nothing more.
+  std::size_t body = 0;
+  /// The HTTP status, or the one that the daemon would have given; kMalformed if there is none.
+  int status = 0;
+};
+
+inline constexpr int kMalformed = -1;
+
+/// How requests are written and answers are read: data and one function, so that both sides of a
+/// comparison run through the same code.
+struct Dialect {
+  std::array<RequestTemplate, kOperations> requests;
+  Answer (*read)(std::string_view bytes, Operation operation);
+
+  [[nodiscard]] const RequestTemplate& request(Operation operation) const {
+    return requests[static_cast<std::size_t>(operation)];
+  }
+};
+
+Dialect http_dialect();
+
+struct RedisScripts {
+  std::string socket;
+  /// The directory of start.lua, heartbeat.lua and end.lua.
+  std::string directory;
+  unsigned limit;
+  std::chrono::seconds lease;
+};
+
+/// Loads the scripts into the server and returns the requests that run them by their hashes.
+/// Throws std::runtime_error.
+Dialect resp_dialect(const RedisScripts& scripts);
+
+}  // namespace concur::bench

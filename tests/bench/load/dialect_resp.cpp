@@ -1,0 +1,112 @@
+#include "load/dialect.hpp"
+
+#include "common/unix_socket.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/socket.h>
+
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <vector>
+
+namespace concur::bench {
+namespace {
+
+constexpr timeval kLoadWait{.tv_sec = 5, .tv_usec = 0};
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string content{std::istreambuf_iterator<char>(file), {}};
+  if (!file || content.empty()) {
+    throw std::runtime_error(fmt::format("cannot read {}", path));
+  }
+  return content;
+}
+
+std::string bulk(std::string_view value) {
+  return fmt::format("${}\r\n{}\r\n", value.size(), value);
+}
+
+// Loads one script and returns its hash, which Redis answers as a bulk string of 40 bytes.
+std::string load_script(const Fd& fd, const std::string& path) {
+  const std::string request = "*3\r\n" + bulk("SCRIPT") + bulk("LOAD") + bulk(read_file(path));
+  constexpr std::string_view kHead = "$40\r\n";
+  constexpr std::size_t kReply = kHead.size() + 40 + 2;
+  std::string reply;
+  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) ==
+      static_cast<ssize_t>(request.size())) {
+    char chunk[512];
+    ssize_t got = 0;
+    do {
+      got = ::recv(fd.get(), chunk, sizeof chunk, 0);
+      reply.append(chunk, got > 0 ? static_cast<std::size_t>(got) : 0);
+    } while (got > 0 && reply.size() < kReply && !reply.starts_with('-'));
+  }
+  if (reply.size() != kReply || !reply.starts_with(kHead)) {
+    throw std::runtime_error(
+        fmt::format("cannot load {}: {}", path, reply.empty() ? "no answer" : reply));
+  }
+  return reply.substr(kHead.size(), 40);
+}
+
+RequestTemplate make_request(const std::string& hash, const std::vector<std::string>& arguments) {
+  const std::string before_user = fmt::format("*{}\r\n", 6 + arguments.size()) + bulk("EVALSHA") +
+                                  bulk(hash) + bulk("1") + fmt::format("${}\r\n", kUserLength);
+  const std::string before_session =
+      before_user + std::string(kUserLength, '0') + fmt::format("\r\n${}\r\n", kSessionLength);
+  const std::string before_time =
+      before_session + std::string(kSessionLength, '0') + fmt::format("\r\n${}\r\n", kTimeLength);
+  RequestTemplate request{.bytes = before_time + std::string(kTimeLength, '0') + "\r\n",
+                          .user_at = before_user.size(),
+                          .session_at = before_session.size(),
+                          .time_at = before_time.size()};
+  for (const std::string& argument : arguments) {
+    request.bytes += bulk(argument);
+  }
+  return request;
+}
+
+// start.lua answers the count of active sessions, negative if it refused; the others 1 or 0.
+int status_of(long value, Operation operation) {
+  switch (operation) {
+    case Operation::start:
+      return value > 0 ? 201 : 409;
+    case Operation::heartbeat:
+      return value == 1 ? 200 : 410;
+    case Operation::end:
+      return value == 1 ? 200 : 404;
+  }
+  return kMalformed;
+}
+
+Answer read_resp(std::string_view bytes, Operation operation) {
+  const std::size_t end = bytes.find('\n');
+  if (end == std::string_view::npos) {
+    return {};
+  }
+  long value = 0;
+  const bool integer =
+      bytes[0] == ':' &&
+      std::from_chars(bytes.data() + 1, bytes.data() + end, value).ec == std::errc{};
+  return {.head = end + 1, .body = 0, .status = integer ? status_of(value, operation) : kMalformed};
+}
+
+}  // namespace
+
+Dialect resp_dialect(const RedisScripts& scripts) {
+  const Fd fd = connect_unix(scripts.socket);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kLoadWait, sizeof kLoadWait);
+  const auto load = [&](const char* name) {
+    return load_script(fd, fmt::format("{}/{}", scripts.directory, name));
+  };
+  const std::string lease_ms = std::to_string(std::chrono::milliseconds(scripts.lease).count());
+  return {.requests = {make_request(load("start.lua"), {lease_ms, std::to_string(scripts.limit)}),
+                       make_request(load("heartbeat.lua"), {lease_ms}),
+                       make_request(load("end.lua"), {})},
+          .read = &read_resp};
+}
+
+}  // namespace concur::bench

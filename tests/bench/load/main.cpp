@@ -1,0 +1,134 @@
+#include "load/dialect.hpp"
+#include "load/loop.hpp"
+#include "load/options.hpp"
+#include "load/processor_time.hpp"
+#include "load/work.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <iterator>
+#include <string>
+
+namespace {
+
+using namespace concur::bench;
+
+// Enough to let a server commit many starts at once, whatever the run itself does.
+constexpr unsigned kPrepareConnections = 64;
+constexpr unsigned kPreparePipeline = 16;
+
+Dialect make_dialect(const Options& options) {
+  if (options.protocol == Protocol::resp) {
+    return resp_dialect({.socket = options.socket,
+                         .directory = options.scripts,
+                         .limit = options.limit,
+                         .lease = options.lease});
+  }
+  return http_dialect();
+}
+
+void prepare(const Options& options, const Dialect& dialect, const SessionNames& names) {
+  Work fill(WorkKind::fill, {.users = options.users, .prepared = 0, .seed = options.seed});
+  Loop loop({.socket = options.socket,
+             .connections = kPrepareConnections,
+             .pipeline = kPreparePipeline,
+             .pace = {.requests = options.prepared(), .duration = {}, .rate = 0},
+             .expect_only_200 = false},
+            dialect, names, fill);
+  const Outcome outcome = loop.run();
+  if (outcome.errors > 0) {
+    throw std::runtime_error(fmt::format("cannot prepare the sessions: {}", outcome.first_error));
+  }
+}
+
+Outcome measure(const Options& options) {
+  const Dialect dialect = make_dialect(options);
+  const SessionNames names(options.seed);
+  const bool echo = options.protocol == Protocol::echo;
+  if (options.prepared() > 0 && !echo) {
+    prepare(options, dialect, names);
+  }
+  Work work(options.work,
+            {.users = options.users, .prepared = options.prepared(), .seed = options.seed});
+  Loop loop({.socket = options.socket,
+             .connections = options.connections,
+             .pipeline = options.pipeline,
+             .pace = options.pace,
+             .expect_only_200 = echo},
+            dialect, names, work);
+  const pid_t server = server_process(options.socket);
+  const auto server_before = processor_time(server);
+  const auto client_before = processor_time(::getpid());
+  Outcome outcome = loop.run();
+  outcome.server_time = processor_time(server) - server_before;
+  outcome.client_time = processor_time(::getpid()) - client_before;
+  return outcome;
+}
+
+std::string answers_json(const Outcome& outcome) {
+  std::string json;
+  for (std::size_t status = 0; status < Outcome::kStatuses; ++status) {
+    if (outcome.answers[status] > 0) {
+      fmt::format_to(std::back_inserter(json), "{}\"{}\":{}", json.empty() ? "" : ",", status,
+                     outcome.answers[status]);
+    }
+  }
+  return json;
+}
+
+// The text may hold bytes of an answer; all that JSON would have to escape becomes a quote.
+std::string harmless(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(),
+      [](unsigned char c) { return c < 0x20 || c > 0x7e || c == '"' || c == '\\'; }, '\'');
+  return text;
+}
+
+void print(const Options& options, const Outcome& outcome) {
+  const auto microseconds = [](std::chrono::nanoseconds duration) {
+    return static_cast<double>(duration.count()) / 1000.0;
+  };
+  const auto each = [&](std::chrono::nanoseconds total) {
+    return outcome.requests > 0 ? microseconds(total) / static_cast<double>(outcome.requests) : 0.0;
+  };
+  const Histogram& latency = outcome.latency;
+  fmt::print(
+      "{{\"work\":\"{}\",\"protocol\":\"{}\",\"connections\":{},\"pipeline\":{},\"users\":{},"
+      "\"rate\":{},\"requests\":{},\"seconds\":{:.3f},\"per_second\":{:.1f},",
+      name_of(options.work), name_of(options.protocol), options.connections, options.pipeline,
+      options.users, options.pace.rate, outcome.requests, outcome.seconds,
+      outcome.seconds > 0 ? static_cast<double>(outcome.requests) / outcome.seconds : 0.0);
+  fmt::print(
+      "\"latency_us\":{{\"p50\":{:.1f},\"p99\":{:.1f},\"p999\":{:.1f},\"max\":{:.1f}}},"
+      "\"cpu_us\":{{\"server\":{:.2f},\"client\":{:.2f}}},\"answers\":{{{}}},\"errors\":{},\"first_"
+      "error\":\"{}\"}}\n",
+      microseconds(latency.quantile(0.5)), microseconds(latency.quantile(0.99)),
+      microseconds(latency.quantile(0.999)), microseconds(latency.max()), each(outcome.server_time),
+      each(outcome.client_time), answers_json(outcome), outcome.errors,
+      harmless(outcome.first_error));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const Options options = parse_options(argc, argv);
+    if (options.help) {
+      fmt::print("{}", kHelp);
+      return 0;
+    }
+    const Outcome outcome = measure(options);
+    print(options, outcome);
+    return outcome.errors > 0 ? 1 : 0;
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "load: {}\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "load: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,188 @@
+#include "load/options.hpp"
+
+#include <fmt/format.h>
+
+#include <getopt.h>
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+namespace concur::bench {
+
+constexpr std::string_view kHelp =
+    R"(usage: load --socket PATH (--seconds S | --requests N) [OPTION]...
+
+Loads a server of stream limits over its Unix socket and prints one JSON object.
+
+  --protocol http|resp|echo  concurrencyd, Redis with the scripts, or a server that
+                             answers 200 to every HTTP request (default http)
+  --work start               starts of random users, new sessions (default)
+         heartbeat           heartbeats of random active sessions
+         denial              starts of users that are at their limit
+         mixed               60 heartbeats to one start to one end
+         fill                starts of all users in turn
+  --connections N            (default 50)
+  --pipeline P               unanswered requests a connection (default 1)
+  --seconds S, --requests N  end after either; both may be given
+  --rate R                   send R a second whether or not answers come, and count each
+                             latency from the moment its request was due
+  --users N                  (default 100000)
+  --limit N                  what the server allows a user (default 3)
+  --seed N                   names and order of sessions (default 1)
+  --lease S                  seconds, for Redis only (default 90)
+  --scripts DIR              start.lua, heartbeat.lua and end.lua, for Redis only
+
+The sessions that a work needs are started first and not counted: one a user for heartbeat
+and mixed, as many as the limit for denial. Exit codes: 0, 1 if any answer was not the
+expected one or the server could not be reached, 2 usage.
+)";
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Protocol>, 3> kProtocols{
+    {{"http", Protocol::http}, {"resp", Protocol::resp}, {"echo", Protocol::echo}}};
+constexpr std::array<std::pair<std::string_view, WorkKind>, 5> kWorks{
+    {{"start", WorkKind::start},
+     {"heartbeat", WorkKind::heartbeat},
+     {"denial", WorkKind::denial},
+     {"mixed", WorkKind::mixed},
+     {"fill", WorkKind::fill}}};
+
+constexpr std::uint32_t kMostUsers = 100'000'000;
+constexpr unsigned kMostConnections = 4096;
+constexpr unsigned kMostPipeline = 10'000;
+
+template <typename Table>
+auto by_name(const Table& table, std::string_view option, std::string_view value) {
+  for (const auto& [name, entry] : table) {
+    if (name == value) {
+      return entry;
+    }
+  }
+  throw UsageError(fmt::format("--{} does not take {}", option, value));
+}
+
+template <typename Table, typename Entry>
+std::string_view name_in(const Table& table, Entry wanted) {
+  for (const auto& [name, entry] : table) {
+    if (entry == wanted) {
+      return name;
+    }
+  }
+  return "";
+}
+
+template <typename Number>
+Number number(std::string_view option, std::string_view value, Number least, Number most) {
+  Number result{};
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
+  if (error != std::errc{} || end != value.data() + value.size() || result < least ||
+      result > most) {
+    throw UsageError(
+        fmt::format("--{} takes a number from {} to {}, not {}", option, least, most, value));
+  }
+  return result;
+}
+
+void set(Options& options, std::string_view option, std::string_view value) {
+  constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
+  if (option == "socket") {
+    options.socket = value;
+  } else if (option == "protocol") {
+    options.protocol = by_name(kProtocols, option, value);
+  } else if (option == "work") {
+    options.work = by_name(kWorks, option, value);
+  } else if (option == "connections") {
+    options.connections = number(option, value, 1U, kMostConnections);
+  } else if (option == "pipeline") {
+    options.pipeline = number(option, value, 1U, kMostPipeline);
+  } else if (option == "seconds") {
+    options.pace.duration = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(number(option, value, 0.01, 86'400.0)));
+  } else if (option == "requests") {
+    options.pace.requests = number<std::uint64_t>(option, value, 1, kAny);
+  } else if (option == "rate") {
+    options.pace.rate = number(option, value, 0.01, 1e8);
+  } else if (option == "users") {
+    options.users = number(option, value, 1U, kMostUsers);
+  } else if (option == "limit") {
+    options.limit = number(option, value, 1U, 1000U);
+  } else if (option == "seed") {
+    options.seed = number<std::uint64_t>(option, value, 0, kAny);
+  } else if (option == "lease") {
+    options.lease = std::chrono::seconds(number(option, value, 1, 1'000'000));
+  } else if (option == "scripts") {
+    options.scripts = value;
+  } else {
+    options.help = true;
+  }
+}
+
+void check(const Options& options) {
+  if (options.socket.empty()) {
+    throw UsageError("--socket is missing");
+  }
+  if (options.pace.requests == 0 && options.pace.duration.count() == 0) {
+    throw UsageError("--seconds or --requests is missing");
+  }
+  if (options.protocol == Protocol::resp && options.scripts.empty()) {
+    throw UsageError("--scripts is missing");
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Protocol protocol) { return name_in(kProtocols, protocol); }
+std::string_view name_of(WorkKind work) { return name_in(kWorks, work); }
+
+std::uint64_t Options::prepared() const {
+  switch (work) {
+    case WorkKind::fill:
+    case WorkKind::start:
+      return 0;
+    case WorkKind::heartbeat:
+    case WorkKind::mixed:
+      return users;
+    case WorkKind::denial:
+      return std::uint64_t{users} * limit;
+  }
+  return 0;
+}
+
+Options parse_options(int argc, char** argv) {
+  constexpr std::array<const char*, 13> kNames{
+      "socket", "protocol", "work",  "connections", "pipeline", "seconds", "requests",
+      "rate",   "users",    "limit", "seed",        "lease",    "scripts"};
+  std::array<option, kNames.size() + 2> table{};
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    table[i] = {.name = kNames[i], .has_arg = required_argument, .flag = nullptr, .val = 1};
+  }
+  table[kNames.size()] = {.name = "help", .has_arg = no_argument, .flag = nullptr, .val = 1};
+
+  Options options;
+  opterr = 0;
+  int index = 0;
+  while (true) {
+    const int found = ::getopt_long(argc, argv, ":", table.data(), &index);
+    if (found == -1) {
+      break;
+    }
+    if (found != 1) {
+      throw UsageError(
+          fmt::format("{}: {}", argv[optind - 1],
+                      found == ':' ? "a value is missing" : "there is no such option"));
+    }
+    set(options, table[static_cast<std::size_t>(index)].name, optarg == nullptr ? "" : optarg);
+  }
+  if (optind < argc) {
+    throw UsageError(fmt::format("there is no argument {}", argv[optind]));
+  }
+  if (!options.help) {
+    check(options);
+  }
+  return options;
+}
+
+}  // namespace concur::bench

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "load/pacer.hpp"
+#include "load/work.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace concur::bench {
+
+enum class Protocol : std::uint8_t { http, resp, echo };
+
+struct Options {
+  std::string socket;
+  Protocol protocol = Protocol::http;
+  WorkKind work = WorkKind::start;
+  unsigned connections = 50;
+  unsigned pipeline = 1;
+  Pace pace;
+  std::uint32_t users = 100'000;
+  unsigned limit = 3;
+  std::uint64_t seed = 1;
+  std::chrono::seconds lease{90};
+  std::string scripts;
+  bool help = false;
+
+  /// The sessions that the work needs before it begins.
+  [[nodiscard]] std::uint64_t prepared() const;
+};
+
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+extern const std::string_view kHelp;
+
+std::string_view name_of(Protocol protocol);
+std::string_view name_of(WorkKind work);
+
+/// Throws UsageError.
+Options parse_options(int argc, char** argv);
+
+}  // namespace concur::bench
