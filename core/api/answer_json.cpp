@@ -53,6 +53,8 @@ std::string_view error_name(int status) {
       return "too_many_requests";
     case 503:
       return "unavailable";
+    case 505:
+      return "invalid_request";
     default:
       return status < 500 ? "invalid_request" : "internal";
   }

@@ -13,8 +13,6 @@ namespace concur {
 
 namespace {
 
-constexpr std::uint32_t kMostListed = 1000;
-
 struct Ids {
   Id user;
   Id session;

@@ -27,7 +27,11 @@ char* put_digits(char* to, unsigned value, int width) {
 Now SystemClock::now() const {
   const auto boot = read_clock(CLOCK_BOOTTIME);
   const auto wall = read_clock(CLOCK_REALTIME);
-  return {Instant(std::chrono::floor<Millis>(boot)), wall - boot};
+  // CLOCK_MONOTONIC stands still in suspend; its coarse form does for a difference that is told in
+  // seconds.
+  const auto awake = read_clock(CLOCK_MONOTONIC_COARSE);
+  return {Instant(std::chrono::floor<Millis>(boot)), wall - boot,
+          std::chrono::floor<Millis>(boot - awake)};
 }
 
 std::string boot_id() {

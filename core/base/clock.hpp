@@ -25,6 +25,7 @@ using WallTime = std::chrono::sys_time<Millis>;
 struct Now {
   Instant instant;
   std::chrono::nanoseconds wall_offset{};  // wall clock minus boot clock
+  Millis asleep{};  // how long the machine has been suspended since its boot, in all
 
   // Whole milliseconds, so that wall minus offset gives an instant back exactly.
   Millis offset() const { return std::chrono::floor<Millis>(wall_offset); }

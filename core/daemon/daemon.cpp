@@ -113,6 +113,7 @@ Registry load_registry(Store& store, const Policy& policy, const Now& now, Logge
   const auto report =
       must(store.load(now, [&](Row row) { return registry.restore(std::move(row), now); }),
            ExitCode::kDatabase);
+  registry.reserve_rows(report.last_id);
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);
   log.info("loaded {} sessions of {} users in {:.3f} s", registry.active_sessions(),
            registry.active_users(), took.count());
@@ -121,6 +122,25 @@ Registry load_registry(Store& store, const Policy& policy, const Now& now, Logge
                 report.refused, report.first_refusal);
   }
   return registry;
+}
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  return set;
+}
+
+// Signals wait while there is nobody to handle them yet; the journal's thread, made in between,
+// never gets any.
+void hold_signals() {
+  const sigset_t set = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+void let_signals_in() {
+  const sigset_t set = handled_signals();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 class Daemon {
@@ -141,6 +161,7 @@ class Daemon {
     api_.set_info(
         {version, getpid(), clock_.now().instant, [this] { return server_->connections(); }});
     await_signal();
+    let_signals_in();
     loop_.run();
   }
 
@@ -197,6 +218,7 @@ class Daemon {
   void finish() {
     if (std::exchange(finishing_, true)) return;
     stop_timer_.cancel();
+    server_->close();
     service_.finish([this] { loop_.stop(); });
   }
 
@@ -219,6 +241,7 @@ class Daemon {
 void run_daemon(const SettingInputs& inputs, const Effective& effective, const std::string& version,
                 Logger& log) {
   const Settings& settings = effective.settings;
+  hold_signals();
   umask(0077);
   // Both come back as errors where they happen: a client that went away, a file-size limit.
   std::signal(SIGPIPE, SIG_IGN);

@@ -3,6 +3,7 @@
 #include "api/answer_json.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 
@@ -123,7 +124,13 @@ void Connection::read() {
 void Connection::on_read_failed(const boost::system::error_code& error) {
   no_more_ = true;
   const bool owes_nothing = places_.empty() && unwritten() == 0;
-  if (error != boost::asio::error::eof || discarding_ || owes_nothing) close();
+  if (error != boost::asio::error::eof || discarding_ || owes_nothing || peer_is_gone()) close();
+}
+
+// Whether the other end is closed both ways: nobody is left to read an answer.
+bool Connection::peer_is_gone() {
+  pollfd entry{socket_.native_handle(), 0, 0};
+  return poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP) != 0;
 }
 
 void Connection::on_read() {
@@ -156,7 +163,10 @@ bool Connection::take_request() {
     return false;
   }
   if (!parser_.done()) {
-    if (places_.empty() && parser_.take_expectation()) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+    // Bodies are taken as they come; what is left is a header, or a chunk's, and none of those may
+    // go on for ever.
+    if (in_.data().size() > RequestParser::kMostHeaderBytes)
+      refuse(431, "its header has more than 8 KiB");
     return false;
   }
   dispatch();
@@ -245,7 +255,11 @@ void Connection::wait_writable() {
 void Connection::after_write() {
   if (unwritten() > 0 || processing_) return;
   if (places_.empty() && no_more_) return discard_rest();
-  if (draining_ && idle()) return drain();
+  if (draining_ && idle() && !partial_) return drain();
+  if (partial_ && places_.empty() && parser_.take_expectation()) {
+    out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+    return write();
+  }
   if (reading_ || !may_take_more()) return;
   // Whole requests may have been left waiting for room; a part of one waits for the rest of it.
   if (in_.empty() || partial_) {
@@ -286,7 +300,11 @@ void Connection::drain() {
   draining_ = true;
   boost::system::error_code error;
   const bool more_arrived = socket_.available(error) > 0 && !error;
-  if (idle() && !partial_ && !more_arrived) close();
+  if (idle() && !partial_ && !more_arrived) {
+    close();
+  } else if (may_take_more()) {
+    read();
+  }
 }
 
 }  // namespace concur

@@ -50,6 +50,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read();
   void on_read();
+  bool peer_is_gone();
   void on_read_failed(const boost::system::error_code& error);
   void process();
   bool take_request();

@@ -49,8 +49,13 @@ void Server::accept() {
 // No error ends the accepting: a peer that gave up is nothing, and a full table of files empties
 // again.
 void Server::on_accept(const boost::system::error_code& error, Accepted socket) {
-  if (draining_) return;
-  if (!error) {
+  if (draining_) {
+    // Accepted before the drain began: it is owed its answers.
+    if (!error && drained_) {
+      welcome(std::move(socket));
+      drain_connections();
+    }
+  } else if (!error) {
     welcome(std::move(socket));
     accept();
   } else if (error == boost::asio::error::connection_aborted ||
@@ -101,10 +106,7 @@ void Server::tick() {
   tick_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled) return;
     ++now_;
-    std::vector<std::shared_ptr<Connection>> all;
-    all.reserve(connections_.size());
-    for (const auto& [key, connection] : connections_) all.push_back(connection);
-    for (const auto& connection : all) connection->check_time();
+    for (const auto& connection : all_connections()) connection->check_time();
     tick();
   });
 }
@@ -130,14 +132,26 @@ void Server::drain(std::function<void()> done) {
   boost::system::error_code ignored;
   acceptor_.close(ignored);
   accept_timer_.cancel();
+  drained_ = std::move(done);
+  drain_connections();
+  if (drained_ && connections_.empty()) std::exchange(drained_, nullptr)();
+}
+
+void Server::drain_connections() {
+  for (const auto& connection : all_connections()) connection->drain();
+}
+
+void Server::close() {
+  drained_ = nullptr;
+  for (const auto& connection : all_connections()) connection->close();
+}
+
+// A copy: what is done with them may close some.
+std::vector<std::shared_ptr<Connection>> Server::all_connections() const {
   std::vector<std::shared_ptr<Connection>> all;
+  all.reserve(connections_.size());
   for (const auto& [key, connection] : connections_) all.push_back(connection);
-  for (const auto& connection : all) connection->drain();
-  if (connections_.empty()) {
-    done();
-  } else {
-    drained_ = std::move(done);
-  }
+  return all;
 }
 
 }  // namespace concur

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 namespace concur {
 
@@ -31,6 +32,9 @@ class Server {
   // Accepts no more; lets each connection finish what it has sent; then calls `done`.
   void drain(std::function<void()> done);
 
+  // Closes every connection at once, whatever is under way; a drain that goes on is given up.
+  void close();
+
  private:
   using Acceptor = boost::asio::local::stream_protocol::acceptor;
   using Accepted = boost::asio::local::stream_protocol::socket;
@@ -42,6 +46,8 @@ class Server {
   void welcome(Accepted socket);
   void turn_away(Accepted socket);
   void tick();
+  void drain_connections();
+  std::vector<std::shared_ptr<Connection>> all_connections() const;
   void on_closed(Connection& connection);
   bool may_warn();
 

@@ -1,5 +1,7 @@
 #include "service/local_service.hpp"
 
+#include "base/duration.hpp"
+
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
@@ -30,6 +32,7 @@ LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Lo
       clock_(clock),
       log_(log),
       registry_(std::move(registry)),
+      asleep_(clock.now().asleep),
       path_(std::move(path)),
       sweep_timer_(loop),
       journal_(std::move(store), [this](const Result<void>& outcome) {
@@ -39,7 +42,11 @@ LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Lo
 }
 
 void LocalService::submit(const Command& command, Reply reply) {
-  const Now now = clock_.now();
+  if (finishing_) {
+    reply(Error{ErrorKind::kUnavailable, "cannot take a command: the daemon is stopping"});
+    return;
+  }
+  const Now now = look_at_clock();
   Decision decision = registry_.apply(command, now);
   count(decision.answer, now.instant);
   if (registry_.has_changes()) schedule_flush();
@@ -49,6 +56,20 @@ void LocalService::submit(const Command& command, Reply reply) {
   }
   auto& queue = committing_ && decision.waits_for <= handed_upto_ ? waiting_ : gathered_;
   queue.push_back({std::move(decision.answer), std::move(reply)});
+}
+
+// Notices that the machine was suspended before anything is judged by the time that passed
+// meanwhile.
+Now LocalService::look_at_clock() {
+  constexpr Millis kNap = std::chrono::seconds(1);
+  const Now now = clock_.now();
+  const Millis slept = now.asleep - asleep_;
+  if (slept < kNap) return now;
+  asleep_ = now.asleep;
+  log_.info("the machine was suspended for {}: active sessions get a heartbeat interval of grace",
+            format_duration(std::chrono::round<std::chrono::seconds>(slept)));
+  registry_.wake(slept, now);
+  return now;
 }
 
 void LocalService::set_policy(const Policy& policy) { registry_.set_policy(policy); }
@@ -139,8 +160,9 @@ void LocalService::failed(const Error& error) {
 
 void LocalService::finish(std::function<void()> done) {
   sweep_timer_.cancel();
+  finishing_ = true;
   finished_ = std::move(done);
-  registry_.save_all();
+  registry_.settle(look_at_clock());
   flush();
   finish_if_idle();
 }
@@ -177,10 +199,10 @@ void LocalService::start_sweep() {
 }
 
 void LocalService::sweep_step(std::uint32_t slots) {
-  if (finished_) return;
+  if (finishing_) return;
   const std::uint32_t step = std::min({slots, kSweepStep, registry_.slots()});
   if (registry_.pending_changes() < kSweepBacklog) {
-    registry_.sweep(step, 2 * lap(), clock_.now());
+    registry_.sweep(step, 2 * lap(), look_at_clock());
     if (registry_.has_changes()) schedule_flush();
     slots = slots > kSweepStep && registry_.slots() > kSweepStep ? slots - step : 0;
   } else {

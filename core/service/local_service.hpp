@@ -41,6 +41,7 @@ class LocalService final : public Service {
     Reply reply;
   };
 
+  Now look_at_clock();
   void count(const Answer& answer, Instant now);
   void schedule_flush();
   void flush();
@@ -59,6 +60,7 @@ class LocalService final : public Service {
   const Clock& clock_;
   Logger& log_;
   Registry registry_;
+  Millis asleep_;  // at the last look at the clock
   std::string path_;
 
   std::vector<Waiting> waiting_;   // for the commit under way
@@ -70,6 +72,7 @@ class LocalService final : public Service {
   bool flush_scheduled_ = false;
   std::string trouble_;
   std::uint64_t commits_ = 0;
+  bool finishing_ = false;
   std::function<void()> finished_;
 
   RateMeter starts_;

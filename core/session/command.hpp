@@ -9,6 +9,9 @@
 
 namespace concur {
 
+// The most sessions that one answer lists.
+inline constexpr std::uint32_t kMostListed = 1000;
+
 // Starts a session, or renews it where it is active.
 struct Start {
   Id user;
@@ -35,14 +38,14 @@ struct End {
 struct ListUser {
   Id user;
   std::int64_t after = 0;
-  std::uint32_t most = 1000;
+  std::uint32_t most = kMostListed;
 };
 
 // All active sessions from slot `after` on, in no order a user should know of. A session that stays
 // active through the whole walk is listed exactly once.
 struct ListAll {
   std::uint32_t after = 0;
-  std::uint32_t most = 1000;
+  std::uint32_t most = kMostListed;
 };
 
 // Ends the sessions of one user, or of all, that gave no sign of life for `idle` (0: each one).

@@ -12,8 +12,6 @@ namespace {
 constexpr Millis kRememberGone = std::chrono::hours(1);
 constexpr std::size_t kMostGone = 65'536;
 
-constexpr std::size_t kMostListed = 1000;
-
 EndReason reason_of(SlotState state) {
   switch (state) {
     case SlotState::kExpired:
@@ -91,8 +89,8 @@ Answer Registry::decide(const Start& start, const Now& now) {
     if (start.refuse_repeat_above_limit && limit != kUnlimited && active > limit) {
       return deny(start, user, active, limit, now);
     }
-    if (start.ttl) set_ttl(table_.session(slot), *start.ttl);
-    return renew(slot, limit, now);
+    if (!start.ttl || *start.ttl == table_.session(slot).ttl()) return renew(slot, limit, now);
+    return renew_with_ttl(slot, *start.ttl, limit, now);
   }
   if (limit != kUnlimited && active >= limit) return deny(start, user, active + 1, limit, now);
   return start_new(start, limit, now);
@@ -101,11 +99,15 @@ Answer Registry::decide(const Start& start, const Now& now) {
 Answer Registry::decide(const Heartbeat& beat, const Now& now) {
   const Slot user = table_.find_user(beat.user.text());
   if (user != kNoSlot) {
-    expire_due(user, now.instant);
     const Slot slot = table_.find_session(user, beat.session.text());
     if (slot != kNoSlot) {
-      const SlotState state = table_.session(slot).state;
-      if (state == SlotState::kActive) return renew(slot, policy_.limit, now);
+      // Of the user's other sessions none is ended here: a heartbeat that is allowed never needs
+      // the disk.
+      const SessionSlot& session = table_.session(slot);
+      const bool active = session.state == SlotState::kActive;
+      if (active && session.expires > now.instant) return renew(slot, policy_.limit, now);
+      if (active) remove(slot, SlotState::kExpired, now.instant);
+      const SlotState state = session.state;
       return Gone{std::string(beat.user.text()), std::string(beat.session.text()),
                   reason_of(state)};
     }
@@ -199,6 +201,8 @@ std::uint64_t Registry::purge_user(Slot user, const Purge& purge, const Now& now
 
 Granted Registry::start_new(const Start& start, std::uint32_t limit, const Now& now) {
   const Millis ttl = start.ttl.value_or(policy_.lease);
+  const Slot user = table_.find_user(start.user.text());
+  const Slot gone = user == kNoSlot ? kNoSlot : table_.find_session(user, start.session.text());
   const Slot slot = table_.add(start.user.text(), start.session.text());
   SessionSlot& session = table_.session(slot);
   session.row = next_row_++;
@@ -208,7 +212,7 @@ Granted Registry::start_new(const Start& start, std::uint32_t limit, const Now& 
   UserSlot& owner = table_.user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires);
   table_.set_details(slot, start.details);
-  record({Did::kAdded, slot, 0},
+  record({Did::kAdded, slot, gone},
          Insert{{session.row, std::string(start.user.text()), std::string(start.session.text()),
                  session.started, now.instant, session.expires, ttl, copy_of(start.details)}});
   return grant(slot, limit, false, now);
@@ -225,13 +229,22 @@ Granted Registry::renew(Slot slot, std::uint32_t limit, const Now& now) {
   return grant(slot, limit, true, now);
 }
 
+// The row would keep the old lease until the sweeper came by, which judges by the new one: so the
+// answer waits for the save.
+Granted Registry::renew_with_ttl(Slot slot, Millis ttl, std::uint32_t limit, const Now& now) {
+  set_ttl(table_.session(slot), ttl);
+  Granted granted = renew(slot, limit, now);
+  save(slot);
+  table_.user(table_.session(slot).user).last_change = last_change();
+  return granted;
+}
+
 Granted Registry::grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now) const {
   const SessionSlot& session = table_.session(slot);
-  const UserSlot& user = table_.user(session.user);
-  return {user.name.str(),
+  return {table_.user(session.user).name.str(),
           session.name.str(),
           renewed,
-          user.active,
+          active_at(session.user, now.instant),
           limit,
           now.to_wall(session.expires),
           heartbeat_interval(session.ttl())};
@@ -339,10 +352,14 @@ void Registry::undo() {
     const auto [did, slot, before] = undo_.back();
     SessionSlot& session = table_.session(slot);
     switch (did) {
-      case Did::kAdded:
+      case Did::kAdded: {
+        const std::string name = session.name.str();
+        const Slot user = session.user;
         table_.unlink(slot);
         table_.release(slot);
+        table_.remember(static_cast<Slot>(before), user, name);
         break;
+      }
       case Did::kRemoved: {
         session.expires = Instant(Millis(before));
         table_.relink(slot);
@@ -380,10 +397,25 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
   forget_gone(slots, now.instant);
 }
 
-void Registry::save_all() {
+void Registry::settle(const Now& now) {
   for (Slot slot = 0; slot < table_.end(); ++slot) {
     const SessionSlot& session = table_.session(slot);
-    if (session.state == SlotState::kActive && session.unsaved_ms > 0) save(slot);
+    if (session.state != SlotState::kActive) continue;
+    if (session.expires <= now.instant) {
+      remove(slot, SlotState::kExpired, now.instant);
+    } else if (session.unsaved_ms > 0) {
+      save(slot);
+    }
+  }
+}
+
+void Registry::wake(Millis slept, const Now& now) {
+  for (Slot slot = 0; slot < table_.end(); ++slot) {
+    SessionSlot& session = table_.session(slot);
+    const bool was_active =
+        session.state == SlotState::kActive && session.expires > now.instant - slept;
+    const Instant least = now.instant + heartbeat_interval(session.ttl());
+    if (was_active && session.expires < least) session.set_lease(session.last_seen(), least);
   }
 }
 

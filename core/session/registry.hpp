@@ -46,15 +46,21 @@ class Registry {
   // away, and forgets what is gone for long.
   void sweep(std::uint32_t slots, Millis next_look, const Now& now);
 
-  // Saves every lease that heartbeats have moved, for a clean stop.
-  void save_all();
+  // For a clean stop: ends all that has expired and saves every lease that heartbeats have moved.
+  void settle(const Now& now);
+
+  // The machine slept until now and nobody could give a sign of life: whoever was active before it
+  // gets at least a heartbeat interval, as after a restart.
+  void wake(Millis slept, const Now& now);
+
+  // No session that starts gets this row's id or a lower one.
+  void reserve_rows(std::int64_t upto) { next_row_ = std::max(next_row_, upto + 1); }
 
   // The changes decided since the last call, in order. last_change() numbers the last of them.
   std::vector<Change> take_changes() { return std::exchange(changes_, {}); }
   bool has_changes() const { return !changes_.empty(); }
   std::size_t pending_changes() const { return changes_.size(); }
   Sequence last_change() const { return confirmed_ + undo_.size(); }
-  Sequence confirmed() const { return confirmed_; }
 
   // All changes up to this one are durable.
   void confirm(Sequence upto);
@@ -88,6 +94,7 @@ class Registry {
 
   Granted start_new(const Start& start, std::uint32_t limit, const Now& now);
   Granted renew(Slot slot, std::uint32_t limit, const Now& now);
+  Granted renew_with_ttl(Slot slot, Millis ttl, std::uint32_t limit, const Now& now);
   Granted grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now) const;
   Denied deny(const Start& start, Slot user, std::uint32_t attempted, std::uint32_t limit,
               const Now& now) const;

@@ -107,6 +107,13 @@ void Table::relink(Slot slot) {
   index_session(slot);
 }
 
+void Table::remember(Slot slot, Slot user, std::string_view name) {
+  if (slot == kNoSlot) return;
+  const SessionSlot& session = sessions_[slot];
+  const bool is_gone = session.state != SlotState::kFree && session.state != SlotState::kActive;
+  if (is_gone && session.user == user && session.name.equals(name)) index_session(slot);
+}
+
 void Table::release(Slot slot) {
   const SessionSlot& session = sessions_[slot];
   const std::string name = session.name.str();

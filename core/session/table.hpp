@@ -74,6 +74,10 @@ class Table {
   void unlink(Slot slot);
   void relink(Slot slot);
 
+  // Makes a gone session findable again, if it is still the one of that user and name and no other
+  // has taken its place.
+  void remember(Slot slot, Slot user, std::string_view name);
+
   // Drops the session, which is unlinked, and its user with the last of them.
   void release(Slot slot);
 

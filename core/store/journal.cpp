@@ -36,10 +36,16 @@ std::optional<Batch> Journal::next() {
   return std::exchange(handed_, std::nullopt);
 }
 
+bool Journal::is_idle() {
+  const std::lock_guard lock(mutex_);
+  return !handed_ && !stopping_;
+}
+
 void Journal::run() {
   while (const auto batch = next()) {
     done_(store_.commit(batch->changes, batch->offset));
-    static_cast<void>(store_.give_back_space());
+    while (is_idle() && store_.give_back_space()) {
+    }
   }
 }
 

@@ -37,6 +37,7 @@ class Journal {
  private:
   void run();
   std::optional<Batch> next();
+  bool is_idle();
 
   Store store_;
   Done done_;

@@ -8,6 +8,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace concur {
@@ -72,6 +73,9 @@ bool is_valid(const Details& details) {
   return boost::json::parse(details.meta, failed).is_object() && !failed;
 }
 
+// Beyond it a start could find no id; at a million starts a second they last 36,000 years.
+constexpr std::int64_t kLastRow = 1LL << 60;
+
 // A row as it stands in the database, hostile until checked.
 struct StoredRow {
   Row row;
@@ -99,7 +103,7 @@ StoredRow read_row(const Statement& from, const Now& now, std::int64_t boot) {
     read.refusal = user.error().message;
   } else if (!session) {
     read.refusal = session.error().message;
-  } else if (row.id <= 0 || !is_sane(row.id) || !is_sane(started) || !is_sane(seen) ||
+  } else if (row.id <= 0 || row.id > kLastRow || !is_sane(started) || !is_sane(seen) ||
              !is_sane(expires) || !is_sane(ttl) || !is_sane(offset)) {
     read.refusal = "cannot accept row: a number is out of range";
   } else if (!details_valid) {
@@ -168,6 +172,7 @@ Result<LoadReport> Store::load(const Now& now, const std::function<bool(Row)>& t
     if (!*more) return report;
     StoredRow read = read_row(*rows, now, boot_);
     const std::int64_t id = read.row.id;
+    if (id <= kLastRow) report.last_id = std::max(report.last_id, id);
     if (read.refusal.empty() && !take(std::move(read.row))) {
       read.refusal = "cannot accept row: its user has a session of that name already";
     }

@@ -21,6 +21,7 @@ struct LoadReport {
   std::uint64_t rows = 0;
   std::uint64_t refused = 0;  // rows that hold no valid session; they are left as they are
   std::string first_refusal;  // what was wrong with the first of them
+  std::int64_t last_id = 0;   // the highest id of all rows, refused ones too
 };
 
 // The database of sessions. May be handed from thread to thread, never used by two at a time.

@@ -7,9 +7,11 @@
  * mapped once, when the program starts, and read again at each call: what a test writes there is what the
  * program sees at its next look at the clock. Several programs may share one file.
  *
- * Two clocks are controlled, independently of each other:
+ * These clocks are controlled, independently of each other:
  *   boot   CLOCK_BOOTTIME                      the steady clock that leases run on
  *   wall   CLOCK_REALTIME, CLOCK_REALTIME_COARSE, gettimeofday(), time()
+ *
+ *   awake  CLOCK_MONOTONIC_COARSE              the boot clock less the time asleep: suspend, as the daemon tells it
  *
  * CLOCK_MONOTONIC and all timers, sleeps and timed waits stay real, so the program's event loop keeps turning
  * while its time stands still. Not covered: timers that the kernel runs on the boot or wall clock
@@ -51,6 +53,7 @@ struct test_clock {
   int64_t frozen_wall_ns;
   int64_t boot_offset_ns;
   int64_t wall_offset_ns;
+  int64_t asleep_ns;
 };
 
 static const struct test_clock* shared_clock;
@@ -85,7 +88,8 @@ static int read_clock(clockid_t id, struct timespec* out) {
   const int64_t ns_per_s = 1000000000;
   const struct test_clock* clock = __atomic_load_n(&shared_clock, __ATOMIC_ACQUIRE);
   const int wall = is_wall(id);
-  if (clock == NULL || (!wall && id != CLOCK_BOOTTIME)) return (int)syscall(SYS_clock_gettime, id, out);
+  const int awake = id == CLOCK_MONOTONIC_COARSE;
+  if (clock == NULL || (!wall && !awake && id != CLOCK_BOOTTIME)) return (int)syscall(SYS_clock_gettime, id, out);
 
   int64_t ns;
   if (load(&clock->mode) == MODE_FROZEN) {
@@ -95,6 +99,7 @@ static int read_clock(clockid_t id, struct timespec* out) {
     if (syscall(SYS_clock_gettime, id, &real) != 0) return -1;
     ns = real.tv_sec * ns_per_s + real.tv_nsec + load(wall ? &clock->wall_offset_ns : &clock->boot_offset_ns);
   }
+  if (awake) ns -= load(&clock->asleep_ns);
   int64_t seconds = ns / ns_per_s;
   int64_t rest = ns % ns_per_s;
   if (rest < 0) {

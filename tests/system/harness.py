@@ -99,7 +99,7 @@ class TestClock:
 
     __test__ = False  # not a test case, whatever a test collector may think of the name
 
-    MODE, FROZEN_BOOT, FROZEN_WALL, BOOT_OFFSET, WALL_OFFSET, FIELDS = range(6)
+    MODE, FROZEN_BOOT, FROZEN_WALL, BOOT_OFFSET, WALL_OFFSET, ASLEEP, FIELDS = range(7)
     MILLISECOND = 1_000_000
 
     def __init__(self, folder, boot=5_000_000 * SECOND, wall=1_795_449_600 * SECOND):
@@ -123,6 +123,14 @@ class TestClock:
     def advance(self, milliseconds):
         """Time passes: both clocks move."""
         self.set(self.boot + milliseconds, self.wall + milliseconds)
+
+    def suspend(self, daemon, milliseconds):
+        """The machine sleeps: time passes, and the daemon, which is stopped meanwhile, sees it all at once."""
+        os.kill(daemon.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, daemon.pid, os.WSTOPPED)
+        self._fields[self.ASLEEP] += milliseconds * self.MILLISECOND
+        self.advance(milliseconds)
+        os.kill(daemon.pid, signal.SIGCONT)
 
     def jump_wall(self, milliseconds):
         """Somebody sets the wall clock; no time passes."""

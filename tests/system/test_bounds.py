@@ -64,6 +64,17 @@ class Requests(unittest.TestCase):
     def test_a_body_over_64_kib_is_refused_before_it_is_sent(self):
         self.refused(b"POST /v1/purge HTTP/1.1\r\nContent-Length: 65537\r\n\r\n", 413)
 
+    def test_a_chunk_header_without_end_is_refused_and_costs_no_memory(self):
+        before = resident_bytes(self.daemon.pid)
+        with self.daemon.connect() as connection:
+            connection.send(b"POST /v1/purge HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;")
+            with self.assertRaises((harness.ConnectionLost, OSError)):
+                for _ in range(64):
+                    connection.send(b"a" * (1 << 20))
+        self.assertLess(resident_bytes(self.daemon.pid) - before, 4 << 20)
+        with self.daemon.connect() as connection:
+            self.assertEqual(connection.get("/healthz").status, 200)
+
     def test_a_request_that_does_not_arrive_whole_in_10_seconds_is_refused(self):
         began = time.monotonic()
         self.refused(b"PUT /v1/users/a/sessions/b HTTP/1.1\r\nHost: x\r\n", 408)

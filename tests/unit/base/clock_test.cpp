@@ -19,7 +19,7 @@ TEST_CASE("format_utc") {
 }
 
 TEST_CASE("Now") {
-  const Now now{Instant(Millis(5000)), std::chrono::nanoseconds(1'000'999'999)};
+  const Now now{Instant(Millis(5000)), std::chrono::nanoseconds(1'000'999'999), Millis(0)};
   SUBCASE("names an instant by the wall clock and back exactly") {
     CHECK(now.wall() == WallTime(Millis(6000)));
     CHECK(now.wall().time_since_epoch() - now.offset() == now.instant.time_since_epoch());

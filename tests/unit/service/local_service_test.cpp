@@ -107,6 +107,17 @@ TEST_CASE("LocalService") {
       return true;
     }));
   }
+  SUBCASE("a suspended machine expires nobody at once") {
+    house.ask(Start{id("abc"), id("s1")});
+    house.clock.sleep(1h);
+    CHECK(granted(house.ask(Heartbeat{id("abc"), id("s1")})));
+    house.clock.tick(90s);
+    CHECK(std::holds_alternative<Gone>(*house.ask(Heartbeat{id("abc"), id("s1")})));
+  }
+  SUBCASE("after it was told to finish it takes nothing more") {
+    house.finish();
+    CHECK(house.ask(Start{id("abc"), id("s1")}).has_error());
+  }
   SUBCASE("the status counts") {
     for (const char* session : {"s1", "s2", "s3", "s4", "s1"})
       house.ask(Start{id("abc"), id(session)});

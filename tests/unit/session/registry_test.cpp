@@ -351,10 +351,31 @@ TEST_CASE("Registry: saving leases") {
     house.registry.sweep(10, 10s, house.clock.now());
     CHECK(saves() == 0);
   }
+  SUBCASE("a repeat that changes the lease is saved at once, and its answer waits for that") {
+    house.stores = false;
+    CHECK(house.waits_for(Start{id("abc"), id("s1"), 1h}) == 2);
+    const auto changes = house.store();
+    REQUIRE(changes.size() == 1);
+    CHECK(std::get<Save>(changes[0]).ttl == 1h);
+    CHECK(house.waits_for(Start{id("abc"), id("s1"), 1h}) == 0);
+  }
+  SUBCASE("a clean stop ends what has expired") {
+    house.clock.tick(90s);
+    house.registry.settle(house.clock.now());
+    CHECK(std::holds_alternative<Remove>(house.store().at(0)));
+  }
+  SUBCASE("a heartbeat needs no store though another session of its user has expired") {
+    house.ask(Start{id("abc"), id("short"), 5s});
+    house.clock.tick(5s);
+    house.stores = false;
+    CHECK(house.waits_for(Heartbeat{id("abc"), id("s1")}) == 0);
+    CHECK_FALSE(house.registry.has_changes());
+    CHECK(house.ask<Granted>(Heartbeat{id("abc"), id("s1")}).active == 1);
+  }
   SUBCASE("a clean stop saves all") {
     house.clock.tick(1ms);
     house.ask(Heartbeat{id("abc"), id("s1")});
-    house.registry.save_all();
+    house.registry.settle(house.clock.now());
     const auto changes = house.store();
     REQUIRE(changes.size() == 1);
     CHECK(std::get<Save>(changes[0]).expires == house.clock.now().instant + 90s);
@@ -366,6 +387,28 @@ TEST_CASE("Registry: saving leases") {
     house.registry.undo();
     house.registry.sweep(10, 1s, house.clock.now());
     CHECK(saves() == 1);
+  }
+}
+
+TEST_CASE("Registry: suspend") {
+  House house;
+  house.registry.set_policy({5, 90s});
+  house.ask(Start{id("abc"), id("short"), 5s});
+  house.clock.tick(5s);
+  house.start("abc", "s1");
+  house.clock.tick(10s);
+  house.start("abc", "s2");
+  house.clock.tick(300s);
+  house.registry.wake(300s, house.clock.now());
+  SUBCASE("whoever was active before it has a heartbeat interval to come back") {
+    CHECK(house.names("abc") == "s1 s2");
+    house.clock.tick(30s - 1ms);
+    CHECK(house.ask<Granted>(Heartbeat{id("abc"), id("s1")}).renewed);
+    house.clock.tick(1ms);
+    CHECK(house.ask<Gone>(Heartbeat{id("abc"), id("s2")}).reason == EndReason::kExpired);
+  }
+  SUBCASE("what had expired before stays so") {
+    CHECK(house.ask<Gone>(Heartbeat{id("abc"), id("short")}).reason == EndReason::kExpired);
   }
 }
 
@@ -405,6 +448,12 @@ TEST_CASE("Registry: restore") {
     CHECK(house.list("abc").sessions[0].expires_at == house.clock.now().wall() + 30s);
     CHECK(house.list("abc").sessions[0].last_seen_at == house.clock.now().wall() - 120s);
     CHECK(house.list("abc").sessions[1].expires_at == house.clock.now().wall() + 90s);
+  }
+  SUBCASE("gives no new session the id of a row that was left aside") {
+    house.registry.reserve_rows(41);
+    house.stores = false;
+    house.start("abc", "s2");
+    CHECK(std::get<Insert>(house.registry.take_changes().at(0)).row.id == 42);
   }
   SUBCASE("refuses a second session of the same name") {
     CHECK(house.registry.restore(row(1, "s1", 1s, 9s), house.clock.now()));

@@ -83,6 +83,14 @@ TEST_CASE("Registry::undo") {
     registry.undo();
     CHECK(picture(registry, clock) == before);
   }
+  SUBCASE("a failed new start of a gone session leaves it remembered") {
+    apply(Start{id("a"), id("s1")});
+    apply(End{id("a"), id("s1")});
+    settle();
+    apply(Start{id("a"), id("s1")});
+    registry.undo();
+    CHECK(std::get<Gone>(apply(Heartbeat{id("a"), id("s1")}).answer).reason == EndReason::kEnded);
+  }
   SUBCASE("what is confirmed stays, what came after goes") {
     apply(Start{id("a"), id("s1")});
     const Sequence first = registry.last_change();
