@@ -12,6 +12,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -39,6 +41,20 @@ void add_settings(CLI::App& app, std::map<std::string, std::string>& flags) {
   for (const concur::Setting& setting : concur::setting_table()) {
     add(setting.key, setting.takes, setting.help);
   }
+}
+
+// CLI11 takes the next word for the value of `--name=`; the empty value as a word of its own says
+// what is meant. It reads from the back.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    const bool empty_value = word.starts_with("--") && word.find('=') == word.size() - 1;
+    if (empty_value) word.pop_back();
+    words.insert(words.begin(), std::move(word));
+    if (empty_value) words.insert(words.begin(), "");
+  }
+  return words;
 }
 
 int run(const concur::SettingInputs& inputs, bool check_only) {
@@ -80,7 +96,7 @@ int main(int argc, char** argv) {
                "print the settings in force and where each came from");
   add_settings(app, inputs.flags);
   try {
-    app.parse(argc, argv);
+    app.parse(words_of(argc, argv));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     return fail(

@@ -215,3 +215,8 @@ limit_is() { [ "$(concur --socket "$SOCKET" status | jq .limit)" = "$1" ]; }
   eventually log_has reloaded
   limit_is 5
 }
+
+@test "an empty value is one, and does not swallow the next flag" {
+  daemon_run --database= --limit=1
+  expect_usage_error "cannot set database to ''"
+}
