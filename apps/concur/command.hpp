@@ -31,6 +31,16 @@ struct Start {
   std::vector<std::pair<std::string, std::string>> meta;
 };
 
+// What to do where the daemon does not answer.
+enum class IfUnavailable { kAllow, kDeny };
+
+struct Run {
+  static constexpr const char* kVerb = "run";
+  Start start;
+  IfUnavailable if_unavailable = IfUnavailable::kAllow;
+  std::vector<std::string> command;  // what to run and its arguments; not empty
+};
+
 struct Heartbeat {
   static constexpr const char* kVerb = "heartbeat";
   SessionName name;
@@ -41,7 +51,7 @@ struct End {
   SessionName name;
 };
 
-enum class ListFormat { kJson, kNdjson };
+enum class ListFormat { kJson, kNdjson, kTable };
 
 struct List {
   static constexpr const char* kVerb = "list";
@@ -62,6 +72,6 @@ struct Status {
   static constexpr const char* kVerb = "show the status";
 };
 
-using Command = std::variant<Start, Heartbeat, End, List, Purge, Status>;
+using Command = std::variant<Start, Heartbeat, End, List, Purge, Run, Status>;
 
 }  // namespace concur::cli

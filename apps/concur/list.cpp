@@ -4,6 +4,7 @@
 #include "output.hpp"
 #include "page.hpp"
 #include "request.hpp"
+#include "table.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -37,8 +38,20 @@ class Writer {
  public:
   explicit Writer(ListFormat format) : format_(format) {}
 
-  std::string text_of(const Page& page) {
-    if (format_ == ListFormat::kNdjson) return lines_of(page);
+  Result<std::string> text_of(const Page& page) {
+    switch (format_) {
+      case ListFormat::kJson:
+        return part_of_document(page);
+      case ListFormat::kNdjson:
+        return lines_of(page);
+      case ListFormat::kTable:
+        return table_of(page);
+    }
+    return std::string();
+  }
+
+ private:
+  std::string part_of_document(const Page& page) {
     std::string out = started_ ? std::string() : document_start(page);
     started_ = true;
     for (const std::string_view session : page.sessions) {
@@ -50,10 +63,19 @@ class Writer {
     return out;
   }
 
- private:
+  // No width is known before the last row is.
+  Result<std::string> table_of(const Page& page) {
+    for (const std::string_view session : page.sessions) {
+      if (auto added = table_.add(session, page.user); !added) return std::move(added).error();
+    }
+    if (!page.next.empty()) return std::string();
+    return table_.text(Terminal::of_output(), SystemClock().now().wall());
+  }
+
   ListFormat format_;
   bool started_ = false;
   bool has_sessions_ = false;
+  Table table_;
 };
 
 }  // namespace
@@ -78,9 +100,9 @@ Result<ExitCode> run_list(Client& client, const List& list) {
     if (page->next == after && !first) {
       return Error{ErrorKind::kCorrupt, "cannot list: the answer's next page is itself"};
     }
-    if (auto written = write_output(writer.text_of(*page)); !written) {
-      return std::move(written).error();
-    }
+    const auto text = writer.text_of(*page);
+    if (!text) return text.error();
+    if (auto written = write_output(*text); !written) return std::move(written).error();
     if (page->next.empty()) return ExitCode::kDone;
     after = std::move(page->next);
   }

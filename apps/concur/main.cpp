@@ -13,16 +13,25 @@ namespace concur::cli {
 
 namespace {
 
-Result<ExitCode> run_args(std::vector<std::string> args) {
+Result<int> run_args(std::vector<std::string> args) {
   auto parsed = parse_options(std::move(args));
   if (!parsed) return std::move(parsed).error();
   if (const auto* text = std::get_if<Text>(&*parsed)) {
     if (auto written = write_output(text->text); !written) return std::move(written).error();
-    return ExitCode::kDone;
+    return static_cast<int>(ExitCode::kDone);
   }
   auto& options = std::get<Options>(*parsed);
   Client client(std::move(options.sockets), options.timeout);
   return run(client, options.command);
+}
+
+// Blocked rather than ignored: a write then fails as well, and what concur runs does not inherit
+// it.
+void block_broken_pipes() {
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  sigprocmask(SIG_BLOCK, &pipe, nullptr);
 }
 
 }  // namespace
@@ -31,15 +40,15 @@ Result<ExitCode> run_args(std::vector<std::string> args) {
 
 int main(int argc, char** argv) {
   using namespace concur::cli;
-  std::signal(SIGPIPE, SIG_IGN);
+  block_broken_pipes();
   reserve_standard_streams();
-  auto code = ExitCode::kNoAnswer;
+  int status = static_cast<int>(ExitCode::kNoAnswer);
   try {
     const auto result = run_args({argv + (argc > 0 ? 1 : 0), argv + argc});
-    code = result ? *result : exit_code_of(result.error().kind);
+    status = result ? *result : static_cast<int>(exit_code_of(result.error().kind));
     if (!result) complain(result.error().message);
   } catch (const std::exception& error) {
     complain(fmt::format("cannot run: {}", error.what()));
   }
-  return static_cast<int>(code);
+  return status;
 }

@@ -43,6 +43,13 @@ std::pair<std::string, std::string> read_pair(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
+ListFormat read_format(const std::string& text) {
+  if (text == "json") return ListFormat::kJson;
+  if (text == "ndjson") return ListFormat::kNdjson;
+  if (text == "table") return ListFormat::kTable;
+  reject(fmt::format("cannot read --output '{}': it takes json, ndjson or table", text));
+}
+
 // Values are taken as they are: CLI11's own conversions give meaning to texts such as {} and [a],
 // and ids are opaque.
 CLI::Option* add_option(CLI::App& app, const char* name, const char* value, const char* about,
@@ -92,7 +99,7 @@ void check_name(const char* verb, const SessionName& name) {
   reject(fmt::format("cannot {}: Please specify a userId and sessionId", verb));
 }
 
-void add_options(CLI::App& app, Start& start) {
+void add_start_options(CLI::App& app, Start& start) {
   add_name(app, start.name);
   add_option(app, "--ttl", "DURATION", "How long the session counts without a heartbeat",
              [&start](const std::string& text) { start.ttl = read_duration(text); });
@@ -104,6 +111,10 @@ void add_options(CLI::App& app, Start& start) {
   add_option(app, "--meta", "KEY=VALUE", "Kept with the session; may be given more than once",
              [&start](const std::string& text) { start.meta.push_back(read_pair(text)); })
       ->take_all();
+}
+
+void add_options(CLI::App& app, Start& start) {
+  add_start_options(app, start);
   app.footer(
       "Examples:\n"
       "  concur start --user abc --session xyz\n"
@@ -129,16 +140,13 @@ void add_options(CLI::App& app, End& end) {
 
 void add_options(CLI::App& app, List& list) {
   add_text(app, "--user", "USER", "Only this user's sessions", list.user);
-  add_option(app, "--output", "json|ndjson", "One JSON document, or one session a line",
-             [&list](const std::string& text) {
-               if (text != "json" && text != "ndjson") {
-                 reject(fmt::format("cannot read --output '{}': it takes json or ndjson", text));
-               }
-               list.format = text == "json" ? ListFormat::kJson : ListFormat::kNdjson;
-             });
+  add_option(app, "--output", "json|ndjson|table",
+             "One JSON document, one session a line, or columns for people",
+             [&list](const std::string& text) { list.format = read_format(text); });
   app.footer(
       "Examples:\n"
       "  concur list --user abc\n"
+      "  concur list --output table\n"
       "  concur list --output ndjson | jq -r .user | sort | uniq -c");
 }
 
@@ -152,6 +160,28 @@ void add_options(CLI::App& app, Purge& purge) {
       "Examples:\n"
       "  concur purge --idle 1h --dry-run\n"
       "  concur purge --user abc");
+}
+
+void add_options(CLI::App& app, Run& run) {
+  add_start_options(app, run.start);
+  add_option(
+      app, "--if-unavailable", "allow|deny",
+      "Without the daemon's answer: run without a session, or do not (default allow)",
+      [&run](const std::string& text) {
+        if (text != "allow" && text != "deny") {
+          reject(fmt::format("cannot read --if-unavailable '{}': it takes allow or deny", text));
+        }
+        run.if_unavailable = text == "allow" ? IfUnavailable::kAllow : IfUnavailable::kDeny;
+      });
+  app.footer(
+      "The command follows after --, with its own options.\n"
+      "Examples:\n"
+      "  concur run --user abc --session xyz -- ffmpeg -i in.mp4 -f hls out.m3u8\n"
+      "  concur run --user abc --session xyz --if-unavailable deny -- ./stream.sh\n"
+      "Exit status: the command's own, 128+N where signal N ended it; 1 denied, 5 the session is "
+      "gone,\n"
+      "2 mend the request, 3 no answer (deny), 4 not permitted, 126 and 127 the command cannot be "
+      "run");
 }
 
 void add_options(CLI::App& app, Status& /*status*/) {
@@ -176,6 +206,12 @@ void check(const Purge& purge) {
   }
 }
 
+void check(const Run& run) {
+  check_name(Run::kVerb, run.start.name);
+  if (run.command.empty())
+    reject("cannot run: no command is given after --; see concur run --help");
+}
+
 void check(const Status& /*status*/) {}
 
 // The options of a command are made only once it is named: a process asks for one, and making all
@@ -198,6 +234,22 @@ void split_empty_values(std::vector<std::string>& args) {
       arg = args.insert(arg + 1, std::string());
     }
   }
+}
+
+// Cuts off what follows the first `--` of `concur run`: the command to run, none of whose words is
+// concur's to read.
+std::vector<std::string> take_command(std::vector<std::string>& args) {
+  auto verb = args.begin();
+  while (verb != args.end() && verb->starts_with("--")) {
+    const bool has_value = *verb == "--socket" || *verb == "--timeout";
+    verb += has_value && verb + 1 != args.end() ? 2 : 1;
+  }
+  if (verb == args.end() || *verb != Run::kVerb) return {};
+  const auto mark = std::find(verb, args.end(), "--");
+  if (mark == args.end()) return {};
+  std::vector<std::string> command(mark + 1, args.end());
+  args.erase(mark, args.end());
+  return command;
 }
 
 Error usage_error(const CLI::App& app, std::string message) {
@@ -238,6 +290,7 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
   add_command<End>(app, options, "end", "End a session");
   add_command<List>(app, options, "list", "List the active sessions");
   add_command<Purge>(app, options, "purge", "End the sessions of a user, idle ones, or all");
+  add_command<Run>(app, options, "run", "Run a command as a session that lives as long as it");
   add_command<Status>(app, options, "status", "Tell how the daemon is");
   app.require_subcommand(0, 1);
   app.footer(
@@ -245,6 +298,7 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
       "Exit status: 0 done, 1 denied, 2 mend the request, 3 no answer, 4 not permitted, 5 no such "
       "session");
 
+  auto command = take_command(args);
   split_empty_values(args);
   std::reverse(args.begin(), args.end());
   try {
@@ -252,7 +306,8 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
     if (app.get_subcommands().empty()) {
       return usage_error(app, "cannot run: no command is given");
     }
-    std::visit([](const auto& command) { check(command); }, options.command);
+    if (auto* run = std::get_if<Run>(&options.command)) run->command = std::move(command);
+    std::visit([](const auto& chosen) { check(chosen); }, options.command);
   } catch (const CLI::CallForHelp&) {
     return Text{app.help()};
   } catch (const CLI::CallForVersion& version) {

@@ -4,6 +4,7 @@
 #include "list.hpp"
 #include "output.hpp"
 #include "request.hpp"
+#include "run_session.hpp"
 
 namespace concur::cli {
 
@@ -22,10 +23,20 @@ Result<ExitCode> run_one(Client& client, const T& command) {
 
 Result<ExitCode> run_one(Client& client, const List& list) { return run_list(client, list); }
 
+Result<int> run_one(Client& client, const Run& run) { return run_session(client, run); }
+
+Result<int> status_of(Result<int> status) { return status; }
+
+Result<int> status_of(const Result<ExitCode>& code) {
+  if (!code) return code.error();
+  return static_cast<int>(*code);
+}
+
 }  // namespace
 
-Result<ExitCode> run(Client& client, const Command& command) {
-  return std::visit([&client](const auto& chosen) { return run_one(client, chosen); }, command);
+Result<int> run(Client& client, const Command& command) {
+  return std::visit([&client](const auto& chosen) { return status_of(run_one(client, chosen)); },
+                    command);
 }
 
 }  // namespace concur::cli

@@ -2,13 +2,13 @@
 
 #include "base/result.hpp"
 #include "command.hpp"
-#include "exit_code.hpp"
 #include "net/client.hpp"
 
 namespace concur::cli {
 
-// Asks the daemon and writes its answer to standard output. An Error where there is no answer, or
-// the daemon failed, or the answer could not be written.
-Result<ExitCode> run(Client& client, const Command& command);
+// Asks the daemon and writes its answer to standard output. The exit status: an ExitCode, or after
+// `concur run` the command's own. An Error where there is no answer, or the daemon failed, or the
+// answer could not be written.
+Result<int> run(Client& client, const Command& command);
 
 }  // namespace concur::cli

@@ -19,7 +19,6 @@
 #include <climits>
 #include <cstring>
 #include <optional>
-#include <thread>
 
 namespace concur {
 
@@ -75,17 +74,6 @@ class AnswerParser final : public http::basic_parser<false> {
 
 Millis left_until(SteadyClock::time_point deadline) {
   return std::max(Millis(0), std::chrono::ceil<Millis>(deadline - SteadyClock::now()));
-}
-
-// False where the time is over first.
-bool wait_for(const Fd& fd, short events, SteadyClock::time_point deadline) {
-  for (;;) {
-    const auto left = left_until(deadline).count();
-    pollfd entry{.fd = fd.get(), .events = events, .revents = 0};
-    const int ready = ::poll(&entry, 1, static_cast<int>(std::min<Millis::rep>(left, INT_MAX)));
-    if (ready > 0) return true;
-    if (ready == 0 && left_until(deadline).count() == 0) return false;
-  }
 }
 
 // Between requests nothing is to be read but the end.
@@ -202,6 +190,8 @@ Client::Client(std::vector<std::string> paths, Millis timeout)
 Result<HttpAnswer> Client::request(std::string_view method, std::string_view target,
                                    std::string_view body) {
   const Deadline deadline = SteadyClock::now() + timeout_;
+  given_up_ = false;
+  sent_ = false;
   std::string bytes = fmt::format("{} {} HTTP/1.1\r\nHost: concurrencyd\r\n", method, target);
   if (!body.empty()) bytes += "Content-Type: application/json\r\n";
   if (method != "GET") bytes += fmt::format("Content-Length: {}\r\n", body.size());
@@ -217,6 +207,28 @@ Result<HttpAnswer> Client::request(std::string_view method, std::string_view tar
   return answer;
 }
 
+void Client::look_after(int fd, std::function<bool()> on_input) {
+  watched_ = fd;
+  on_input_ = std::move(on_input);
+}
+
+// Until the events are there: true. False where the time is over first, or the request is given up.
+bool Client::wait(int fd, short events, Deadline until) {
+  for (;;) {
+    const auto left = left_until(until).count();
+    // poll skips an entry whose descriptor is -1.
+    pollfd entries[] = {{.fd = fd, .events = events, .revents = 0},
+                        {.fd = watched_, .events = POLLIN, .revents = 0}};
+    ::poll(entries, 2, static_cast<int>(std::min<Millis::rep>(left, INT_MAX)));
+    if (entries[1].revents != 0 && !on_input_()) {
+      given_up_ = true;
+      return false;
+    }
+    if (entries[0].revents != 0) return true;
+    if (left == 0) return false;
+  }
+}
+
 Result<void> Client::connect(Deadline deadline) {
   std::vector<int> errors(paths_.size());
   for (Millis pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
@@ -229,12 +241,12 @@ Result<void> Client::connect(Deadline deadline) {
       }
       errors[i] = attempt.error;
     }
-    const Millis left = left_until(deadline);
-    if (left.count() == 0 || std::ranges::any_of(errors, is_refusal) ||
+    if (left_until(deadline).count() == 0 || std::ranges::any_of(errors, is_refusal) ||
         std::ranges::all_of(errors, is_too_long)) {
       return cannot_connect(paths_, errors, timeout_);
     }
-    std::this_thread::sleep_for(std::min(pause, left));
+    wait(-1, 0, std::min(deadline, SteadyClock::now() + pause));
+    if (given_up_) return cannot_connect(paths_, errors, timeout_);
   }
 }
 
@@ -245,9 +257,10 @@ bool Client::send(std::string_view bytes, Deadline deadline) {
     const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
+      sent_ = true;
     } else if (errno != EAGAIN && errno != EINTR) {
       return true;
-    } else if (!wait_for(fd_, POLLOUT, deadline)) {
+    } else if (!wait(fd_.get(), POLLOUT, deadline)) {
       return false;
     }
   }
@@ -259,7 +272,7 @@ Result<HttpAnswer> Client::receive(Deadline deadline) {
   char buffer[kReadSize];
   std::size_t filled = 0;
   while (!parser.is_done()) {
-    if (!wait_for(fd_, POLLIN, deadline)) return out_of_time();
+    if (!wait(fd_.get(), POLLIN, deadline)) return out_of_time();
     const ssize_t got = ::recv(fd_.get(), buffer + filled, kReadSize - filled, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     boost::beast::error_code code;

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,10 +47,24 @@ class Client {
   Result<HttpAnswer> request(std::string_view method, std::string_view target,
                              std::string_view body = {});
 
+  // From now on, whenever `fd` can be read while a request waits, `on_input` is called, which reads
+  // it; where it returns false the request is given up, as one whose time is over.
+  void look_after(int fd, std::function<bool()> on_input);
+
+  // Of the last request: whether look_after's function gave it up, and whether anything of it was
+  // sent. After an error without that, the daemon knows nothing of it.
+  bool given_up() const { return given_up_; }
+  bool sent() const { return sent_; }
+
+  // Gives the connection back to the daemon, for a caller whose next request is far off; that
+  // request connects again.
+  void disconnect() { fd_.close(); }
+
  private:
   using Deadline = std::chrono::steady_clock::time_point;
 
   Result<void> connect(Deadline deadline);
+  bool wait(int fd, short events, Deadline until);
   bool send(std::string_view bytes, Deadline deadline);
   Result<HttpAnswer> receive(Deadline deadline);
   Error out_of_time() const;
@@ -59,6 +74,10 @@ class Client {
   Millis timeout_;
   Fd fd_;
   const std::string* path_ = nullptr;  // of paths_: the one fd_ is connected to
+  int watched_ = -1;
+  std::function<bool()> on_input_;
+  bool given_up_ = false;
+  bool sent_ = false;
 };
 
 }  // namespace concur

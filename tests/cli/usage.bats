@@ -11,13 +11,13 @@ teardown() { remove_dir; }
   [ "$status" -eq 0 ] && [ "$output" = "concur 0.1.0" ] && [ -z "$stderr" ]
   concur_run --help
   [ "$status" -eq 0 ] && [ -z "$stderr" ]
-  for command in start heartbeat end list purge status; do
+  for command in start heartbeat end list purge run status; do
     [[ $output == *" $command "* ]]
   done
 }
 
 @test "each command has a --help with examples" {
-  for command in start heartbeat end list purge status; do
+  for command in start heartbeat end list purge run status; do
     concur_run "$command" --help
     [ "$status" -eq 0 ] && [ -z "$stderr" ]
     [[ $output == *"Usage: concur $command"*"--socket"*"--timeout"*"Examples:"*"  concur $command"* ]]
@@ -77,8 +77,8 @@ teardown() { remove_dir; }
   expect_error 2 "concur: cannot read --limit '3.5': *"
   concur_run start --user abc --session xyz --meta novalue
   expect_error 2 "concur: cannot read --meta 'novalue': *"
-  concur_run list --output table
-  expect_error 2 "concur: cannot read --output 'table': *"
+  concur_run list --output xml
+  expect_error 2 "concur: cannot read --output 'xml': *"
   concur_run --timeout 0 status
   expect_error 2 "concur: cannot read --timeout '0': *"
   concur_run --socket "" status

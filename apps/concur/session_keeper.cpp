@@ -1,0 +1,174 @@
+#include "session_keeper.hpp"
+
+#include "ask.hpp"
+#include "output.hpp"
+#include "request.hpp"
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+namespace concur::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr Millis kDefaultLease{90'000};
+constexpr int kBeatsPerLease = 3;
+constexpr Millis kShortestInterval{10};
+constexpr double kLongestInterval = 1e9;  // in seconds
+constexpr Millis kShortestRetry{100};
+
+// The members of an answer; none where it has none.
+json::object members_of(const HttpAnswer& answer) {
+  boost::system::error_code code;
+  auto value = json::parse(answer.body, code);
+  if (code || !value.is_object()) return {};
+  return std::move(value.as_object());
+}
+
+std::string text_of(const json::object& members, std::string_view name) {
+  const json::value* value = members.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+bool is_allowed(const HttpAnswer& answer) { return answer.status >= 200 && answer.status < 300; }
+
+// `before` stays in force where the answer names none.
+Millis interval_of(const HttpAnswer& answer, Millis before) {
+  const auto members = members_of(answer);
+  const json::value* value = members.if_contains("heartbeatInterval");
+  boost::system::error_code code;
+  const double seconds = value != nullptr ? value->to_number<double>(code) : 0;
+  if (code || !(seconds > 0)) return before;
+  return std::max(kShortestInterval,
+                  Millis(static_cast<Millis::rep>(std::min(seconds, kLongestInterval) * 1000)));
+}
+
+}  // namespace
+
+SessionKeeper::SessionKeeper(Client& client, const Start& start)
+    : client_(client),
+      start_(start),
+      interval_(std::max(kShortestInterval, start.ttl.value_or(kDefaultLease) / kBeatsPerLease)) {}
+
+Result<HttpAnswer> SessionKeeper::start() {
+  const Instant asked = clock_.now().instant;
+  auto answer = ask(client_, Start::kVerb, request_of(start_));
+  client_.disconnect();
+  if (answer && is_allowed(*answer)) {
+    held(*answer, asked);
+  } else if (!answer && client_.sent()) {
+    may_exist_ = true;
+  }
+  return answer;
+}
+
+bool SessionKeeper::is_unavailable(const Result<HttpAnswer>& answer) {
+  const ExitCode code =
+      answer ? exit_code_of(answer->status, false) : exit_code_of(answer.error().kind);
+  return code == ExitCode::kNoAnswer;
+}
+
+std::string SessionKeeper::cause_of(const Result<HttpAnswer>& answer) {
+  if (!answer) return answer.error().message;
+  return fmt::format("the daemon answered {}", answer->status);
+}
+
+void SessionKeeper::tick() {
+  switch (state_) {
+    case State::kHeld:
+    case State::kLapsed:
+      return beat();
+    case State::kNone:
+      return start_again();
+    case State::kGone:
+      return;
+  }
+}
+
+void SessionKeeper::beat() {
+  const Instant asked = clock_.now().instant;
+  const auto answer = ask(client_, Heartbeat::kVerb, request_of(Heartbeat{start_.name}));
+  client_.disconnect();
+  if (!answer) return failed(answer);
+  if (is_allowed(*answer)) return held(*answer, asked);
+  if (answer->status != 404 && answer->status != 410) return failed(answer);
+  // What ran out, or was forgotten, while nobody could be asked was not ended by anyone.
+  const bool ran_out = answer->status == 404 || text_of(members_of(*answer), "reason") == "expired";
+  if (state_ == State::kLapsed && ran_out) return start_again();
+  lost(*answer);
+}
+
+void SessionKeeper::start_again() {
+  const auto answer = start();
+  if (answer && is_allowed(*answer)) return;
+  if (!answer || answer->status != 409) return failed(answer);
+  // No refusal: the limit may be reached by streams that ended in the outage.
+  state_ = State::kNone;
+  due_ = clock_.now().instant + jittered(interval_);
+  if (!denial_told_) {
+    complain(fmt::format("cannot start: {} The command goes on without a session",
+                         text_of(members_of(*answer), "message")));
+  }
+  denial_told_ = true;
+}
+
+void SessionKeeper::held(const HttpAnswer& answer, Instant asked) {
+  state_ = State::kHeld;
+  may_exist_ = true;
+  outage_told_ = false;
+  denial_told_ = false;
+  interval_ = interval_of(answer, interval_);
+  lease_end_ = asked + interval_ * kBeatsPerLease;
+  due_ = asked + jittered(interval_);
+}
+
+void SessionKeeper::lost(const HttpAnswer& answer) {
+  state_ = State::kGone;
+  may_exist_ = false;
+  const std::string message = text_of(members_of(answer), "message");
+  complain(fmt::format("{}; ending the command",
+                       message.empty()
+                           ? fmt::format("cannot heartbeat: the daemon answered {}", answer.status)
+                           : message));
+}
+
+void SessionKeeper::failed(const Result<HttpAnswer>& answer) {
+  if (client_.given_up()) return;
+  const Instant now = clock_.now().instant;
+  if (!outage_told_) {
+    const char* verb = state_ == State::kNone ? Start::kVerb : Heartbeat::kVerb;
+    complain(fmt::format("{}{}; the command goes on, and it is tried again",
+                         answer ? fmt::format("cannot {}: ", verb) : "", cause_of(answer)));
+  }
+  outage_told_ = true;
+  if (state_ == State::kHeld && now >= lease_end_) state_ = State::kLapsed;
+  const Millis pause =
+      state_ == State::kNone ? interval_ : std::max(kShortestRetry, interval_ / 10);
+  due_ = now + jittered(pause);
+}
+
+void SessionKeeper::go_on_without() {
+  outage_told_ = true;
+  due_ = clock_.now().instant + jittered(interval_);
+}
+
+void SessionKeeper::end() {
+  if (!may_exist_) return;
+  const auto answer = ask(client_, End::kVerb, request_of(End{start_.name}));
+  if ((answer && is_allowed(*answer)) || state_ != State::kHeld) return;
+  complain(fmt::format("{}{}; the session counts until its lease runs out",
+                       answer ? "cannot end: " : "", cause_of(answer)));
+}
+
+// Never later than the interval, and a fifth of it earlier at most: clients that began together
+// drift apart.
+Millis SessionKeeper::jittered(Millis interval) {
+  const double share = std::uniform_real_distribution<double>(0.8, 1.0)(random_);
+  return Millis(static_cast<Millis::rep>(static_cast<double>(interval.count()) * share));
+}
+
+}  // namespace concur::cli

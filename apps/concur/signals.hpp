@@ -1,0 +1,36 @@
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <optional>
+
+namespace concur::cli {
+
+// What other processes and the terminal tell this one, to be read instead of being ended by it: the
+// signals that a command run by concur must have, and SIGCHLD. One that was ignored when concur was
+// called stays ignored, here and in the command, so that nohup(1) works.
+class Signals {
+ public:
+  static Result<Signals> take();
+
+  int fd() const { return fd_.get(); }  // can be read where a signal is pending
+
+  std::optional<signalfd_siginfo> next();
+
+  // Gives a process just forked what concur itself was given: its mask and what it does on SIGCHLD.
+  void restore() const;
+
+ private:
+  Fd fd_;
+  sigset_t first_mask_{};
+  struct sigaction first_on_child_ {};
+};
+
+// Ends this process as the signal would have.
+[[noreturn]] void die_of(int signal);
+
+}  // namespace concur::cli

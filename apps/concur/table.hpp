@@ -1,0 +1,44 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "terminal.hpp"
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace concur::cli {
+
+// Sessions as a person reads them: a line each, in aligned columns.
+class Table {
+ public:
+  // Adds a session, as JSON; `user` is JSON as well, and stands in where the session names none.
+  // kCorrupt where it is no session.
+  Result<void> add(std::string_view session, std::string_view user);
+
+  // The header and a line for each session, by user and then by start. Times are told as of `now`.
+  // Details that no session has make no column. On a terminal the widest columns are cut until a
+  // line fits, and where even that is not enough columns are left out from the right.
+  std::string text(const Terminal& terminal, WallTime now) const;
+
+ private:
+  struct Row {
+    std::string user;
+    std::string session;
+    WallTime started;
+    WallTime seen;
+    WallTime expires;
+    std::array<std::string, 4> details;  // device, ip, content, meta; empty: it has none
+  };
+
+  std::vector<const Row*> sorted() const;
+
+  std::vector<Row> rows_;
+};
+
+// `12s`, `3m10s`, `2h05m`, `3d04h`: whole units, rounded down; `0s` below that.
+std::string human_duration(Millis value);
+
+}  // namespace concur::cli

@@ -1,0 +1,115 @@
+#include "terminal.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <clocale>
+#include <cstdlib>
+#include <cwchar>
+
+namespace concur::cli {
+
+namespace {
+
+constexpr std::size_t kDefaultColumns = 80;
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+constexpr std::string_view kEllipsis = "\xE2\x80\xA6";
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::size_t terminal_columns() {
+  const std::string_view given = environment("COLUMNS");
+  std::size_t columns = 0;
+  std::from_chars(given.data(), given.data() + given.size(), columns);
+  if (columns > 0) return columns;
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return kDefaultColumns;
+}
+
+// One character from the front of text that is not empty. What is not UTF-8 counts byte by byte.
+struct Character {
+  char32_t code = 0xFFFD;
+  std::size_t size = 1;
+};
+
+Character first_of(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return {};
+  char32_t code = lead & (0xFFU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    const auto next = static_cast<unsigned char>(text[i]);
+    if ((next & 0xC0U) != 0x80) return {};
+    code = code << 6U | (next & 0x3FU);
+  }
+  return {code, size};
+}
+
+// Embeddings, overrides and isolates of text that runs from right to left; line and paragraph ends.
+bool turns_direction(char32_t code) {
+  return (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) ||
+         code == 0x2028 || code == 0x2029;
+}
+
+// The C library's tables are asked in its own UTF-8 locale, whatever the user's is: ids are UTF-8.
+// Negative where it is not printable.
+int width_of(char32_t code) {
+  static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  if (utf8 == nullptr) return code < 0x20 || (code >= 0x7F && code < 0xA0) ? -1 : 1;
+  const locale_t before = ::uselocale(utf8);
+  const int width = ::wcwidth(static_cast<wchar_t>(code));
+  ::uselocale(before);
+  return width;
+}
+
+}  // namespace
+
+Terminal Terminal::of_output() {
+  if (::isatty(STDOUT_FILENO) == 0) return {};
+  return {.columns = terminal_columns(),
+          .colours = environment("NO_COLOR").empty() && environment("TERM") != "dumb"};
+}
+
+std::size_t columns_of(std::string_view text) {
+  std::size_t columns = 0;
+  while (!text.empty()) {
+    const auto [code, size] = first_of(text);
+    columns += static_cast<std::size_t>(std::max(0, width_of(code)));
+    text.remove_prefix(size);
+  }
+  return columns;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto [code, size] = first_of(text);
+    const bool plain = code != 0xFFFD && width_of(code) >= 0 && !turns_direction(code);
+    out += plain ? text.substr(0, size) : kReplacement;
+    text.remove_prefix(size);
+  }
+  return out;
+}
+
+std::string shortened(std::string_view text, std::size_t columns) {
+  if (columns_of(text) <= columns) return std::string(text);
+  if (columns == 0) return {};
+  std::size_t used = 1;  // by the ellipsis
+  std::size_t kept = 0;
+  while (kept < text.size()) {
+    const auto [code, size] = first_of(text.substr(kept));
+    used += static_cast<std::size_t>(std::max(0, width_of(code)));
+    if (used > columns) break;
+    kept += size;
+  }
+  return std::string(text.substr(0, kept)).append(kEllipsis);
+}
+
+}  // namespace concur::cli
