@@ -88,14 +88,14 @@ class Registry {
   Answer decide(const Start& start, const Now& now);
   Answer decide(const Heartbeat& beat, const Now& now);
   Answer decide(const End& end, const Now& now);
-  Answer decide(const ListUser& list, const Now& now) const;
+  Answer decide(const ListUser& list, const Now& now);
   Answer decide(const ListAll& list, const Now& now) const;
   Answer decide(const Purge& purge, const Now& now);
 
   Granted start_new(const Start& start, std::uint32_t limit, const Now& now);
   Granted renew(Slot slot, std::uint32_t limit, const Now& now);
   Granted renew_with_ttl(Slot slot, Millis ttl, std::uint32_t limit, const Now& now);
-  Granted grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now) const;
+  Granted grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now);
   Denied deny(const Start& start, Slot user, std::uint32_t attempted, std::uint32_t limit,
               const Now& now) const;
   SessionInfo info(Slot slot, const Now& now) const;
@@ -107,7 +107,7 @@ class Registry {
   void save(Slot slot);
   void forget_gone(std::uint32_t most, Instant now);
   void record(Undo undo, Change change);
-  std::uint32_t active_at(Slot user, Instant now) const;
+  std::uint32_t active_at(Slot user, Instant now);
 
   Policy policy_;
   Table table_;
