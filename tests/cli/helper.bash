@@ -120,3 +120,8 @@ start_stub() {
   in_background python3 "$BATS_TEST_DIRNAME/stub_server.py" "$SOCKET" "$@"
   eventually test -S "$SOCKET"
 }
+
+# A bare container may have none (/dev/pts is not mounted); nothing about a terminal can be tried there.
+needs_terminal() {
+  python3 -c 'import os; os.openpty()' 2>/dev/null || skip "there are no pseudo terminals here: mount /dev/pts"
+}

@@ -394,6 +394,7 @@ reads_signals() { find "/proc/$RUN/fd" -lname '*timerfd*' | grep -q .; }
 @test "Ctrl-C at a terminal reaches the command once, and it shares the terminal" {
   start_daemon
   # shellcheck disable=SC2016
+  needs_terminal
   run python3 "$BATS_TEST_DIRNAME/terminal.py" 80 --press '\x03' ready \
     concur run --user abc --session xyz -- \
     bash -c 'count=0; trap "count=\$((count+1))" INT; echo ready; until [ "$count" -gt 0 ]; do sleep 0.05; done; sleep 0.5; [ -t 0 ] && echo "count $count"; exit 9'
@@ -404,6 +405,7 @@ reads_signals() { find "/proc/$RUN/fd" -lname '*timerfd*' | grep -q .; }
 
 @test "Ctrl-C at a terminal ends a script around concur, as without it" {
   start_daemon
+  needs_terminal
   run python3 "$BATS_TEST_DIRNAME/terminal.py" 80 --press '\x03' ready \
     bash -c "concur run --user abc --session xyz -- bash -c 'echo ready; exec sleep 20'; echo went on"
   [ "$status" -eq 130 ]

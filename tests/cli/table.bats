@@ -16,6 +16,7 @@ setup_file() {
 teardown_file() { end_shared_daemon; }
 
 in_terminal() {
+  needs_terminal
   local columns=$1
   shift
   run python3 "$BATS_TEST_DIRNAME/terminal.py" "$columns" env -u NO_COLOR -u COLUMNS TERM=xterm "$@"
