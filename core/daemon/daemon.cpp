@@ -73,7 +73,7 @@ FileLock lock(const std::string& path, ExitCode otherwise) {
 std::optional<gid_t> group_id(const std::string& name) {
   group entry{};
   group* found = nullptr;
-  std::vector<char> buffer(64 * 1024);
+  std::vector<char> buffer(std::size_t{64} * 1024);
   getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
   if (found == nullptr) return std::nullopt;
   return entry.gr_gid;

@@ -14,9 +14,9 @@ namespace concur {
 
 namespace {
 
-constexpr std::size_t kReadSize = 8 * 1024;
+constexpr std::size_t kReadSize = std::size_t{8} * 1024;
 constexpr std::size_t kMostPipelined = 128;
-constexpr std::size_t kMostOwed = 256 * 1024;
+constexpr std::size_t kMostOwed = std::size_t{256} * 1024;
 constexpr Tick kSendTime = 10;    // for a whole request to arrive
 constexpr Tick kIdleTime = 75;    // between requests, and for a client to take its answers
 constexpr Tick kDiscardTime = 2;  // for a refused client to read why

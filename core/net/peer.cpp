@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace concur {
 
@@ -20,7 +21,8 @@ Peer peer_of(int socket) {
     groups.resize(size / sizeof(gid_t));
     failed = getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
   }
-  if (failed == 0) peer.groups.assign(groups.begin(), groups.begin() + size / sizeof(gid_t));
+  groups.resize(failed == 0 ? size / sizeof(gid_t) : 0);
+  peer.groups = std::move(groups);
   peer.groups.push_back(credentials.gid);
   return peer;
 }

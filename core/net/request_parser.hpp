@@ -13,8 +13,8 @@ namespace concur {
 // none of its containers: of the fields only what the daemon uses is kept.
 class RequestParser {
  public:
-  static constexpr std::size_t kMostHeaderBytes = 8 * 1024;
-  static constexpr std::size_t kMostBodyBytes = 64 * 1024;
+  static constexpr std::size_t kMostHeaderBytes = std::size_t{8} * 1024;
+  static constexpr std::size_t kMostBodyBytes = std::size_t{64} * 1024;
 
   // What went wrong, as a status to answer with and a cause; status 0 where nothing did.
   struct Problem {
