@@ -2,6 +2,7 @@
 
 #include <boost/system/result.hpp>
 
+#include <stdexcept>
 #include <string>
 #include <utility>
 
