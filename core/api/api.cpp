@@ -87,6 +87,13 @@ void Api::handle(const Request& request, Respond respond) {
   });
 }
 
+bool Api::streams(std::string_view /*method*/, std::string_view /*target*/) const { return false; }
+
+std::shared_ptr<BodySink> Api::handle_stream(const Request& head, Respond respond) {
+  handle(head, std::move(respond));
+  return nullptr;
+}
+
 void Api::route(const Request& request, Respond respond) {
   const auto target = Target::parse(request.target);
   if (!target) {

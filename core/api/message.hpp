@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,11 +19,50 @@ struct Request {
   Role role = Role::kClient;
 };
 
+// The body of an answer that is made while it goes out.
+class BodySource {
+ public:
+  enum class State {
+    kMore,     // there is more now: read again
+    kWaiting,  // nothing more for now: on_more's function will tell
+    kEnd,      // that was all
+  };
+
+  virtual ~BodySource() = default;
+
+  // Appends what comes next, whole lines of about `room` bytes in all.
+  virtual State read(std::string& out, std::size_t room) = 0;
+
+  // `wake` is called, never from within read(), once there may be more, or room again for what the
+  // request still brings. It only takes note: what it leads to happens in a later turn of the loop.
+  virtual void on_more(std::function<void()> wake) = 0;
+
+  // The daemon stops: come to the end as soon as what was accepted is answered.
+  virtual void drain() = 0;
+};
+
+// The body of a request that is handled while it arrives.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+
+  // The next bytes. False where no more are taken: the answer will end without the rest.
+  virtual bool take(std::string_view part) = 0;
+  // The body is whole.
+  virtual void finish() = 0;
+  // It stopped arriving; `cause` reads as in "it did not arrive within 10 s".
+  virtual void give_up(std::string_view cause) = 0;
+  // True while so many answers are owed that no more should be read; the source's on_more tells
+  // when it changes.
+  virtual bool full() const = 0;
+};
+
 struct Response {
   int status = 200;
   std::string body;
   std::string_view content_type = "application/json";  // of static storage
   std::string headers;                                 // further ones, each line ended by CR LF
+  std::shared_ptr<BodySource> source{};                // what follows the body, where not null
 };
 
 // Answers requests. For the loop thread alone.
@@ -33,6 +74,12 @@ class Handler {
 
   virtual ~Handler() = default;
   virtual void handle(const Request& request, Respond respond) = 0;
+
+  // Whether the body of such a request is to be handled while it arrives: then it comes by
+  // handle_stream(), called with the head alone, and not by handle(). Null where it was answered
+  // at once and the body is of no use.
+  virtual bool streams(std::string_view method, std::string_view target) const = 0;
+  virtual std::shared_ptr<BodySink> handle_stream(const Request& head, Respond respond) = 0;
 };
 
 }  // namespace concur

@@ -33,6 +33,7 @@ class LocalService final : public Service {
   void submit(const Command& command, Reply reply) override;
   void set_policy(const Policy& policy) override;
   ServiceStatus status() const override;
+  EventLog& events() override { return events_; }
   void finish(std::function<void()> done) override;
 
  private:
@@ -74,6 +75,8 @@ class LocalService final : public Service {
   std::uint64_t commits_ = 0;
   bool finishing_ = false;
   std::function<void()> finished_;
+
+  EventLog events_;
 
   RateMeter starts_;
   RateMeter denials_;

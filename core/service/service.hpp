@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "service/event_log.hpp"
 #include "session/answer.hpp"
 #include "session/command.hpp"
 #include "session/policy.hpp"
@@ -49,6 +50,9 @@ class Service {
 
   virtual void set_policy(const Policy& policy) = 0;
   virtual ServiceStatus status() const = 0;
+
+  // What happened, each event when what it tells of is durable.
+  virtual EventLog& events() = 0;
 
   // Calls `done` when everything decided so far is stored, leases too, or cannot be. For a clean
   // stop: no submit after it.

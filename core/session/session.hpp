@@ -32,6 +32,12 @@ struct Row {
   std::unique_ptr<Details> details;  // none where nothing was told
 };
 
+// Who took an evicted session's place.
+struct EvictedBy {
+  std::string session;
+  std::string device;  // empty where it told none
+};
+
 // Why a session is no longer active.
 enum class EndReason : std::uint8_t { kEnded, kExpired, kEvicted, kPurged };
 

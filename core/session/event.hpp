@@ -1,0 +1,46 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "session/change.hpp"
+#include "session/packed_text.hpp"
+#include "session/session.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace concur {
+
+enum class EventKind : std::uint8_t {
+  kStarted,
+  kRenewed,
+  kEnded,
+  kExpired,
+  kEvicted,
+  kPurged,
+  kDenied,
+  kLimitChanged,
+};
+
+// What only some events tell.
+struct EventMore {
+  Details details;       // started, denied: as the client told them, without meta
+  EvictedBy evicted_by;  // evicted
+  std::string plan;      // limit_changed: the user's, or with no user the one that changed
+};
+
+// Something that happened, for those who watch. Laid out for size: tens of thousands are kept.
+struct Event {
+  EventKind kind{};
+  bool would_deny = false;  // denied: observed, and let in
+  bool removed = false;     // limit_changed: the plan was removed
+  std::uint32_t active = 0;
+  std::uint32_t limit = 0;
+  PackedText user;     // empty: of no one user
+  PackedText session;  // empty: of no one session
+  WallTime at;
+  Sequence waits_for = 0;           // the change that must be durable before it may be told
+  std::unique_ptr<EventMore> more;  // none where there is nothing to tell
+};
+
+}  // namespace concur
