@@ -86,6 +86,20 @@ void write_sessions(JsonWriter& json, const std::vector<SessionInfo>& sessions, 
   json.end_array();
 }
 
+void write_names(JsonWriter& json, std::string_view key, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  json.key(key).begin_array();
+  for (const std::string& name : names) json.value(std::string_view(name));
+  json.end_array();
+}
+
+void write_eviction(JsonWriter& json, const std::optional<Eviction>& eviction) {
+  if (!eviction) return;
+  json.key("evictedBy").begin_object().field("session", eviction->by.session);
+  if (!eviction->by.device.empty()) json.field("device", eviction->by.device);
+  json.field("at", eviction->at).end_object();
+}
+
 int write(JsonWriter& json, const Granted& granted) {
   json.field("user", granted.user)
       .field("session", granted.session)
@@ -93,6 +107,9 @@ int write(JsonWriter& json, const Granted& granted) {
       .field("limit", granted.limit)
       .field("expiresAt", granted.expires_at)
       .field("heartbeatInterval", granted.heartbeat_interval);
+  if (granted.would_deny) json.field("wouldDeny", true);
+  write_names(json, "evicted", granted.evicted);
+  write_names(json, "wouldEvict", granted.would_evict);
   return granted.renewed ? 200 : 201;
 }
 
@@ -104,6 +121,7 @@ int write(JsonWriter& json, const Denied& denied) {
       .field("concurrentSessions", denied.active)
       .field("limit", denied.limit)
       .field("retryAfter", denied.retry_after);
+  if (denied.hold_off) json.field("holdOff", *denied.hold_off);
   write_sessions(json, denied.sessions, false);
   return 409;
 }
@@ -115,6 +133,7 @@ int write(JsonWriter& json, const Gone& gone) {
                                     gone.session, gone.user, name_of(gone.reason)))
       .field("user", gone.user)
       .field("session", gone.session);
+  write_eviction(json, gone.eviction);
   return 410;
 }
 
@@ -133,6 +152,7 @@ int write(JsonWriter& json, const Ended& ended) {
       .field("ended", ended.ended)
       .field("concurrentSessions", ended.active);
   if (ended.reason) json.field("reason", name_of(*ended.reason));
+  write_eviction(json, ended.eviction);
   return 200;
 }
 
@@ -152,6 +172,80 @@ int write(JsonWriter& json, const Page& page) {
 int write(JsonWriter& json, const Purged& purged) {
   json.field(purged.dry_run ? "wouldPurge" : "purged", purged.count);
   return 200;
+}
+
+std::string_view name_of(LimitSource from) {
+  switch (from) {
+    case LimitSource::kUser:
+      return "user";
+    case LimitSource::kPlan:
+      return "plan";
+    case LimitSource::kDefault:
+      return "default";
+  }
+  return "default";
+}
+
+void write_limit(JsonWriter& json, const UserLimit& limit) {
+  json.field("user", limit.user).field("limit", limit.limit).field("from", name_of(limit.from));
+  if (!limit.plan.empty()) json.field("plan", limit.plan);
+  json.field("onLimit", word_of(limit.on_limit)).field("concurrentSessions", limit.active);
+  if (limit.limit != kUnlimited && limit.active > limit.limit) {
+    json.field("excess", limit.active - limit.limit);
+  }
+}
+
+int write(JsonWriter& json, const UserLimit& limit) {
+  write_limit(json, limit);
+  if (limit.limit != kUnlimited && limit.active > limit.limit) {
+    json.field("message",
+               fmt::format("User {} watches {} streams; they go on, and new ones are refused until "
+                           "fewer than {} are active.",
+                           limit.user, limit.active, limit.limit));
+  }
+  return 200;
+}
+
+int write(JsonWriter& json, const LimitPage& page) {
+  json.key("limits").begin_array();
+  for (const UserLimit& limit : page.limits) {
+    json.begin_object();
+    write_limit(json, limit);
+    json.end_object();
+  }
+  json.end_array();
+  if (page.next) json.field("next", std::to_string(*page.next));
+  return 200;
+}
+
+int write(JsonWriter& json, const PlanInfo& plan) {
+  json.field("plan", plan.plan).field("limit", plan.limit);
+  if (plan.on_limit) json.field("onLimit", word_of(*plan.on_limit));
+  json.field("users", plan.users);
+  if (plan.users_above > 0) json.field("usersAbove", plan.users_above);
+  return 200;
+}
+
+int write(JsonWriter& json, const PlanList& list) {
+  json.key("plans").begin_array();
+  for (const PlanInfo& plan : list.plans) {
+    json.begin_object();
+    write(json, plan);
+    json.end_object();
+  }
+  json.end_array();
+  return 200;
+}
+
+int write(JsonWriter& json, const PlanRemoved& removed) {
+  json.field("plan", removed.plan).field("removed", removed.removed).field("users", removed.users);
+  return 200;
+}
+
+int write(JsonWriter& json, const Refused& refused) {
+  const int status = status_of(refused.why.kind);
+  json.field("error", error_name(status)).field("message", refused.why.message);
+  return status;
 }
 
 Response first_text(int status, std::string text) {

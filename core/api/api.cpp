@@ -2,11 +2,11 @@
 
 #include "api/answer_json.hpp"
 #include "api/json_writer.hpp"
+#include "api/parameters.hpp"
 #include "api/request_body.hpp"
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <utility>
 
 namespace concur {
@@ -28,27 +28,6 @@ Result<Ids> ids_of(const Call& call) {
   return Ids{*user, *session};
 }
 
-template <class T>
-Result<T> number_of(const Target& target, std::string_view name, T otherwise, T most) {
-  const auto text = target.query(name);
-  if (!text || text->empty()) return otherwise;
-  T value = 0;
-  const char* end = text->data() + text->size();
-  const auto [rest, failed] = std::from_chars(text->data(), end, value);
-  if (failed != std::errc() || rest != end || value < 0 || value > most) {
-    return Error{
-        ErrorKind::kInvalid,
-        fmt::format("cannot accept parameter '{}': it takes a whole number up to {}", name, most)};
-  }
-  return value;
-}
-
-Result<std::uint32_t> page_size(const Target& target) {
-  const auto size = number_of<std::uint32_t>(target, "limit", kMostListed, kMostListed);
-  if (size && *size == 0) return kMostListed;
-  return size;
-}
-
 void write_rate(JsonWriter& json, std::string_view name, const Rate& rate) {
   json.key(name)
       .begin_object()
@@ -67,6 +46,14 @@ std::span<const Route> Api::routes() {
       {"GET", "/v1/users/{user}/sessions", Role::kClient, &Api::list_user},
       {"GET", "/v1/sessions", Role::kOperator, &Api::list_all},
       {"POST", "/v1/purge", Role::kOperator, &Api::purge},
+      {"GET", "/v1/users/{user}/limit", Role::kOperator, &Api::show_limit},
+      {"PUT", "/v1/users/{user}/limit", Role::kOperator, &Api::set_limit},
+      {"DELETE", "/v1/users/{user}/limit", Role::kOperator, &Api::clear_limit},
+      {"GET", "/v1/limits", Role::kOperator, &Api::list_limits},
+      {"GET", "/v1/plans", Role::kOperator, &Api::list_plans},
+      {"GET", "/v1/plans/{plan}", Role::kOperator, &Api::show_plan},
+      {"PUT", "/v1/plans/{plan}", Role::kOperator, &Api::set_plan},
+      {"DELETE", "/v1/plans/{plan}", Role::kOperator, &Api::remove_plan},
       {"GET", "/v1/status", Role::kClient, &Api::status},
       {"GET", "/healthz", Role::kClient, &Api::health},
       {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},
@@ -141,8 +128,10 @@ void Api::start(const Call& call, Respond respond) {
   if (body->limit && call.request.role < Role::kOperator) {
     return respond(error_response(403, "cannot set a limit with a start: that is for operators"));
   }
-  submit(Start{ids->user, ids->session, body->ttl, body->limit, std::move(body->details), false},
-         std::move(respond));
+  Start start{ids->user,     ids->session, body->ttl, body->limit, std::move(body->details),
+              body->on_limit};
+  if (body->replace) start.replace = *Id::parse("session", *body->replace);
+  submit(start, std::move(respond));
 }
 
 void Api::heartbeat(const Call& call, Respond respond) {
@@ -190,7 +179,9 @@ void Api::purge(const Call& call, Respond respond) {
 void Api::first_start(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_first_response(ids.error()));
-  submit_first(Start{ids->user, ids->session, {}, {}, {}, true}, std::move(respond));
+  Start start{ids->user, ids->session};
+  start.refuse_repeat_above_limit = true;
+  submit_first(start, std::move(respond));
 }
 
 void Api::first_end(const Call& call, Respond respond) {
@@ -222,7 +213,10 @@ void Api::status(const Call&, Respond respond) {
       .field("users", status.users)
       .field("connections", info_.connections ? info_.connections() : 0)
       .field("limit", status.policy.limit)
-      .field("lease", status.policy.lease);
+      .field("lease", status.policy.lease)
+      .field("onLimit", word_of(status.policy.on_limit))
+      .field("mode",
+             std::string_view(status.policy.mode == Mode::kEnforce ? "enforce" : "observe"));
   json.key("rates").begin_object();
   write_rate(json, "starts", status.starts);
   write_rate(json, "denials", status.denials);

@@ -43,6 +43,14 @@ class Api final : public Handler {
   void list_user(const Call& call, Respond respond);
   void list_all(const Call& call, Respond respond);
   void purge(const Call& call, Respond respond);
+  void show_limit(const Call& call, Respond respond);
+  void set_limit(const Call& call, Respond respond);
+  void clear_limit(const Call& call, Respond respond);
+  void list_limits(const Call& call, Respond respond);
+  void list_plans(const Call& call, Respond respond);
+  void show_plan(const Call& call, Respond respond);
+  void set_plan(const Call& call, Respond respond);
+  void remove_plan(const Call& call, Respond respond);
   void status(const Call& call, Respond respond);
   void health(const Call& call, Respond respond);
   void first_start(const Call& call, Respond respond);

@@ -2,6 +2,7 @@
 
 #include "base/duration.hpp"
 #include "base/utf8.hpp"
+#include "session/id.hpp"
 #include "session/policy.hpp"
 
 #include <fmt/format.h>
@@ -27,6 +28,10 @@ std::string_view view(json::string_view text) { return {text.data(), text.size()
 
 Error bad_field(std::string_view name, std::string_view takes) {
   return {ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it takes {}", name, takes)};
+}
+
+Error unknown_field(std::string_view name) {
+  return {ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it is not known", name)};
 }
 
 Result<json::object> parse_object(std::string_view body) {
@@ -68,14 +73,45 @@ Result<void> read_ttl(const json::value& value, StartBody& into) {
   return {};
 }
 
-Result<void> read_limit(const json::value& value, StartBody& into) {
+Result<std::uint32_t> read_limit(const json::value& value) {
   json::error_code failed;
   const auto limit = value.to_number<std::uint32_t>(failed);
   if (failed || limit > kMostLimit) {
     return bad_field("limit", fmt::format("a whole number from 0 (no limit) to {}", kMostLimit));
   }
-  into.limit = limit;
+  return limit;
+}
+
+Result<OnLimit> read_on_limit(const json::value& value) {
+  const auto word = value.is_string() ? on_limit_of(view(value.get_string())) : std::nullopt;
+  if (!word) return bad_field("onLimit", "\"deny\" or \"evict-oldest\"");
+  return *word;
+}
+
+// A name of something else than the path names.
+Result<std::string> read_name(std::string_view field, const json::value& value) {
+  if (!value.is_string() || value.get_string().empty()) return bad_field(field, "a name");
+  const auto id = Id::parse(field, view(value.get_string()));
+  if (!id) return id.error();
+  return std::string(id->text());
+}
+
+template <class T, class Into>
+Result<void> keep(const Result<T>& read, Into& into) {
+  if (!read) return read.error();
+  into = *read;
   return {};
+}
+
+// Null takes away what is set.
+template <class T>
+Result<void> keep_or_clear(const json::value& value, Result<T> (*read)(const json::value&),
+                           Patch<T>& into) {
+  if (value.is_null()) {
+    into.emplace();
+    return {};
+  }
+  return keep(read(value), into);
 }
 
 Result<void> read_text(std::string_view name, const json::value& value, std::string& into) {
@@ -102,12 +138,22 @@ Result<void> read_meta(const json::value& value, std::string& into) {
 
 Result<void> read_start_field(std::string_view name, const json::value& value, StartBody& into) {
   if (name == "ttl") return read_ttl(value, into);
-  if (name == "limit") return read_limit(value, into);
+  if (name == "limit") return keep(read_limit(value), into.limit);
+  if (name == "onLimit") return keep(read_on_limit(value), into.on_limit);
+  if (name == "replace") return keep(read_name(name, value), into.replace);
   if (name == "device") return read_text(name, value, into.details.device);
   if (name == "ip") return read_text(name, value, into.details.ip);
   if (name == "content") return read_text(name, value, into.details.content);
   if (name == "meta") return read_meta(value, into.details.meta);
-  return Error{ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it is not known", name)};
+  return unknown_field(name);
+}
+
+Result<void> read_rule_field(std::string_view name, const json::value& value, RuleBody& into) {
+  if (name == "limit") return keep_or_clear(value, read_limit, into.limit);
+  if (name == "onLimit") return keep_or_clear(value, read_on_limit, into.on_limit);
+  if (name != "plan") return unknown_field(name);
+  return keep_or_clear<std::string>(
+      value, [](const json::value& plan) { return read_name("plan", plan); }, into.plan);
 }
 
 }  // namespace
@@ -151,12 +197,36 @@ Result<PurgeBody> parse_purge_body(std::string_view body) {
       if (!value.is_bool()) return bad_field(name, "true or false");
       parsed.dry_run = value.get_bool();
     } else {
-      return Error{ErrorKind::kInvalid,
-                   fmt::format("cannot accept field '{}': it is not known", name)};
+      return unknown_field(name);
     }
   }
   if (chosen != 1) {
     return Error{ErrorKind::kInvalid, "cannot purge: say exactly one of user, idle and all"};
+  }
+  return parsed;
+}
+
+Result<RuleBody> parse_limit_body(std::string_view body) {
+  const auto object = parse_object(body);
+  if (!object) return object.error();
+  RuleBody parsed;
+  for (const auto& member : *object) {
+    if (const auto read = read_rule_field(view(member.key()), member.value(), parsed); !read) {
+      return read.error();
+    }
+  }
+  if (!parsed.limit && !parsed.plan && !parsed.on_limit) {
+    return Error{ErrorKind::kInvalid, "cannot set a limit: say limit, plan or onLimit"};
+  }
+  return parsed;
+}
+
+Result<RuleBody> parse_plan_body(std::string_view body) {
+  auto parsed = parse_limit_body(body);
+  if (!parsed) return parsed.error();
+  if (parsed->plan) return unknown_field("plan");
+  if (parsed->limit && !*parsed->limit) {
+    return bad_field("limit", fmt::format("a whole number from 0 (no limit) to {}", kMostLimit));
   }
   return parsed;
 }

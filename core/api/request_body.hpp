@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "session/command.hpp"
 #include "session/session.hpp"
 
 #include <cstdint>
@@ -19,6 +20,8 @@ struct StartBody {
   std::optional<Millis> ttl;
   std::optional<std::uint32_t> limit;
   Details details;
+  std::optional<OnLimit> on_limit{};
+  std::optional<std::string> replace{};  // a session's name
 };
 
 // An empty body means no options.
@@ -32,5 +35,17 @@ struct PurgeBody {
 
 // Exactly one of user, idle and all.
 Result<PurgeBody> parse_purge_body(std::string_view body);
+
+// What is to be set for a user or a plan; null takes away. At least one field is there.
+struct RuleBody {
+  Patch<std::uint32_t> limit{};
+  Patch<std::string> plan{};
+  Patch<OnLimit> on_limit{};
+};
+
+// A user's: any of limit, plan and onLimit.
+Result<RuleBody> parse_limit_body(std::string_view body);
+// A plan's: limit, which is no null, and onLimit.
+Result<RuleBody> parse_plan_body(std::string_view body);
 
 }  // namespace concur

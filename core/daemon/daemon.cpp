@@ -111,7 +111,7 @@ Registry load_registry(Store& store, const Policy& policy, const Now& now, Logge
   Registry registry(policy, (std::uint64_t{random()} << 32) | random());
   const auto began = std::chrono::steady_clock::now();
   const auto report =
-      must(store.load(now, [&](Row row) { return registry.restore(std::move(row), now); }),
+      must(store.load(now, [&](StoredRow row) { return registry.restore(std::move(row), now); }),
            ExitCode::kDatabase);
   registry.reserve_rows(report.last_id);
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);

@@ -50,6 +50,10 @@ std::string get_word(Words<T> words, T value) {
   return {};
 }
 
+constexpr std::pair<std::string_view, OnLimit> kOnLimits[] = {
+    {"deny", OnLimit::kDeny}, {"evict-oldest", OnLimit::kEvictOldest}};
+constexpr std::pair<std::string_view, Mode> kModes[] = {{"enforce", Mode::kEnforce},
+                                                        {"observe", Mode::kObserve}};
 constexpr std::pair<std::string_view, Durability> kDurabilities[] = {
     {"full", Durability::kFull}, {"normal", Durability::kNormal}};
 constexpr std::pair<std::string_view, LogLevel> kLogLevels[] = {{"error", LogLevel::kError},
@@ -105,6 +109,14 @@ constexpr Setting kTable[] = {
      [](const Settings& s) { return std::to_string(s.policy.limit); }},
     {"lease", "DURATION", "how long a session counts without a sign of life", true, set_lease,
      [](const Settings& s) { return format_duration(s.policy.lease); }},
+    {"on-limit", "deny|evict-oldest", "what happens to a start beyond the limit", true,
+     [](Settings& s, const std::string& v) {
+       return set_word<OnLimit>(kOnLimits, v, s.policy.on_limit);
+     },
+     [](const Settings& s) { return get_word<OnLimit>(kOnLimits, s.policy.on_limit); }},
+    {"mode", "enforce|observe", "observe: denials are told and counted, and admitted", true,
+     [](Settings& s, const std::string& v) { return set_word<Mode>(kModes, v, s.policy.mode); },
+     [](const Settings& s) { return get_word<Mode>(kModes, s.policy.mode); }},
     {"durability", "full|normal", "full: an answer leaves only after its change is on the disk",
      false,
      [](Settings& s, const std::string& v) {

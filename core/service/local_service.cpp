@@ -47,9 +47,11 @@ void LocalService::submit(const Command& command, Reply reply) {
     return;
   }
   const Now now = look_at_clock();
+  registry_.tell_renewals(events_.wants_renewals());
   Decision decision = registry_.apply(command, now);
   count(decision.answer, now.instant);
   if (registry_.has_changes()) schedule_flush();
+  if (registry_.has_events()) publish_events();
   if (decision.waits_for == 0) {
     reply(std::move(decision.answer));
     return;
@@ -72,11 +74,20 @@ Now LocalService::look_at_clock() {
   return now;
 }
 
-void LocalService::set_policy(const Policy& policy) { registry_.set_policy(policy); }
+void LocalService::set_policy(const Policy& policy) {
+  registry_.set_policy(policy, look_at_clock());
+  publish_events();
+}
+
+void LocalService::publish_events() {
+  registry_.take_events([this](Event event) { events_.publish(std::move(event)); });
+  events_.wake_readers();
+}
 
 void LocalService::count(const Answer& answer, Instant now) {
   if (const auto* granted = std::get_if<Granted>(&answer)) {
     (granted->renewed ? heartbeats_ : starts_).add(now);
+    if (granted->would_deny) denials_.add(now);
   } else if (std::holds_alternative<Denied>(answer)) {
     denials_.add(now);
   } else if (const auto* ended = std::get_if<Ended>(&answer); ended && ended->ended) {
@@ -142,6 +153,7 @@ void LocalService::succeeded() {
     trouble_.clear();
   }
   registry_.confirm(handed_upto_);
+  publish_events();
   for (auto& [answer, reply] : std::exchange(waiting_, {})) reply(std::move(answer));
 }
 
@@ -152,6 +164,7 @@ void LocalService::failed(const Error& error) {
   }
   trouble_ = message;
   registry_.undo();
+  publish_events();
   auto waiting = std::exchange(waiting_, {});
   std::move(gathered_.begin(), gathered_.end(), std::back_inserter(waiting));
   gathered_.clear();

@@ -44,6 +44,7 @@ class LocalService final : public Service {
 
   Now look_at_clock();
   void count(const Answer& answer, Instant now);
+  void publish_events();
   void schedule_flush();
   void flush();
   void hand_over();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/result.hpp"
 #include "session/session.hpp"
 
 #include <cstdint>
@@ -28,6 +29,9 @@ struct Granted {
   std::uint32_t limit = 0;
   WallTime expires_at;
   Millis heartbeat_interval{};
+  std::vector<std::string> evicted{};      // the sessions that made room for it
+  bool would_deny = false;                 // observed: enforced, it would have been denied
+  std::vector<std::string> would_evict{};  // observed: enforced, these would have been evicted
 };
 
 struct Denied {
@@ -38,6 +42,12 @@ struct Denied {
   std::uint32_t limit = 0;
   Millis retry_after{};               // until the user's first lease runs out
   std::vector<SessionInfo> sessions;  // oldest first, at most 1000
+  std::optional<Millis> hold_off{};   // for how long it may not evict, where that is why
+};
+
+struct Eviction {
+  EvictedBy by;
+  WallTime at;
 };
 
 // The session is remembered, and no longer active.
@@ -45,6 +55,7 @@ struct Gone {
   std::string user;
   std::string session;
   EndReason reason = EndReason::kEnded;
+  std::optional<Eviction> eviction{};  // where it was evicted
 };
 
 // The session was never seen, or it is forgotten.
@@ -58,7 +69,8 @@ struct Ended {
   std::string session;
   bool ended = false;  // false where it was not active
   std::uint32_t active = 0;
-  std::optional<EndReason> reason;  // where it was not active and is remembered
+  std::optional<EndReason> reason;     // where it was not active and is remembered
+  std::optional<Eviction> eviction{};  // where it was evicted
 };
 
 struct UserSessions {
@@ -79,6 +91,48 @@ struct Purged {
   bool dry_run = false;
 };
 
-using Answer = std::variant<Granted, Denied, Gone, Unknown, Ended, UserSessions, Page, Purged>;
+// Where a user's limit comes from.
+enum class LimitSource : std::uint8_t { kUser, kPlan, kDefault };
+
+// What holds for a user. Active may exceed the limit: it was lowered, or not enforced.
+struct UserLimit {
+  std::string user;
+  std::uint32_t limit = 0;
+  LimitSource from = LimitSource::kDefault;
+  std::string plan;  // empty for none; it may have been removed
+  OnLimit on_limit = OnLimit::kDeny;
+  std::uint32_t active = 0;
+};
+
+struct LimitPage {
+  std::vector<UserLimit> limits;
+  std::optional<std::uint32_t> next;  // the user's slot to list on from, where there is more
+};
+
+struct PlanInfo {
+  std::string plan;
+  std::uint32_t limit = 0;
+  std::optional<OnLimit> on_limit;
+  std::uint32_t users = 0;        // who have it
+  std::uint32_t users_above = 0;  // of them, those who are above its limit now
+};
+
+struct PlanList {
+  std::vector<PlanInfo> plans;  // by name
+};
+
+struct PlanRemoved {
+  std::string plan;
+  bool removed = false;  // false where there was none
+  std::uint32_t users = 0;
+};
+
+// The command cannot be carried out as things stand; nothing happened.
+struct Refused {
+  Error why;
+};
+
+using Answer = std::variant<Granted, Denied, Gone, Unknown, Ended, UserSessions, Page, Purged,
+                            UserLimit, LimitPage, PlanInfo, PlanList, PlanRemoved, Refused>;
 
 }  // namespace concur

@@ -22,11 +22,40 @@ struct Save {
   Millis ttl{};
 };
 
+// What is known of a session once a renewing start told it anew.
+struct Describe {
+  std::int64_t id = 0;
+  std::string content;
+  std::string meta;
+};
+
 struct Remove {
   std::int64_t id = 0;
 };
 
-using Change = std::variant<Insert, Save, Remove>;
+struct PutHoldOff {
+  HoldOffRow row;
+};
+
+struct DropHoldOff {
+  std::int64_t id = 0;
+};
+
+// An empty one takes the user's row away.
+struct PutLimit {
+  LimitRow row;
+};
+
+struct PutPlan {
+  PlanRow row;
+};
+
+struct DropPlan {
+  std::string plan;
+};
+
+using Change = std::variant<Insert, Save, Describe, Remove, PutHoldOff, DropHoldOff, PutLimit,
+                            PutPlan, DropPlan>;
 
 // Numbers changes in the order they were decided, from 1. 0 stands before all.
 using Sequence = std::uint64_t;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "session/id.hpp"
+#include "session/policy.hpp"
 #include "session/session.hpp"
 
 #include <cstdint>
@@ -17,8 +18,10 @@ struct Start {
   Id user;
   Id session;
   std::optional<Millis> ttl{};           // kShortestLease to kLongestLease
-  std::optional<std::uint32_t> limit{};  // instead of the policy's
-  Details details{};                     // kept from the start on; a renewal changes none
+  std::optional<std::uint32_t> limit{};  // instead of the user's, the plan's, the policy's
+  Details details{};                     // a renewal changes content and meta alone
+  std::optional<OnLimit> on_limit{};     // instead of the user's, the plan's, the policy's
+  std::optional<Id> replace{};           // the user's session that makes room, if it is active
   bool refuse_repeat_above_limit =
       false;  // the first service's rule: a repeat is refused while the user is above the limit
 };
@@ -55,7 +58,50 @@ struct Purge {
   bool dry_run = false;
 };
 
+// Outer: whether it is to be changed; inner: to what, or to nothing.
+template <class T>
+using Patch = std::optional<std::optional<T>>;
+
+// What holds for one user.
+struct ShowLimit {
+  Id user;
+};
+
+// Changes what is set for one user.
+struct SetLimit {
+  Id user;
+  Patch<std::uint32_t> limit{};
+  Patch<Id> plan{};
+  Patch<OnLimit> on_limit{};
+};
+
+// The users for whom anything is set, from the user's slot `after` on, in no order a user should
+// know of.
+struct ListLimits {
+  std::uint32_t after = 0;
+  std::uint32_t most = kMostListed;
+};
+
+struct ShowPlan {
+  Id plan;
+};
+
+// Makes a plan, which needs a limit, or changes one.
+struct SetPlan {
+  Id plan;
+  std::optional<std::uint32_t> limit{};
+  Patch<OnLimit> on_limit{};
+};
+
+struct RemovePlan {
+  Id plan;
+  bool force = false;  // though users have it
+};
+
+struct ListPlans {};
+
 // Views into the request: they need to live through the call that takes the command, no longer.
-using Command = std::variant<Start, Heartbeat, End, ListUser, ListAll, Purge>;
+using Command = std::variant<Start, Heartbeat, End, ListUser, ListAll, Purge, ShowLimit, SetLimit,
+                             ListLimits, ShowPlan, SetPlan, RemovePlan, ListPlans>;
 
 }  // namespace concur

@@ -67,6 +67,15 @@ PackedText::PackedText(std::string_view text) {
   }
 }
 
+PackedText::PackedText(const PackedText& other) : tag_(other.tag_) {
+  if (tag_ == kHeap) {
+    tag_ = 0;
+    *this = PackedText(other.heap_view());
+  } else {
+    std::copy(std::begin(other.bytes_), std::end(other.bytes_), bytes_);
+  }
+}
+
 PackedText::PackedText(PackedText&& other) noexcept { steal(other); }
 
 PackedText& PackedText::operator=(PackedText&& other) noexcept {

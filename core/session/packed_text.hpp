@@ -18,6 +18,9 @@ class PackedText {
   PackedText& operator=(PackedText&& other) noexcept;
   ~PackedText();
 
+  PackedText copy() const { return PackedText(*this); }
+  bool empty() const { return tag_ == 0; }
+
   bool equals(std::string_view text) const;
   std::string str() const;
 
@@ -25,6 +28,8 @@ class PackedText {
   static constexpr std::size_t kInline = 22;
   static constexpr std::uint8_t kUuid = 100;
   static constexpr std::uint8_t kHeap = 101;
+
+  PackedText(const PackedText& other);
 
   std::string_view heap_view() const;
   void steal(PackedText& other);

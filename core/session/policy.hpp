@@ -3,15 +3,29 @@
 #include "base/clock.hpp"
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace concur {
 
 inline constexpr std::uint32_t kUnlimited = 0;
 
-// What holds where a request says nothing else.
+// What happens to a start that would go over the limit.
+enum class OnLimit : std::uint8_t { kDeny, kEvictOldest };
+
+// As users write it: deny, evict-oldest.
+std::string_view word_of(OnLimit on_limit);
+std::optional<OnLimit> on_limit_of(std::string_view word);
+
+// Observed, what would be denied is told and let in, and nobody is evicted for the limit's sake.
+enum class Mode : std::uint8_t { kEnforce, kObserve };
+
+// What holds where neither the request, nor the user, nor its plan says else.
 struct Policy {
   std::uint32_t limit = 3;  // active sessions of one user, inclusive; kUnlimited for no limit
   Millis lease = std::chrono::seconds(90);
+  OnLimit on_limit = OnLimit::kDeny;
+  Mode mode = Mode::kEnforce;
 };
 
 // Bounds of any lease, both inclusive. The sweeper keeps the promise about saved heartbeats (a
@@ -19,6 +33,13 @@ struct Policy {
 inline constexpr Millis kShortestLease = std::chrono::seconds(1);
 inline constexpr Millis kLongestLease = std::chrono::hours(24 * 30);
 inline constexpr std::uint32_t kMostLimit = 1'000'000'000;
+
+// How long an evicted session, and its device, may not evict others: whoever was thrown out would
+// otherwise throw out in turn, for ever. Of one user's evictions the latest are remembered for it.
+inline constexpr Millis kHoldOff = std::chrono::minutes(3);
+inline constexpr std::size_t kMostHeldOff = 100;
+
+inline constexpr std::size_t kMostPlans = 1000;
 
 // How often a client should give a sign of life, so that two may be lost before the lease runs out.
 constexpr Millis heartbeat_interval(Millis lease) { return lease / 3; }

@@ -24,10 +24,6 @@ EndReason reason_of(SlotState state) {
   return EndReason::kEnded;
 }
 
-std::unique_ptr<Details> copy_of(const Details& details) {
-  return details.empty() ? nullptr : std::make_unique<Details>(details);
-}
-
 std::optional<Id> user_of(const Command& command) {
   return std::visit(
       [](const auto& c) -> std::optional<Id> {
@@ -45,49 +41,19 @@ std::optional<Id> user_of(const Command& command) {
 Decision Registry::apply(const Command& command, const Now& now) {
   Answer answer = std::visit([&](const auto& c) { return decide(c, now); }, command);
   // What concerns all users waits for all there is.
-  Sequence waits_for = last_change();
-  if (const auto id = user_of(command)) {
-    const Slot user = table_.find_user(id->text());
-    waits_for = user == kNoSlot ? 0 : table_.user(user).last_change;
-  }
+  const auto id = user_of(command);
+  const Sequence waits_for = id ? last_change_of(table_.find_user(id->text())) : last_change();
   return {std::move(answer), waits_for > confirmed_ ? waits_for : 0};
 }
 
-bool Registry::restore(Row row, const Now& now) {
-  const Slot user = table_.find_user(row.user);
-  if (user != kNoSlot && table_.find_session(user, row.session) != kNoSlot) return false;
-  const Millis ttl = std::clamp(row.ttl, kShortestLease, kLongestLease);
-  const Slot slot = table_.add(row.user, row.session);
-  SessionSlot& session = table_.session(slot);
-  session.row = row.id;
-  set_ttl(session, ttl);
-  session.started = std::min(row.started, now.instant);
-  session.set_lease(
-      std::min(row.last_seen, now.instant),
-      std::clamp(row.expires, now.instant + heartbeat_interval(ttl), now.instant + ttl));
-  UserSlot& owner = table_.user(session.user);
-  owner.earliest = std::min(owner.earliest, session.expires);
-  if (row.details) table_.set_details(slot, std::move(*row.details));
-  next_row_ = std::max(next_row_, row.id + 1);
-  return true;
+Sequence Registry::last_change_of(Slot user) const {
+  return user == kNoSlot ? plans_changed_ : std::max(plans_changed_, table_.user(user).last_change);
 }
 
-Answer Registry::decide(const Start& start, const Now& now) {
-  const std::uint32_t limit = start.limit.value_or(policy_.limit);
-  const Slot user = table_.find_user(start.user.text());
-  if (user == kNoSlot) return start_new(start, limit, now);
-  expire_due(user, now.instant);
-  const std::uint32_t active = table_.user(user).active;
-  const Slot slot = table_.find_session(user, start.session.text());
-  if (slot != kNoSlot && table_.session(slot).state == SlotState::kActive) {
-    if (start.refuse_repeat_above_limit && limit != kUnlimited && active > limit) {
-      return deny(start, user, active, limit, now);
-    }
-    if (!start.ttl || *start.ttl == table_.session(slot).ttl()) return renew(slot, limit, now);
-    return renew_with_ttl(slot, *start.ttl, limit, now);
-  }
-  if (limit != kUnlimited && active >= limit) return deny(start, user, active + 1, limit, now);
-  return start_new(start, limit, now);
+void Registry::set_policy(const Policy& policy, const Now& now) {
+  const bool another_limit = policy.limit != policy_.limit;
+  policy_ = policy;
+  if (another_limit) tell_limit({}, {}, policy_.limit, false, now);
 }
 
 Answer Registry::decide(const Heartbeat& beat, const Now& now) {
@@ -99,29 +65,30 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
       // the disk.
       const SessionSlot& session = table_.session(slot);
       const bool active = session.state == SlotState::kActive;
-      if (active && session.expires > now.instant) return renew(slot, policy_.limit, now);
-      if (active) remove(slot, SlotState::kExpired, now.instant);
+      if (active && session.expires > now.instant) return renew(slot, terms_of(user).limit, now);
+      if (active) remove(slot, SlotState::kExpired, now);
       const SlotState state = session.state;
-      return Gone{std::string(beat.user.text()), std::string(beat.session.text()),
-                  reason_of(state)};
+      return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),
+                  eviction_of(slot, now)};
     }
   }
   return Unknown{std::string(beat.user.text()), std::string(beat.session.text())};
 }
 
 Answer Registry::decide(const End& end, const Now& now) {
-  Ended answer{std::string(end.user.text()), std::string(end.session.text()), false, 0, {}};
+  Ended answer{std::string(end.user.text()), std::string(end.session.text()), false, 0, {}, {}};
   const Slot user = table_.find_user(end.user.text());
   if (user == kNoSlot) return answer;
-  expire_due(user, now.instant);
+  expire_due(user, now);
   const Slot slot = table_.find_session(user, end.session.text());
   if (slot != kNoSlot) {
     const SlotState state = table_.session(slot).state;
     if (state == SlotState::kActive) {
-      remove(slot, SlotState::kEnded, now.instant);
+      remove(slot, SlotState::kEnded, now);
       answer.ended = true;
     } else {
       answer.reason = reason_of(state);
+      answer.eviction = eviction_of(slot, now);
     }
   }
   answer.active = table_.user(user).active;
@@ -131,8 +98,8 @@ Answer Registry::decide(const End& end, const Now& now) {
 // Lists change nothing: what has expired is passed over and left for its user's next command or the
 // sweeper.
 Answer Registry::decide(const ListUser& list, const Now& now) {
-  UserSessions answer{std::string(list.user.text()), 0, policy_.limit, {}, {}};
   const Slot user = table_.find_user(list.user.text());
+  UserSessions answer{std::string(list.user.text()), 0, terms_of(user).limit, {}, {}};
   if (user == kNoSlot) return answer;
   answer.active = active_at(user, now.instant);
   for (Slot slot = table_.user(user).head; slot != kNoSlot; slot = table_.session(slot).next) {
@@ -173,94 +140,24 @@ Answer Registry::decide(const Purge& purge, const Now& now) {
     if (session.state != SlotState::kActive || session.expires <= now.instant) continue;
     if (session.last_seen() + purge.idle > now.instant) continue;
     ++answer.count;
-    if (!purge.dry_run) remove(slot, SlotState::kPurged, now.instant);
+    if (!purge.dry_run) remove(slot, SlotState::kPurged, now);
   }
   return answer;
 }
 
 std::uint64_t Registry::purge_user(Slot user, const Purge& purge, const Now& now) {
   std::uint64_t count = 0;
-  if (!purge.dry_run) expire_due(user, now.instant);
+  if (!purge.dry_run) expire_due(user, now);
   for (Slot slot = table_.user(user).head; slot != kNoSlot;) {
     const SessionSlot& session = table_.session(slot);
     const Slot next = session.next;
     if (session.expires > now.instant && session.last_seen() + purge.idle <= now.instant) {
       ++count;
-      if (!purge.dry_run) remove(slot, SlotState::kPurged, now.instant);
+      if (!purge.dry_run) remove(slot, SlotState::kPurged, now);
     }
     slot = next;
   }
   return count;
-}
-
-Granted Registry::start_new(const Start& start, std::uint32_t limit, const Now& now) {
-  const Millis ttl = start.ttl.value_or(policy_.lease);
-  const Slot user = table_.find_user(start.user.text());
-  const Slot gone = user == kNoSlot ? kNoSlot : table_.find_session(user, start.session.text());
-  const Slot slot = table_.add(start.user.text(), start.session.text());
-  SessionSlot& session = table_.session(slot);
-  session.row = next_row_++;
-  set_ttl(session, ttl);
-  session.started = now.instant;
-  session.set_lease(now.instant, now.instant + ttl);
-  UserSlot& owner = table_.user(session.user);
-  owner.earliest = std::min(owner.earliest, session.expires);
-  table_.set_details(slot, start.details);
-  record({Did::kAdded, slot, gone},
-         Insert{{session.row, std::string(start.user.text()), std::string(start.session.text()),
-                 session.started, now.instant, session.expires, ttl, copy_of(start.details)}});
-  return grant(slot, limit, false, now);
-}
-
-// A heartbeat changes memory alone; save() tells the store of it later.
-Granted Registry::renew(Slot slot, std::uint32_t limit, const Now& now) {
-  SessionSlot& session = table_.session(slot);
-  const auto ahead = (now.instant - session.last_seen()).count() + session.unsaved_ms;
-  session.unsaved_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 1, UINT32_MAX));
-  session.set_lease(now.instant, now.instant + session.ttl());
-  UserSlot& owner = table_.user(session.user);
-  owner.earliest = std::min(owner.earliest, session.expires);
-  return grant(slot, limit, true, now);
-}
-
-// The row would keep the old lease until the sweeper came by, which judges by the new one: so the
-// answer waits for the save.
-Granted Registry::renew_with_ttl(Slot slot, Millis ttl, std::uint32_t limit, const Now& now) {
-  set_ttl(table_.session(slot), ttl);
-  Granted granted = renew(slot, limit, now);
-  save(slot);
-  table_.user(table_.session(slot).user).last_change = last_change();
-  return granted;
-}
-
-Granted Registry::grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now) {
-  const SessionSlot& session = table_.session(slot);
-  return {table_.user(session.user).name.str(),
-          session.name.str(),
-          renewed,
-          active_at(session.user, now.instant),
-          limit,
-          now.to_wall(session.expires),
-          heartbeat_interval(session.ttl())};
-}
-
-Denied Registry::deny(const Start& start, Slot user, std::uint32_t attempted, std::uint32_t limit,
-                      const Now& now) const {
-  const UserSlot& owner = table_.user(user);
-  Denied denied{std::string(start.user.text()),
-                std::string(start.session.text()),
-                owner.active,
-                attempted,
-                limit,
-                Millis::max(),
-                {}};
-  denied.sessions.reserve(std::min<std::size_t>(owner.active, kMostListed));
-  for (Slot slot = owner.head; slot != kNoSlot; slot = table_.session(slot).next) {
-    denied.retry_after =
-        std::min<Millis>(denied.retry_after, table_.session(slot).expires - now.instant);
-    if (denied.sessions.size() < kMostListed) denied.sessions.push_back(info(slot, now));
-  }
-  return denied;
 }
 
 SessionInfo Registry::info(Slot slot, const Now& now) const {
@@ -269,6 +166,12 @@ SessionInfo Registry::info(Slot slot, const Now& now) const {
   return {table_.user(session.user).name.str(), session.name.str(),
           now.to_wall(session.started),         now.to_wall(session.last_seen()),
           now.to_wall(session.expires),         details ? *details : Details()};
+}
+
+std::optional<Eviction> Registry::eviction_of(Slot slot, const Now& now) const {
+  const EvictedBy* by = table_.evicted_by(slot);
+  if (by == nullptr) return std::nullopt;
+  return Eviction{*by, now.to_wall(table_.session(slot).expires)};
 }
 
 // Looks anew where a lease may have run out; the bound is exact again once the expired are swept.

@@ -3,13 +3,18 @@
 #include "session/answer.hpp"
 #include "session/change.hpp"
 #include "session/command.hpp"
+#include "session/event.hpp"
+#include "session/hold_offs.hpp"
+#include "session/plans.hpp"
 #include "session/policy.hpp"
 #include "session/table.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace concur {
@@ -32,12 +37,13 @@ class Registry {
   Registry(const Policy& policy, std::uint64_t hash_seed) : policy_(policy), table_(hash_seed) {}
 
   const Policy& policy() const { return policy_; }
-  void set_policy(const Policy& policy) { policy_ = policy; }
+  void set_policy(const Policy& policy, const Now& now);
 
-  // Takes a stored session in at start-up, in ascending order of row ids. Its lease is at least a
-  // heartbeat interval and at most its ttl from now on. False, and nothing changed, where that user
-  // has a session of that name already.
-  bool restore(Row row, const Now& now);
+  // Takes in what was stored, at start-up: plans, what is set for users, sessions in ascending
+  // order of row ids, hold-offs in the order they began. A lease is at least a heartbeat interval
+  // and at most its ttl from now on, a hold-off at most kHoldOff. False, and nothing changed, where
+  // that user has a session of that name already, or there are too many plans.
+  bool restore(StoredRow row, const Now& now);
 
   Decision apply(const Command& command, const Now& now);
 
@@ -69,6 +75,16 @@ class Registry {
   // taken yet included. Renewed leases stay renewed.
   void undo();
 
+  // Gives what happened to `take`, in order, as far as it is durable.
+  template <class Take>
+  void take_events(const Take& take) {
+    for (; has_events(); events_.pop_front()) take(std::move(events_.front()));
+  }
+  bool has_events() const { return !events_.empty() && events_.front().waits_for <= confirmed_; }
+
+  // Whether renewals are told as events; there are many.
+  void tell_renewals(bool wanted) { tells_renewals_ = wanted; }
+
   // The shortest lease given or restored so far: how soon a sweep must come round again.
   Millis shortest_lease() const { return std::min(shortest_, policy_.lease); }
 
@@ -77,12 +93,55 @@ class Registry {
   std::uint32_t slots() const { return table_.end(); }
 
  private:
-  enum class Did : std::uint8_t { kAdded, kRemoved, kSaved };
-  struct Undo {
-    Did did;
+  // What takes a change back; one for each. The user or plan concerned stays in its slot until its
+  // change is confirmed.
+  struct Added {
     Slot slot;
-    std::int64_t
-        before;  // kRemoved: when it would have expired; kSaved: what was unsaved, in milliseconds
+    Slot gone;  // the gone session of that name whose place it took
+  };
+  struct Removed {
+    Slot slot;
+    Instant expires;  // when it would have expired
+  };
+  struct Saved {
+    Slot slot;
+    std::uint32_t unsaved_ms;
+  };
+  struct Described {
+    Slot slot;
+    Details before;
+  };
+  struct HeldOff {
+    Slot user;
+    std::int64_t row;
+  };
+  struct Ruled {
+    Slot user;
+    UserRule before;
+    bool emptied;  // the user is let go when this is confirmed
+  };
+  struct Planned {
+    PlanId plan;
+    Plan before;
+  };
+  struct Forgot {};  // its time was over: nothing to take back
+  using Undo = std::variant<Added, Removed, Saved, std::unique_ptr<Described>, HeldOff, Ruled,
+                            std::unique_ptr<Planned>, Forgot>;
+
+  // What holds for one start.
+  struct Terms {
+    std::uint32_t limit;
+    OnLimit on_limit;
+    LimitSource from;
+  };
+
+  // Who would make room for a start.
+  struct Room {
+    std::vector<Slot> leaving;     // who takes part in it of itself: reconnected, replaced
+    std::vector<Slot> oldest;      // who leaves for the limit's sake
+    bool reconnects = false;       // the first of those leaving had the same device
+    bool fits = true;              // otherwise it is denied
+    std::optional<Millis> held{};  // for how long it may not evict, where that is why
   };
 
   Answer decide(const Start& start, const Now& now);
@@ -91,26 +150,88 @@ class Registry {
   Answer decide(const ListUser& list, const Now& now);
   Answer decide(const ListAll& list, const Now& now) const;
   Answer decide(const Purge& purge, const Now& now);
+  Answer decide(const ShowLimit& show, const Now& now);
+  Answer decide(const SetLimit& set, const Now& now);
+  Answer decide(const ListLimits& list, const Now& now);
+  Answer decide(const ShowPlan& show, const Now& now);
+  Answer decide(const SetPlan& set, const Now& now);
+  Answer decide(const RemovePlan& remove, const Now& now);
+  Answer decide(const ListPlans& list, const Now& now);
 
-  Granted start_new(const Start& start, std::uint32_t limit, const Now& now);
+  bool restore_row(Row row, const Now& now);
+  bool restore_row(const HoldOffRow& row, const Now& now);
+  bool restore_row(const LimitRow& row, const Now& now);
+  bool restore_row(const PlanRow& row, const Now& now);
+
+  // starting
+  Terms terms_of(Slot user) const;
+  Terms terms_of(Slot user, const Start& start) const;
+  Answer renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now);
+  Room find_room(const Start& start, Slot user, const Terms& terms, const Now& now) const;
+  void choose_oldest(Room& room, Slot user, std::uint32_t limit) const;
+  Slot session_on_device(Slot user, std::string_view device) const;
+  Granted start_new(const Start& start, const Terms& terms, const Now& now);
   Granted renew(Slot slot, std::uint32_t limit, const Now& now);
-  Granted renew_with_ttl(Slot slot, Millis ttl, std::uint32_t limit, const Now& now);
   Granted grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now);
   Denied deny(const Start& start, Slot user, std::uint32_t attempted, std::uint32_t limit,
               const Now& now) const;
-  SessionInfo info(Slot slot, const Now& now) const;
+  void evict(Slot slot, const Start& by, bool holds_off, const Now& now);
+  bool describe(Slot slot, const Details& details);
 
+  // answering
+  SessionInfo info(Slot slot, const Now& now) const;
+  std::optional<Eviction> eviction_of(Slot slot, const Now& now) const;
+  UserLimit limit_of(std::string_view name, Slot user, const Now& now);
+  PlanInfo plan_info(PlanId id) const;
+  PlanInfo plan_info_now(PlanId id, const Now& now);
+  bool is_active(Slot slot) const {
+    return slot != kNoSlot && table_.session(slot).state == SlotState::kActive;
+  }
+  std::uint32_t active_at(Slot user, Instant now);
+
+  // changing
   std::uint64_t purge_user(Slot user, const Purge& purge, const Now& now);
   void set_ttl(SessionSlot& session, Millis ttl);
-  void expire_due(Slot user, Instant now);
-  void remove(Slot slot, SlotState why, Instant now);
+  void set_rule(Slot user, const UserRule& rule);
+  LimitRow limit_row(Slot user) const;
+  void expire_due(Slot user, const Now& now);
+  void remove(Slot slot, SlotState why, const Now& now);
   void save(Slot slot);
+  void hold_off(Slot slot, const Now& now);
   void forget_gone(std::uint32_t most, Instant now);
-  void record(Undo undo, Change change);
-  std::uint32_t active_at(Slot user, Instant now);
+  void forget_hold_offs(std::uint32_t most, Instant now);
+  void drop_hold_off(const HoldOffs::Dropped& dropped);
+  void record(Slot user, Undo undo, Change change);
+
+  // making durable
+  void settle_change(const Added&) {}
+  void settle_change(const Removed& removed) { gone_.push_back(removed.slot); }
+  void settle_change(const Ruled& ruled) {
+    if (ruled.emptied) table_.let_go(ruled.user);
+  }
+  template <class T>
+  void settle_change(const T&) {}
+  void take_back(const Added& added);
+  void take_back(const Removed& removed);
+  void take_back(const Saved& saved);
+  void take_back(const std::unique_ptr<Described>& described);
+  void take_back(const HeldOff& held);
+  void take_back(const Ruled& ruled);
+  void take_back(const std::unique_ptr<Planned>& planned);
+  void take_back(const Forgot&) {}
+
+  // telling
+  void tell(EventKind kind, Slot user, const PackedText& session, std::uint32_t limit,
+            std::unique_ptr<EventMore> more, const Now& now);
+  void tell_denied(const Start& start, Slot user, std::uint32_t limit, const Now& now);
+  void tell_limit(std::string_view user, std::string_view plan, std::uint32_t limit, bool removed,
+                  const Now& now);
+  Sequence last_change_of(Slot user) const;
 
   Policy policy_;
   Table table_;
+  Plans plans_;
+  HoldOffs hold_offs_;
   std::int64_t next_row_ = 1;
   Millis shortest_ = kLongestLease;
   Slot hand_ = 0;  // where sweep() goes on
@@ -118,7 +239,10 @@ class Registry {
   std::vector<Change> changes_;
   std::deque<Undo> undo_;  // one for each change after confirmed_
   Sequence confirmed_ = 0;
-  std::deque<Slot> gone_;  // in the order they went
+  Sequence plans_changed_ = 0;  // the last change of any plan: it may concern any user
+  std::deque<Slot> gone_;       // in the order they went
+  std::deque<Event> events_;    // in order; some wait for their changes
+  bool tells_renewals_ = false;
 };
 
 }  // namespace concur

@@ -1,9 +1,10 @@
-// The registry's other half: how decisions change the table, are made durable or undone, and the
+// The registry's last part: how decisions change the table, are made durable or undone, and the
 // tidying up.
 #include "session/registry.hpp"
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace concur {
 
@@ -12,6 +13,22 @@ namespace {
 // How long and how many ended sessions are remembered, to tell a late heartbeat why.
 constexpr Millis kRememberGone = std::chrono::hours(1);
 constexpr std::size_t kMostGone = 65'536;
+
+EventKind event_of(SlotState why) {
+  switch (why) {
+    case SlotState::kExpired:
+      return EventKind::kExpired;
+    case SlotState::kEvicted:
+      return EventKind::kEvicted;
+    case SlotState::kPurged:
+      return EventKind::kPurged;
+    case SlotState::kFree:
+    case SlotState::kActive:
+    case SlotState::kEnded:
+      break;
+  }
+  return EventKind::kEnded;
+}
 
 }  // namespace
 
@@ -25,13 +42,13 @@ void Registry::set_ttl(SessionSlot& session, Millis ttl) {
 
 // Until `earliest` no session of the user can have expired, however many there are: that spares the
 // walk.
-void Registry::expire_due(Slot user, Instant now) {
-  if (now < table_.user(user).earliest) return;
+void Registry::expire_due(Slot user, const Now& now) {
+  if (now.instant < table_.user(user).earliest) return;
   Instant earliest = Instant::max();
   for (Slot slot = table_.user(user).head; slot != kNoSlot;) {
     const SessionSlot& session = table_.session(slot);
     const Slot next = session.next;
-    if (session.expires <= now) {
+    if (session.expires <= now.instant) {
       remove(slot, SlotState::kExpired, now);
     } else {
       earliest = std::min(earliest, session.expires);
@@ -41,67 +58,110 @@ void Registry::expire_due(Slot user, Instant now) {
   table_.user(user).earliest = earliest;
 }
 
-void Registry::remove(Slot slot, SlotState why, Instant now) {
+void Registry::remove(Slot slot, SlotState why, const Now& now) {
   SessionSlot& session = table_.session(slot);
   table_.unlink(slot);
-  const std::int64_t expired = session.expires.time_since_epoch().count();
+  const Instant expired = session.expires;
   session.state = why;
-  session.expires = now;
-  record({Did::kRemoved, slot, expired}, Remove{session.row});
+  session.expires = now.instant;
+  record(session.user, Removed{slot, expired}, Remove{session.row});
+  std::unique_ptr<EventMore> more;
+  if (const EvictedBy* by = table_.evicted_by(slot)) {
+    more = std::make_unique<EventMore>(EventMore{{}, *by, {}});
+  }
+  tell(event_of(why), session.user, session.name, 0, std::move(more), now);
 }
 
+// No answer depends on a saved lease, so none waits for it.
 void Registry::save(Slot slot) {
   SessionSlot& session = table_.session(slot);
-  const std::int64_t unsaved = session.unsaved_ms;
-  session.unsaved_ms = 0;
-  record({Did::kSaved, slot, unsaved},
+  const std::uint32_t unsaved = std::exchange(session.unsaved_ms, 0);
+  record(kNoSlot, Saved{slot, unsaved},
          Save{session.row, session.started, session.last_seen(), session.expires, session.ttl()});
 }
 
-void Registry::record(Undo undo, Change change) {
-  undo_.push_back(undo);
-  changes_.push_back(std::move(change));
-  // No answer depends on a saved lease, so none waits for it.
-  if (undo.did == Did::kSaved) return;
-  table_.user(table_.session(undo.slot).user).last_change = last_change();
+void Registry::hold_off(Slot slot, const Now& now) {
+  const SessionSlot& session = table_.session(slot);
+  const Slot user = session.user;
+  const std::string name = table_.user(user).name.str();
+  const Details* details = table_.details(slot);
+  const std::string device = details != nullptr ? details->device : std::string();
+  table_.hold_user(name);
+  const auto dropped =
+      hold_offs_.add(user, {session.row, session.name.copy(), PackedText(device), now.instant});
+  record(user, HeldOff{user, session.row},
+         PutHoldOff{{session.row, name, session.name.str(), device, now.instant}});
+  if (dropped) drop_hold_off(*dropped);
 }
+
+void Registry::drop_hold_off(const HoldOffs::Dropped& dropped) {
+  record(kNoSlot, Forgot{}, DropHoldOff{dropped.row});
+  table_.let_go(dropped.user);
+}
+
+void Registry::record(Slot user, Undo undo, Change change) {
+  undo_.push_back(std::move(undo));
+  changes_.push_back(std::move(change));
+  if (user != kNoSlot) table_.user(user).last_change = last_change();
+}
+
+// --- making durable, or undoing ---
 
 void Registry::confirm(Sequence upto) {
   assert(upto <= last_change());
   for (; confirmed_ < upto; ++confirmed_) {
-    if (undo_.front().did == Did::kRemoved) gone_.push_back(undo_.front().slot);
+    std::visit([this](const auto& undo) { settle_change(undo); }, undo_.front());
     undo_.pop_front();
   }
 }
 
 void Registry::undo() {
+  std::erase_if(events_, [this](const Event& event) { return event.waits_for > confirmed_; });
   const Sequence settled = last_change();
   for (; !undo_.empty(); undo_.pop_back()) {
-    const auto [did, slot, before] = undo_.back();
-    SessionSlot& session = table_.session(slot);
-    switch (did) {
-      case Did::kAdded: {
-        const std::string name = session.name.str();
-        const Slot user = session.user;
-        table_.unlink(slot);
-        table_.release(slot);
-        table_.remember(static_cast<Slot>(before), user, name);
-        break;
-      }
-      case Did::kRemoved: {
-        session.expires = Instant(Millis(before));
-        table_.relink(slot);
-        UserSlot& owner = table_.user(session.user);
-        owner.earliest = std::min(owner.earliest, session.expires);
-        break;
-      }
-      case Did::kSaved:
-        session.unsaved_ms += static_cast<std::uint32_t>(before);
-        break;
-    }
+    std::visit([this](const auto& undo) { take_back(undo); }, undo_.back());
   }
   changes_.clear();
   confirmed_ = settled;
+}
+
+void Registry::take_back(const Added& added) {
+  const std::string name = table_.session(added.slot).name.str();
+  const Slot user = table_.session(added.slot).user;
+  table_.unlink(added.slot);
+  table_.release(added.slot);
+  table_.remember(added.gone, user, name);
+}
+
+void Registry::take_back(const Removed& removed) {
+  SessionSlot& session = table_.session(removed.slot);
+  session.expires = removed.expires;
+  table_.clear_evicted_by(removed.slot);
+  table_.relink(removed.slot);
+  UserSlot& owner = table_.user(session.user);
+  owner.earliest = std::min(owner.earliest, session.expires);
+}
+
+void Registry::take_back(const Saved& saved) {
+  table_.session(saved.slot).unsaved_ms += saved.unsaved_ms;
+}
+
+void Registry::take_back(const std::unique_ptr<Described>& described) {
+  table_.set_details(described->slot, std::move(described->before));
+}
+
+void Registry::take_back(const HeldOff& held) {
+  if (hold_offs_.take_back(held.user, held.row)) table_.let_go(held.user);
+}
+
+void Registry::take_back(const Ruled& ruled) {
+  const bool was_held = !ruled.before.empty();
+  set_rule(ruled.user, ruled.before);
+  if (!was_held) table_.let_go(ruled.user);
+}
+
+void Registry::take_back(const std::unique_ptr<Planned>& planned) {
+  plans_.put_back(planned->plan, std::move(planned->before));
 }
 
 // --- tidying up ---
@@ -114,7 +174,7 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     const SessionSlot& session = table_.session(slot);
     if (session.state != SlotState::kActive) continue;
     if (session.expires <= now.instant) {
-      remove(slot, SlotState::kExpired, now.instant);
+      remove(slot, SlotState::kExpired, now);
     } else if (session.unsaved_ms > 0) {
       // No unsaved sign of life is older than the saved one; it must be saved within a third of a
       // lease.
@@ -123,6 +183,7 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     }
   }
   forget_gone(slots, now.instant);
+  forget_hold_offs(slots, now.instant);
 }
 
 void Registry::settle(const Now& now) {
@@ -130,7 +191,7 @@ void Registry::settle(const Now& now) {
     const SessionSlot& session = table_.session(slot);
     if (session.state != SlotState::kActive) continue;
     if (session.expires <= now.instant) {
-      remove(slot, SlotState::kExpired, now.instant);
+      remove(slot, SlotState::kExpired, now);
     } else if (session.unsaved_ms > 0) {
       save(slot);
     }
@@ -154,6 +215,52 @@ void Registry::forget_gone(std::uint32_t most, Instant now) {
     table_.release(gone_.front());
     gone_.pop_front();
   }
+}
+
+void Registry::forget_hold_offs(std::uint32_t most, Instant now) {
+  for (; most > 0; --most) {
+    const auto dropped = hold_offs_.drop_over(now);
+    if (!dropped) return;
+    drop_hold_off(*dropped);
+  }
+}
+
+// --- telling ---
+
+void Registry::tell(EventKind kind, Slot user, const PackedText& session, std::uint32_t limit,
+                    std::unique_ptr<EventMore> more, const Now& now) {
+  Event event;
+  event.kind = kind;
+  event.active = active_at(user, now.instant);
+  event.limit = limit;
+  event.user = table_.user(user).name.copy();
+  event.session = session.copy();
+  event.at = now.wall();
+  event.waits_for = last_change_of(user);
+  event.more = std::move(more);
+  events_.push_back(std::move(event));
+}
+
+void Registry::tell_denied(const Start& start, Slot user, std::uint32_t limit, const Now& now) {
+  std::unique_ptr<EventMore> more;
+  if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
+  tell(EventKind::kDenied, user, PackedText(start.session.text()), limit, std::move(more), now);
+  events_.back().would_deny = policy_.mode == Mode::kObserve;
+}
+
+void Registry::tell_limit(std::string_view user, std::string_view plan, std::uint32_t limit,
+                          bool removed, const Now& now) {
+  Event event;
+  event.kind = EventKind::kLimitChanged;
+  event.removed = removed;
+  event.limit = limit;
+  event.user = PackedText(user);
+  event.at = now.wall();
+  event.waits_for = last_change();
+  if (!plan.empty()) {
+    event.more = std::make_unique<EventMore>(EventMore{{}, {}, std::string(plan)});
+  }
+  events_.push_back(std::move(event));
 }
 
 }  // namespace concur

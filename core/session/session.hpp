@@ -1,10 +1,13 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "session/policy.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <variant>
 
 namespace concur {
 
@@ -31,6 +34,34 @@ struct Row {
   Millis ttl{};
   std::unique_ptr<Details> details;  // none where nothing was told
 };
+
+// A session that was evicted, for as long as it may not evict others.
+struct HoldOffRow {
+  std::int64_t id = 0;  // the session's
+  std::string user;
+  std::string session;
+  std::string device;  // empty where it told none
+  Instant since;
+};
+
+// What operators set for one user; what is absent is left to the plan, and then to the policy.
+struct LimitRow {
+  std::string user;
+  std::optional<std::uint32_t> limit;
+  std::optional<OnLimit> on_limit;
+  std::string plan;  // empty for none
+
+  bool empty() const { return !limit && !on_limit && plan.empty(); }
+};
+
+struct PlanRow {
+  std::string plan;
+  std::uint32_t limit = 0;
+  std::optional<OnLimit> on_limit;
+};
+
+// What the store gives back at start-up.
+using StoredRow = std::variant<PlanRow, LimitRow, Row, HoldOffRow>;
 
 // Who took an evicted session's place.
 struct EvictedBy {

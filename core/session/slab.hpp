@@ -8,17 +8,18 @@
 
 namespace concur {
 
+using Slot = std::uint32_t;
+inline constexpr Slot kNoSlot = 0xFFFF'FFFF;
+
 // Items of one type, named by a 32-bit slot that stays theirs until it is released. Grows in
 // chunks, so that items never move and growing never copies. A released slot is given out again,
 // the last released first.
 template <class T>
 class Slab {
  public:
-  static constexpr std::uint32_t kNone = 0xFFFF'FFFF;
-
-  std::uint32_t acquire() {
+  Slot acquire() {
     if (!free_.empty()) {
-      const std::uint32_t slot = free_.back();
+      const Slot slot = free_.back();
       free_.pop_back();
       return slot;
     }
@@ -26,29 +27,29 @@ class Slab {
     return end_++;
   }
 
-  void release(std::uint32_t slot) {
+  void release(Slot slot) {
     (*this)[slot] = T();
     free_.push_back(slot);
   }
 
-  T& operator[](std::uint32_t slot) {
+  T& operator[](Slot slot) {
     assert(slot < end_);
     return chunks_[slot / kChunk][slot % kChunk];
   }
-  const T& operator[](std::uint32_t slot) const {
+  const T& operator[](Slot slot) const {
     assert(slot < end_);
     return chunks_[slot / kChunk][slot % kChunk];
   }
 
   // One past the highest slot ever given out.
-  std::uint32_t end() const { return end_; }
+  Slot end() const { return end_; }
 
  private:
   static constexpr std::uint32_t kChunk = 4096;
 
   std::vector<std::unique_ptr<T[]>> chunks_;
-  std::vector<std::uint32_t> free_;
-  std::uint32_t end_ = 0;
+  std::vector<Slot> free_;
+  Slot end_ = 0;
 };
 
 }  // namespace concur

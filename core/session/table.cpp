@@ -121,18 +121,36 @@ void Table::release(Slot slot) {
   const auto found = session_index_.find(key);
   if (found != session_index_.end() && found->slot == slot) session_index_.erase(found);
   details_.erase(slot);
+  evicted_by_.erase(slot);
   const Slot owner = session.user;
   sessions_.release(slot);
-  if (--users_[owner].held == 0) {
-    user_index_.erase(user_index_.find(user_key(users_[owner].name.str())));
-    users_.release(owner);
-  }
+  let_go(owner);
+}
+
+Slot Table::hold_user(std::string_view name) {
+  const Slot slot = find_or_add_user(name);
+  ++users_[slot].held;
+  return slot;
+}
+
+void Table::let_go(Slot user) {
+  assert(users_[user].held > 0);
+  if (--users_[user].held > 0) return;
+  user_index_.erase(user_index_.find(user_key(users_[user].name.str())));
+  users_.release(user);
 }
 
 const Details* Table::details(Slot slot) const {
   const auto found = details_.find(slot);
   return found == details_.end() ? nullptr : found->second.get();
 }
+
+const EvictedBy* Table::evicted_by(Slot slot) const {
+  const auto found = evicted_by_.find(slot);
+  return found == evicted_by_.end() ? nullptr : &found->second;
+}
+
+void Table::set_evicted_by(Slot slot, EvictedBy by) { evicted_by_[slot] = std::move(by); }
 
 void Table::set_details(Slot slot, Details details) {
   if (details.empty()) {

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "session/change.hpp"
 #include "session/packed_text.hpp"
+#include "session/plans.hpp"
 #include "session/session.hpp"
 #include "session/slab.hpp"
 
@@ -14,9 +15,6 @@
 #include <string_view>
 
 namespace concur {
-
-using Slot = std::uint32_t;
-inline constexpr Slot kNoSlot = Slab<int>::kNone;
 
 enum class SlotState : std::uint8_t { kFree, kActive, kEnded, kExpired, kEvicted, kPurged };
 
@@ -46,11 +44,13 @@ struct UserSlot {
   Slot head = kNoSlot;
   Slot tail = kNoSlot;
   std::uint32_t active = 0;  // the length of the list from head to tail
-  std::uint32_t held =
-      0;  // sessions that name this user, gone ones too; the user goes with the last
+  std::uint32_t held = 0;  // sessions that name this user, gone ones too, and who else holds it; it
+                           // goes with the last
+  UserRule rule;
   Sequence last_change = 0;
   Instant earliest = Instant::max();  // no active session of this user expires before
 };
+static_assert(sizeof(UserSlot) <= 64);
 
 // The sessions in memory and the ways to find them: by user and name, by user in the order of
 // starts, by slot. Knows nothing of limits or of undoing. Not for use by several threads.
@@ -81,6 +81,11 @@ class Table {
   // Drops the session, which is unlinked, and its user with the last of them.
   void release(Slot slot);
 
+  // Keeps a user though it has no session, adding it where it is not there; let_go() takes that
+  // back.
+  Slot hold_user(std::string_view name);
+  void let_go(Slot user);
+
   SessionSlot& session(Slot slot) { return sessions_[slot]; }
   const SessionSlot& session(Slot slot) const { return sessions_[slot]; }
   UserSlot& user(Slot slot) { return users_[slot]; }
@@ -89,6 +94,12 @@ class Table {
   const Details* details(Slot slot) const;
   void set_details(Slot slot, Details details);
 
+  // Of a session that was evicted; none for others.
+  const EvictedBy* evicted_by(Slot slot) const;
+  void set_evicted_by(Slot slot, EvictedBy by);
+  void clear_evicted_by(Slot slot) { evicted_by_.erase(slot); }
+
+  Slot users_end() const { return users_.end(); }
   Slot end() const { return sessions_.end(); }
   std::size_t active_sessions() const { return active_; }
   std::size_t active_users() const { return active_users_; }
@@ -138,6 +149,7 @@ class Table {
   Index session_index_;
   Index user_index_;
   boost::unordered_flat_map<Slot, std::unique_ptr<Details>> details_;
+  boost::unordered_flat_map<Slot, EvictedBy> evicted_by_;
   std::size_t active_ = 0;
   std::size_t active_users_ = 0;
 };

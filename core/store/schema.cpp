@@ -34,6 +34,30 @@ constexpr std::array kMigrations{
         meta TEXT
       ) STRICT;
     )",
+    // 2. What operators set for plans and users; NULL leaves it to the next in line. And who was
+    // evicted of late, and so may not evict: the id was the session's.
+    R"(
+      CREATE TABLE plans(
+        plan TEXT PRIMARY KEY,
+        max_sessions INTEGER NOT NULL,
+        on_limit TEXT
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE limits(
+        user TEXT PRIMARY KEY,
+        max_sessions INTEGER,
+        plan TEXT,
+        on_limit TEXT
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE hold_offs(
+        id INTEGER PRIMARY KEY,
+        user TEXT NOT NULL,
+        session TEXT NOT NULL,
+        device TEXT,
+        since INTEGER NOT NULL,
+        clock_offset INTEGER NOT NULL,
+        boot INTEGER NOT NULL REFERENCES boots(id)
+      ) STRICT;
+    )",
 };
 
 Result<void> check_ours(Sqlite& db, std::int64_t version) {

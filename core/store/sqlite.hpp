@@ -29,6 +29,7 @@ class Statement {
   Result<void> run();
   void reset();
 
+  bool is_null(int column) const;
   std::int64_t integer(int column) const;
   std::string text(int column) const;  // empty for NULL
 

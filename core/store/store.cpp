@@ -1,12 +1,8 @@
 #include "store/store.hpp"
 
-#include "base/utf8.hpp"
-#include "session/id.hpp"
 #include "store/schema.hpp"
 
 #include <fmt/format.h>
-#include <boost/json/parse.hpp>
-#include <boost/json/value.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -17,18 +13,16 @@ namespace {
 
 std::int64_t millis(Instant at, Millis offset) { return (at.time_since_epoch() + offset).count(); }
 
-// Far beyond any real clock, and small enough that sums of a few cannot overflow.
-bool is_sane(std::int64_t number) {
-  constexpr std::int64_t kMost = 1LL << 53;
-  return number > -kMost && number < kMost;
-}
-
-void bind_optional(Statement& to, int at, const std::string& text) {
+void bind_optional(Statement& to, int at, std::string_view text) {
   if (text.empty()) {
     to.bind_null(at);
   } else {
     to.bind(at, text);
   }
+}
+
+void bind_optional(Statement& to, int at, std::optional<OnLimit> on_limit) {
+  bind_optional(to, at, on_limit ? word_of(*on_limit) : std::string_view());
 }
 
 Result<std::int64_t> find_or_add_boot(Sqlite& db, const std::string& boot) {
@@ -59,62 +53,6 @@ Result<void> set_up(Sqlite& db, Durability durability) {
                   "PRAGMA journal_size_limit = {};"
                   "PRAGMA cell_size_check = ON;",
                   durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20));
-}
-
-bool is_plain(const std::string& text) {
-  return text.size() <= Id::kMostBytes && is_utf8(text) && !has_control(text);
-}
-
-bool is_valid(const Details& details) {
-  if (!is_plain(details.device) || !is_plain(details.ip) || !is_plain(details.content))
-    return false;
-  if (details.meta.empty()) return true;
-  boost::json::error_code failed;
-  return boost::json::parse(details.meta, failed).is_object() && !failed;
-}
-
-// Beyond it a start could find no id; at a million starts a second they last 36,000 years.
-constexpr std::int64_t kLastRow = 1LL << 60;
-
-// A row as it stands in the database, hostile until checked.
-struct StoredRow {
-  Row row;
-  std::string refusal;
-};
-
-StoredRow read_row(const Statement& from, const Now& now, std::int64_t boot) {
-  StoredRow read;
-  Row& row = read.row;
-  row.id = from.integer(0);
-  row.user = from.text(1);
-  row.session = from.text(2);
-  const std::int64_t started = from.integer(3);
-  const std::int64_t seen = from.integer(4);
-  const std::int64_t expires = from.integer(5);
-  const std::int64_t ttl = from.integer(6);
-  const bool same_boot = from.integer(8) == boot;
-  const std::int64_t offset = same_boot ? from.integer(7) : now.offset().count();
-  Details details{from.text(9), from.text(10), from.text(11), from.text(12)};
-  const bool details_valid = is_valid(details);
-  if (!details.empty()) row.details = std::make_unique<Details>(std::move(details));
-  const auto user = Id::parse("user", row.user);
-  const auto session = Id::parse("session", row.session);
-  if (!user) {
-    read.refusal = user.error().message;
-  } else if (!session) {
-    read.refusal = session.error().message;
-  } else if (row.id <= 0 || row.id > kLastRow || !is_sane(started) || !is_sane(seen) ||
-             !is_sane(expires) || !is_sane(ttl) || !is_sane(offset)) {
-    read.refusal = "cannot accept row: a number is out of range";
-  } else if (!details_valid) {
-    read.refusal = "cannot accept row: device, ip, content or meta is malformed";
-  } else {
-    row.started = Instant(Millis(started - offset));
-    row.last_seen = Instant(Millis(seen - offset));
-    row.expires = Instant(Millis(expires - offset));
-    row.ttl = Millis(ttl);
-  }
-  return read;
 }
 
 }  // namespace
@@ -151,7 +89,15 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       one("UPDATE sessions SET started_at = ?2, last_seen_at = ?3, expires_at = ?4, ttl = ?5, "
           "clock_offset = ?6, boot = ?7 WHERE id = ?1"),
+      one("UPDATE sessions SET content = ?2, meta = ?3 WHERE id = ?1"),
       one("DELETE FROM sessions WHERE id = ?"),
+      one("INSERT OR REPLACE INTO hold_offs(id, user, session, device, since, clock_offset, boot) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?)"),
+      one("DELETE FROM hold_offs WHERE id = ?"),
+      one("INSERT OR REPLACE INTO limits(user, max_sessions, plan, on_limit) VALUES (?, ?, ?, ?)"),
+      one("DELETE FROM limits WHERE user = ?"),
+      one("INSERT OR REPLACE INTO plans(plan, max_sessions, on_limit) VALUES (?, ?, ?)"),
+      one("DELETE FROM plans WHERE plan = ?"),
       one(fmt::format("PRAGMA user_version = {}", newest_schema())),
       one("PRAGMA page_count"),
       one("PRAGMA freelist_count"),
@@ -160,26 +106,34 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
   return all;
 }
 
-Result<LoadReport> Store::load(const Now& now, const std::function<bool(Row)>& take) {
+Result<LoadReport> Store::load(const Now& now, const std::function<bool(StoredRow)>& take) {
   LoadReport report;
-  auto rows = db_.prepare(
-      "SELECT id, user, session, started_at, last_seen_at, expires_at, ttl, clock_offset, boot, "
-      "device, ip, content, meta FROM sessions ORDER BY id");
+  for (const RowSource& source : row_sources()) {
+    if (const auto done = load(source, now, take, report); !done) return done.error();
+  }
+  return report;
+}
+
+Result<void> Store::load(const RowSource& source, const Now& now,
+                         const std::function<bool(StoredRow)>& take, LoadReport& report) {
+  auto rows = db_.prepare(source.sql);
   if (!rows) return rows.error();
   while (true) {
     const auto more = rows->step();
     if (!more) return more.error();
-    if (!*more) return report;
-    StoredRow read = read_row(*rows, now, boot_);
-    const std::int64_t id = read.row.id;
+    if (!*more) return {};
+    ReadRow read = source.read(*rows, now, boot_);
+    std::int64_t id = 0;
+    if (const auto* session = std::get_if<Row>(&read.row)) id = session->id;
+    if (const auto* hold_off = std::get_if<HoldOffRow>(&read.row)) id = hold_off->id;
     if (id <= kLastRow) report.last_id = std::max(report.last_id, id);
     if (read.refusal.empty() && !take(std::move(read.row))) {
-      read.refusal = "cannot accept row: its user has a session of that name already";
+      read.refusal = "cannot accept row: it is there twice, or there are too many";
     }
     if (read.refusal.empty()) {
       ++report.rows;
     } else if (report.refused++ == 0) {
-      report.first_refusal = fmt::format("row {}: {}", id, read.refusal);
+      report.first_refusal = fmt::format("{}, row {}: {}", source.name, id, read.refusal);
     }
   }
 }
@@ -236,9 +190,64 @@ Result<void> Store::write(const Save& save, Millis offset) {
   return to.run();
 }
 
-Result<void> Store::write(const Remove& remove, Millis) {
+Result<void> Store::write(const Describe& describe, Millis /*offset*/) {
+  Statement& to = statements_.describe;
+  to.bind(1, describe.id);
+  bind_optional(to, 2, describe.content);
+  bind_optional(to, 3, describe.meta);
+  return to.run();
+}
+
+Result<void> Store::write(const Remove& remove, Millis /*offset*/) {
   statements_.remove.bind(1, remove.id);
   return statements_.remove.run();
+}
+
+Result<void> Store::write(const PutHoldOff& put, Millis offset) {
+  Statement& to = statements_.put_hold_off;
+  to.bind(1, put.row.id);
+  to.bind(2, put.row.user);
+  to.bind(3, put.row.session);
+  bind_optional(to, 4, put.row.device);
+  to.bind(5, millis(put.row.since, offset));
+  to.bind(6, offset.count());
+  to.bind(7, boot_);
+  return to.run();
+}
+
+Result<void> Store::write(const DropHoldOff& drop, Millis /*offset*/) {
+  statements_.drop_hold_off.bind(1, drop.id);
+  return statements_.drop_hold_off.run();
+}
+
+Result<void> Store::write(const PutLimit& put, Millis /*offset*/) {
+  if (put.row.empty()) {
+    statements_.drop_limit.bind(1, put.row.user);
+    return statements_.drop_limit.run();
+  }
+  Statement& to = statements_.put_limit;
+  to.bind(1, put.row.user);
+  if (put.row.limit) {
+    to.bind(2, std::int64_t{*put.row.limit});
+  } else {
+    to.bind_null(2);
+  }
+  bind_optional(to, 3, put.row.plan);
+  bind_optional(to, 4, put.row.on_limit);
+  return to.run();
+}
+
+Result<void> Store::write(const PutPlan& put, Millis /*offset*/) {
+  Statement& to = statements_.put_plan;
+  to.bind(1, put.row.plan);
+  to.bind(2, std::int64_t{put.row.limit});
+  bind_optional(to, 3, put.row.on_limit);
+  return to.run();
+}
+
+Result<void> Store::write(const DropPlan& drop, Millis /*offset*/) {
+  statements_.drop_plan.bind(1, drop.plan);
+  return statements_.drop_plan.run();
 }
 
 bool Store::give_back_space() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "session/change.hpp"
+#include "store/rows.hpp"
 #include "store/sqlite.hpp"
 
 #include <cstdint>
@@ -19,9 +20,9 @@ enum class Durability {
 // What load() met.
 struct LoadReport {
   std::uint64_t rows = 0;
-  std::uint64_t refused = 0;  // rows that hold no valid session; they are left as they are
+  std::uint64_t refused = 0;  // rows that hold nothing valid; they are left as they are
   std::string first_refusal;  // what was wrong with the first of them
-  std::int64_t last_id = 0;   // the highest id of all rows, refused ones too
+  std::int64_t last_id = 0;   // the highest id of all sessions, refused and evicted ones too
 };
 
 // The database of sessions. May be handed from thread to thread, never used by two at a time.
@@ -33,10 +34,10 @@ class Store {
   static Result<Store> open(const std::string& path, Durability durability,
                             const std::string& boot);
 
-  // Gives every stored session to `take`, in ascending order of ids, its times on the boot clock of
-  // now: exactly, where the row was written in this boot, else by the wall clock. `take` says
-  // whether it can use the row.
-  Result<LoadReport> load(const Now& now, const std::function<bool(Row)>& take);
+  // Gives every stored row to `take`: plans, limits, sessions in ascending order of ids, hold-offs
+  // in the order they began; times on the boot clock of now: exactly, where the row was written in
+  // this boot, else by the wall clock. `take` says whether it can use the row.
+  Result<LoadReport> load(const Now& now, const std::function<bool(StoredRow)>& take);
 
   // Makes the changes durable in one transaction, or none of them. `offset` is the wall clock's
   // lead over the boot clock. An empty batch still writes a page, to learn whether the disk takes
@@ -54,7 +55,14 @@ class Store {
     Statement rollback;
     Statement insert;
     Statement save;
+    Statement describe;
     Statement remove;
+    Statement put_hold_off;
+    Statement drop_hold_off;
+    Statement put_limit;
+    Statement drop_limit;
+    Statement put_plan;
+    Statement drop_plan;
     Statement touch;
     Statement pages;
     Statement free_pages;
@@ -67,7 +75,15 @@ class Store {
   Result<void> write(std::span<const Change> changes, Millis offset);
   Result<void> write(const Insert& insert, Millis offset);
   Result<void> write(const Save& save, Millis offset);
+  Result<void> write(const Describe& describe, Millis offset);
   Result<void> write(const Remove& remove, Millis offset);
+  Result<void> write(const PutHoldOff& put, Millis offset);
+  Result<void> write(const DropHoldOff& drop, Millis offset);
+  Result<void> write(const PutLimit& put, Millis offset);
+  Result<void> write(const PutPlan& put, Millis offset);
+  Result<void> write(const DropPlan& drop, Millis offset);
+  Result<void> load(const RowSource& source, const Now& now,
+                    const std::function<bool(StoredRow)>& take, LoadReport& report);
 
   Sqlite db_;
   Statements statements_;  // behind db_, so that they are finalized before it closes

@@ -62,7 +62,7 @@ bool granted(const Result<Answer>& answer) {
 std::size_t stored(const std::string& path) {
   auto store = Store::open(path, Durability::kFull, "boot");
   return static_cast<std::size_t>(
-      store->load(FakeClock().now(), [](const Row&) { return true; })->rows);
+      store->load(FakeClock().now(), [](const StoredRow&) { return true; })->rows);
 }
 
 }  // namespace
@@ -101,7 +101,8 @@ TEST_CASE("LocalService") {
     house.ask(Heartbeat{id("abc"), id("s1")});
     house.finish();
     auto store = Store::open(path, Durability::kFull, "boot");
-    static_cast<void>(store->load(house.clock.now(), [&](Row row) {
+    static_cast<void>(store->load(house.clock.now(), [&](StoredRow stored) {
+      const Row& row = std::get<Row>(stored);
       CHECK(row.last_seen == house.clock.now().instant);
       CHECK(row.expires == house.clock.now().instant + 90s);
       return true;

@@ -48,7 +48,7 @@ std::size_t stored(const std::string& path) {
   auto store = Store::open(path, Durability::kFull, "boot");
   REQUIRE(store.has_value());
   return static_cast<std::size_t>(
-      store->load(FakeClock().now(), [](const Row&) { return true; })->rows);
+      store->load(FakeClock().now(), [](const StoredRow&) { return true; })->rows);
 }
 
 }  // namespace

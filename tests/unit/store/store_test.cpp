@@ -28,8 +28,8 @@ Store open_store(const std::string& path, const std::string& boot = "boot-1") {
 
 std::vector<Row> load(Store& store, const Now& now) {
   std::vector<Row> rows;
-  const auto report = store.load(now, [&](Row row) {
-    rows.push_back(std::move(row));
+  const auto report = store.load(now, [&](StoredRow row) {
+    rows.push_back(std::move(std::get<Row>(row)));
     return true;
   });
   REQUIRE(report.has_value());
@@ -243,15 +243,15 @@ TEST_CASE("Store::load leaves aside rows that hold no session") {
   Store store = open_store(path);
   const FakeClock clock;
   std::vector<std::string> taken;
-  const auto report = store.load(clock.now(), [&](Row loaded) {
-    taken.push_back(loaded.session);
+  const auto report = store.load(clock.now(), [&](StoredRow loaded) {
+    taken.push_back(std::get<Row>(loaded).session);
     return true;
   });
   REQUIRE(report.has_value());
   CHECK(taken == std::vector<std::string>{"good", "good too"});
   CHECK(report->rows == 2);
   CHECK(report->refused == 9);
-  CHECK(report->first_refusal == "row -6: cannot accept row: a number is out of range");
+  CHECK(report->first_refusal == "sessions, row -6: cannot accept row: a number is out of range");
 }
 
 TEST_CASE("Store::give_back_space shrinks a file that has become mostly empty") {

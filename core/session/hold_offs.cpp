@@ -1,0 +1,56 @@
+#include "session/hold_offs.hpp"
+
+#include "session/policy.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace concur {
+
+std::optional<HoldOffs::Dropped> HoldOffs::add(Slot user, One one) {
+  queue_.push_back({user, one.row, one.since});
+  std::vector<One>& list = by_user_[user];
+  list.push_back(std::move(one));
+  if (list.size() <= kMostHeldOff) return std::nullopt;
+  const Dropped oldest{user, list.front().row};
+  list.erase(list.begin());
+  return oldest;
+}
+
+bool HoldOffs::take_back(Slot user, std::int64_t row) {
+  const auto found = by_user_.find(user);
+  if (found == by_user_.end() || found->second.back().row != row) return false;
+  found->second.pop_back();
+  if (found->second.empty()) by_user_.erase(found);
+  return true;
+}
+
+std::optional<HoldOffs::Dropped> HoldOffs::drop_over(Instant now) {
+  while (!queue_.empty() && queue_.front().since + kHoldOff <= now) {
+    const Queued next = queue_.front();
+    queue_.pop_front();
+    const auto found = by_user_.find(next.user);
+    if (found == by_user_.end()) continue;
+    const auto one = std::ranges::find(found->second, next.row, &One::row);
+    if (one == found->second.end()) continue;
+    found->second.erase(one);
+    if (found->second.empty()) by_user_.erase(found);
+    return Dropped{next.user, next.row};
+  }
+  return std::nullopt;
+}
+
+Millis HoldOffs::left(Slot user, std::string_view session, std::string_view device,
+                      Instant now) const {
+  Millis left{0};
+  const auto found = by_user_.find(user);
+  if (found == by_user_.end()) return left;
+  for (const One& one : found->second) {
+    const bool concerned =
+        one.session.equals(session) || (!device.empty() && one.device.equals(device));
+    if (concerned) left = std::max<Millis>(left, one.since + kHoldOff - now);
+  }
+  return left;
+}
+
+}  // namespace concur

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "session/policy.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace concur {
+
+using PlanId = std::uint16_t;
+inline constexpr PlanId kNoPlan = 0xFFFF;
+
+// What an operator set for one user, in eight bytes: there may be millions.
+struct UserRule {
+  static constexpr std::uint32_t kNotSet = 0xFFFF'FFFF;
+
+  std::uint32_t limit = kNotSet;
+  PlanId plan = kNoPlan;
+  std::optional<OnLimit> on_limit;
+
+  bool has_limit() const { return limit != kNotSet; }
+  bool empty() const { return !has_limit() && plan == kNoPlan && !on_limit; }
+  bool operator==(const UserRule&) const = default;
+};
+static_assert(sizeof(UserRule) == 8);
+
+struct Plan {
+  std::string name;
+  bool is_set = false;  // false: removed, or not yet there, and only the name is known
+  std::uint32_t limit = 0;
+  std::optional<OnLimit> on_limit;
+  std::uint32_t users = 0;  // who have it
+};
+
+// The plans by name and by number. A removed one keeps its number as long as users have it, so that
+// setting it again gives it back to them.
+class Plans {
+ public:
+  // kNoPlan where the name is not known.
+  PlanId find(std::string_view name) const;
+  // kNoPlan where there are too many.
+  PlanId find_or_add(std::string_view name);
+
+  // As it was before, name and all.
+  void put_back(PlanId id, Plan before);
+
+  Plan& operator[](PlanId id) { return plans_[id]; }
+  const Plan& operator[](PlanId id) const { return plans_[id]; }
+
+  // Those that are set, by name.
+  std::vector<PlanId> all() const;
+
+ private:
+  std::map<std::string, PlanId, std::less<>> ids_;
+  std::vector<Plan> plans_;
+};
+
+}  // namespace concur

@@ -1,0 +1,143 @@
+#include "store/rows.hpp"
+
+#include "base/utf8.hpp"
+#include "session/id.hpp"
+#include "session/policy.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+// Far beyond any real clock, and small enough that sums of a few cannot overflow.
+bool is_sane(std::int64_t number) {
+  constexpr std::int64_t kMost = 1LL << 53;
+  return number > -kMost && number < kMost;
+}
+
+bool is_row_id(std::int64_t id) { return id > 0 && id <= kLastRow; }
+
+bool is_plain(const std::string& text) {
+  return text.size() <= Id::kMostBytes && is_utf8(text) && !has_control(text);
+}
+
+bool is_valid(const Details& details) {
+  if (!is_plain(details.device) || !is_plain(details.ip) || !is_plain(details.content))
+    return false;
+  if (details.meta.empty()) return true;
+  boost::json::error_code failed;
+  return boost::json::parse(details.meta, failed).is_object() && !failed;
+}
+
+// What is wrong with a name; empty where nothing is.
+std::string refusal_of(std::string_view what, const std::string& name) {
+  const auto id = Id::parse(what, name);
+  return id ? std::string() : id.error().message;
+}
+
+constexpr const char* kOutOfRange = "cannot accept row: a number is out of range";
+
+ReadRow read_session(const Statement& from, const Now& now, std::int64_t boot) {
+  Row row;
+  row.id = from.integer(0);
+  row.user = from.text(1);
+  row.session = from.text(2);
+  const std::int64_t started = from.integer(3);
+  const std::int64_t seen = from.integer(4);
+  const std::int64_t expires = from.integer(5);
+  const std::int64_t ttl = from.integer(6);
+  const std::int64_t offset = from.integer(8) == boot ? from.integer(7) : now.offset().count();
+  Details details{from.text(9), from.text(10), from.text(11), from.text(12)};
+  std::string refusal = refusal_of("user", row.user);
+  if (refusal.empty()) refusal = refusal_of("session", row.session);
+  if (refusal.empty() && (!is_row_id(row.id) || !is_sane(started) || !is_sane(seen) ||
+                          !is_sane(expires) || !is_sane(ttl) || !is_sane(offset))) {
+    refusal = kOutOfRange;
+  }
+  if (refusal.empty() && !is_valid(details)) {
+    refusal = "cannot accept row: device, ip, content or meta is malformed";
+  }
+  if (refusal.empty()) {
+    row.started = Instant(Millis(started - offset));
+    row.last_seen = Instant(Millis(seen - offset));
+    row.expires = Instant(Millis(expires - offset));
+    row.ttl = Millis(ttl);
+    if (!details.empty()) row.details = std::make_unique<Details>(std::move(details));
+  }
+  return {std::move(row), std::move(refusal)};
+}
+
+ReadRow read_hold_off(const Statement& from, const Now& now, std::int64_t boot) {
+  HoldOffRow row{from.integer(0), from.text(1), from.text(2), from.text(3), {}};
+  const std::int64_t since = from.integer(4);
+  const std::int64_t offset = from.integer(6) == boot ? from.integer(5) : now.offset().count();
+  std::string refusal = refusal_of("user", row.user);
+  if (refusal.empty()) refusal = refusal_of("session", row.session);
+  if (refusal.empty() && !is_plain(row.device)) refusal = "cannot accept row: its device";
+  if (refusal.empty() && (!is_row_id(row.id) || !is_sane(since) || !is_sane(offset))) {
+    refusal = kOutOfRange;
+  }
+  if (refusal.empty()) row.since = Instant(Millis(since - offset));
+  return {std::move(row), std::move(refusal)};
+}
+
+// A limit and what happens at it, from two columns on; the words are checked.
+struct ReadTerms {
+  std::optional<std::uint32_t> limit;
+  std::optional<OnLimit> on_limit;
+  std::string refusal;
+};
+
+ReadTerms read_terms(const Statement& from, int limit, int on_limit) {
+  ReadTerms terms;
+  if (!from.is_null(limit)) {
+    const std::int64_t number = from.integer(limit);
+    if (number < 0 || number > kMostLimit) terms.refusal = kOutOfRange;
+    terms.limit = static_cast<std::uint32_t>(number);
+  }
+  if (!from.is_null(on_limit)) {
+    terms.on_limit = on_limit_of(from.text(on_limit));
+    if (!terms.on_limit) terms.refusal = "cannot accept row: its on_limit is unknown";
+  }
+  return terms;
+}
+
+ReadRow read_limit(const Statement& from, const Now& /*now*/, std::int64_t /*boot*/) {
+  const ReadTerms terms = read_terms(from, 1, 3);
+  LimitRow row{from.text(0), terms.limit, terms.on_limit, from.text(2)};
+  std::string refusal = refusal_of("user", row.user);
+  if (refusal.empty() && !row.plan.empty()) refusal = refusal_of("plan", row.plan);
+  if (refusal.empty()) refusal = terms.refusal;
+  return {std::move(row), std::move(refusal)};
+}
+
+ReadRow read_plan(const Statement& from, const Now& /*now*/, std::int64_t /*boot*/) {
+  const ReadTerms terms = read_terms(from, 1, 2);
+  PlanRow row{from.text(0), terms.limit.value_or(0), terms.on_limit};
+  std::string refusal = refusal_of("plan", row.plan);
+  if (refusal.empty()) refusal = terms.refusal;
+  return {std::move(row), std::move(refusal)};
+}
+
+constexpr RowSource kSources[kRowSources] = {
+    {"plans", "SELECT plan, max_sessions, on_limit FROM plans", read_plan},
+    {"limits", "SELECT user, max_sessions, plan, on_limit FROM limits", read_limit},
+    {"sessions",
+     "SELECT id, user, session, started_at, last_seen_at, expires_at, ttl, clock_offset, boot, "
+     "device, ip, content, meta FROM sessions ORDER BY id",
+     read_session},
+    {"hold_offs",
+     "SELECT id, user, session, device, since, clock_offset, boot FROM hold_offs ORDER BY since",
+     read_hold_off},
+};
+
+}  // namespace
+
+const RowSource (&row_sources())[kRowSources] { return kSources; }
+
+}  // namespace concur

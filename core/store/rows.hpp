@@ -1,0 +1,33 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "session/session.hpp"
+#include "store/sqlite.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace concur {
+
+// Beyond it a start could find no id; at a million starts a second they last 36,000 years.
+inline constexpr std::int64_t kLastRow = 1LL << 60;
+
+// A row as it stands in the database, hostile until checked.
+struct ReadRow {
+  StoredRow row;
+  std::string refusal;  // why it cannot be used; empty where it can
+};
+
+// One table's rows: how to ask for them, and what stands in each. `boot` is this boot's number: the
+// times of rows written in it are exact, others go by the wall clock.
+struct RowSource {
+  const char* name;
+  const char* sql;
+  ReadRow (*read)(const Statement& from, const Now& now, std::int64_t boot);
+};
+
+// In the order in which they must be taken in: what others name comes first.
+inline constexpr std::size_t kRowSources = 4;
+const RowSource (&row_sources())[kRowSources];
+
+}  // namespace concur
