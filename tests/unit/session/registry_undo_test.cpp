@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include <map>
+#include <iterator>
 #include <random>
 #include <set>
 #include <string>
@@ -17,17 +17,24 @@ namespace {
 
 Id id(std::string_view text) { return *Id::parse("id", text); }
 
-// All that can be seen of a registry's sessions: per user, names in order, with their times.
+// All that can be seen of a registry: per user, its limit, its sessions' names in order, with their
+// devices and times; the plans.
 std::string picture(Registry& registry, const FakeClock& clock) {
   std::string text;
   for (const char* user : {"a", "b", "c"}) {
     const auto answer = registry.apply(ListUser{id(user)}, clock.now()).answer;
     text += std::string(user) + ":";
     for (const auto& session : std::get<UserSessions>(answer).sessions) {
-      text += " " + session.session + "@" + format_utc(session.started_at) + "/" +
+      text += " " + session.session + " " + session.details.device + session.details.content + "@" +
+              format_utc(session.started_at) + "/" +
               format_utc(session.expires_at);
     }
-    text += "\n";
+    const auto limit = std::get<UserLimit>(registry.apply(ShowLimit{id(user)}, clock.now()).answer);
+    text += " limit " + std::to_string(limit.limit) + " " + limit.plan + "\n";
+  }
+  const auto plans = registry.apply(ListPlans{}, clock.now()).answer;
+  for (const PlanInfo& plan : std::get<PlanList>(plans).plans) {
+    text += plan.plan + std::to_string(plan.limit) + "*" + std::to_string(plan.users) + "\n";
   }
   return text;
 }
@@ -139,20 +146,30 @@ TEST_CASE("Registry::undo in every order") {
       for (int step = 0; step < steps; ++step) {
         const std::string user(1, static_cast<char>('a' + pick(3)));
         const std::string session(1, static_cast<char>('p' + pick(5)));
-        switch (pick(6)) {
-          case 0:
-          case 1:
-          case 2:
-            registry.apply(Start{id(user), id(session)}, clock.now());
-            break;
-          case 3:
-          case 4:
-            registry.apply(End{id(user), id(session)}, clock.now());
-            break;
-          default:
-            registry.apply(Purge{id(user)}, clock.now());
-            break;
-        }
+        const std::string other(1, static_cast<char>('p' + pick(5)));
+        const std::string plan(1, static_cast<char>('x' + pick(2)));
+        Start start{id(user), id(session)};
+        if (pick(2) == 0) start.details.device = other;
+        if (pick(3) == 0) start.details.content = plan;
+        if (pick(3) == 0) start.replace = id(other);
+        if (pick(2) == 0) start.on_limit = OnLimit::kEvictOldest;
+        SetLimit limit{id(user)};
+        if (pick(2) == 0) limit.limit.emplace(static_cast<std::uint32_t>(pick(4)));
+        if (pick(2) == 0) limit.plan.emplace(id(plan));
+        if (pick(4) == 0) limit = {id(user), std::optional<std::uint32_t>(), std::optional<Id>()};
+        const Command commands[] = {
+            start,
+            start,
+            start,
+            start,
+            End{id(user), id(session)},
+            End{id(user), id(session)},
+            Purge{id(user)},
+            limit,
+            SetPlan{id(plan), static_cast<std::uint32_t>(pick(4))},
+            RemovePlan{id(plan), pick(2) == 0},
+        };
+        registry.apply(commands[pick(std::size(commands))], clock.now());
         if (pick(4) == 0) {  // a commit of all so far succeeds
           kept = rows_after(kept, registry.take_changes());
           registry.confirm(registry.last_change());
