@@ -85,3 +85,54 @@ TEST_CASE("to_first_response is the first service's to the byte") {
   CHECK(missing.status == 400);
   CHECK(missing.body == "Please specify a userId and sessionId");
 }
+
+TEST_CASE("to_response tells of evictions and limits") {
+  const auto body = [](const Answer& answer) { return to_response(answer).body; };
+  SUBCASE("who made room, who would have, and that it would have been denied") {
+    Granted granted{"abc", "xyz", false, 1, 3, kFour, 30s};
+    granted.evicted = {"s1", "s2"};
+    granted.would_deny = true;
+    granted.would_evict = {"s3"};
+    CHECK(body(granted).ends_with(
+        "\"heartbeatInterval\":30,\"wouldDeny\":true,\"evicted\":[\"s1\",\"s2\"],"
+        "\"wouldEvict\":[\"s3\"]}\n"));
+  }
+  SUBCASE("who took over, to the evicted") {
+    const Eviction eviction{{"s9", "tv"}, kFour};
+    const Response gone = to_response(Gone{"abc", "s1", EndReason::kEvicted, eviction});
+    CHECK(gone.status == 410);
+    CHECK(
+        gone.body.ends_with("\"evictedBy\":{\"session\":\"s9\",\"device\":\"tv\",\"at\":"
+                            "\"2026-11-23T16:00:00.000Z\"}}\n"));
+    CHECK(body(Ended{"abc", "s1", false, 2, EndReason::kEvicted, Eviction{{"s9", ""}, kFour}})
+              .ends_with("\"reason\":\"evicted\",\"evictedBy\":{\"session\":\"s9\",\"at\":"
+                         "\"2026-11-23T16:00:00.000Z\"}}\n"));
+  }
+  SUBCASE("a denial that a hold-off caused") {
+    Denied denied = denial();
+    denied.hold_off = 90s;
+    CHECK(body(denied).find("\"retryAfter\":41.2,\"holdOff\":90,\"sessions\"") !=
+          std::string::npos);
+  }
+  SUBCASE("a user's limit, and that running streams go on above it") {
+    CHECK(body(UserLimit{"abc", 5, LimitSource::kPlan, "gold", OnLimit::kEvictOldest, 4}) ==
+          "{\"user\":\"abc\",\"limit\":5,\"from\":\"plan\",\"plan\":\"gold\","
+          "\"onLimit\":\"evict-oldest\",\"concurrentSessions\":4}\n");
+    CHECK(body(UserLimit{"abc", 2, LimitSource::kUser, "", OnLimit::kDeny, 4})
+              .find("\"excess\":2,\"message\":") != std::string::npos);
+    CHECK(body(UserLimit{"abc", 0, LimitSource::kUser, "", OnLimit::kDeny, 4}).find("excess") ==
+          std::string::npos);
+  }
+  SUBCASE("plans") {
+    CHECK(body(PlanInfo{"gold", 5, OnLimit::kDeny, 12, 2}) ==
+          "{\"plan\":\"gold\",\"limit\":5,\"onLimit\":\"deny\",\"users\":12,\"usersAbove\":2}\n");
+    CHECK(body(PlanList{{{"gold", 5, {}, 12, 0}}}) ==
+          "{\"plans\":[{\"plan\":\"gold\",\"limit\":5,\"users\":12}]}\n");
+    CHECK(body(PlanRemoved{"gold", true, 1}) ==
+          "{\"plan\":\"gold\",\"removed\":true,\"users\":1}\n");
+  }
+  SUBCASE("what cannot be carried out") {
+    CHECK(to_response(Refused{{ErrorKind::kInvalid, "cannot"}}).status == 400);
+    CHECK(to_response(Refused{{ErrorKind::kAbsent, "cannot"}}).status == 404);
+  }
+}

@@ -22,6 +22,12 @@ TEST_CASE("parse_start_body") {
     CHECK(body->details.meta == R"({"a":"b","n":1,"t":true})");
     CHECK(parse_start_body(R"({"ttl":"5m"})")->ttl == 5min);
   }
+  SUBCASE("reads whom to evict") {
+    const auto body = parse_start_body(R"({"onLimit":"evict-oldest","replace":"s1"})");
+    CHECK(body->on_limit == OnLimit::kEvictOldest);
+    CHECK(body->replace == "s1");
+    CHECK(parse_start_body(R"({"onLimit":"deny"})")->on_limit == OnLimit::kDeny);
+  }
   SUBCASE("refuses what is not what the field takes") {
     for (const char* text : {"null",
                              "[]",
@@ -42,6 +48,11 @@ TEST_CASE("parse_start_body") {
                              "{\"limit\":1000000001}",
                              "{\"limit\":1e99}",
                              "{\"device\":\"\"}",
+                             "{\"onLimit\":\"evict\"}",
+                             "{\"onLimit\":null}",
+                             "{\"replace\":\"\"}",
+                             "{\"replace\":3}",
+                             "{\"replace\":\"a\nb\"}",
                              "{\"device\":3}",
                              "{\"device\":\"a\\nb\"}",
                              "{\"content\":\"\\u0085\"}",
@@ -95,5 +106,37 @@ TEST_CASE("parse_purge_body") {
         "{\"all\":true,\"x\":1}", "{\"all\":true,\"dryRun\":1}"}) {
     CAPTURE(text);
     CHECK(parse_purge_body(text).has_error());
+  }
+}
+
+TEST_CASE("parse_limit_body") {
+  SUBCASE("reads what is to be set, and what is to be taken away") {
+    const auto body = parse_limit_body(R"({"limit":0,"plan":"gold","onLimit":"deny"})");
+    REQUIRE(body.has_value());
+    CHECK(**body->limit == 0);
+    CHECK(**body->plan == "gold");
+    CHECK(**body->on_limit == OnLimit::kDeny);
+    const auto nothing = parse_limit_body(R"({"limit":null,"plan":null,"onLimit":null})");
+    REQUIRE(nothing.has_value());
+    CHECK((nothing->limit && !*nothing->limit));
+    CHECK((nothing->plan && !*nothing->plan));
+    CHECK((nothing->on_limit && !*nothing->on_limit));
+    CHECK_FALSE(parse_limit_body(R"({"limit":1})")->plan.has_value());
+  }
+  SUBCASE("refuses anything else") {
+    for (const char* text : {"", "{}", "[]", R"({"limit":-1})", R"({"plan":""})", R"({"plan":1})",
+                             R"({"max":3})", R"({"onLimit":"evict"})", R"({"limit":"3"})"}) {
+      CAPTURE(text);
+      CHECK(parse_limit_body(text).has_error());
+    }
+  }
+}
+
+TEST_CASE("parse_plan_body takes a limit and onLimit") {
+  CHECK(**parse_plan_body(R"({"limit":5})")->limit == 5);
+  CHECK_FALSE((*parse_plan_body(R"({"onLimit":null})")->on_limit).has_value());
+  for (const char* text : {"{}", R"({"limit":null})", R"({"limit":5,"plan":"x"})"}) {
+    CAPTURE(text);
+    CHECK(parse_plan_body(text).has_error());
   }
 }

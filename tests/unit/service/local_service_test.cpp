@@ -119,6 +119,15 @@ TEST_CASE("LocalService") {
     house.finish();
     CHECK(house.ask(Start{id("abc"), id("s1")}).has_error());
   }
+  SUBCASE("what happened is published once it is stored") {
+    house.ask(Start{id("abc"), id("s1")});
+    house.ask(End{id("abc"), id("s1")});
+    const EventLog& events = house.service.events();
+    REQUIRE(events.next() == 3);
+    CHECK(events.at(1).kind == EventKind::kStarted);
+    CHECK(events.at(2).kind == EventKind::kEnded);
+    CHECK(stored(path) == 0);
+  }
   SUBCASE("the status counts") {
     for (const char* session : {"s1", "s2", "s3", "s4", "s1"})
       house.ask(Start{id("abc"), id(session)});

@@ -26,8 +26,7 @@ std::string picture(Registry& registry, const FakeClock& clock) {
     text += std::string(user) + ":";
     for (const auto& session : std::get<UserSessions>(answer).sessions) {
       text += " " + session.session + " " + session.details.device + session.details.content + "@" +
-              format_utc(session.started_at) + "/" +
-              format_utc(session.expires_at);
+              format_utc(session.started_at) + "/" + format_utc(session.expires_at);
     }
     const auto limit = std::get<UserLimit>(registry.apply(ShowLimit{id(user)}, clock.now()).answer);
     text += " limit " + std::to_string(limit.limit) + " " + limit.plan + "\n";

@@ -96,6 +96,45 @@ TEST_CASE("Store keeps what is committed") {
     CHECK(rows[1].session == "s3");
     CHECK_FALSE(rows[1].details);
   }
+  SUBCASE("limits, plans and hold-offs, and what a session told anew") {
+    std::vector<Change> changes;
+    changes.emplace_back(PutPlan{{"gold", 5, OnLimit::kEvictOldest}});
+    changes.emplace_back(PutPlan{{"gone", 6, {}}});
+    changes.emplace_back(DropPlan{"gone"});
+    changes.emplace_back(PutLimit{{"abc", 0, OnLimit::kDeny, ""}});
+    changes.emplace_back(PutLimit{{"xyz", {}, {}, "gold"}});
+    changes.emplace_back(PutLimit{{"none", 4, {}, ""}});
+    changes.emplace_back(PutLimit{{"none", {}, {}, ""}});
+    changes.emplace_back(insert(1, "s1", now.instant));
+    changes.emplace_back(Describe{1, "film", R"({"a":"b"})"});
+    changes.emplace_back(PutHoldOff{{7, "abc", "s7", "tv", now.instant - 1min}});
+    changes.emplace_back(PutHoldOff{{8, "abc", "s8", "", now.instant}});
+    changes.emplace_back(DropHoldOff{8});
+    {
+      Store store = open_store(path);
+      REQUIRE(store.commit(changes, now.offset()).has_value());
+    }
+    Store store = open_store(path);
+    std::vector<StoredRow> rows;
+    const auto report = store.load(now, [&](StoredRow row) {
+      rows.push_back(std::move(row));
+      return true;
+    });
+    CHECK(report->last_id == 7);
+    REQUIRE(rows.size() == 5);
+    CHECK(std::get<PlanRow>(rows[0]).plan == "gold");
+    CHECK(std::get<PlanRow>(rows[0]).limit == 5);
+    CHECK(std::get<PlanRow>(rows[0]).on_limit == OnLimit::kEvictOldest);
+    CHECK(std::get<LimitRow>(rows[1]).limit == 0);
+    CHECK(std::get<LimitRow>(rows[1]).on_limit == OnLimit::kDeny);
+    CHECK(std::get<LimitRow>(rows[2]).plan == "gold");
+    CHECK_FALSE(std::get<LimitRow>(rows[2]).limit.has_value());
+    CHECK(*std::get<Row>(rows[3]).details == Details{"", "", "film", R"({"a":"b"})"});
+    const auto& held = std::get<HoldOffRow>(rows[4]);
+    CHECK(held.session == "s7");
+    CHECK(held.device == "tv");
+    CHECK(held.since == now.instant - 1min);
+  }
   SUBCASE("a moved lease, in the clock of its own time") {
     Store store = open_store(path);
     REQUIRE(store.commit(one(insert(1, "s1", now.instant)), now.offset()).has_value());
@@ -272,4 +311,20 @@ TEST_CASE("Store::give_back_space shrinks a file that has become mostly empty") 
   auto db = Sqlite::open(path);
   CHECK(*db->number("PRAGMA page_count") < 2100);
   CHECK(*db->string("PRAGMA integrity_check") == "ok");
+}
+
+TEST_CASE("Store::open brings an older database to the newest schema") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  const FakeClock clock;
+  {
+    Store store = open_store(path);
+    const auto kept = store.commit(one(insert(1, "s1", clock.now().instant)), Millis(0));
+    REQUIRE(kept.has_value());
+  }
+  run_sql(path,
+          "DROP TABLE plans; DROP TABLE limits; DROP TABLE hold_offs; PRAGMA user_version = 1");
+  Store store = open_store(path);
+  CHECK(load(store, clock.now()).size() == 1);
+  CHECK(store.commit(one(PutPlan{{"gold", 5, {}}}), Millis(0)).has_value());
 }
