@@ -54,6 +54,7 @@ std::span<const Route> Api::routes() {
       {"GET", "/v1/plans/{plan}", Role::kOperator, &Api::show_plan},
       {"PUT", "/v1/plans/{plan}", Role::kOperator, &Api::set_plan},
       {"DELETE", "/v1/plans/{plan}", Role::kOperator, &Api::remove_plan},
+      {"GET", "/v1/report", Role::kOperator, &Api::report},
       {"GET", "/v1/status", Role::kClient, &Api::status},
       {"GET", "/healthz", Role::kClient, &Api::health},
       {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},

@@ -51,6 +51,7 @@ class Api final : public Handler {
   void show_plan(const Call& call, Respond respond);
   void set_plan(const Call& call, Respond respond);
   void remove_plan(const Call& call, Respond respond);
+  void report(const Call& call, Respond respond);
   void status(const Call& call, Respond respond);
   void health(const Call& call, Respond respond);
   void first_start(const Call& call, Respond respond);

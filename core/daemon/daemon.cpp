@@ -160,6 +160,7 @@ class Daemon {
     server_.emplace(loop_, std::move(listener), operators, api_, log_);
     api_.set_info(
         {version, getpid(), clock_.now().instant, [this] { return server_->connections(); }});
+    service_.set_history(effective_.settings.history);
     await_signal();
     let_signals_in();
     loop_.run();
@@ -198,6 +199,7 @@ class Daemon {
       }
     }
     service_.set_policy(effective_.settings.policy);
+    service_.set_history(effective_.settings.history);
     log_.set_level(effective_.settings.log_level);
     log_.info("reloaded");
   }

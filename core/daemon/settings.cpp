@@ -91,6 +91,18 @@ Result<void> set_lease(Settings& into, const std::string& value) {
   return {};
 }
 
+Result<void> set_history(Settings& into, const std::string& value) {
+  const auto history = parse_duration(value);
+  if (!history) return history.error();
+  if (*history < kShortestHistory || *history > kLongestHistory) {
+    return Error{ErrorKind::kInvalid,
+                 fmt::format("it takes {} to {}", format_duration(kShortestHistory),
+                             format_duration(kLongestHistory))};
+  }
+  into.history = *history;
+  return {};
+}
+
 Result<void> set_socket_mode(Settings& into, const std::string& value) {
   const auto mode = parse_number<mode_t>(value, 8, 0777);
   if (!mode) return Error{ErrorKind::kInvalid, "it takes an octal file mode such as 0660"};
@@ -123,6 +135,8 @@ constexpr Setting kTable[] = {
        return set_word<Durability>(kDurabilities, v, s.durability);
      },
      [](const Settings& s) { return get_word<Durability>(kDurabilities, s.durability); }},
+    {"history", "DURATION", "how long the record of who shares is kept", true, set_history,
+     [](const Settings& s) { return format_duration(s.history); }},
     {"socket-mode", "OCTAL", "the socket's file mode: who may connect", false, set_socket_mode,
      [](const Settings& s) { return fmt::format("{:04o}", s.socket_mode); }},
     {"admin-group", "NAME", "members of this group are operators; empty for none", false,

@@ -22,6 +22,7 @@ struct Settings {
   std::string socket;
   std::string database;
   Policy policy;
+  Millis history = kDefaultHistory;
   Durability durability = Durability::kFull;
   mode_t socket_mode = 0600;
   std::string admin_group;  // empty: none

@@ -34,7 +34,9 @@ LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Lo
       registry_(std::move(registry)),
       asleep_(clock.now().asleep),
       path_(std::move(path)),
+      clock_set_{Instant(), clock.now().wall_offset},
       sweep_timer_(loop),
+      reporter_(path_),
       journal_(std::move(store), [this](const Result<void>& outcome) {
         boost::asio::post(loop_, [this, outcome] { committed(outcome); });
       }) {
@@ -72,6 +74,49 @@ Now LocalService::look_at_clock() {
             format_duration(std::chrono::round<std::chrono::seconds>(slept)));
   registry_.wake(slept, now);
   return now;
+}
+
+// --- the record of who shares ---
+
+// First all that is recorded so far is stored, then it is read.
+void LocalService::report(const ReportQuery& query, ReportReply reply) {
+  if (finishing_) {
+    return reply(Error{ErrorKind::kUnavailable, "cannot report: the daemon is stopping"});
+  }
+  registry_.flush_usage(look_at_clock());
+  if (!registry_.has_changes() && !committing_) return read_report(query, std::move(reply));
+  auto& queue = registry_.has_changes() ? reports_gathered_ : reports_waiting_;
+  queue.push_back([this, query, reply = std::move(reply)] { read_report(query, reply); });
+  schedule_flush();
+}
+
+void LocalService::read_report(const ReportQuery& query, ReportReply reply) {
+  const WallTime now = clock_.now().wall();
+  const auto hour = [](WallTime at) {
+    return std::chrono::floor<std::chrono::hours>(at.time_since_epoch()).count();
+  };
+  // The reply belongs to the loop thread: it goes there and back unseen, in a shared place.
+  auto kept = std::make_shared<ReportReply>(std::move(reply));
+  const bool taken = reporter_.submit(
+      query, hour(now - query.back), hour(now), [this, kept](Result<Report> report) {
+        boost::asio::post(
+            loop_, [kept, report = std::move(report)]() mutable { (*kept)(std::move(report)); });
+      });
+  if (!taken) {
+    (*kept)(Error{ErrorKind::kUnavailable,
+                  "cannot report: others are being read; try again in a moment"});
+  }
+}
+
+// A clock that was set far ahead must not empty the record: for an hour after such a step nothing
+// is trimmed, so that there is time to set it right.
+std::int64_t LocalService::oldest_hour(const Now& now) {
+  constexpr auto kStep = std::chrono::hours(1);
+  const auto moved = now.wall_offset - clock_set_.wall_offset;
+  if (moved > kStep || moved < -kStep) clock_set_ = now;
+  const bool settled = clock_set_.instant == Instant() || now.instant - clock_set_.instant > kStep;
+  if (!settled) return 0;
+  return std::chrono::floor<std::chrono::hours>((now.wall() - history_).time_since_epoch()).count();
 }
 
 void LocalService::set_policy(const Policy& policy) {
@@ -132,7 +177,9 @@ void LocalService::hand_over() {
   committing_.emplace(loop_.get_executor());
   handed_upto_ = registry_.last_change();
   std::swap(waiting_, gathered_);
-  journal_.submit({registry_.take_changes(), clock_.now().offset()});
+  std::swap(reports_waiting_, reports_gathered_);
+  const Now now = clock_.now();
+  journal_.submit({registry_.take_changes(), now.offset(), oldest_hour(now)});
 }
 
 void LocalService::committed(const Result<void>& outcome) {
@@ -155,6 +202,7 @@ void LocalService::succeeded() {
   registry_.confirm(handed_upto_);
   publish_events();
   for (auto& [answer, reply] : std::exchange(waiting_, {})) reply(std::move(answer));
+  for (const auto& report : std::exchange(reports_waiting_, {})) report();
 }
 
 void LocalService::failed(const Error& error) {
@@ -169,6 +217,8 @@ void LocalService::failed(const Error& error) {
   std::move(gathered_.begin(), gathered_.end(), std::back_inserter(waiting));
   gathered_.clear();
   for (const auto& [answer, reply] : waiting) reply(Error{ErrorKind::kUnavailable, message});
+  // They tell of what is stored then.
+  for (const auto& report : std::exchange(reports_waiting_, {})) report();
 }
 
 void LocalService::finish(std::function<void()> done) {

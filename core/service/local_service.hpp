@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "service/rate_meter.hpp"
+#include "service/reporter.hpp"
 #include "service/service.hpp"
 #include "session/registry.hpp"
 #include "store/journal.hpp"
@@ -31,7 +32,9 @@ class LocalService final : public Service {
                Store store, std::string path);
 
   void submit(const Command& command, Reply reply) override;
+  void report(const ReportQuery& query, ReportReply reply) override;
   void set_policy(const Policy& policy) override;
+  void set_history(Millis history) override { history_ = history; }
   ServiceStatus status() const override;
   EventLog& events() override { return events_; }
   void finish(std::function<void()> done) override;
@@ -52,6 +55,9 @@ class LocalService final : public Service {
   void succeeded();
   void failed(const Error& error);
   void finish_if_idle();
+
+  void read_report(const ReportQuery& query, ReportReply reply);
+  std::int64_t oldest_hour(const Now& now);
 
   void schedule_sweep();
   void start_sweep();
@@ -77,6 +83,12 @@ class LocalService final : public Service {
   bool finishing_ = false;
   std::function<void()> finished_;
 
+  // Reports that wait until what they tell of is stored: with the commit under way, and after it.
+  std::vector<std::function<void()>> reports_waiting_;
+  std::vector<std::function<void()>> reports_gathered_;
+  Millis history_ = kDefaultHistory;
+  Now clock_set_;  // when the wall clock was last seen to have been set
+
   EventLog events_;
 
   RateMeter starts_;
@@ -85,7 +97,8 @@ class LocalService final : public Service {
   RateMeter ends_;
 
   boost::asio::steady_timer sweep_timer_;
-  Journal journal_;  // last: its thread calls back into the rest until it is joined
+  Reporter reporter_;
+  Journal journal_;  // last, with the reporter: their threads call back into the rest until joined
 };
 
 }  // namespace concur

@@ -5,6 +5,7 @@
 #include "session/answer.hpp"
 #include "session/command.hpp"
 #include "session/policy.hpp"
+#include "session/report.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -48,7 +49,14 @@ class Service {
   // are not needed after that return.
   virtual void submit(const Command& command, Reply reply) = 0;
 
+  // Who shares, of all that happened until now. Takes its time beside the commands; kUnavailable
+  // where too many are asked for at once.
+  using ReportReply = std::function<void(Result<Report>)>;
+  virtual void report(const ReportQuery& query, ReportReply reply) = 0;
+
   virtual void set_policy(const Policy& policy) = 0;
+  // How long the record of who shares is kept.
+  virtual void set_history(Millis history) = 0;
   virtual ServiceStatus status() const = 0;
 
   // What happened, each event when what it tells of is durable.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "session/session.hpp"
+#include "session/usage.hpp"
 
 #include <cstdint>
 #include <variant>
@@ -54,8 +55,14 @@ struct DropPlan {
   std::string plan;
 };
 
+// A part of a user's hour, to be added to what is stored of that hour.
+struct AddUsage {
+  std::string user;
+  Usage usage;
+};
+
 using Change = std::variant<Insert, Save, Describe, Remove, PutHoldOff, DropHoldOff, PutLimit,
-                            PutPlan, DropPlan>;
+                            PutPlan, DropPlan, AddUsage>;
 
 // Numbers changes in the order they were decided, from 1. 0 stands before all.
 using Sequence = std::uint64_t;

@@ -41,6 +41,11 @@ inline constexpr std::size_t kMostHeldOff = 100;
 
 inline constexpr std::size_t kMostPlans = 1000;
 
+// How long the record of who shares is kept; the bounds are inclusive.
+inline constexpr Millis kDefaultHistory = std::chrono::hours(24 * 30);
+inline constexpr Millis kShortestHistory = std::chrono::hours(1);
+inline constexpr Millis kLongestHistory = std::chrono::hours(24 * 3660);
+
 // How often a client should give a sign of life, so that two may be lost before the lease runs out.
 constexpr Millis heartbeat_interval(Millis lease) { return lease / 3; }
 

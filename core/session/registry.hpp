@@ -62,6 +62,9 @@ class Registry {
   // No session that starts gets this row's id or a lower one.
   void reserve_rows(std::int64_t upto) { next_row_ = std::max(next_row_, upto + 1); }
 
+  // Hands over all that was recorded of users' hours so far, so that a report is complete.
+  void flush_usage(const Now& now);
+
   // The changes decided since the last call, in order. last_change() numbers the last of them.
   std::vector<Change> take_changes() { return std::exchange(changes_, {}); }
   bool has_changes() const { return !changes_.empty(); }
@@ -124,9 +127,13 @@ class Registry {
     PlanId plan;
     Plan before;
   };
+  struct Counted {
+    UsageRecord::Part part;
+    Now now;
+  };
   struct Forgot {};  // its time was over: nothing to take back
   using Undo = std::variant<Added, Removed, Saved, std::unique_ptr<Described>, HeldOff, Ruled,
-                            std::unique_ptr<Planned>, Forgot>;
+                            std::unique_ptr<Planned>, std::unique_ptr<Counted>, Forgot>;
 
   // What holds for one start.
   struct Terms {
@@ -170,12 +177,14 @@ class Registry {
   Room find_room(const Start& start, Slot user, const Terms& terms, const Now& now) const;
   void choose_oldest(Room& room, Slot user, std::uint32_t limit) const;
   Slot session_on_device(Slot user, std::string_view device) const;
-  Granted start_new(const Start& start, const Terms& terms, const Now& now);
+  Granted start_new(const Start& start, const Terms& terms, const Now& now, const Room& room);
   Granted renew(Slot slot, std::uint32_t limit, const Now& now);
   Granted grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now);
   Denied deny(const Start& start, Slot user, std::uint32_t attempted, std::uint32_t limit,
               const Now& now) const;
   void evict(Slot slot, const Start& by, bool holds_off, const Now& now);
+  void count_attempt(Slot user, const Start& start, const Terms& terms, const Room& room,
+                     bool started, const Now& now);
   bool describe(Slot slot, const Details& details);
 
   // answering
@@ -201,6 +210,8 @@ class Registry {
   void forget_gone(std::uint32_t most, Instant now);
   void forget_hold_offs(std::uint32_t most, Instant now);
   void drop_hold_off(const HoldOffs::Dropped& dropped);
+  void forget_usage(std::size_t most, bool all, const Now& now);
+  void add_usage(UsageRecord::Part part, const Now& now);
   void record(Slot user, Undo undo, Change change);
 
   // making durable
@@ -209,6 +220,7 @@ class Registry {
   void settle_change(const Ruled& ruled) {
     if (ruled.emptied) table_.let_go(ruled.user);
   }
+  void settle_change(const std::unique_ptr<Counted>& counted) { table_.let_go(counted->part.user); }
   template <class T>
   void settle_change(const T&) {}
   void take_back(const Added& added);
@@ -218,6 +230,7 @@ class Registry {
   void take_back(const HeldOff& held);
   void take_back(const Ruled& ruled);
   void take_back(const std::unique_ptr<Planned>& planned);
+  void take_back(const std::unique_ptr<Counted>& counted);
   void take_back(const Forgot&) {}
 
   // telling
@@ -232,6 +245,7 @@ class Registry {
   Table table_;
   Plans plans_;
   HoldOffs hold_offs_;
+  UsageRecord usage_;
   std::int64_t next_row_ = 1;
   Millis shortest_ = kLongestLease;
   Slot hand_ = 0;  // where sweep() goes on

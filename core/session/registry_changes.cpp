@@ -160,6 +160,13 @@ void Registry::take_back(const Ruled& ruled) {
   if (!was_held) table_.let_go(ruled.user);
 }
 
+void Registry::take_back(const std::unique_ptr<Counted>& counted) {
+  const Slot user = counted->part.user;
+  bool added = false;
+  usage_.put_back(std::move(counted->part), counted->now, added);
+  if (!added) table_.let_go(user);
+}
+
 void Registry::take_back(const std::unique_ptr<Planned>& planned) {
   plans_.put_back(planned->plan, std::move(planned->before));
 }
@@ -184,6 +191,7 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
   }
   forget_gone(slots, now.instant);
   forget_hold_offs(slots, now.instant);
+  forget_usage(slots, false, now);
 }
 
 void Registry::settle(const Now& now) {
@@ -196,7 +204,10 @@ void Registry::settle(const Now& now) {
       save(slot);
     }
   }
+  flush_usage(now);
 }
+
+void Registry::flush_usage(const Now& now) { forget_usage(usage_.size(), true, now); }
 
 void Registry::wake(Millis slept, const Now& now) {
   for (Slot slot = 0; slot < table_.end(); ++slot) {
@@ -223,6 +234,24 @@ void Registry::forget_hold_offs(std::uint32_t most, Instant now) {
     if (!dropped) return;
     drop_hold_off(*dropped);
   }
+}
+
+void Registry::forget_usage(std::size_t most, bool all, const Now& now) {
+  for (; most > 0; --most) {
+    bool gone = false;
+    auto part = usage_.take(now, all, gone);
+    if (!part) return;
+    const Slot user = part->user;
+    if (!part->usage.empty()) add_usage(std::move(*part), now);
+    if (gone) table_.let_go(user);
+  }
+}
+
+// The user is held until the part is stored, for it may come back.
+void Registry::add_usage(UsageRecord::Part part, const Now& now) {
+  table_.hold(part.user);
+  AddUsage change{table_.user(part.user).name.str(), part.usage};
+  record(kNoSlot, std::make_unique<Counted>(Counted{std::move(part), now}), std::move(change));
 }
 
 // --- telling ---

@@ -40,7 +40,7 @@ Registry::Terms Registry::terms_of(Slot user, const Start& start) const {
 Answer Registry::decide(const Start& start, const Now& now) {
   const Slot user = table_.find_user(start.user.text());
   const Terms terms = terms_of(user, start);
-  if (user == kNoSlot) return start_new(start, terms, now);
+  if (user == kNoSlot) return start_new(start, terms, now, Room());
   expire_due(user, now);
   const Slot slot = table_.find_session(user, start.session.text());
   if (is_active(slot)) return renew_by_start(start, slot, terms, now);
@@ -50,6 +50,7 @@ Answer Registry::decide(const Start& start, const Now& now) {
   if (!room.fits) {
     tell_denied(start, user, terms.limit, now);
     if (!observes) {
+      count_attempt(user, start, terms, room, false, now);
       Denied denied = deny(start, user, table_.user(user).active + 1, terms.limit, now);
       denied.hold_off = room.held;
       return denied;
@@ -68,7 +69,7 @@ Answer Registry::decide(const Start& start, const Now& now) {
                    std::move_iterator(oldest.end()));
     oldest.clear();
   }
-  Granted granted = start_new(start, terms, now);
+  Granted granted = start_new(start, terms, now, room);
   granted.evicted = std::move(leaving);
   granted.would_deny = !room.fits;
   granted.would_evict = std::move(oldest);
@@ -82,6 +83,9 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
       start.refuse_repeat_above_limit && terms.limit != kUnlimited && active > terms.limit;
   if (refused) {
     tell_denied(start, user, terms.limit, now);
+    Room room;
+    room.fits = false;
+    count_attempt(user, start, terms, room, false, now);
     if (policy_.mode == Mode::kEnforce) return deny(start, user, active, terms.limit, now);
   }
   // The row would keep the old lease until the sweeper came by, which judges by the new one: so the
@@ -149,7 +153,8 @@ Slot Registry::session_on_device(Slot user, std::string_view device) const {
   return kNoSlot;
 }
 
-Granted Registry::start_new(const Start& start, const Terms& terms, const Now& now) {
+Granted Registry::start_new(const Start& start, const Terms& terms, const Now& now,
+                            const Room& room) {
   const Millis ttl = start.ttl.value_or(policy_.lease);
   const Slot user = table_.find_user(start.user.text());
   const Slot gone = user == kNoSlot ? kNoSlot : table_.find_session(user, start.session.text());
@@ -168,6 +173,7 @@ Granted Registry::start_new(const Start& start, const Terms& terms, const Now& n
   std::unique_ptr<EventMore> more;
   if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
   tell(EventKind::kStarted, session.user, session.name, terms.limit, std::move(more), now);
+  count_attempt(session.user, start, terms, room, true, now);
   return grant(slot, terms.limit, false, now);
 }
 
@@ -229,6 +235,33 @@ Denied Registry::deny(const Start& start, Slot user, std::uint32_t attempted, st
     if (denied.sessions.size() < kMostListed) denied.sessions.push_back(info(slot, now));
   }
   return denied;
+}
+
+void Registry::count_attempt(Slot user, const Start& start, const Terms& terms, const Room& room,
+                             bool started, const Now& now) {
+  Attempt attempt{start.session.text(),
+                  start.details.device,
+                  start.details.ip,
+                  table_.user(user).active,
+                  terms.limit,
+                  started,
+                  !room.fits};
+  if (started || room.fits) {
+    const std::size_t reconnects = room.reconnects ? 1 : 0;
+    attempt.evictions =
+        static_cast<std::uint32_t>(room.leaving.size() - reconnects + room.oldest.size());
+  }
+  if (policy_.mode == Mode::kEnforce) {
+    for (const Slot slot : room.oldest) {
+      const Details* details = table_.details(slot);
+      const bool on_device = details != nullptr && !details->device.empty();
+      attempt.evicted.push_back(on_device ? details->device : table_.session(slot).name.str());
+    }
+  }
+  bool added = false;
+  auto before = usage_.count(user, attempt, policy_.lease, now, added);
+  if (added) table_.hold(user);
+  if (before) add_usage(std::move(*before), now);
 }
 
 void Registry::evict(Slot slot, const Start& by, bool holds_off, const Now& now) {

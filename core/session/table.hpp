@@ -84,6 +84,7 @@ class Table {
   // Keeps a user though it has no session, adding it where it is not there; let_go() takes that
   // back.
   Slot hold_user(std::string_view name);
+  void hold(Slot user) { ++users_[user].held; }
   void let_go(Slot user);
 
   SessionSlot& session(Slot slot) { return sessions_[slot]; }

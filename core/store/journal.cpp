@@ -44,7 +44,7 @@ bool Journal::is_idle() {
 void Journal::run() {
   while (const auto batch = next()) {
     done_(store_.commit(batch->changes, batch->offset));
-    while (is_idle() && store_.give_back_space()) {
+    while (is_idle() && (store_.trim_history(batch->oldest_hour) || store_.give_back_space())) {
     }
   }
 }

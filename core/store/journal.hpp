@@ -14,6 +14,7 @@ namespace concur {
 struct Batch {
   std::vector<Change> changes;
   Millis offset{};
+  std::int64_t oldest_hour = 0;  // the record of who shares is trimmed up to here
 };
 
 // Commits batches of changes on a thread of its own, one at a time: while one is being synced, the

@@ -58,6 +58,23 @@ constexpr std::array kMigrations{
         boot INTEGER NOT NULL REFERENCES boots(id)
       ) STRICT;
     )",
+    // 3. Who shares: what each user did in each hour, counted in hours since 1970. Devices and
+    // addresses are lists of hashes (DistinctCount). Keyed so that what is old goes in one piece.
+    R"(
+      CREATE TABLE history(
+        hour INTEGER NOT NULL,
+        user TEXT NOT NULL,
+        starts INTEGER NOT NULL,
+        denials INTEGER NOT NULL,
+        evictions INTEGER NOT NULL,
+        peak INTEGER NOT NULL,
+        attempted INTEGER NOT NULL,
+        excess INTEGER NOT NULL,
+        devices BLOB,
+        addresses BLOB,
+        PRIMARY KEY(hour, user)
+      ) STRICT, WITHOUT ROWID;
+    )",
 };
 
 Result<void> check_ours(Sqlite& db, std::int64_t version) {

@@ -34,6 +34,11 @@ void Statement::bind(int at, std::string_view text) {
   sqlite3_bind_text64(statement_.get(), at, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
 }
 
+void Statement::bind_blob(int at, std::string_view bytes) {
+  if (bytes.empty()) return bind_null(at);
+  sqlite3_bind_blob64(statement_.get(), at, bytes.data(), bytes.size(), SQLITE_STATIC);
+}
+
 void Statement::bind_null(int at) { sqlite3_bind_null(statement_.get(), at); }
 
 Result<bool> Statement::step() {

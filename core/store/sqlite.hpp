@@ -21,6 +21,7 @@ class Statement {
   // Binds in the order of the question marks, from 1. Text must live until the next reset.
   void bind(int at, std::int64_t value);
   void bind(int at, std::string_view text);
+  void bind_blob(int at, std::string_view bytes);  // NULL for none
   void bind_null(int at);
 
   // True where there is a row to read, false at the end.

@@ -1,5 +1,6 @@
 #include "store/store.hpp"
 
+#include "store/distinct_sql.hpp"
 #include "store/schema.hpp"
 
 #include <fmt/format.h>
@@ -67,6 +68,7 @@ Result<Store> Store::open(const std::string& path, Durability durability, const 
   if (const auto done = set_up(*db, durability); !done) return cannot(done.error());
   const auto boot_row = find_or_add_boot(*db, boot);
   if (!boot_row) return cannot(boot_row.error());
+  if (const auto added = add_distinct_functions(*db); !added) return cannot(added.error());
   auto statements = prepare(*db);
   if (!statements) return cannot(statements.error());
   return Store(std::move(*db), std::move(*statements), *boot_row);
@@ -98,6 +100,16 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       one("DELETE FROM limits WHERE user = ?"),
       one("INSERT OR REPLACE INTO plans(plan, max_sessions, on_limit) VALUES (?, ?, ?)"),
       one("DELETE FROM plans WHERE plan = ?"),
+      one("INSERT INTO history(hour, user, starts, denials, evictions, peak, attempted, excess, "
+          "devices, addresses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+          "ON CONFLICT(hour, user) DO UPDATE SET starts = starts + excluded.starts, "
+          "denials = denials + excluded.denials, evictions = evictions + excluded.evictions, "
+          "peak = max(peak, excluded.peak), attempted = max(attempted, excluded.attempted), "
+          "excess = max(excess, excluded.excess), "
+          "devices = merge_distinct(devices, excluded.devices), "
+          "addresses = merge_distinct(addresses, excluded.addresses)"),
+      one("DELETE FROM history WHERE (hour, user) IN "
+          "(SELECT hour, user FROM history WHERE hour < ? LIMIT 500)"),
       one(fmt::format("PRAGMA user_version = {}", newest_schema())),
       one("PRAGMA page_count"),
       one("PRAGMA freelist_count"),
@@ -248,6 +260,28 @@ Result<void> Store::write(const PutPlan& put, Millis /*offset*/) {
 Result<void> Store::write(const DropPlan& drop, Millis /*offset*/) {
   statements_.drop_plan.bind(1, drop.plan);
   return statements_.drop_plan.run();
+}
+
+Result<void> Store::write(const AddUsage& add, Millis /*offset*/) {
+  const Usage& usage = add.usage;
+  const std::string devices = usage.devices.bytes();
+  const std::string addresses = usage.addresses.bytes();
+  Statement& to = statements_.add_usage;
+  to.bind(1, usage.hour);
+  to.bind(2, add.user);
+  int at = 3;
+  for (const std::uint32_t count :
+       {usage.starts, usage.denials, usage.evictions, usage.peak, usage.attempted, usage.excess}) {
+    to.bind(at++, std::int64_t{count});
+  }
+  to.bind_blob(at++, devices);
+  to.bind_blob(at, addresses);
+  return to.run();
+}
+
+bool Store::trim_history(std::int64_t oldest_hour) {
+  statements_.trim_history.bind(1, oldest_hour);
+  return statements_.trim_history.run() && sqlite3_changes(db_.handle()) > 0;
 }
 
 bool Store::give_back_space() {

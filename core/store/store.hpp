@@ -44,6 +44,10 @@ class Store {
   // writes.
   Result<void> commit(std::span<const Change> changes, Millis offset);
 
+  // Forgets a bounded part of the record that is older than that hour (since 1970). True where
+  // there may be more of it.
+  bool trim_history(std::int64_t oldest_hour);
+
   // Returns a bounded part of the space that deleted rows left to the file system, where it is
   // much. True where there is more to return.
   bool give_back_space();
@@ -63,6 +67,8 @@ class Store {
     Statement drop_limit;
     Statement put_plan;
     Statement drop_plan;
+    Statement add_usage;
+    Statement trim_history;
     Statement touch;
     Statement pages;
     Statement free_pages;
@@ -82,6 +88,7 @@ class Store {
   Result<void> write(const PutLimit& put, Millis offset);
   Result<void> write(const PutPlan& put, Millis offset);
   Result<void> write(const DropPlan& drop, Millis offset);
+  Result<void> write(const AddUsage& add, Millis offset);
   Result<void> load(const RowSource& source, const Now& now,
                     const std::function<bool(StoredRow)>& take, LoadReport& report);
 

@@ -122,7 +122,7 @@ TEST_CASE("Registry: saving leases") {
     house.clock.tick(1ms);
     house.ask(Heartbeat{id("abc"), id("s1")});
     house.registry.settle(house.clock.now());
-    const auto changes = house.store();
+    const auto changes = house.store_sessions();
     REQUIRE(changes.size() == 1);
     CHECK(std::get<Save>(changes[0]).expires == house.clock.now().instant + 90s);
   }
@@ -168,7 +168,7 @@ TEST_CASE("Registry: sweep") {
     CHECK(house.registry.active_sessions() == 70);
     for (int i = 0; i < 3; ++i) house.registry.sweep(30, 1s, house.clock.now());
     CHECK(house.registry.active_sessions() == 0);
-    CHECK(house.store().size() == 100);
+    CHECK(house.store_sessions().size() == 100);
   }
 }
 

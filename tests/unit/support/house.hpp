@@ -41,6 +41,13 @@ struct House {
     return changes;
   }
 
+  // Without the record of who shares.
+  std::vector<Change> store_sessions() {
+    auto changes = store();
+    std::erase_if(changes, [](const Change& c) { return std::holds_alternative<AddUsage>(c); });
+    return changes;
+  }
+
   void set_policy(const Policy& policy) { registry.set_policy(policy, clock.now()); }
 
   Granted start(std::string_view user, std::string_view session) {

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace concur {
+
+// How many different things were seen, in at most 256 bytes: exact below kMost, estimated above
+// with a standard error of an eighth. Keeps the least hashes (k minimum values; Bar-Yossef et al.,
+// "Counting Distinct Elements in a Data Stream", 2002), so that the union of two counts is the
+// count of the union.
+class DistinctCount {
+ public:
+  static constexpr std::size_t kMost = 64;
+
+  // Counts a thing by its name. The same name is the same thing on any day and any machine.
+  void add(std::string_view thing);
+  void merge(const DistinctCount& other);
+
+  std::uint64_t estimate() const;
+  bool empty() const { return least_.empty(); }
+
+  // The hashes, ascending, each in four bytes, the lowest first. Nullopt where the bytes are not
+  // such a list.
+  std::string bytes() const;
+  static std::optional<DistinctCount> parse(std::string_view bytes);
+
+  bool operator==(const DistinctCount&) const = default;
+
+ private:
+  std::vector<std::uint32_t> least_;  // ascending, each once
+};
+
+// What an address counts as: an IPv4 address itself, also one written as IPv6; of an IPv6 address
+// its first 64 bits, which are one household's (RFC 6177); any other text itself.
+std::string household_of(std::string_view address);
+
+}  // namespace concur

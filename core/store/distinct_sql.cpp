@@ -1,0 +1,60 @@
+#include "store/distinct_sql.hpp"
+
+#include "session/distinct_count.hpp"
+
+#include <new>
+
+namespace concur {
+
+namespace {
+
+DistinctCount read(sqlite3_value* value) {
+  const auto* bytes = static_cast<const char*>(sqlite3_value_blob(value));
+  if (bytes == nullptr) return {};
+  const auto size = static_cast<std::size_t>(sqlite3_value_bytes(value));
+  return DistinctCount::parse({bytes, size}).value_or(DistinctCount());
+}
+
+void merge_distinct(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+  DistinctCount both = read(values[0]);
+  both.merge(read(values[1]));
+  if (both.empty()) return sqlite3_result_null(context);
+  const std::string bytes = both.bytes();
+  sqlite3_result_blob(context, bytes.data(), static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
+}
+
+// SQLite keeps a zeroed word for each group: a pointer to its count.
+DistinctCount*& count_of(sqlite3_context* context) {
+  static_assert(sizeof(DistinctCount*) == sizeof(void*));
+  return *static_cast<DistinctCount**>(
+      sqlite3_aggregate_context(context, static_cast<int>(sizeof(DistinctCount*))));
+}
+
+void count_step(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+  DistinctCount*& count = count_of(context);
+  if (count == nullptr) count = new DistinctCount();
+  count->merge(read(values[0]));
+}
+
+void count_end(sqlite3_context* context) {
+  DistinctCount*& count = count_of(context);
+  sqlite3_result_int64(context,
+                       count == nullptr ? 0 : static_cast<sqlite3_int64>(count->estimate()));
+  delete count;
+  count = nullptr;
+}
+
+}  // namespace
+
+Result<void> add_distinct_functions(Sqlite& db) {
+  constexpr int kFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+  const bool added =
+      sqlite3_create_function_v2(db.handle(), "merge_distinct", 2, kFlags, nullptr, merge_distinct,
+                                 nullptr, nullptr, nullptr) == SQLITE_OK &&
+      sqlite3_create_function_v2(db.handle(), "count_distinct", 1, kFlags, nullptr, nullptr,
+                                 count_step, count_end, nullptr) == SQLITE_OK;
+  if (added) return {};
+  return Error{ErrorKind::kInternal, "its functions cannot be set up"};
+}
+
+}  // namespace concur

@@ -1,0 +1,118 @@
+#include "store/report_reader.hpp"
+
+#include "store/distinct_sql.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+// A sum is NULL over no rows, and a tampered row may hold a negative number.
+std::uint64_t count_at(const Statement& row, int column) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, row.integer(column)));
+}
+
+UsageReport read_figures(const Statement& row) {
+  return {row.text(0),      row.integer(1),   count_at(row, 2), count_at(row, 3), count_at(row, 4),
+          count_at(row, 5), count_at(row, 6), count_at(row, 7), count_at(row, 8), count_at(row, 9)};
+}
+
+Result<void> read_all(Statement& rows, std::vector<UsageReport>& into) {
+  while (true) {
+    const auto more = rows.step();
+    if (!more) return more.error();
+    if (!*more) return {};
+    into.push_back(read_figures(rows));
+  }
+}
+
+}  // namespace
+
+Result<ReportReader> ReportReader::open(const std::string& path) {
+  auto db = Sqlite::open(path);
+  if (!db) return db.error();
+  if (const auto set = db->exec("PRAGMA query_only = ON; PRAGMA busy_timeout = 5000"); !set) {
+    return set.error();
+  }
+  if (const auto added = add_distinct_functions(*db); !added) return added.error();
+  return ReportReader(std::move(*db));
+}
+
+Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first, std::int64_t last) {
+  Report report;
+  report.since = WallTime(std::chrono::hours(first));
+  // One transaction, so that all parts tell of the same moment.
+  if (const auto begun = db_.exec("BEGIN"); !begun) return begun.error();
+  Result<void> done =
+      query.user ? read_hours(*query.user, first, last, report) : read_users(query, first, report);
+  if (done && !query.user) done = read_histogram(query, first, report);
+  const auto ended = db_.exec("ROLLBACK");
+  if (!done) return done.error();
+  if (!ended) return ended.error();
+  return report;
+}
+
+Result<void> ReportReader::read_users(const ReportQuery& query, std::int64_t first, Report& into) {
+  auto rows = db_.prepare(R"(
+      SELECT user, 0, sum(starts), sum(denials), sum(evictions), max(peak), max(attempted),
+             sum(excess), count_distinct(devices), count_distinct(addresses)
+      FROM history
+      WHERE hour >= ?1 AND user IN (
+        SELECT user FROM history
+        WHERE hour >= ?1 AND (denials > 0 OR evictions > 0)
+        GROUP BY user
+        ORDER BY sum(excess) DESC, sum(denials) + sum(evictions) DESC, user
+        LIMIT ?2)
+      GROUP BY user
+      ORDER BY sum(excess) DESC, sum(denials) + sum(evictions) DESC, user)");
+  if (!rows) return rows.error();
+  rows->bind(1, first);
+  rows->bind(2, std::int64_t{query.top});
+  return read_all(*rows, into.users);
+}
+
+// Looks each hour up: the key begins with it.
+Result<void> ReportReader::read_hours(const std::string& user, std::int64_t first,
+                                      std::int64_t last, Report& into) {
+  for (const bool by_hour : {true, false}) {
+    auto rows = db_.prepare(
+        std::string("WITH RECURSIVE hours(at) AS "
+                    "(SELECT ?2 UNION ALL SELECT at + 1 FROM hours WHERE at < ?3) "
+                    "SELECT user, hour, sum(starts), sum(denials), sum(evictions), max(peak), "
+                    "max(attempted), sum(excess), count_distinct(devices), "
+                    "count_distinct(addresses) "
+                    "FROM hours CROSS JOIN history ON hour = at AND user = ?1 GROUP BY ") +
+        (by_hour ? "hour" : "user"));
+    if (!rows) return rows.error();
+    rows->bind(1, user);
+    rows->bind(2, first);
+    rows->bind(3, std::max(first, last));
+    if (const auto done = read_all(*rows, by_hour ? into.hours : into.users); !done) return done;
+  }
+  return {};
+}
+
+Result<void> ReportReader::read_histogram(const ReportQuery& query, std::int64_t first,
+                                          Report& into) {
+  auto rows = db_.prepare(R"(
+      SELECT peak, attempted, count(*)
+      FROM (SELECT max(peak) AS peak, max(attempted) AS attempted
+            FROM history WHERE hour >= ? GROUP BY user)
+      GROUP BY peak, attempted)");
+  if (!rows) return rows.error();
+  rows->bind(1, first);
+  while (true) {
+    const auto more = rows->step();
+    if (!more) return more.error();
+    if (!*more) return {};
+    const std::uint64_t users = count_at(*rows, 2);
+    into.reached[count_at(*rows, 0)] += users;
+    into.attempted[count_at(*rows, 1)] += users;
+    const bool limited = query.what_if_limit && *query.what_if_limit > 0;
+    if (limited && count_at(*rows, 1) > *query.what_if_limit) into.would_be_refused += users;
+  }
+}
+
+}  // namespace concur

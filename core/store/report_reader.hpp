@@ -1,0 +1,34 @@
+#pragma once
+
+#include "session/report.hpp"
+#include "store/sqlite.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace concur {
+
+// Reads the record of who shares beside the journal, on a connection of its own. Not for two
+// threads at a time.
+class ReportReader {
+ public:
+  static Result<ReportReader> open(const std::string& path);
+
+  // Of the hours from `first` to `last` since 1970, both inclusive. Takes as long as the record is
+  // large.
+  Result<Report> read(const ReportQuery& query, std::int64_t first, std::int64_t last);
+
+  // From any thread: ends a read() that is under way, with an error.
+  void interrupt() { sqlite3_interrupt(db_.handle()); }
+
+ private:
+  explicit ReportReader(Sqlite db) : db_(std::move(db)) {}
+  Result<void> read_users(const ReportQuery& query, std::int64_t first, Report& into);
+  Result<void> read_hours(const std::string& user, std::int64_t first, std::int64_t last,
+                          Report& into);
+  Result<void> read_histogram(const ReportQuery& query, std::int64_t first, Report& into);
+
+  Sqlite db_;
+};
+
+}  // namespace concur

@@ -1,0 +1,111 @@
+#include "store/report_reader.hpp"
+
+#include "store/store.hpp"
+#include "support/temp_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace concur;
+using namespace std::chrono_literals;
+using concur::test::TempFolder;
+
+namespace {
+
+constexpr std::int64_t kHour = 498'736;
+
+// A database with a record in it.
+struct Record {
+  TempFolder folder;
+  std::string path = folder.file("sessions.db");
+  Store store = *Store::open(path, Durability::kFull, "boot");
+
+  void add(const std::string& user, std::int64_t hour, Usage usage) {
+    usage.hour = hour;
+    std::vector<Change> changes;
+    changes.emplace_back(AddUsage{user, std::move(usage)});
+    REQUIRE(store.commit(changes, 0ms).has_value());
+  }
+  Report read(const ReportQuery& query, std::int64_t first = kHour) {
+    auto reader = ReportReader::open(path);
+    REQUIRE(reader.has_value());
+    auto report = reader->read(query, first, kHour + 10);
+    REQUIRE(report.has_value());
+    return *report;
+  }
+};
+
+Usage usage(std::uint32_t starts, std::uint32_t denials, std::uint32_t peak,
+            std::uint32_t attempted, std::uint32_t excess, const char* device = nullptr) {
+  Usage usage{0, starts, denials, 0, peak, attempted, excess};
+  if (device != nullptr) usage.devices.add(device);
+  return usage;
+}
+
+}  // namespace
+
+TEST_CASE("ReportReader") {
+  Record record;
+  record.add("abc", kHour, usage(3, 2, 3, 5, 2, "tv"));
+  record.add("abc", kHour, usage(1, 1, 2, 4, 1, "phone"));
+  record.add("abc", kHour + 1, usage(1, 1, 3, 4, 1, "tv"));
+  record.add("xyz", kHour, usage(9, 9, 3, 4, 1));
+  record.add("innocent", kHour, usage(7, 0, 2, 2, 0));
+  record.add("abc", kHour - 5, usage(100, 100, 9, 99, 90));
+
+  SUBCASE("adds up parts and hours, and ranks by how much too much was wanted") {
+    const Report report = record.read({});
+    REQUIRE(report.users.size() == 2);
+    const UsageReport& first = report.users[0];
+    CHECK(first.user == "abc");
+    CHECK(first.starts == 5);
+    CHECK(first.denials == 4);
+    CHECK(first.peak == 3);
+    CHECK(first.attempted == 5);
+    CHECK(first.score == 3);
+    CHECK(first.devices == 2);
+    CHECK(report.users[1].user == "xyz");
+  }
+  SUBCASE("names as many as were asked for") {
+    ReportQuery query;
+    query.top = 1;
+    CHECK(record.read(query).users.size() == 1);
+  }
+  SUBCASE("counts all users by the level they reached and wanted") {
+    ReportQuery query;
+    query.what_if_limit = 4;
+    const Report report = record.read(query);
+    CHECK(report.reached == std::map<std::uint64_t, std::uint64_t>{{2, 1}, {3, 2}});
+    CHECK(report.attempted == std::map<std::uint64_t, std::uint64_t>{{2, 1}, {4, 1}, {5, 1}});
+    CHECK(report.would_be_refused == 1);
+    query.what_if_limit = 1;
+    CHECK(record.read(query).would_be_refused == 3);
+    query.what_if_limit = 0;
+    CHECK(record.read(query).would_be_refused == 0);
+  }
+  SUBCASE("tells one user's hours") {
+    ReportQuery query;
+    query.user = "abc";
+    const Report report = record.read(query, kHour - 10);
+    REQUIRE(report.hours.size() == 3);
+    CHECK(report.hours[0].hour == kHour - 5);
+    CHECK(report.hours[1].starts == 4);
+    CHECK(report.users.at(0).starts == 105);
+    query.user = "nobody";
+    CHECK(record.read(query).users.empty());
+  }
+  SUBCASE("what is older than is kept goes in bounded steps") {
+    CHECK(record.store.trim_history(kHour));
+    CHECK_FALSE(record.store.trim_history(kHour));
+    CHECK(record.read({}, kHour - 10).users.at(0).starts == 5);
+  }
+  SUBCASE("a hash list that is none counts for nothing") {
+    auto db = Sqlite::open(record.path);
+    REQUIRE(db->exec("UPDATE history SET devices = x'0102'").has_value());
+    CHECK(record.read({}).users[0].devices == 0);
+    record.add("abc", kHour, usage(1, 0, 1, 1, 0, "tv"));
+    CHECK(record.read({}).users[0].devices == 1);
+  }
+}
