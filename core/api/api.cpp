@@ -54,6 +54,7 @@ std::span<const Route> Api::routes() {
       {"GET", "/v1/plans/{plan}", Role::kOperator, &Api::show_plan},
       {"PUT", "/v1/plans/{plan}", Role::kOperator, &Api::set_plan},
       {"DELETE", "/v1/plans/{plan}", Role::kOperator, &Api::remove_plan},
+      {"POST", "/v1/batch", Role::kClient, &Api::batch},
       {"GET", "/v1/status", Role::kClient, &Api::status},
       {"GET", "/healthz", Role::kClient, &Api::health},
       {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},
@@ -63,22 +64,24 @@ std::span<const Route> Api::routes() {
 }
 
 void Api::handle(const Request& request, Respond respond) {
-  if (!log_.logs(LogLevel::kDebug)) {
-    route(request, std::move(respond));
-    return;
-  }
-  route(request, [this, what = fmt::format("{} {}", request.method, request.target),
-                  respond = std::move(respond)](Response response) {
-    log_.debug("{}: {}", what, response.status);
-    respond(std::move(response));
-  });
+  route(request, logged(request, std::move(respond)));
 }
 
-bool Api::streams(std::string_view /*method*/, std::string_view /*target*/) const { return false; }
+Handler::Respond Api::logged(const Request& request, Respond respond) const {
+  if (!log_.logs(LogLevel::kDebug)) return respond;
+  return [this, what = fmt::format("{} {}", request.method, request.target),
+          respond = std::move(respond)](Response response) {
+    log_.debug("{}: {}", what, response.status);
+    respond(std::move(response));
+  };
+}
+
+bool Api::streams(std::string_view method, std::string_view target) const {
+  return method == "POST" && target.substr(0, target.find('?')) == "/v1/batch";
+}
 
 std::shared_ptr<BodySink> Api::handle_stream(const Request& head, Respond respond) {
-  handle(head, std::move(respond));
-  return nullptr;
+  return open_batch(head.role, logged(head, std::move(respond)));
 }
 
 void Api::route(const Request& request, Respond respond) {
@@ -128,10 +131,7 @@ void Api::start(const Call& call, Respond respond) {
   if (body->limit && call.request.role < Role::kOperator) {
     return respond(error_response(403, "cannot set a limit with a start: that is for operators"));
   }
-  Start start{ids->user,     ids->session, body->ttl, body->limit, std::move(body->details),
-              body->on_limit};
-  if (body->replace) start.replace = *Id::parse("session", *body->replace);
-  submit(start, std::move(respond));
+  submit(start_of(ids->user, ids->session, *body), std::move(respond));
 }
 
 void Api::heartbeat(const Call& call, Respond respond) {
@@ -188,6 +188,24 @@ void Api::first_end(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_first_response(ids.error()));
   submit_first(End{ids->user, ids->session}, std::move(respond));
+}
+
+// Null where there are too many already: then that is answered.
+std::shared_ptr<CommandBatch> Api::open_batch(Role role, const Respond& respond) {
+  if (*batches_ >= CommandBatch::kMostAtOnce) {
+    respond(error_response(503, fmt::format("cannot take the batch: {} of them are under way",
+                                            CommandBatch::kMostAtOnce)));
+    return nullptr;
+  }
+  auto opened = std::make_shared<CommandBatch>(service_, role, batches_);
+  respond({200, {}, "application/x-ndjson", {}, opened});
+  return opened;
+}
+
+// A batch whose path is spelt in a way that streams() does not know: its body is here already.
+void Api::batch(const Call& call, Respond respond) {
+  const auto opened = open_batch(call.request.role, respond);
+  if (opened && opened->take(call.request.body)) opened->finish();
 }
 
 void Api::health(const Call&, Respond respond) {
