@@ -1,6 +1,7 @@
 #include "api/api.hpp"
 
 #include "api/answer_json.hpp"
+#include "api/event_stream.hpp"
 #include "api/json_writer.hpp"
 #include "api/parameters.hpp"
 #include "api/request_body.hpp"
@@ -55,6 +56,7 @@ std::span<const Route> Api::routes() {
       {"PUT", "/v1/plans/{plan}", Role::kOperator, &Api::set_plan},
       {"DELETE", "/v1/plans/{plan}", Role::kOperator, &Api::remove_plan},
       {"POST", "/v1/batch", Role::kClient, &Api::batch},
+      {"GET", "/v1/events", Role::kClient, &Api::events},
       {"GET", "/v1/status", Role::kClient, &Api::status},
       {"GET", "/healthz", Role::kClient, &Api::health},
       {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},
@@ -206,6 +208,31 @@ std::shared_ptr<CommandBatch> Api::open_batch(Role role, const Respond& respond)
 void Api::batch(const Call& call, Respond respond) {
   const auto opened = open_batch(call.request.role, respond);
   if (opened && opened->take(call.request.body)) opened->finish();
+}
+
+void Api::events(const Call& call, Respond respond) {
+  Watch watch;
+  if (const auto name = call.target.query("user")) {
+    const auto user = Id::parse("user", *name);
+    if (!user) return respond(to_response(user.error()));
+    watch.user = user->text();
+  } else if (call.request.role < Role::kOperator) {
+    return respond(
+        error_response(403, "cannot show the events of all users: that is for operators"));
+  }
+  if (call.target.query("since")) {
+    const auto since = number_of<std::uint64_t>(call.target, "since", 0, UINT64_MAX - 1);
+    if (!since) return respond(to_response(since.error()));
+    watch.since = *since;
+  }
+  const auto renewed = switch_of(call.target, "renewed");
+  if (!renewed) return respond(to_response(renewed.error()));
+  watch.renewed = *renewed;
+  respond({200,
+           {},
+           "application/x-ndjson",
+           {},
+           std::make_shared<EventStream>(service_.events(), clock_, std::move(watch))});
 }
 
 void Api::health(const Call&, Respond respond) {

@@ -58,6 +58,7 @@ class Api final : public Handler {
   void first_start(const Call& call, Respond respond);
   void first_end(const Call& call, Respond respond);
   void batch(const Call& call, Respond respond);
+  void events(const Call& call, Respond respond);
 
   Respond logged(const Request& request, Respond respond) const;
   std::shared_ptr<CommandBatch> open_batch(Role role, const Respond& respond);
