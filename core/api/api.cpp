@@ -1,6 +1,7 @@
 #include "api/api.hpp"
 
 #include "api/answer_json.hpp"
+#include "api/event_stream.hpp"
 #include "api/json_writer.hpp"
 #include "api/parameters.hpp"
 #include "api/request_body.hpp"
@@ -55,6 +56,8 @@ std::span<const Route> Api::routes() {
       {"PUT", "/v1/plans/{plan}", Role::kOperator, &Api::set_plan},
       {"DELETE", "/v1/plans/{plan}", Role::kOperator, &Api::remove_plan},
       {"GET", "/v1/report", Role::kOperator, &Api::report},
+      {"POST", "/v1/batch", Role::kClient, &Api::batch},
+      {"GET", "/v1/events", Role::kClient, &Api::events},
       {"GET", "/v1/status", Role::kClient, &Api::status},
       {"GET", "/healthz", Role::kClient, &Api::health},
       {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},
@@ -64,22 +67,24 @@ std::span<const Route> Api::routes() {
 }
 
 void Api::handle(const Request& request, Respond respond) {
-  if (!log_.logs(LogLevel::kDebug)) {
-    route(request, std::move(respond));
-    return;
-  }
-  route(request, [this, what = fmt::format("{} {}", request.method, request.target),
-                  respond = std::move(respond)](Response response) {
-    log_.debug("{}: {}", what, response.status);
-    respond(std::move(response));
-  });
+  route(request, logged(request, std::move(respond)));
 }
 
-bool Api::streams(std::string_view /*method*/, std::string_view /*target*/) const { return false; }
+Handler::Respond Api::logged(const Request& request, Respond respond) const {
+  if (!log_.logs(LogLevel::kDebug)) return respond;
+  return [this, what = fmt::format("{} {}", request.method, request.target),
+          respond = std::move(respond)](Response response) {
+    log_.debug("{}: {}", what, response.status);
+    respond(std::move(response));
+  };
+}
+
+bool Api::streams(std::string_view method, std::string_view target) const {
+  return method == "POST" && target.substr(0, target.find('?')) == "/v1/batch";
+}
 
 std::shared_ptr<BodySink> Api::handle_stream(const Request& head, Respond respond) {
-  handle(head, std::move(respond));
-  return nullptr;
+  return open_batch(head.role, logged(head, std::move(respond)));
 }
 
 void Api::route(const Request& request, Respond respond) {
@@ -129,10 +134,7 @@ void Api::start(const Call& call, Respond respond) {
   if (body->limit && call.request.role < Role::kOperator) {
     return respond(error_response(403, "cannot set a limit with a start: that is for operators"));
   }
-  Start start{ids->user,     ids->session, body->ttl, body->limit, std::move(body->details),
-              body->on_limit};
-  if (body->replace) start.replace = *Id::parse("session", *body->replace);
-  submit(start, std::move(respond));
+  submit(start_of(ids->user, ids->session, *body), std::move(respond));
 }
 
 void Api::heartbeat(const Call& call, Respond respond) {
@@ -189,6 +191,49 @@ void Api::first_end(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_first_response(ids.error()));
   submit_first(End{ids->user, ids->session}, std::move(respond));
+}
+
+// Null where there are too many already: then that is answered.
+std::shared_ptr<CommandBatch> Api::open_batch(Role role, const Respond& respond) {
+  if (*batches_ >= CommandBatch::kMostAtOnce) {
+    respond(error_response(503, fmt::format("cannot take the batch: {} of them are under way",
+                                            CommandBatch::kMostAtOnce)));
+    return nullptr;
+  }
+  auto opened = std::make_shared<CommandBatch>(service_, role, batches_);
+  respond({200, {}, "application/x-ndjson", {}, opened});
+  return opened;
+}
+
+// A batch whose path is spelt in a way that streams() does not know: its body is here already.
+void Api::batch(const Call& call, Respond respond) {
+  const auto opened = open_batch(call.request.role, respond);
+  if (opened && opened->take(call.request.body)) opened->finish();
+}
+
+void Api::events(const Call& call, Respond respond) {
+  Watch watch;
+  if (const auto name = call.target.query("user")) {
+    const auto user = Id::parse("user", *name);
+    if (!user) return respond(to_response(user.error()));
+    watch.user = user->text();
+  } else if (call.request.role < Role::kOperator) {
+    return respond(
+        error_response(403, "cannot show the events of all users: that is for operators"));
+  }
+  if (call.target.query("since")) {
+    const auto since = number_of<std::uint64_t>(call.target, "since", 0, UINT64_MAX - 1);
+    if (!since) return respond(to_response(since.error()));
+    watch.since = *since;
+  }
+  const auto renewed = switch_of(call.target, "renewed");
+  if (!renewed) return respond(to_response(renewed.error()));
+  watch.renewed = *renewed;
+  respond({200,
+           {},
+           "application/x-ndjson",
+           {},
+           std::make_shared<EventStream>(service_.events(), clock_, std::move(watch))});
 }
 
 void Api::health(const Call&, Respond respond) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/batch.hpp"
 #include "api/message.hpp"
 #include "api/route.hpp"
 #include "base/clock.hpp"
@@ -7,6 +8,7 @@
 #include "service/service.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace concur {
@@ -56,7 +58,11 @@ class Api final : public Handler {
   void health(const Call& call, Respond respond);
   void first_start(const Call& call, Respond respond);
   void first_end(const Call& call, Respond respond);
+  void batch(const Call& call, Respond respond);
+  void events(const Call& call, Respond respond);
 
+  Respond logged(const Request& request, Respond respond) const;
+  std::shared_ptr<CommandBatch> open_batch(Role role, const Respond& respond);
   void route(const Request& request, Respond respond);
   void submit(const Command& command, Respond respond);
   void submit_first(const Command& command, Respond respond);
@@ -65,6 +71,8 @@ class Api final : public Handler {
   const Clock& clock_;
   Logger& log_;
   DaemonInfo info_;
+  // Of batches that go on; they share it, for a service that stops may hold some longer than this.
+  std::shared_ptr<std::size_t> batches_ = std::make_shared<std::size_t>(0);
 };
 
 }  // namespace concur

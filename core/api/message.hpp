@@ -50,10 +50,11 @@ class BodySink {
   virtual bool take(std::string_view part) = 0;
   // The body is whole.
   virtual void finish() = 0;
-  // It stopped arriving; `cause` reads as in "it did not arrive within 10 s".
-  virtual void give_up(std::string_view cause) = 0;
-  // True while so many answers are owed that no more should be read; the source's on_more tells
-  // when it changes.
+  // It stopped arriving, or cannot be read. Status and cause are what a refusal of the request
+  // would have told: 408 and "it did not arrive within 10 s".
+  virtual void give_up(int status, std::string_view cause) = 0;
+  // True while so many answers are owed that no more should be read, of the body and of what
+  // follows it. It changes when the source is read, or as the source's on_more tells.
   virtual bool full() const = 0;
 };
 

@@ -6,11 +6,13 @@
 #include "session/policy.hpp"
 
 #include <fmt/format.h>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 #include <cmath>
+#include <utility>
 
 namespace concur {
 
@@ -34,17 +36,20 @@ Error unknown_field(std::string_view name) {
   return {ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it is not known", name)};
 }
 
-Result<json::object> parse_object(std::string_view body) {
+// `line` is a batch's, or 0 for a body of its own.
+Error unreadable(std::uint64_t line, std::string_view cause) {
+  const std::string what = line == 0 ? "body" : fmt::format("line {}", line);
+  return {ErrorKind::kInvalid, fmt::format("cannot read {}: {}", what, cause)};
+}
+
+Result<json::object> parse_object(std::string_view text, std::uint64_t line = 0,
+                                  json::storage_ptr storage = {}) {
   json::parse_options options;
   options.max_depth = kMostDepth;
   json::error_code failed;
-  json::value value = json::parse({body.data(), body.size()}, failed, {}, options);
-  if (failed) {
-    return Error{ErrorKind::kInvalid, fmt::format("cannot read body: {}", failed.message())};
-  }
-  if (!value.is_object()) {
-    return Error{ErrorKind::kInvalid, "cannot read body: it takes a JSON object"};
-  }
+  json::value value = json::parse({text.data(), text.size()}, failed, std::move(storage), options);
+  if (failed) return unreadable(line, failed.message());
+  if (!value.is_object()) return unreadable(line, "it takes a JSON object");
   return std::move(value.get_object());
 }
 
@@ -169,6 +174,65 @@ Result<StartBody> parse_start_body(std::string_view body) {
     }
   }
   return parsed;
+}
+
+namespace {
+
+Result<void> read_command(const json::object& object, std::uint64_t line, BatchLine& into) {
+  const json::value* value = object.if_contains("command");
+  const std::string_view name =
+      value != nullptr && value->is_string() ? view(value->get_string()) : std::string_view();
+  if (name == "start") {
+    into.command = BatchCommand::kStart;
+  } else if (name == "heartbeat") {
+    into.command = BatchCommand::kHeartbeat;
+  } else if (name == "end") {
+    into.command = BatchCommand::kEnd;
+  } else {
+    return unreadable(line, "its command is start, heartbeat or end");
+  }
+  return {};
+}
+
+Result<void> read_name(std::string_view name, const json::value& value, std::string& into) {
+  if (!value.is_string()) return bad_field(name, "text");
+  into = view(value.get_string());
+  return {};
+}
+
+Result<void> read_batch_field(std::string_view name, const json::value& value, BatchLine& into) {
+  if (name == "command") return {};
+  if (name == "user") return read_name(name, value, into.user);
+  if (name == "session") return read_name(name, value, into.session);
+  StartBody unused;
+  const bool is_start = into.command == BatchCommand::kStart;
+  auto read = read_start_field(name, value, is_start ? into.body : unused);
+  if (!read || is_start) return read;
+  return Error{ErrorKind::kInvalid,
+               fmt::format("cannot accept field '{}': it is for starts alone", name)};
+}
+
+}  // namespace
+
+Result<void> parse_batch_line(std::string_view line, std::uint64_t number, BatchLine& into) {
+  into.user.clear();
+  into.session.clear();
+  into.body = {};
+  unsigned char room[4096];
+  json::monotonic_resource memory(room, sizeof room);
+  const auto object = parse_object(line, number, &memory);
+  if (!object) return object.error();
+  if (auto read = read_command(*object, number, into); !read) return read;
+  for (const auto& member : *object) {
+    if (auto read = read_batch_field(view(member.key()), member.value(), into); !read) return read;
+  }
+  return {};
+}
+
+Start start_of(const Id& user, const Id& session, StartBody& body) {
+  Start start{user, session, body.ttl, body.limit, std::move(body.details), body.on_limit};
+  if (body.replace) start.replace = *Id::parse("session", *body.replace);
+  return start;
 }
 
 Result<PurgeBody> parse_purge_body(std::string_view body) {

@@ -27,6 +27,23 @@ struct StartBody {
 // An empty body means no options.
 Result<StartBody> parse_start_body(std::string_view body);
 
+// The command, which looks into the body.
+Start start_of(const Id& user, const Id& session, StartBody& body);
+
+enum class BatchCommand { kStart, kHeartbeat, kEnd };
+
+// One command of a batch. The names are not checked; one that was not told is empty.
+struct BatchLine {
+  BatchCommand command{};
+  std::string user;
+  std::string session;
+  StartBody body;  // of a start
+};
+
+// What cannot be read at all is told as `cannot read line <number>: <cause>`. `into` is
+// overwritten, and its texts keep their room for the next line.
+Result<void> parse_batch_line(std::string_view line, std::uint64_t number, BatchLine& into);
+
 struct PurgeBody {
   std::optional<std::string> user;
   Millis idle{};  // 0 where user or all was given

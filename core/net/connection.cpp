@@ -5,9 +5,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/post.hpp>
 
-#include <iterator>
 #include <utility>
 
 namespace concur {
@@ -15,71 +13,12 @@ namespace concur {
 namespace {
 
 constexpr std::size_t kReadSize = std::size_t{8} * 1024;
+constexpr std::size_t kBodyReadSize = std::size_t{64} * 1024;  // of one handled while it arrives
 constexpr std::size_t kMostPipelined = 128;
 constexpr std::size_t kMostOwed = std::size_t{256} * 1024;
 constexpr Tick kSendTime = 10;    // for a whole request to arrive
 constexpr Tick kIdleTime = 75;    // between requests, and for a client to take its answers
 constexpr Tick kDiscardTime = 2;  // for a refused client to read why
-
-std::string_view reason_of(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 201:
-      return "Created";
-    case 204:
-      return "No Content";
-    case 400:
-      return "Bad Request";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 409:
-      return "Conflict";
-    case 410:
-      return "Gone";
-    case 413:
-      return "Content Too Large";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 503:
-      return "Service Unavailable";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Internal Server Error";
-  }
-}
-
-std::string serialize(const Response& response, bool keep_alive, bool head_only) {
-  std::string out;
-  out.reserve(160 + response.headers.size() + response.body.size());
-  out += "HTTP/1.1 ";
-  out += fmt::format_int(response.status).c_str();
-  out += ' ';
-  out += reason_of(response.status);
-  out += "\r\nContent-Type: ";
-  out += response.content_type;
-  out += "\r\nContent-Length: ";
-  out += fmt::format_int(response.body.size()).c_str();
-  out += "\r\n";
-  out += response.headers;
-  if (!keep_alive) out += "Connection: close\r\n";
-  out += "\r\n";
-  if (!head_only) out += response.body;
-  return out;
-}
-
-bool is_would_block(const boost::system::error_code& error) {
-  return error == boost::asio::error::would_block || error == boost::asio::error::try_again;
-}
 
 }  // namespace
 
@@ -89,6 +28,9 @@ Connection::Connection(Socket socket, Role role, Handler& handler, const Tick& n
       handler_(handler),
       now_(now),
       closed_(std::move(closed)),
+      parser_([&handler](std::string_view method, std::string_view target) {
+        return handler.streams(method, target);
+      }),
       since_(now) {}
 
 void Connection::open() {
@@ -101,6 +43,8 @@ void Connection::close() {
   if (!std::exchange(open_, false)) return;
   boost::system::error_code ignored;
   socket_.close(ignored);
+  sink_.reset();
+  places_.clear();
   closed_(*this);
 }
 
@@ -109,13 +53,16 @@ void Connection::close() {
 void Connection::read() {
   if (reading_ || !open_) return;
   reading_ = true;
+  input_since_ = now_;
+  if (!receiving_) in_.shrink(2 * kReadSize);
+  const std::size_t size = receiving_ ? kBodyReadSize : kReadSize;
   socket_.async_read_some(
-      boost::asio::buffer(in_.space(kReadSize), kReadSize),
-      [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
+      boost::asio::buffer(in_.space(size), size),
+      [self = shared_from_this()](const boost::system::error_code& error, std::size_t arrived) {
         self->reading_ = false;
         if (!self->open_) return;
         if (error) return self->on_read_failed(error);
-        self->in_.commit(size);
+        self->in_.commit(arrived);
         self->on_read();
       });
 }
@@ -123,6 +70,7 @@ void Connection::read() {
 // The end of the stream, or a broken one. Whoever only stopped sending still gets its answers.
 void Connection::on_read_failed(const boost::system::error_code& error) {
   no_more_ = true;
+  if (receiving_) give_up_body(400, "it ended before it was whole");
   const bool owes_nothing = places_.empty() && unwritten() == 0;
   if (error != boost::asio::error::eof || discarding_ || owes_nothing || peer_is_gone()) close();
 }
@@ -134,13 +82,14 @@ bool Connection::peer_is_gone() {
 }
 
 void Connection::on_read() {
-  if (!discarding_) return process();
+  if (!discarding_ && !dropping_) return process();
   in_.clear();
   read();
 }
 
 bool Connection::may_take_more() const {
-  return open_ && !no_more_ && places_.size() < kMostPipelined && owed() < kMostOwed;
+  return open_ && !no_more_ && !receiving_ && !(sink_ && sink_->full()) &&
+         places_.size() < kMostPipelined && owed() < kMostOwed;
 }
 
 // Takes requests as long as there are any and there is room for their answers, then writes what can
@@ -148,7 +97,7 @@ bool Connection::may_take_more() const {
 void Connection::process() {
   if (processing_) return;
   processing_ = true;
-  while (may_take_more() && !in_.empty() && take_request()) {
+  while (!in_.empty() && (receiving_ ? take_body() : may_take_more() && take_request())) {
   }
   processing_ = false;
   if (open_) write();
@@ -162,6 +111,10 @@ bool Connection::take_request() {
     refuse(parser_.problem().status, parser_.problem().cause);
     return false;
   }
+  if (parser_.streaming()) {
+    begin_body();
+    return true;
+  }
   if (!parser_.done()) {
     // Bodies are taken as they come; what is left is a header, or a chunk's, and none of those may
     // go on for ever.
@@ -174,14 +127,12 @@ bool Connection::take_request() {
 }
 
 void Connection::dispatch() {
-  const std::uint64_t place = first_place_ + places_.size();
   const bool keep_alive = parser_.keep_alive() && !(draining_ && in_.empty());
-  places_.push_back({{}, false, keep_alive, parser_.method() == "HEAD"});
+  places_.push_back({.keep_alive = keep_alive,
+                     .head_only = parser_.method() == "HEAD",
+                     .chunks = parser_.takes_chunks()});
   if (!keep_alive) no_more_ = true;
-  handler_.handle({parser_.method(), parser_.target(), parser_.body(), role_},
-                  [self = shared_from_this(), place](const Response& response) {
-                    self->respond(place, response);
-                  });
+  handler_.handle({parser_.method(), parser_.target(), parser_.body(), role_}, responder());
   parser_.reset();
   partial_ = false;
 }
@@ -190,95 +141,80 @@ void Connection::refuse(int status, std::string_view cause) {
   no_more_ = true;
   partial_ = false;
   in_.clear();
-  places_.push_back({{}, false, false, false});
+  places_.push_back({.keep_alive = false});
   respond(first_place_ + places_.size() - 1,
           error_response(status, fmt::format("cannot take the request: {}", cause)));
 }
 
-// --- answering ---
+// --- a body that is handled while it arrives ---
 
-void Connection::respond(std::uint64_t number, const Response& response) {
-  if (!open_) return;
-  Place& place = places_[number - first_place_];
-  place.bytes = serialize(response, place.keep_alive, place.head_only);
-  place.ready = true;
-  held_ += place.bytes.size();
-  if (number != first_place_ || processing_) return;
-  if (places_.size() == 1) {
-    write();
-    return;
+void Connection::begin_body() {
+  partial_ = false;
+  places_.push_back({.keep_alive = parser_.keep_alive(), .chunks = parser_.takes_chunks()});
+  if (!parser_.keep_alive()) no_more_ = true;
+  sink_place_ = first_place_ + places_.size() - 1;
+  sink_ = handler_.handle_stream({parser_.method(), parser_.target(), {}, role_}, responder());
+  receiving_ = true;
+  if (!sink_) {
+    places_.back().keep_alive = false;
+    return drop_body();
   }
-  post_write();
+  places_.back().expects_continue = parser_.take_expectation();
+  if (parser_.done()) end_body();
 }
 
-// Others may become ready in this turn of the loop: one write for all.
-void Connection::post_write() {
-  if (std::exchange(write_posted_, true)) return;
-  boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    self->write_posted_ = false;
-    if (self->open_) self->write();
-  });
-}
-
-void Connection::collect_ready() {
-  for (; !places_.empty() && places_.front().ready; ++first_place_) {
-    out_ += places_.front().bytes;
-    held_ -= places_.front().bytes.size();
-    places_.pop_front();
+// False where it waits for more, or for room.
+bool Connection::take_body() {
+  body_left_ = sink_->full();
+  if (body_left_) return false;
+  in_.consume(parser_.feed(in_.data()));
+  const bool wanted = parser_.body().empty() || sink_->take(parser_.body());
+  parser_.clear_body();
+  if (!wanted) {
+    drop_body();
+  } else if (parser_.problem().status != 0) {
+    give_up_body(parser_.problem().status, parser_.problem().cause);
+    drop_body();
+  } else if (parser_.done()) {
+    end_body();
+    return true;
+  } else if (in_.data().size() > RequestParser::kMostHeaderBytes) {
+    give_up_body(431, "a chunk's header has more than 8 KiB");
+    drop_body();
   }
+  return false;
 }
 
-void Connection::write() {
-  collect_ready();
-  if (waiting_writable_ || unwritten() == 0) return after_write();
-  boost::system::error_code error;
-  written_ += socket_.write_some(boost::asio::buffer(out_.data() + written_, unwritten()), error);
-  if (error && !is_would_block(error)) return close();
-  since_ = now_;
-  if (unwritten() > 0) return wait_writable();
-  out_.clear();
-  written_ = 0;
-  after_write();
+void Connection::end_body() {
+  receiving_ = false;
+  parser_.reset();
+  sink_->finish();
 }
 
-void Connection::wait_writable() {
-  waiting_writable_ = true;
-  socket_.async_wait(Socket::wait_write,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->waiting_writable_ = false;
-                       if (!self->open_) return;
-                       if (error) return self->close();
-                       self->write();
-                     });
+void Connection::give_up_body(int status, std::string_view cause) {
+  receiving_ = false;
+  no_more_ = true;
+  sink_->give_up(status, cause);
 }
 
-void Connection::after_write() {
-  if (unwritten() > 0 || processing_) return;
-  if (places_.empty() && no_more_) return discard_rest();
-  if (draining_ && idle() && !partial_) return drain();
-  if (partial_ && places_.empty() && parser_.take_expectation()) {
-    out_ += "HTTP/1.1 100 Continue\r\n\r\n";
-    return write();
-  }
-  if (reading_ || !may_take_more()) return;
-  // Whole requests may have been left waiting for room; a part of one waits for the rest of it.
-  if (in_.empty() || partial_) {
-    read();
-  } else {
-    process();
-  }
-}
-
-// A close with unread bytes would reset the connection and could take the answer with it.
-void Connection::discard_rest() {
-  if (discarding_) return;
-  discarding_ = true;
-  since_ = now_;
-  boost::system::error_code error;
-  socket_.shutdown(Socket::shutdown_send, error);
-  if (error) return close();
+// The rest of it is read, so that who sends it gets to read the answer, and the connection is of no
+// use behind it.
+void Connection::drop_body() {
+  receiving_ = false;
+  no_more_ = true;
+  dropping_ = true;
   in_.clear();
   read();
+}
+
+// Its answers wait in the way of nobody: who sends all of it before reading any must not be stuck.
+void Connection::read_body() {
+  if (reading_ || sink_->full()) return;
+  if (body_left_) {
+    process();
+  } else {
+    read();
+  }
 }
 
 // --- time and the end ---
@@ -287,6 +223,13 @@ void Connection::check_time() {
   const Tick passed = now_ - since_;
   if (discarding_) {
     if (passed >= kDiscardTime) close();
+  } else if (receiving_ && unwritten() > 0 && passed >= kIdleTime) {
+    close();
+  } else if (receiving_) {
+    const bool waits = reading_ && !places_.back().expects_continue;
+    if (!waits || now_ - input_since_ < kSendTime) return;
+    give_up_body(408, "it did not arrive within 10 s");
+    drop_body();
   } else if (partial_ && places_.empty() && unwritten() == 0) {
     if (passed < kSendTime) return;
     refuse(408, "it did not arrive whole within 10 s");
@@ -298,6 +241,9 @@ void Connection::check_time() {
 
 void Connection::drain() {
   draining_ = true;
+  for (const Place& place : places_) {
+    if (place.response.source) place.response.source->drain();
+  }
   boost::system::error_code error;
   const bool more_arrived = socket_.available(error) > 0 && !error;
   if (idle() && !partial_ && !more_arrived) {

@@ -42,10 +42,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   // An answer under way: a place in the order of the requests.
   struct Place {
-    std::string bytes;
-    bool ready = false;
     bool keep_alive = true;
     bool head_only = false;
+    bool chunks = true;             // the client knows them
+    bool expects_continue = false;  // and waits for its turn to be told
+    bool ready = false;
+    bool begun = false;  // its head is written, and the source gives the rest
+    Response response{};
   };
 
   void read();
@@ -56,14 +59,26 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool take_request();
   void dispatch();
   void refuse(int status, std::string_view cause);
-  void respond(std::uint64_t place, const Response& response);
-  void collect_ready();
+  bool may_take_more() const;
+
+  void begin_body();
+  bool take_body();
+  void end_body();
+  void drop_body();
+  void give_up_body(int status, std::string_view cause);
+  void read_body();
+
+  Handler::Respond responder();
+  void respond(std::uint64_t place, Response response);
+  bool collect();
+  void begin_answer(Place& place);
+  BodySource::State pull(const Place& place);
+  void watch_hangup();
   void write();
   void post_write();
   void wait_writable();
   void after_write();
   void discard_rest();
-  bool may_take_more() const;
   bool idle() const { return places_.empty() && in_.empty() && unwritten() == 0; }
   std::size_t unwritten() const { return out_.size() - written_; }
   std::size_t owed() const { return unwritten() + held_; }
@@ -79,16 +94,26 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string out_;
   std::size_t written_ = 0;
   std::deque<Place> places_;
-  std::size_t held_ = 0;  // bytes of the answers in places_
+  std::size_t held_ = 0;  // bytes of the answers in places_ that are not begun
   std::uint64_t first_place_ = 0;
 
+  // Of the last request whose body is handled while it arrives, until its answer has ended: what
+  // follows waits until there is room for it.
+  std::shared_ptr<BodySink> sink_;
+  std::uint64_t sink_place_ = 0;
+
+  Tick input_since_ = 0;  // when something arrived last, or began to be waited for
   Tick since_ = 0;  // of what check_time() measures: a request's first byte, the last progress of
                     // writing, the last answer
   bool reading_ = false;
   bool processing_ = false;
   bool waiting_writable_ = false;
   bool write_posted_ = false;
-  bool partial_ = false;  // a request has begun to arrive
+  bool partial_ = false;    // a request has begun to arrive
+  bool receiving_ = false;  // the body that sink_ takes; it belongs to the last place
+  bool body_left_ = false;  // some of it waits in in_ for room
+  bool dropping_ = false;   // what arrives is of no use to anybody
+  bool watching_hangup_ = false;
   bool no_more_ = false;  // takes no further request: the client is done, or was refused
   bool draining_ = false;
   bool discarding_ = false;

@@ -33,6 +33,12 @@ class InBuffer {
   // That many bytes were written there.
   void commit(std::size_t size) { end_ += size; }
 
+  // Gives the room back where there is more than that of it and nothing in it. For when nothing is
+  // being written to it.
+  void shrink(std::size_t most) {
+    if (empty() && storage_.size() > most) storage_ = std::vector<char>();
+  }
+
   void clear() { begin_ = end_ = 0; }
 
  private:

@@ -24,6 +24,10 @@ void RequestParser::Grammar::on_request_impl(http::verb, string_view method, str
   into_.method_.assign(method.data(), method.size());
   into_.target_.assign(target.data(), target.size());
   version_ = static_cast<unsigned>(version);
+  if (!into_.streams_ || !into_.streams_(into_.method_, into_.target_)) return;
+  into_.streaming_ = true;
+  body_limit(boost::none);
+  eager(false);  // whoever handles the body must be found before any of it is taken
 }
 
 void RequestParser::Grammar::on_field_impl(http::field name, string_view, string_view value,
@@ -55,6 +59,7 @@ void RequestParser::reset() {
   target_.clear();
   body_.clear();
   expects_continue_ = false;
+  streaming_ = false;
   problem_ = {};
   parser_.emplace(*this);
   parser_->header_limit(kMostHeaderBytes);
@@ -64,6 +69,8 @@ void RequestParser::reset() {
 
 std::size_t RequestParser::feed(std::string_view bytes) {
   std::size_t taken = 0;
+  const bool header_was_done = parser_->is_header_done();
+  if (header_was_done) parser_->eager(true);
   while (!parser_->is_done() && taken < bytes.size()) {
     boost::beast::error_code error;
     taken += parser_->put(boost::asio::buffer(bytes.data() + taken, bytes.size() - taken), error);
@@ -72,6 +79,7 @@ std::size_t RequestParser::feed(std::string_view bytes) {
       problem_ = problem_of(error);
       break;
     }
+    if (streaming() && !header_was_done) break;
   }
   return taken;
 }

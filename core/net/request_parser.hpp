@@ -3,9 +3,11 @@
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace concur {
 
@@ -22,11 +24,21 @@ class RequestParser {
     std::string_view cause;
   };
 
-  RequestParser() { reset(); }
+  // Asked with method and target whether the body of such a request is handled while it arrives.
+  using Streams = std::function<bool(std::string_view, std::string_view)>;
+
+  explicit RequestParser(Streams streams = {}) : streams_(std::move(streams)) { reset(); }
 
   // Takes bytes from the front of `bytes`, up to the end of one request, and says how many. What it
   // leaves must come again, in front of what arrives later. After a problem no more may be fed.
+  // Where the body is handled while it arrives, the first feed() ends behind the header, and each
+  // later one leaves in body() what it took of it; then there is no bound for the body.
   std::size_t feed(std::string_view bytes);
+
+  // The header of a request is whole whose body is handled while it arrives.
+  bool streaming() const { return streaming_ && parser_->is_header_done(); }
+  // The part of the body is dealt with.
+  void clear_body() { body_.clear(); }
 
   const Problem& problem() const { return problem_; }
   bool done() const { return parser_->is_done(); }
@@ -34,11 +46,12 @@ class RequestParser {
   // section 10.1.1).
   bool take_expectation();
 
-  // Of a request that is done; views until reset().
+  // Of a request that is done, or streaming; views until reset().
   std::string_view method() const { return method_; }
   std::string_view target() const { return target_; }
   std::string_view body() const { return body_; }
   bool keep_alive() const { return parser_->keep_alive() && parser_->version() >= 11; }
+  bool takes_chunks() const { return parser_->version() >= 11; }
 
   // Makes ready for the next request.
   void reset();
@@ -69,12 +82,14 @@ class RequestParser {
     unsigned version_ = 11;
   };
 
+  Streams streams_;
   std::optional<Grammar> parser_;
   Problem problem_;
   std::string method_;
   std::string target_;
   std::string body_;
   bool expects_continue_ = false;
+  bool streaming_ = false;
 };
 
 }  // namespace concur

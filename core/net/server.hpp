@@ -26,6 +26,9 @@ class Server {
   // Loop, handler and log must outlive it.
   Server(boost::asio::io_context& loop, Fd listener, Operators operators, Handler& handler,
          Logger& log);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() { close(); }  // what the answers under way refer to may end before the loop does
 
   std::size_t connections() const { return connections_.size(); }
 

@@ -140,3 +140,42 @@ TEST_CASE("parse_plan_body takes a limit and onLimit") {
     CHECK(parse_plan_body(text).has_error());
   }
 }
+
+TEST_CASE("parse_batch_line") {
+  BatchLine line;
+  const auto trouble = [&line](std::string_view text) {
+    const auto read = parse_batch_line(text, 7, line);
+    return read ? std::string() : read.error().message;
+  };
+
+  SUBCASE("reads a command, its names and what is told with it") {
+    REQUIRE(parse_batch_line(
+        R"({"ttl":60,"session":"s","user":"u","command":"start","device":"tv"})", 1, line));
+    CHECK(line.command == BatchCommand::kStart);
+    CHECK(line.user == "u");
+    CHECK(line.session == "s");
+    CHECK(line.body.ttl == Millis(60'000));
+    CHECK(line.body.details.device == "tv");
+  }
+  SUBCASE("keeps nothing of the line before") {
+    REQUIRE(
+        parse_batch_line(R"({"command":"start","user":"u","session":"s","ip":"::1"})", 1, line));
+    REQUIRE(parse_batch_line(R"({"command":"heartbeat","user":"v"})", 2, line));
+    CHECK(line.command == BatchCommand::kHeartbeat);
+    CHECK(line.session.empty());
+    CHECK(line.body.details.ip.empty());
+  }
+  SUBCASE("says which line cannot be read, or which field") {
+    CHECK(trouble("oops").starts_with("cannot read line 7: "));
+    CHECK(trouble("[]") == "cannot read line 7: it takes a JSON object");
+    CHECK(trouble("{}") == "cannot read line 7: its command is start, heartbeat or end");
+    CHECK(trouble(R"({"command":1})") ==
+          "cannot read line 7: its command is start, heartbeat or end");
+    CHECK(trouble(R"({"command":"end","user":null})") ==
+          "cannot accept field 'user': it takes text");
+    CHECK(trouble(R"({"command":"end","colour":1})") ==
+          "cannot accept field 'colour': it is not known");
+    CHECK(trouble(R"({"command":"end","device":"tv"})") ==
+          "cannot accept field 'device': it is for starts alone");
+  }
+}

@@ -117,3 +117,62 @@ TEST_CASE("RequestParser") {
     CHECK(feed.parser.body().size() == 65536);
   }
 }
+
+TEST_CASE("RequestParser of a body that is handled while it arrives") {
+  const auto streams = [](std::string_view method, std::string_view target) {
+    return method == "POST" && target == "/stream";
+  };
+  const std::string head = "POST /stream HTTP/1.1\r\nHost: x\r\n";
+  Feed feed{.parser = RequestParser(streams), .left = {}};
+  std::string body;
+  const auto add = [&](std::string_view piece) {
+    const bool done = feed.add(piece);
+    body += feed.parser.body();
+    feed.parser.clear_body();
+    return done;
+  };
+
+  SUBCASE("stops behind the header") {
+    CHECK_FALSE(add(head + "Content-Length: 5\r\n\r\nab"));
+    CHECK(feed.parser.streaming());
+    CHECK(feed.left == "ab");
+    CHECK(body.empty());
+    CHECK_FALSE(add("c"));
+    CHECK(body == "abc");
+    CHECK(add("deGET"));
+    CHECK(body == "abcde");
+    CHECK(feed.left == "GET");
+  }
+  SUBCASE("has no bound for the body") {
+    const std::string much(3 * RequestParser::kMostBodyBytes, 'x');
+    CHECK_FALSE(add(head + "Content-Length: 1000000000\r\n\r\n"));
+    CHECK_FALSE(add(much));
+    CHECK(feed.parser.problem().status == 0);
+    CHECK(body.size() == much.size());
+  }
+  SUBCASE("reads chunks however they are cut") {
+    for (const char c :
+         head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n") {
+      add({&c, 1});
+    }
+    CHECK(feed.parser.done());
+    CHECK(body == "abcde");
+  }
+  SUBCASE("is done with the header where there is no body") {
+    CHECK(add(head + "\r\n"));
+    CHECK(feed.parser.streaming());
+  }
+  SUBCASE("tells what is no chunk, and keeps what came before it") {
+    add(head + "Transfer-Encoding: chunked\r\n\r\n");
+    add("3\r\nabc\r\nzz\r\n");
+    CHECK(feed.parser.problem().status == 400);
+    CHECK(body == "abc");
+  }
+  SUBCASE("keeps the bound for others, also behind such a one") {
+    CHECK(add(head + "\r\n"));
+    feed.parser.reset();
+    feed.add("POST /other HTTP/1.1\r\nContent-Length: 65537\r\n\r\n");
+    CHECK_FALSE(feed.parser.streaming());
+    CHECK(feed.parser.problem().status == 413);
+  }
+}

@@ -1,0 +1,238 @@
+#include "api/batch.hpp"
+
+#include "api/answer_json.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+constexpr std::size_t kOwedEstimate = 256;  // of an answer that is not there yet
+constexpr std::size_t kKeptRoom = std::size_t{256} * 1024;
+
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
+// The same body as a response of its own would have, with the status in front.
+void append_line(std::string& out, const Response& response) {
+  out += "{\"status\":";
+  out += fmt::format_int(response.status).c_str();
+  out += ',';
+  out.append(response.body, 1);
+}
+
+}  // namespace
+
+CommandBatch::CommandBatch(Service& service, Role role, std::shared_ptr<std::size_t> running)
+    : service_(service), role_(role), running_(std::move(running)) {
+  ++*running_;
+}
+
+void CommandBatch::release() {
+  if (running_) --*std::exchange(running_, nullptr);
+}
+
+// --- what arrives ---
+
+bool CommandBatch::take(std::string_view part) {
+  if (closed_ || input_over_) return false;
+  const bool too_much = bytes_ + part.size() > kMostBytes;
+  if (too_much) part = part.substr(0, kMostBytes - bytes_);
+  bytes_ += part.size();
+  const bool in_place = input_.empty();
+  if (in_place) part.remove_prefix(split(part));
+  input_ += part;
+  if (too_much) {
+    end_input(413, "a batch has at most 8 MiB");
+  } else if (!in_place) {
+    work();
+  }
+  return !closed_;
+}
+
+void CommandBatch::finish() { end_input(0, {}); }
+
+void CommandBatch::give_up(int status, std::string_view cause) { end_input(status, cause); }
+
+void CommandBatch::drain() { end_input(503, "the daemon is stopping"); }
+
+void CommandBatch::end_input(int status, std::string_view cause) {
+  if (std::exchange(input_over_, true)) return;
+  end_status_ = status;
+  end_cause_ = cause;
+  work();
+}
+
+bool CommandBatch::full() const { return !closed_ && (held_up_ || owes_too_much()); }
+
+bool CommandBatch::owes_too_much() const {
+  const std::size_t unready = owed_.size() - ready_count_;
+  return ready_.size() - given_ + held_ + unready * kOwedEstimate >= kMostOwedBytes;
+}
+
+// Takes what has arrived, as far as there is room for the answers.
+void CommandBatch::work() {
+  input_.erase(0, split(input_));
+  if (input_over_ && !held_up_ && !closed_) end_of_input();
+  if (closed_) input_ = {};
+  wake();
+}
+
+// Takes whole lines from the front of the text, and says how many bytes they are.
+std::size_t CommandBatch::split(std::string_view text) {
+  std::size_t done = 0;
+  held_up_ = false;
+  while (!closed_) {
+    const std::size_t end = text.find('\n', done);
+    if (end == std::string_view::npos) break;
+    held_up_ = owes_too_much();
+    if (held_up_) return done;
+    if (!std::exchange(skipping_, false)) take_line(text.substr(done, end - done));
+    done = end + 1;
+  }
+  if (closed_) return text.size();
+  // Of a line that is too long, what was read so far is as much as will ever be looked at.
+  if (!skipping_ && text.size() - done > kMostLineBytes) {
+    take_line(text.substr(done));
+    skipping_ = true;
+  }
+  return skipping_ ? text.size() : done;
+}
+
+void CommandBatch::end_of_input() {
+  if (end_status_ == 0) {
+    if (!input_.empty()) take_line(input_);
+  } else {
+    ++line_;
+    refuse(end_status_, end_cause_);
+  }
+  closed_ = true;
+}
+
+void CommandBatch::take_line(std::string_view line) {
+  ++line_;
+  if (is_blank(line)) return;
+  if (commands_ == kMostCommands) {
+    refuse(413, "a batch has at most 10,000 commands");
+    closed_ = true;
+    return;
+  }
+  ++commands_;
+  if (line.size() > kMostLineBytes) return refuse(413, "it has more than 64 KiB");
+  if (const auto read = parse_batch_line(line, line_, parsed_); !read) {
+    return answer(place(), to_response(read.error()));
+  }
+  submit();
+}
+
+// --- what is asked ---
+
+Result<Command> CommandBatch::command() {
+  const auto user = Id::parse("user", parsed_.user);
+  const auto session = Id::parse("session", parsed_.session);
+  if (parsed_.session.empty()) return session.error();
+  if (!user) return user.error();
+  if (!session) return session.error();
+  switch (parsed_.command) {
+    case BatchCommand::kStart: {
+      StartBody& body = parsed_.body;
+      if (body.limit && role_ < Role::kOperator) {
+        return Error{ErrorKind::kForbidden,
+                     "cannot set a limit with a start: that is for operators"};
+      }
+      return Command(start_of(*user, *session, body));
+    }
+    case BatchCommand::kHeartbeat:
+      return Command(Heartbeat{*user, *session});
+    case BatchCommand::kEnd:
+      break;
+  }
+  return Command(End{*user, *session});
+}
+
+void CommandBatch::submit() {
+  const std::uint64_t number = place();
+  const auto asked = command();
+  if (!asked) return answer(number, to_response(asked.error()));
+  // Where the client is gone by then, so is the batch.
+  service_.submit(*asked, [batch = weak_from_this(), number](const Result<Answer>& given) {
+    const auto self = batch.lock();
+    if (!self) return;
+    self->answer(number, given ? to_response(*given) : to_response(given.error()));
+  });
+}
+
+void CommandBatch::refuse(int status, std::string_view cause) {
+  answer(place(), error_response(status, fmt::format("cannot read line {}: {}", line_, cause)));
+}
+
+// --- what is answered ---
+
+std::uint64_t CommandBatch::place() {
+  owed_.emplace_back();
+  return first_owed_ + owed_.size() - 1;
+}
+
+void CommandBatch::answer(std::uint64_t number, const Response& response) {
+  Owed& owed = owed_[number - first_owed_];
+  if (number != first_owed_) {
+    append_line(owed.text, response);
+    owed.ready = true;
+    held_ += owed.text.size();
+    ++ready_count_;
+    return;
+  }
+  append_line(ready_, response);
+  owed_.pop_front();
+  ++first_owed_;
+  for (; !owed_.empty() && owed_.front().ready; ++first_owed_, --ready_count_) {
+    ready_ += owed_.front().text;
+    held_ -= owed_.front().text.size();
+    owed_.pop_front();
+  }
+  wake();
+}
+
+void CommandBatch::wake() {
+  if (std::exchange(waiting_, false) && wake_) wake_();
+}
+
+BodySource::State CommandBatch::read(std::string& out, std::size_t room) {
+  waiting_ = false;
+  give(out, room);
+  if (held_up_) work();
+  if (given_ < ready_.size()) return State::kMore;
+  if (closed_ && owed_.empty()) {
+    release();
+    return State::kEnd;
+  }
+  waiting_ = true;
+  return State::kWaiting;
+}
+
+// Whole lines of about that many bytes.
+void CommandBatch::give(std::string& out, std::size_t room) {
+  std::string_view text = std::string_view(ready_).substr(given_);
+  if (text.size() > room) {
+    std::size_t end = text.rfind('\n', room);
+    if (end == std::string_view::npos) end = text.find('\n');
+    text = text.substr(0, end + 1);
+  }
+  out += text;
+  given_ += text.size();
+  if (given_ == ready_.size()) {
+    ready_.clear();
+    if (ready_.capacity() > kKeptRoom) ready_.shrink_to_fit();
+    given_ = 0;
+  } else if (given_ >= kKeptRoom) {
+    ready_.erase(0, given_);
+    given_ = 0;
+  }
+}
+
+}  // namespace concur

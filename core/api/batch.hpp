@@ -1,0 +1,95 @@
+#pragma once
+
+#include "api/message.hpp"
+#include "api/request_body.hpp"
+#include "service/service.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace concur {
+
+// Many commands in one request: a JSON object a line in, an answer a line out, in order, each as
+// soon as it is there. The body of the request and that of the response at once. What it holds is
+// bounded: a part of a line, what is read and waits for room, and the answers that are owed. For
+// the loop thread alone; make it with std::make_shared.
+class CommandBatch final : public BodySink,
+                           public BodySource,
+                           public std::enable_shared_from_this<CommandBatch> {
+ public:
+  static constexpr std::size_t kMostAtOnce = 32;
+  static constexpr std::uint64_t kMostCommands = 10'000;
+  static constexpr std::uint64_t kMostBytes = std::uint64_t{8} * 1024 * 1024;
+  static constexpr std::size_t kMostLineBytes = std::size_t{64} * 1024;
+  static constexpr std::size_t kMostOwedBytes = std::size_t{4} * 1024 * 1024;
+
+  // The service must outlive it. `running` counts batches that have not come to their end.
+  CommandBatch(Service& service, Role role, std::shared_ptr<std::size_t> running);
+  CommandBatch(const CommandBatch&) = delete;
+  CommandBatch& operator=(const CommandBatch&) = delete;
+  ~CommandBatch() override { release(); }
+
+  // Of the request.
+  bool take(std::string_view part) override;
+  void finish() override;
+  void give_up(int status, std::string_view cause) override;
+  bool full() const override;
+
+  // Of the response.
+  State read(std::string& out, std::size_t room) override;
+  void on_more(std::function<void()> wake) override { wake_ = std::move(wake); }
+  void drain() override;
+
+ private:
+  // An answer that those before it must leave ahead of.
+  struct Owed {
+    std::string text;
+    bool ready = false;
+  };
+
+  void end_input(int status, std::string_view cause);
+  void work();
+  std::size_t split(std::string_view text);
+  void end_of_input();
+  void take_line(std::string_view line);
+  void submit();
+  Result<Command> command();
+  void refuse(int status, std::string_view cause);
+  std::uint64_t place();
+  void answer(std::uint64_t number, const Response& response);
+  void give(std::string& out, std::size_t room);
+  void wake();
+  void release();
+  bool owes_too_much() const;
+
+  Service& service_;
+  Role role_;
+  std::shared_ptr<std::size_t> running_;  // null once it has come to its end
+  std::function<void()> wake_;
+  bool waiting_ = false;  // the reader was told to wait
+
+  std::string input_;     // what is not taken yet: a part of a line, or what waits for room
+  bool held_up_ = false;  // the latter
+  std::uint64_t bytes_ = 0;
+  std::uint64_t line_ = 0;  // the number of the one taken last
+  std::uint64_t commands_ = 0;
+  bool skipping_ = false;    // the rest of a line that is too long
+  bool input_over_ = false;  // no more comes, because of:
+  int end_status_ = 0;       // 0: it is whole
+  std::string end_cause_;
+  bool closed_ = false;  // each line that will be taken has been
+  BatchLine parsed_;
+
+  std::deque<Owed> owed_;
+  std::uint64_t first_owed_ = 0;
+  std::size_t held_ = 0;         // bytes of the texts in owed_
+  std::size_t ready_count_ = 0;  // of those in owed_
+  std::string ready_;            // what can go out
+  std::size_t given_ = 0;
+};
+
+}  // namespace concur

@@ -1,0 +1,158 @@
+#include "api/event_stream.hpp"
+
+#include "api/json_writer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+// Looked at in one go: who watches one user among many must not hold up the loop.
+constexpr std::uint64_t kMostLookedAt = 4096;
+
+std::string_view name_of(EventKind kind) {
+  switch (kind) {
+    case EventKind::kStarted:
+      return "started";
+    case EventKind::kRenewed:
+      return "renewed";
+    case EventKind::kEnded:
+      return "ended";
+    case EventKind::kExpired:
+      return "expired";
+    case EventKind::kEvicted:
+      return "evicted";
+    case EventKind::kPurged:
+      return "purged";
+    case EventKind::kDenied:
+      return "denied";
+    case EventKind::kLimitChanged:
+      return "limit_changed";
+  }
+  return "ended";
+}
+
+bool tells_limit(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kStarted:
+    case EventKind::kRenewed:
+    case EventKind::kDenied:
+      return true;
+    case EventKind::kLimitChanged:
+      return !event.removed;
+    case EventKind::kEnded:
+    case EventKind::kExpired:
+    case EventKind::kEvicted:
+    case EventKind::kPurged:
+      break;
+  }
+  return false;
+}
+
+void write_more(JsonWriter& json, EventKind kind, const EventMore& more) {
+  const Details& details = more.details;
+  if (!details.device.empty()) json.field("device", details.device);
+  if (!details.ip.empty()) json.field("ip", details.ip);
+  if (!details.content.empty()) json.field("content", details.content);
+  if (kind == EventKind::kEvicted) {
+    json.key("evictedBy").begin_object().field("session", more.evicted_by.session);
+    if (!more.evicted_by.device.empty()) json.field("device", more.evicted_by.device);
+    json.end_object();
+  }
+  if (!more.plan.empty()) json.field("plan", more.plan);
+}
+
+void begin_line(JsonWriter& json, std::uint64_t number, WallTime at, std::string_view name) {
+  json.begin_object().field("seq", number).field("at", at).field("event", name);
+}
+
+}  // namespace
+
+void append_event(std::string& out, std::uint64_t number, const Event& event) {
+  JsonWriter json(out);
+  begin_line(json, number, event.at, name_of(event.kind));
+  if (!event.user.equals("")) json.field("user", event.user.str());
+  if (!event.session.equals("")) json.field("session", event.session.str());
+  if (event.kind != EventKind::kLimitChanged) json.field("concurrentSessions", event.active);
+  if (tells_limit(event)) json.field("limit", event.limit);
+  if (event.more) write_more(json, event.kind, *event.more);
+  if (event.would_deny) json.field("wouldDeny", true);
+  if (event.removed) json.field("removed", true);
+  json.end_object();
+  out += '\n';
+}
+
+EventStream::EventStream(EventLog& log, const Clock& clock, Watch watch)
+    : log_(log),
+      clock_(clock),
+      watch_(std::move(watch)),
+      reader_(log, watch_.renewed, [this] { wake(); }) {
+  place_cursor();
+}
+
+void EventStream::place_cursor() {
+  next_ = log_.next();
+  if (!watch_.since) return;
+  restarted_ = *watch_.since >= log_.next();
+  const std::uint64_t seen = restarted_ ? 0 : *watch_.since;
+  next_ = std::max(seen + 1, log_.oldest());
+  missed_ = next_ - 1 - seen;
+  lost_ = restarted_ || missed_ > 0;
+}
+
+// Its number is that of the last event lost: who asks for what is after it misses nothing more.
+void EventStream::tell_lost(std::string& out) {
+  JsonWriter json(out);
+  begin_line(json, next_ - 1, clock_.now().wall(), "dropped");
+  json.field("missed", missed_);
+  if (restarted_) json.field("restarted", true);
+  json.end_object();
+  out += '\n';
+}
+
+void EventStream::tell_overtaken(std::string& out) {
+  JsonWriter json(out);
+  begin_line(json, log_.oldest() - 1, clock_.now().wall(), "dropped");
+  json.field("missed", log_.oldest() - next_)
+      .field("message", "cannot go on: the reader is more than 65,536 events behind")
+      .end_object();
+  out += '\n';
+}
+
+BodySource::State EventStream::read(std::string& out, std::size_t room) {
+  waiting_ = false;
+  if (over_) return State::kEnd;
+  if (std::exchange(lost_, false)) tell_lost(out);
+  if (next_ < log_.oldest()) {
+    tell_overtaken(out);
+    over_ = true;
+    return State::kEnd;
+  }
+  for (std::uint64_t looked = 0; next_ < log_.next(); ++next_, ++looked) {
+    if (out.size() >= room || looked == kMostLookedAt) return State::kMore;
+    const Event& event = log_.at(next_);
+    if (wants(event)) append_event(out, next_, event);
+  }
+  if (draining_) return State::kEnd;
+  waiting_ = true;
+  return State::kWaiting;
+}
+
+bool EventStream::wants(const Event& event) const {
+  if (event.kind == EventKind::kRenewed && !watch_.renewed) return false;
+  return watch_.user.empty() || event.user.equals(watch_.user);
+}
+
+// What is published already is still told.
+void EventStream::drain() {
+  draining_ = true;
+  wake();
+}
+
+void EventStream::wake() {
+  if (std::exchange(waiting_, false) && wake_) wake_();
+}
+
+}  // namespace concur

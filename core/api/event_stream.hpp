@@ -1,0 +1,56 @@
+#pragma once
+
+#include "api/message.hpp"
+#include "base/clock.hpp"
+#include "service/event_log.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace concur {
+
+// What a watcher wants to see.
+struct Watch {
+  std::string user;                      // empty: all users
+  std::optional<std::uint64_t> since{};  // the number of the last event seen; none: from now on
+  bool renewed = false;                  // renewals too
+};
+
+// Events as they happen, a JSON object a line, without end: the body of an answer. It reads the log
+// at the pace of who takes it, and ends where that is too slow. For the loop thread alone.
+class EventStream final : public BodySource {
+ public:
+  // Log and clock must outlive it.
+  EventStream(EventLog& log, const Clock& clock, Watch watch);
+
+  State read(std::string& out, std::size_t room) override;
+  void on_more(std::function<void()> wake) override { wake_ = std::move(wake); }
+  void drain() override;
+
+ private:
+  void place_cursor();
+  void tell_lost(std::string& out);
+  void tell_overtaken(std::string& out);
+  bool wants(const Event& event) const;
+  void wake();
+
+  EventLog& log_;
+  const Clock& clock_;
+  Watch watch_;
+  std::uint64_t next_ = 1;  // the number of the event to look at next
+  bool lost_ = false;  // what was asked for is not there in whole, and that is to be told first
+  bool restarted_ = false;  // because it was numbered by an earlier life of the daemon
+  std::uint64_t missed_ = 0;
+  bool waiting_ = false;
+  bool draining_ = false;
+  bool over_ = false;
+  std::function<void()> wake_;
+  EventLog::Reader reader_;  // last: it refers to the rest
+};
+
+// Appends one event as a line.
+void append_event(std::string& out, std::uint64_t number, const Event& event);
+
+}  // namespace concur

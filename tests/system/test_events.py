@@ -1,0 +1,204 @@
+"""Events as they happen: what watchers see, from where on, and what becomes of one that does not keep up."""
+
+import os
+import subprocess
+import time
+import unittest
+
+import harness
+from harness import seconds
+from streams import ask_batch, command, shut_writing, watch
+from test_bounds import resident_bytes, wait_until
+
+KEPT = 65_536
+
+
+class Events(unittest.TestCase):
+    def setUp(self):
+        self.daemon = self.enterContext(harness.Daemon("--lease", "600s"))
+        self.connection = self.enterContext(self.daemon.connect())
+
+    def watch(self, query=""):
+        return watch(self.enterContext(self.daemon.connect()), query)
+
+    def happen(self, count):
+        """That many events, in batches: renewals, which leave nothing else behind. Somebody must ask for them."""
+        for at in range(0, count, 10_000):
+            commands = min(10_000, count - at)
+            answer = ask_batch(self.connection, command("heartbeat", "noise") * commands)
+            self.assertEqual(len(answer.raw_lines()), commands)
+
+    def test_a_watcher_sees_what_happens_as_it_happens(self):
+        watcher = self.watch()
+        self.connection.start("abc", "s1", {"device": "tv", "ip": "192.0.2.1", "content": "film", "meta": {"a": 1}})
+        line = watcher.line()
+        self.assertRegex(line.pop("at"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertEqual(line, {"seq": 1, "event": "started", "user": "abc", "session": "s1", "concurrentSessions": 1,
+                                "limit": 3, "device": "tv", "ip": "192.0.2.1", "content": "film"})
+        self.connection.start("abc", "s2")
+        self.connection.start("abc", "s3")
+        self.connection.start("abc", "s4", {"device": "phone"})
+        self.connection.end("abc", "s2")
+        self.connection.ask(harness.request("POST", "/v1/purge", {"user": "abc"}))
+        lines = watcher.lines(6)
+        self.assertEqual([line["seq"] for line in lines], [2, 3, 4, 5, 6, 7])
+        self.assertEqual([line["event"] for line in lines],
+                         ["started", "started", "denied", "ended", "purged", "purged"])
+        self.assertEqual((lines[2]["session"], lines[2]["concurrentSessions"], lines[2]["limit"], lines[2]["device"]),
+                         ("s4", 3, 3, "phone"))
+        self.assertEqual(lines[3]["concurrentSessions"], 2)
+        self.assertNotIn("limit", lines[3])
+
+    def test_evictions_and_limits_are_told(self):
+        watcher = self.watch()
+        self.connection.start("abc", "s1", {"device": "tv"})
+        self.connection.start("abc", "s2", {"device": "tv"})
+        self.connection.ask(harness.request("PUT", "/v1/plans/premium", {"limit": 5}))
+        self.connection.ask(harness.request("PUT", "/v1/users/abc/limit", {"plan": "premium"}))
+        self.connection.ask(harness.request("DELETE", "/v1/plans/premium?force=true"))
+        lines = {(line["event"], line.get("session")): line for line in watcher.lines(3)}
+        self.assertEqual(lines["evicted", "s1"]["evictedBy"], {"session": "s2", "device": "tv"})
+        told = [{name: value for name, value in line.items() if name not in ("seq", "at")} for line in watcher.lines(3)]
+        self.assertEqual(told[0], {"event": "limit_changed", "limit": 5, "plan": "premium"})
+        self.assertEqual(told[1], {"event": "limit_changed", "user": "abc", "limit": 5, "plan": "premium"})
+        self.assertEqual(told[2], {"event": "limit_changed", "plan": "premium", "removed": True})
+
+    def test_of_one_user_there_are_gaps_and_nobody_else(self):
+        watcher, other = self.watch("?user=a%2Fb"), self.watch("?user=other")
+        for user in ("x", "a/b", "x2", "a/b"):
+            self.connection.start(user, "s1")
+            self.connection.end(user, "s1")
+        self.assertEqual([(line["seq"], line["event"], line["user"]) for line in watcher.lines(4)],
+                         [(3, "started", "a/b"), (4, "ended", "a/b"), (7, "started", "a/b"), (8, "ended", "a/b")])
+        self.assertTrue(other.nothing_comes(0.1))
+
+    def test_renewals_come_to_those_who_ask_for_them(self):
+        plain, renewed = self.watch(), self.watch("?renewed=true")
+        self.connection.start("abc", "s1")
+        self.connection.heartbeat("abc", "s1")
+        self.connection.start("abc", "s1")
+        self.connection.end("abc", "s1")
+        self.assertEqual([line["event"] for line in renewed.lines(4)], ["started", "renewed", "renewed", "ended"])
+        self.assertEqual([line["event"] for line in plain.lines(2)], ["started", "ended"])
+
+    def test_since_goes_on_where_one_left_off(self):
+        for number in range(4):
+            self.connection.start(f"user{number}", "s1")
+        self.assertEqual([line["seq"] for line in self.watch("?since=0").lines(4)], [1, 2, 3, 4])
+        watcher = self.watch("?since=2")
+        self.assertEqual([line["user"] for line in watcher.lines(2)], ["user2", "user3"])
+        self.connection.start("user4", "s1")
+        self.assertEqual(watcher.line()["seq"], 5)
+        self.assertTrue(self.watch("?since=5").nothing_comes(0.1))
+
+    def test_since_a_number_of_an_earlier_life_starts_with_dropped(self):
+        for number in range(3):
+            self.connection.start(f"user{number}", "s1")
+        self.connection.close()
+        self.daemon.restart()
+        self.connection = self.enterContext(self.daemon.connect())
+        self.connection.start("user3", "s1")
+        lines = self.watch("?since=3").lines(2)
+        self.assertEqual((lines[0]["event"], lines[0]["seq"], lines[0]["restarted"]), ("dropped", 0, True))
+        self.assertEqual((lines[1]["seq"], lines[1]["user"]), (1, "user3"))
+
+    def test_since_before_what_is_kept_tells_how_many_are_missed(self):
+        asks = self.watch("?user=nobody&renewed=true")
+        self.connection.start("noise", "s1")
+        self.happen(KEPT + 63)
+        watcher = self.watch("?since=10&renewed=true")
+        lines = watcher.lines(2)
+        self.assertEqual((lines[0]["event"], lines[0]["seq"], lines[0]["missed"]), ("dropped", 64, 54))
+        self.assertEqual((lines[1]["event"], lines[1]["seq"]), ("renewed", 65))
+        self.assertEqual(watcher.lines(KEPT - 1)[-1]["seq"], KEPT + 64)
+        self.assertTrue(asks.nothing_comes(0))
+
+    def test_a_watcher_that_stops_reading_costs_nothing_and_is_told(self):
+        awake = self.watch("?user=the-one&renewed=true")
+        self.connection.start("noise", "s1")
+        self.happen(KEPT + 2000)  # so that all the log will ever hold is held
+        silent = self.watch("?renewed=true")
+        before = resident_bytes(self.daemon.pid)
+        self.happen(200_000)
+        self.assertLess(resident_bytes(self.daemon.pid) - before, 4 << 20)
+        self.connection.start("the-one", "s1")
+        self.assertEqual(awake.line()["event"], "started")
+        lines = silent.lines()
+        self.assertLess(len(lines), 100_000)
+        first = KEPT + 2002
+        self.assertEqual([line["seq"] for line in lines[:-1]], list(range(first, first + len(lines) - 1)))
+        last = lines[-1]
+        self.assertEqual(last["event"], "dropped")
+        self.assertEqual(last["message"], "cannot go on: the reader is more than 65,536 events behind")
+        self.assertNotIn("user", last)
+        goes_on = self.watch(f"?since={last['seq']}&renewed=true").line()
+        self.assertEqual((goes_on["event"], goes_on["seq"]), ("renewed", last["seq"] + 1))
+        self.assertEqual(self.connection.get("/healthz").status, 200)
+
+    def test_watchers_that_leave_are_forgotten_also_while_nothing_happens(self):
+        def connections():
+            return self.connection.get("/v1/status").json()["connections"]
+
+        leaving = [self.daemon.connect() for _ in range(6)]
+        for connection in leaving:
+            watch(connection, "?user=nobody")
+        for connection in leaving[:2]:
+            shut_writing(connection)
+        for connection in leaving[2:4]:
+            connection.send(harness.request("GET", "/healthz") * 200)
+        self.assertEqual(connections(), 7)
+        for connection in leaving:
+            connection.close()
+        wait_until(lambda: connections() == 1, "they are forgotten")
+
+    def test_a_clean_stop_ends_the_answers(self):
+        watchers = [self.watch(), self.watch("?user=abc&renewed=true")]
+        self.connection.start("abc", "s1")
+        began = time.monotonic()
+        self.daemon.stop()
+        self.assertLess(time.monotonic() - began, seconds(5))
+        for watcher in watchers:
+            self.assertEqual([line["event"] for line in watcher.lines()], ["started"])
+            self.assertTrue(watcher.is_closed_behind())
+        self.daemon.start()
+
+    def test_an_older_client_and_what_is_no_parameter(self):
+        with self.daemon.connect() as old:
+            old.send(b"GET /v1/events?since=0 HTTP/1.0\r\n\r\n")
+            self.connection.start("abc", "s1")
+            got = b""
+            while not got.endswith(b"}\n"):
+                got += old.socket.recv(1 << 16)
+            self.assertNotIn(b"chunked", got)
+        self.assertEqual(self.connection.get("/v1/events?since=x").status, 400)
+        self.assertEqual(self.connection.get("/v1/events?renewed=maybe").status, 400)
+        self.assertEqual(self.connection.get("/v1/events?user=").status, 400)
+
+
+class Roles(unittest.TestCase):
+    def test_all_users_are_for_operators_and_one_user_for_anyone(self):
+        if os.getuid() != 0:
+            self.skipTest("only root can become somebody else")
+        with harness.Daemon("--socket-mode", "0666") as daemon:
+            os.chmod(daemon.folder, 0o755)
+
+            def as_nobody(target, **more):
+                return subprocess.Popen(
+                    ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-sN", "-w", "%{http_code}",
+                     "--unix-socket", str(daemon.socket), f"http://x{target}"], stdout=subprocess.PIPE, **more)
+
+            with as_nobody("/v1/events") as refused:
+                answer = refused.communicate(timeout=seconds(20))[0]
+            self.assertIn(b"permission_denied", answer)
+            self.assertTrue(answer.endswith(b"403"), answer)
+            with daemon.connect() as connection:
+                connection.start("abc", "s1")
+            with as_nobody("/v1/events?user=abc&since=0") as watcher:
+                try:
+                    self.assertIn(b'"event":"started"', watcher.stdout.readline())
+                finally:
+                    watcher.kill()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,70 @@
+#include "service/event_log.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace concur;
+
+namespace {
+
+Event event_of(std::uint32_t active) {
+  Event event;
+  event.active = active;
+  event.user = PackedText("abc");
+  return event;
+}
+
+}  // namespace
+
+TEST_CASE("EventLog") {
+  EventLog log;
+
+  SUBCASE("numbers events from 1") {
+    CHECK(log.oldest() == log.next());
+    for (std::uint32_t i = 1; i <= 3; ++i) log.publish(event_of(i));
+    CHECK(log.oldest() == 1);
+    CHECK(log.next() == 4);
+    CHECK(log.at(1).active == 1);
+    CHECK(log.at(3).active == 3);
+  }
+  SUBCASE("keeps the last ones, and overwrites the oldest") {
+    for (std::uint32_t i = 1; i <= EventLog::kMost; ++i) log.publish(event_of(i));
+    CHECK(log.oldest() == 1);
+    log.publish(event_of(7));
+    CHECK(log.oldest() == 2);
+    CHECK(log.next() - log.oldest() == EventLog::kMost);
+    CHECK(log.at(2).active == 2);
+    CHECK(log.at(EventLog::kMost + 1).active == 7);
+  }
+  SUBCASE("wakes its readers once for all that is new") {
+    int woken = 0;
+    const EventLog::Reader reader(log, false, [&woken] { ++woken; });
+    log.wake_readers();
+    CHECK(woken == 0);
+    log.publish(event_of(1));
+    log.publish(event_of(2));
+    log.wake_readers();
+    log.wake_readers();
+    CHECK(woken == 1);
+  }
+  SUBCASE("forgets a reader that ends") {
+    int woken = 0;
+    {
+      const EventLog::Reader reader(log, true, [&woken] { ++woken; });
+    }
+    log.publish(event_of(1));
+    log.wake_readers();
+    CHECK(woken == 0);
+  }
+  SUBCASE("wants renewals while a reader does") {
+    const EventLog::Reader plain(log, false, [] {});
+    CHECK_FALSE(log.wants_renewals());
+    {
+      const EventLog::Reader one(log, true, [] {});
+      const EventLog::Reader two(log, true, [] {});
+      CHECK(log.wants_renewals());
+    }
+    CHECK_FALSE(log.wants_renewals());
+  }
+}
