@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <iterator>
 
 namespace concur {
 
@@ -29,7 +28,7 @@ short ClientStream::events(bool takes_answer) const {
 
 void ClientStream::write(std::string_view part) {
   if (deaf_) return;
-  fmt::format_to(std::back_inserter(out_), "{:x}\r\n{}\r\n", part.size(), part);
+  out_ += fmt::format("{:x}\r\n{}\r\n", part.size(), part);
 }
 
 void ClientStream::finish() {
