@@ -133,12 +133,8 @@ void BatchRequest::take_answer(std::string_view line) {
     last_word_ = line;
     return;
   }
-  if (status == 400 || status == 413) {
-    answers_.invalid = true;
-    answers_.out.add(renumbered(line, owed_.front()));
-  } else {
-    answers_.out.add(line);
-  }
+  answers_.invalid |= status == 400 || status == 413;
+  answers_.out.add(status >= 400 ? renumbered(line, owed_.front()) : std::string(line));
   answers_.out.add("\n");
   ++answers_.count;
   owed_.pop_front();

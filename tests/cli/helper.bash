@@ -19,8 +19,9 @@ make_dir() {
 }
 
 # Runs a program in the background, its standard error in $LOG; $! and PIDS have its pid.
+# It holds none of the descriptors 5 and 6, by which tests talk with others.
 in_background() {
-  "$@" >/dev/null 2>>"$LOG" 3>&- &
+  "$@" >/dev/null 2>>"$LOG" 3>&- 5>&- 6>&- &
   PIDS+=("$!")
 }
 
