@@ -9,15 +9,11 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <climits>
 #include <optional>
 
 namespace concur::cli {
 
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
 
 // A reader of the answers that is this far behind gets no further lines done, and one that is as
 // far behind as the other leaves them on the connection.
@@ -51,6 +47,7 @@ class Batcher {
       const auto line = in_.peek();
       if (!line) break;
       if (!request_) {
+        if (answers_.out.size() > 0) break;  // connecting may wait, and these need not
         auto stream = begin_batch(client_);
         if (!stream) return std::move(stream).error();
         request_.emplace(std::move(*stream), client_.timeout(), answers_);

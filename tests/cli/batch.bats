@@ -84,6 +84,7 @@ not JSON
 @test "more lines than one request takes: each has its answer, in order, under its own number" {
   start_daemon
   { heartbeats 20000; echo bad; heartbeats 5000; } >"$DIR/in"
+  # shellcheck disable=SC2016
   run -2 sh -c 'concur batch <"$0/in" >"$0/out"' "$DIR"
   [ "$(wc -l <"$DIR/out")" -eq 25001 ]
   diff <(jq -r '.user // "bad"' "$DIR/out") <(jq -rR 'fromjson? // {user: "bad"} | .user' "$DIR/in")
