@@ -19,6 +19,9 @@ struct SessionName {
   std::string session;
 };
 
+// What a start does where the limit is reached.
+enum class OnLimit { kDeny, kEvictOldest };
+
 // Options that were not given are not sent: their defaults are the daemon's.
 struct Start {
   static constexpr const char* kVerb = "start";
@@ -29,6 +32,8 @@ struct Start {
   std::optional<std::string> ip;
   std::optional<std::string> content;
   std::vector<std::pair<std::string, std::string>> meta;
+  std::optional<OnLimit> on_limit;
+  std::optional<std::string> replace;
 };
 
 // What to do where the daemon does not answer.
@@ -72,6 +77,61 @@ struct Status {
   static constexpr const char* kVerb = "show the status";
 };
 
-using Command = std::variant<Start, Heartbeat, End, List, Purge, Run, Status>;
+struct LimitGet {
+  static constexpr const char* kVerb = "show the limit";
+  std::string user;  // not empty, here and below: a path with an empty segment names another thing
+};
+
+// At least one of max, plan and on_limit is set.
+struct LimitSet {
+  static constexpr const char* kVerb = "set the limit";
+  std::string user;
+  std::optional<std::uint32_t> max;
+  std::optional<std::string> plan;
+  std::optional<OnLimit> on_limit;
+};
+
+struct LimitUnset {
+  static constexpr const char* kVerb = "remove the limit";
+  std::string user;
+};
+
+struct LimitList {
+  static constexpr const char* kVerb = "list the limits";
+  ListFormat format = ListFormat::kJson;  // no table
+};
+
+// At least one of max and on_limit is set.
+struct PlanSet {
+  static constexpr const char* kVerb = "set the plan";
+  std::string plan;
+  std::optional<std::uint32_t> max;
+  std::optional<OnLimit> on_limit;
+};
+
+struct PlanUnset {
+  static constexpr const char* kVerb = "remove the plan";
+  std::string plan;
+  bool force = false;
+};
+
+struct PlanList {
+  static constexpr const char* kVerb = "show the plans";
+  std::optional<std::string> plan;  // all where none is named
+};
+
+struct Batch {
+  static constexpr const char* kVerb = "batch";
+};
+
+struct Watch {
+  static constexpr const char* kVerb = "watch";
+  std::optional<std::string> user;  // all users where none is named
+  std::optional<std::uint64_t> since;
+  bool renewed = false;
+};
+
+using Command = std::variant<Start, Heartbeat, End, List, Purge, Run, Status, LimitGet, LimitSet,
+                             LimitUnset, LimitList, PlanSet, PlanUnset, PlanList, Batch, Watch>;
 
 }  // namespace concur::cli

@@ -13,30 +13,30 @@ namespace concur::cli {
 
 namespace {
 
-// A user's list names the user once; alone on its line a session must say whose it is.
+// A user's list names the user once; alone on its line an entry must say whose it is.
 std::string lines_of(const Page& page) {
   std::string out;
-  for (std::string_view session : page.sessions) {
+  for (std::string_view entry : page.entries) {
     if (!page.user.empty()) {
-      const bool bare = session.find('"') == std::string_view::npos;
-      session.remove_prefix(1);
+      const bool bare = entry.find('"') == std::string_view::npos;
+      entry.remove_prefix(1);
       out += fmt::format(R"({{"user":{}{})", page.user, bare ? "" : ",");
     }
-    out += session;
+    out += entry;
     out += '\n';
   }
   return out;
 }
 
-std::string document_start(const Page& page) {
-  return fmt::format(R"({{{}{}"sessions":[)", fmt::join(page.members, ","),
-                     page.members.empty() ? "" : ",");
+std::string document_start(const Page& page, std::string_view array) {
+  return fmt::format(R"({{{}{}"{}":[)", fmt::join(page.members, ","),
+                     page.members.empty() ? "" : ",", array);
 }
 
 // The pages of one list, put together as they come.
 class Writer {
  public:
-  explicit Writer(ListFormat format) : format_(format) {}
+  Writer(ListFormat format, std::string_view array) : format_(format), array_(array) {}
 
   Result<std::string> text_of(const Page& page) {
     switch (format_) {
@@ -52,12 +52,12 @@ class Writer {
 
  private:
   std::string part_of_document(const Page& page) {
-    std::string out = started_ ? std::string() : document_start(page);
+    std::string out = started_ ? std::string() : document_start(page, array_);
     started_ = true;
-    for (const std::string_view session : page.sessions) {
-      if (has_sessions_) out += ',';
-      out += session;
-      has_sessions_ = true;
+    for (const std::string_view entry : page.entries) {
+      if (has_entries_) out += ',';
+      out += entry;
+      has_entries_ = true;
     }
     if (page.next.empty()) out += "]}\n";
     return out;
@@ -65,7 +65,7 @@ class Writer {
 
   // No width is known before the last row is.
   Result<std::string> table_of(const Page& page) {
-    for (const std::string_view session : page.sessions) {
+    for (const std::string_view session : page.entries) {
       if (auto added = table_.add(session, page.user); !added) return std::move(added).error();
     }
     if (!page.next.empty()) return std::string();
@@ -73,39 +73,51 @@ class Writer {
   }
 
   ListFormat format_;
+  std::string_view array_;
   bool started_ = false;
-  bool has_sessions_ = false;
+  bool has_entries_ = false;
   Table table_;
 };
 
-}  // namespace
-
-Result<ExitCode> run_list(Client& client, const List& list) {
-  Writer writer(list.format);
+// `array` is the member that holds a page's entries.
+template <class T>
+Result<ExitCode> run_pages(Client& client, const T& list, std::string_view array) {
+  Writer writer(list.format, array);
+  const auto corrupt = [](std::string_view cause) {
+    return Error{ErrorKind::kCorrupt, fmt::format("cannot {}: {}", T::kVerb, cause)};
+  };
   std::string after;
   for (bool first = true;; first = false) {
-    auto answer = ask(client, List::kVerb, request_of(list, after));
+    auto answer = ask(client, T::kVerb, request_of(list, after));
     if (!answer) return std::move(answer).error();
     if (answer->status != 200) {
-      if (first) return pass_on(List::kVerb, *answer, false);
+      if (first) return pass_on(T::kVerb, *answer, false);
       return Error{
           ErrorKind::kUnavailable,
-          fmt::format("cannot list: the daemon answered {} amid the list", answer->status)};
+          fmt::format("cannot {}: the daemon answered {} amid the list", T::kVerb, answer->status)};
     }
-    auto page = read_page(answer->body);
-    if (!page) return std::move(page).error();
+    auto page = read_page(answer->body, array);
+    if (!page) return corrupt(fmt::format("the answer is not a list of {}", array));
     if (first && page->next.empty() && list.format == ListFormat::kJson) {
-      return pass_on(List::kVerb, *answer, false);
+      return pass_on(T::kVerb, *answer, false);
     }
-    if (page->next == after && !first) {
-      return Error{ErrorKind::kCorrupt, "cannot list: the answer's next page is itself"};
-    }
+    if (page->next == after && !first) return corrupt("the answer's next page is itself");
     const auto text = writer.text_of(*page);
     if (!text) return text.error();
     if (auto written = write_output(*text); !written) return std::move(written).error();
     if (page->next.empty()) return ExitCode::kDone;
     after = std::move(page->next);
   }
+}
+
+}  // namespace
+
+Result<ExitCode> run_list(Client& client, const List& list) {
+  return run_pages(client, list, "sessions");
+}
+
+Result<ExitCode> run_list(Client& client, const LimitList& list) {
+  return run_pages(client, list, "limits");
 }
 
 }  // namespace concur::cli

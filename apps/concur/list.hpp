@@ -11,5 +11,6 @@ namespace concur::cli {
 // is the daemon's bytes; of several, one document is made. An Error after the first page leaves a
 // document that is not ended, so that no reader takes it for the whole.
 Result<ExitCode> run_list(Client& client, const List& list);
+Result<ExitCode> run_list(Client& client, const LimitList& list);
 
 }  // namespace concur::cli

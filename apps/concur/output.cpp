@@ -43,8 +43,12 @@ void reserve_standard_streams() {
 Result<void> write_output(std::string_view text) {
   const int error = write_all(STDOUT_FILENO, text);
   if (error == 0) return {};
-  return Error{ErrorKind::kUnavailable,
-               fmt::format("cannot write to standard output: {}", std::strerror(error))};
+  return output_error(error);
+}
+
+Error output_error(int error) {
+  return {ErrorKind::kUnavailable,
+          fmt::format("cannot write to standard output: {}", std::strerror(error))};
 }
 
 void complain(std::string_view message) {

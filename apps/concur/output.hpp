@@ -14,6 +14,9 @@ void reserve_standard_streams();
 // Writes all of it to standard output. kUnavailable where that fails.
 Result<void> write_output(std::string_view text);
 
+// What write_output() tells, of an errno.
+Error output_error(int error);
+
 // Writes `concur: message` and a newline to standard error, as one line whatever the message holds.
 void complain(std::string_view message);
 

@@ -1,7 +1,5 @@
 #include "page.hpp"
 
-#include <optional>
-
 namespace concur::cli {
 
 namespace {
@@ -73,13 +71,13 @@ class Scanner {
   std::size_t at_ = 0;
 };
 
-bool read_sessions(Scanner& in, std::vector<std::string_view>& sessions) {
+bool read_entries(Scanner& in, std::vector<std::string_view>& entries) {
   if (!in.take('[')) return false;
   if (in.take(']')) return true;
   do {
-    const auto session = in.value();
-    if (!session || session->front() != '{') return false;
-    sessions.push_back(*session);
+    const auto entry = in.value();
+    if (!entry || entry->front() != '{') return false;
+    entries.push_back(*entry);
   } while (in.take(','));
   return in.take(']');
 }
@@ -94,16 +92,16 @@ bool read_next(std::string_view json, std::string& next) {
   return json.find_first_of(quoted ? "\\" : "{[\"") == std::string_view::npos;
 }
 
-bool read_members(Scanner& in, Page& page) {
-  bool has_sessions = false;
+bool read_members(Scanner& in, std::string_view array, Page& page) {
+  bool has_array = false;
   do {
     in.at_end();
     const std::size_t start = in.at();
     const auto key = in.value();
     if (!key || key->front() != '"' || !in.take(':')) return false;
-    if (*key == R"("sessions")") {
-      if (!read_sessions(in, page.sessions)) return false;
-      has_sessions = true;
+    if (key->substr(1, key->size() - 2) == array) {
+      if (!read_entries(in, page.entries)) return false;
+      has_array = true;
       continue;
     }
     const auto value = in.value();
@@ -115,18 +113,31 @@ bool read_members(Scanner& in, Page& page) {
     if (*key == R"("user")") page.user = *value;
     page.members.push_back(in.since(start));
   } while (in.take(','));
-  return has_sessions;
+  return has_array;
 }
 
 }  // namespace
 
-Result<Page> read_page(std::string_view text) {
+std::optional<Page> read_page(std::string_view text, std::string_view array) {
   Page page;
   Scanner in(text);
-  if (!in.take('{') || !read_members(in, page) || !in.take('}') || !in.at_end()) {
-    return Error{ErrorKind::kCorrupt, "cannot list: the answer is not a list of sessions"};
+  if (!in.take('{') || !read_members(in, array, page) || !in.take('}') || !in.at_end()) {
+    return std::nullopt;
   }
   return page;
+}
+
+std::string_view member_of(std::string_view object, std::string_view key) {
+  Scanner in(object);
+  if (!in.take('{')) return {};
+  do {
+    const auto name = in.value();
+    if (!name || name->front() != '"' || !in.take(':')) return {};
+    const auto value = in.value();
+    if (!value) return {};
+    if (name->substr(1, name->size() - 2) == key) return *value;
+  } while (in.take(','));
+  return {};
 }
 
 }  // namespace concur::cli

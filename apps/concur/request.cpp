@@ -36,6 +36,12 @@ std::string target_of(const SessionName& name) {
   return sessions_of(name.user) + "/" + percent_encoded(name.session);
 }
 
+std::string limit_of(std::string_view user) {
+  return "/v1/users/" + percent_encoded(user) + "/limit";
+}
+
+std::string target_of_plan(std::string_view plan) { return "/v1/plans/" + percent_encoded(plan); }
+
 // Bytes that are not UTF-8 pass as they are: the daemon judges them.
 std::string quoted(std::string_view text) {
   std::string out = "\"";
@@ -68,10 +74,31 @@ class Object {
   void add_seconds(std::string_view key, const std::optional<Millis>& value) {
     if (value) add(key, seconds(*value));
   }
+  void add_count(std::string_view key, const std::optional<std::uint32_t>& value) {
+    if (value) add(key, fmt::format("{}", *value));
+  }
+  void add_on_limit(const std::optional<OnLimit>& value) {
+    if (value) add("onLimit", *value == OnLimit::kDeny ? R"("deny")" : R"("evict-oldest")");
+  }
   std::string take() { return text_.empty() ? text_ : std::move(text_) + '}'; }
 
  private:
   std::string text_;
+};
+
+// A path and what is asked of it.
+class Query {
+ public:
+  explicit Query(std::string path) : target_(std::move(path)) {}
+  void add(std::string_view key, std::string_view value) {
+    target_ += fmt::format("{}{}={}", first_ ? '?' : '&', key, percent_encoded(value));
+    first_ = false;
+  }
+  std::string take() { return std::move(target_); }
+
+ private:
+  std::string target_;
+  bool first_ = true;
 };
 
 }  // namespace
@@ -81,11 +108,13 @@ Request request_of(const Start& start) {
   for (const auto& [key, value] : start.meta) meta.add(key, quoted(value));
   Object body;
   body.add_seconds("ttl", start.ttl);
-  if (start.limit) body.add("limit", fmt::format("{}", *start.limit));
+  body.add_count("limit", start.limit);
   body.add_text("device", start.device);
   body.add_text("ip", start.ip);
   body.add_text("content", start.content);
   if (!start.meta.empty()) body.add("meta", meta.take());
+  body.add_on_limit(start.on_limit);
+  body.add_text("replace", start.replace);
   return {"PUT", target_of(start.name), body.take()};
 }
 
@@ -106,12 +135,55 @@ Request request_of(const Purge& purge) {
 
 Request request_of(const Status& /*status*/) { return {"GET", "/v1/status", {}}; }
 
+Request request_of(const LimitGet& get) { return {"GET", limit_of(get.user), {}}; }
+
+Request request_of(const LimitSet& set) {
+  Object body;
+  body.add_count("limit", set.max);
+  body.add_text("plan", set.plan);
+  body.add_on_limit(set.on_limit);
+  return {"PUT", limit_of(set.user), body.take()};
+}
+
+Request request_of(const LimitUnset& unset) { return {"DELETE", limit_of(unset.user), {}}; }
+
+Request request_of(const PlanSet& set) {
+  Object body;
+  body.add_count("limit", set.max);
+  body.add_on_limit(set.on_limit);
+  return {"PUT", target_of_plan(set.plan), body.take()};
+}
+
+Request request_of(const PlanUnset& unset) {
+  return {"DELETE", target_of_plan(unset.plan) + (unset.force ? "?force=true" : ""), {}};
+}
+
+Request request_of(const PlanList& list) {
+  return {"GET", list.plan ? target_of_plan(*list.plan) : "/v1/plans", {}};
+}
+
+Request request_of(const Watch& watch) {
+  Query query("/v1/events");
+  if (watch.user) query.add("user", *watch.user);
+  if (watch.since) query.add("since", fmt::format("{}", *watch.since));
+  if (watch.renewed) query.add("renewed", "true");
+  return {"GET", query.take(), {}};
+}
+
+Request request_of(const Batch& /*batch*/) { return {"POST", "/v1/batch", {}}; }
+
 Request request_of(const List& list, std::string_view after) {
-  std::string target = list.user ? sessions_of(*list.user) : "/v1/sessions?limit=1000";
-  if (!after.empty()) {
-    target += fmt::format("{}after={}", list.user ? '?' : '&', percent_encoded(after));
-  }
-  return {"GET", std::move(target), {}};
+  Query query(list.user ? sessions_of(*list.user) : "/v1/sessions");
+  if (!list.user) query.add("limit", "1000");
+  if (!after.empty()) query.add("after", after);
+  return {"GET", query.take(), {}};
+}
+
+Request request_of(const LimitList& /*list*/, std::string_view after) {
+  Query query("/v1/limits");
+  query.add("limit", "1000");
+  if (!after.empty()) query.add("after", after);
+  return {"GET", query.take(), {}};
 }
 
 }  // namespace concur::cli

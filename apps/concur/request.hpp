@@ -18,8 +18,17 @@ Request request_of(const Heartbeat& heartbeat);
 Request request_of(const End& end);
 Request request_of(const Purge& purge);
 Request request_of(const Status& status);
+Request request_of(const LimitGet& get);
+Request request_of(const LimitSet& set);
+Request request_of(const LimitUnset& unset);
+Request request_of(const PlanSet& set);
+Request request_of(const PlanUnset& unset);
+Request request_of(const PlanList& list);
+Request request_of(const Watch& watch);
+Request request_of(const Batch& batch);  // its body is what standard input holds
 
 // The page of the list that follows `after`, the first where it is empty.
 Request request_of(const List& list, std::string_view after);
+Request request_of(const LimitList& list, std::string_view after);
 
 }  // namespace concur::cli

@@ -1,10 +1,12 @@
 #include "run.hpp"
 
 #include "ask.hpp"
+#include "batch.hpp"
 #include "list.hpp"
 #include "output.hpp"
 #include "request.hpp"
 #include "run_session.hpp"
+#include "watch.hpp"
 
 namespace concur::cli {
 
@@ -22,6 +24,12 @@ Result<ExitCode> run_one(Client& client, const T& command) {
 }
 
 Result<ExitCode> run_one(Client& client, const List& list) { return run_list(client, list); }
+
+Result<ExitCode> run_one(Client& client, const LimitList& list) { return run_list(client, list); }
+
+Result<ExitCode> run_one(Client& client, const Batch& batch) { return run_batch(client, batch); }
+
+Result<ExitCode> run_one(Client& client, const Watch& watch) { return run_watch(client, watch); }
 
 Result<int> run_one(Client& client, const Run& run) { return run_session(client, run); }
 

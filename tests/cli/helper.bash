@@ -19,8 +19,9 @@ make_dir() {
 }
 
 # Runs a program in the background, its standard error in $LOG; $! and PIDS have its pid.
+# It holds none of the descriptors 5 and 6, by which tests talk with others.
 in_background() {
-  "$@" >/dev/null 2>>"$LOG" 3>&- &
+  "$@" >/dev/null 2>>"$LOG" 3>&- 5>&- 6>&- &
   PIDS+=("$!")
 }
 
@@ -32,6 +33,30 @@ start_daemon() {
     cat "$LOG" >&2
     return 1
   fi
+}
+
+# The same with clocks that stand still until advance_clock moves them; tests/support/test_clock.c.
+start_daemon_with_clock() {
+  local library=${CONCUR_TEST_LIB_DIR:-$CONCUR_BIN_DIR/../lib}/libtestclock.so
+  [ -e "$library" ] || fail_with "cannot find $library: build it or set CONCUR_TEST_LIB_DIR"
+  CLOCK=0
+  head -c 48 /dev/zero >"$DIR/clock"
+  advance_clock 5000000000
+  in_background env LD_PRELOAD="$library" TEST_CLOCK_FILE="$DIR/clock" \
+    ASAN_OPTIONS="verify_asan_link_order=0:${ASAN_OPTIONS-}" \
+    concurrencyd --socket "$SOCKET" --database "$DATABASE" "$@"
+  DAEMON=$!
+  concur --socket "$SOCKET" --timeout 10s status >/dev/null
+}
+
+# By milliseconds, and only while nothing is asked of the daemon.
+advance_clock() {
+  CLOCK=$((CLOCK + $1))
+  python3 -c 'import mmap, sys
+with open(sys.argv[1], "r+b") as file, mmap.mmap(file.fileno(), 48) as clock:
+    fields = memoryview(clock).cast("q")
+    fields[1], fields[2], fields[0] = int(sys.argv[2]) * 1_000_000, int(sys.argv[2]) * 1_000_000, 1
+    fields.release()' "$DIR/clock" "$CLOCK"
 }
 
 # Ends the daemon and fails unless it exits 0.
@@ -72,6 +97,11 @@ share_daemon() {
 end_shared_daemon() {
   PIDS=("$DAEMON")
   remove_dir
+}
+
+# For the end of a test in such a file: removes what the test has of its own, after make_dir.
+remove_own_dir() {
+  [ "$DIR" = "${SHARED_SOCKET%/*}" ] || remove_dir
 }
 
 # Runs concur; $status, $output (standard output) and $stderr are what came of it.

@@ -12,7 +12,9 @@ teardown_file() { end_shared_daemon; }
     [ ! -s "$DIR/err" ]
   done
   for command in "heartbeat --user jq --session s1" "heartbeat --user jq --session none" "list" \
-    "list --user jq" "list --output ndjson" "end --user jq --session s1" "purge --user jq" status; do
+    "list --user jq" "list --output ndjson" "end --user jq --session s1" "purge --user jq" status \
+    "plan set jq --max 1" "plan list" "plan list jq" "plan unset jq" "limit get --user jq" \
+    "limit set --user jq --max 1" "limit list" "limit list --output ndjson" "limit unset --user jq"; do
     # shellcheck disable=SC2086
     concur $command 2>"$DIR/err" | jq -e . >/dev/null
     [ ! -s "$DIR/err" ]
@@ -24,7 +26,7 @@ teardown_file() { end_shared_daemon; }
 }
 
 @test "a full disk under standard output exits 3" {
-  for command in "start --user full --session s" "list" "status" "--version" "--help"; do
+  for command in "start --user full --session s" "list" "status" "limit list" "plan list" "--version" "--help"; do
     # shellcheck disable=SC2086
     run bash -c "concur $command 2>&1 >/dev/full"
     [ "$status" -eq 3 ]

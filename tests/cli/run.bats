@@ -240,6 +240,36 @@ expect_complaint() {
   done
 }
 
+@test "a session that was evicted ends the command and all it started: SIGTERM, exit 5" {
+  start_daemon --limit 1 --on-limit evict-oldest
+  for taker in "--session s2 --replace s1" "--session s2"; do
+    rm -f "$DIR/playing"
+    run_in_background --user abc --session s1 --ttl 1s -- bash -c 'bash -c play; exit 9'
+    eventually plays
+    # shellcheck disable=SC2086
+    concur start --user abc $taker >/dev/null
+    wait_for_run
+    [ "$status" -eq 5 ]
+    eventually plays_no_more
+    expect_complaint "concur: cannot renew session s1 of user abc: it is gone (evicted); ending the command"
+    [ ! -s "$DIR/out" ]
+    has_sessions abc '["s2"]'
+    concur end --user abc --session s2 >/dev/null
+  done
+}
+
+@test "run starts with --replace and --on-limit, as start does" {
+  start_daemon --limit 1
+  concur start --user abc --session s1 >/dev/null
+  concur_run run --user abc --session s2 --replace s1 -- true
+  [ "$status" -eq 0 ] && [ -z "$output$stderr" ]
+  concur start --user abc --session s3 >/dev/null
+  concur_run run --user abc --session s4 --on-limit evict-oldest -- true
+  [ "$status" -eq 0 ] && [ -z "$output$stderr" ]
+  concur_run heartbeat --user abc --session s3
+  expect_answer 5 '.evictedBy.session == "s4"'
+}
+
 @test "a session that the daemon has forgotten ends the command: exit 5" {
   start_daemon
   run_in_background --timeout 2s --user abc --session xyz --ttl 30s -- bash -c play

@@ -11,14 +11,16 @@ teardown() { remove_dir; }
   [ "$status" -eq 0 ] && [ "$output" = "concur 0.1.0" ] && [ -z "$stderr" ]
   concur_run --help
   [ "$status" -eq 0 ] && [ -z "$stderr" ]
-  for command in start heartbeat end list purge run status; do
+  for command in start heartbeat end list purge run status limit plan batch watch; do
     [[ $output == *" $command "* ]]
   done
 }
 
 @test "each command has a --help with examples" {
-  for command in start heartbeat end list purge run status; do
-    concur_run "$command" --help
+  for command in start heartbeat end list purge run status limit plan batch watch "limit get" "limit set" \
+    "limit unset" "limit list" "plan set" "plan unset" "plan list"; do
+    # shellcheck disable=SC2086
+    concur_run $command --help
     [ "$status" -eq 0 ] && [ -z "$stderr" ]
     [[ $output == *"Usage: concur $command"*"--socket"*"--timeout"*"Examples:"*"  concur $command"* ]]
   done
@@ -29,6 +31,12 @@ teardown() { remove_dir; }
   expect_error 2 "concur: cannot run: no command is given; see concur --help"
   concur_run stat
   expect_error 2 "concur: cannot run: there is no command 'stat'; see concur --help"
+  for group in limit plan; do
+    concur_run $group
+    expect_error 2 "concur: cannot run: no command is given after $group; see concur $group --help"
+    concur_run $group put
+    expect_error 2 "concur: cannot run: there is no command '$group put'; see concur $group --help"
+  done
 }
 
 @test "unknown options and arguments" {
@@ -36,6 +44,12 @@ teardown() { remove_dir; }
   expect_error 2 "concur: cannot run: there is no option '--bogus' here; see concur start --help"
   concur_run start --user abc --session xyz --bogus
   expect_error 2 "concur: cannot run: there is no option '--bogus' here; see concur start --help"
+  concur_run limit get --user abc set
+  expect_error 2 "concur: cannot run: there is no argument 'set' here; see concur limit get --help"
+  concur_run plan set premium gold --max 1
+  expect_error 2 "concur: cannot run: there is no argument 'gold' here; see concur plan set --help"
+  concur_run batch file
+  expect_error 2 "concur: cannot run: there is no argument 'file' here; see concur batch --help"
   concur_run end --user abc --session xyz list
   expect_error 2 "concur: cannot run: there is no argument 'list' here; see concur end --help"
 }
@@ -63,6 +77,33 @@ teardown() { remove_dir; }
   expect_error 2 "concur: cannot list: --user is empty; leave it out to list all users"
 }
 
+@test "a user or plan that is missing or empty" {
+  for options in "get" "set --max 1" "unset" "get --user="; do
+    # shellcheck disable=SC2086
+    concur_run limit $options
+    expect_error 2 "concur: cannot * the limit: it takes --user USER"
+  done
+  for options in "set --max 1" "unset"; do
+    # shellcheck disable=SC2086
+    concur_run plan $options
+    expect_error 2 "concur: cannot * the plan: it takes the plan's NAME"
+    # shellcheck disable=SC2086
+    concur_run plan $options ""
+    expect_error 2 "concur: cannot * the plan: it takes the plan's NAME"
+  done
+  concur_run plan list ""
+  expect_error 2 "concur: cannot show the plans: NAME is empty; leave it out to list all plans"
+  concur_run watch --user=
+  expect_error 2 "concur: cannot watch: --user is empty; leave it out to watch all users"
+}
+
+@test "limit set and plan set take at least one thing to set" {
+  concur_run limit set --user abc
+  expect_error 2 "concur: cannot set the limit: it takes at least one of --max, --plan and --on-limit"
+  concur_run plan set premium
+  expect_error 2 "concur: cannot set the plan: it takes at least one of --max and --on-limit"
+}
+
 @test "an empty value never takes the next option for its own" {
   concur_run purge --idle= --all
   expect_error 2 "concur: cannot read duration '': *"
@@ -77,6 +118,14 @@ teardown() { remove_dir; }
   expect_error 2 "concur: cannot read --limit '3.5': *"
   concur_run start --user abc --session xyz --meta novalue
   expect_error 2 "concur: cannot read --meta 'novalue': *"
+  concur_run start --user abc --session xyz --on-limit evict
+  expect_error 2 "concur: cannot read --on-limit 'evict': it takes deny or evict-oldest"
+  concur_run limit set --user abc --max none
+  expect_error 2 "concur: cannot read --max 'none': *"
+  concur_run limit list --output table
+  expect_error 2 "concur: cannot read --output 'table': it takes json or ndjson"
+  concur_run watch --since -1
+  expect_error 2 "concur: cannot read --since '-1': *"
   concur_run list --output xml
   expect_error 2 "concur: cannot read --output 'xml': *"
   concur_run --timeout 0 status

@@ -1,130 +1,20 @@
 #include "net/client.hpp"
 
-#include "base/fd.hpp"
+#include "support/fake_daemon.hpp"
 #include "support/temp_folder.hpp"
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
-
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <string>
 #include <thread>
 
 using namespace concur;
-using concur::test::TempFolder;
+using namespace concur::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-Fd listen_on(const std::string& path, int backlog) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(::listen(fd.get(), backlog) == 0);
-  return fd;
-}
-
-// One connection of the daemon below, as a test's script of it sees it.
-class Peer {
- public:
-  explicit Peer(int fd) : fd_(fd) {}
-
-  // The head of a request and its body; empty once the client is gone.
-  std::string receive() {
-    std::string text;
-    while (text.find("\r\n\r\n") == std::string::npos || text.size() < length_of(text)) {
-      char buffer[4096];
-      const ssize_t got = ::recv(fd_.get(), buffer, sizeof buffer, 0);
-      if (got <= 0) return {};
-      text.append(buffer, static_cast<std::size_t>(got));
-    }
-    return text;
-  }
-
-  void send(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
-      text.remove_prefix(static_cast<std::size_t>(sent));
-    }
-  }
-
-  void answer(std::string_view body) {
-    send(fmt::format(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-        body.size(), body));
-  }
-
-  // Until the client closes.
-  void wait() { receive(); }
-
- private:
-  static std::size_t length_of(const std::string& text) {
-    constexpr std::string_view kField = "Content-Length: ";
-    const std::size_t head = text.find("\r\n\r\n") + 4;
-    const std::size_t field = text.find(kField);
-    return field == std::string::npos ? head
-                                      : head + std::stoul(text.substr(field + kField.size()));
-  }
-
-  Fd fd_;
-};
-
-// A daemon that plays the script on each connection, one after the other.
-class FakeDaemon {
- public:
-  using Script = std::function<void(Peer&)>;
-
-  FakeDaemon(const std::string& path, Script script)
-      : listener_(listen_on(path, 16)),
-        thread_([this, script = std::move(script)] { run(script); }) {}
-  ~FakeDaemon() {
-    ::shutdown(listener_.get(), SHUT_RDWR);
-    thread_.join();
-  }
-  FakeDaemon(const FakeDaemon&) = delete;
-  FakeDaemon& operator=(const FakeDaemon&) = delete;
-
-  int connections() const { return connections_; }
-
- private:
-  void run(const Script& script) {
-    for (;;) {
-      const int fd = ::accept(listener_.get(), nullptr, nullptr);
-      if (fd < 0) return;
-      ++connections_;
-      Peer peer(fd);
-      script(peer);
-    }
-  }
-
-  Fd listener_;
-  std::atomic<int> connections_ = 0;
-  std::thread thread_;
-};
-
-void answer_all(Peer& peer) {
-  while (!peer.receive().empty()) peer.answer("{}\n");
-}
-
-FakeDaemon::Script answer_with(std::string text) {
-  return [text = std::move(text)](Peer& peer) {
-    peer.receive();
-    peer.send(text);
-  };
-}
 
 Error error_of(const std::string& path, Millis timeout = 100ms) {
   Client client({path}, timeout);
@@ -132,26 +22,6 @@ Error error_of(const std::string& path, Millis timeout = 100ms) {
   REQUIRE_FALSE(answer.has_value());
   return answer.error();
 }
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
-// Root passes every permission: the test is nobody for a while.
-class AsNobody {
- public:
-  AsNobody() : was_root_(::geteuid() == 0) {
-    if (was_root_) REQUIRE(::seteuid(65534) == 0);
-  }
-  ~AsNobody() {
-    if (was_root_ && ::seteuid(0) != 0) std::abort();
-  }
-  AsNobody(const AsNobody&) = delete;
-  AsNobody& operator=(const AsNobody&) = delete;
-
- private:
-  bool was_root_;
-};
 
 }  // namespace
 
@@ -313,98 +183,6 @@ TEST_CASE("Client reads an answer") {
     const auto answer = client.request("PUT", "/", std::string(4'000'000, 'x'));
     REQUIRE(answer.has_value());
     CHECK(answer->status == 413);
-  }
-}
-
-TEST_CASE("Client tells of a connection it cannot make") {
-  const TempFolder folder;
-  const std::string path = folder.file("socket");
-  const std::string dir = std::filesystem::path(path).parent_path();
-
-  SUBCASE("that there is no socket") {
-    const Error error = error_of(path);
-    CHECK(error.kind == ErrorKind::kAbsent);
-    CHECK(contains(error.message, "cannot connect to " + path + ": no such socket; "));
-  }
-
-  SUBCASE("that there is no folder for it") {
-    CHECK(error_of(folder.file("folder/socket")).kind == ErrorKind::kAbsent);
-  }
-
-  SUBCASE("that the socket is stale") {
-    listen_on(path, 1).close();
-    const Error error = error_of(path);
-    CHECK(error.kind == ErrorKind::kUnavailable);
-    CHECK(contains(error.message, "nothing listens on it; "));
-  }
-
-  SUBCASE("that it is a file") {
-    std::ofstream(path) << "text";
-    CHECK(contains(error_of(path).message, "it is not a daemon's socket; "));
-  }
-
-  SUBCASE("that the path is too long, at once") {
-    const auto begin = std::chrono::steady_clock::now();
-    const Error error = error_of(folder.file(std::string(108, 'x')), 30s);
-    CHECK(error.kind == ErrorKind::kInvalid);
-    CHECK(contains(error.message, "at most 107 bytes"));
-    CHECK(std::chrono::steady_clock::now() - begin < 10s);
-  }
-
-  SUBCASE("that the socket is forbidden, and to whom it is open, at once") {
-    const Fd listener = listen_on(path, 1);
-    ::chmod(dir.c_str(), 0755);
-    ::chmod(path.c_str(), ::geteuid() == 0 ? 0600 : 0000);
-    const auto begin = std::chrono::steady_clock::now();
-    const AsNobody nobody;
-    const Error error = error_of(path, 30s);
-    CHECK(error.kind == ErrorKind::kForbidden);
-    CHECK(contains(error.message, "permission denied; " + path + " is open to "));
-    CHECK(std::chrono::steady_clock::now() - begin < 10s);
-  }
-
-  SUBCASE("that its folder is forbidden") {
-    const Fd listener = listen_on(path, 1);
-    ::chmod(dir.c_str(), ::geteuid() == 0 ? 0700 : 0000);
-    {
-      const AsNobody nobody;
-      const Error error = error_of(path);
-      CHECK(error.kind == ErrorKind::kForbidden);
-      CHECK(contains(error.message, "permission denied; " + dir + " is open to "));
-    }
-    ::chmod(dir.c_str(), 0700);
-  }
-
-  SUBCASE("that the daemon takes no connection") {
-    const Fd listener = listen_on(path, 0);
-    Client first({path}, 50ms);
-    CHECK(first.request("GET", "/").error().kind == ErrorKind::kTimeout);
-    std::vector<Fd> waiting;
-    for (int i = 0; i < 8; ++i) {
-      sockaddr_un address{};
-      address.sun_family = AF_UNIX;
-      path.copy(address.sun_path, sizeof address.sun_path - 1);
-      waiting.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-      static_cast<void>(::connect(waiting.back().get(), reinterpret_cast<const sockaddr*>(&address),
-                                  sizeof address));
-    }
-    const Error error = error_of(path);
-    CHECK(error.kind == ErrorKind::kTimeout);
-    CHECK(contains(error.message, "it took no connection within 100ms; "));
-  }
-
-  SUBCASE("each path, and the cause that tells most") {
-    listen_on(path, 1).close();
-    Client client({folder.file("none"), path}, 50ms);
-    const Error error = client.request("GET", "/").error();
-    CHECK(error.kind == ErrorKind::kUnavailable);
-    CHECK(contains(error.message, fmt::format("cannot connect to {} (no such socket) or {} "
-                                              "(nothing listens on it): its daemon ended",
-                                              folder.file("none"), path)));
-  }
-
-  SUBCASE("that no path was given") {
-    CHECK(Client({}, 1s).request("GET", "/").error().kind == ErrorKind::kInvalid);
   }
 }
 

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "command.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace concur::cli {
+
+// Of each command: its options and the text under its --help, and what can be judged of it only
+// once all are read. Both reject() what is wrong (option_values.hpp).
+
+void add_options(CLI::App& app, Start& start);
+void add_options(CLI::App& app, Heartbeat& heartbeat);
+void add_options(CLI::App& app, End& end);
+void add_options(CLI::App& app, Run& run);
+void add_options(CLI::App& app, List& list);
+void add_options(CLI::App& app, Purge& purge);
+void add_options(CLI::App& app, Status& status);
+void add_options(CLI::App& app, LimitGet& get);
+void add_options(CLI::App& app, LimitSet& set);
+void add_options(CLI::App& app, LimitUnset& unset);
+void add_options(CLI::App& app, LimitList& list);
+void add_options(CLI::App& app, PlanSet& set);
+void add_options(CLI::App& app, PlanUnset& unset);
+void add_options(CLI::App& app, PlanList& list);
+void add_options(CLI::App& app, Batch& batch);
+void add_options(CLI::App& app, Watch& watch);
+
+void check(const Start& start);
+void check(const Heartbeat& heartbeat);
+void check(const End& end);
+void check(const Run& run);
+void check(const List& list);
+void check(const Purge& purge);
+void check(const Status& status);
+void check(const LimitGet& get);
+void check(const LimitSet& set);
+void check(const LimitUnset& unset);
+void check(const LimitList& list);
+void check(const PlanSet& set);
+void check(const PlanUnset& unset);
+void check(const PlanList& list);
+void check(const Batch& batch);
+void check(const Watch& watch);
+
+}  // namespace concur::cli

@@ -1,0 +1,52 @@
+#include "command_options.hpp"
+#include "option_values.hpp"
+
+#include <fmt/format.h>
+
+namespace concur::cli {
+
+void add_options(CLI::App& app, List& list) {
+  add_text(app, "--user", "USER", "Only this user's sessions", list.user);
+  add_option(app, "--output", "json|ndjson|table",
+             "One JSON document, one session a line, or columns for people",
+             [&list](const std::string& text) { list.format = read_format(text, true); });
+  app.footer(
+      "Examples:\n"
+      "  concur list --user abc\n"
+      "  concur list --output table\n"
+      "  concur list --output ndjson | jq -r .user | sort | uniq -c");
+}
+
+void add_options(CLI::App& app, Purge& purge) {
+  add_text(app, "--user", "USER", "All sessions of this user", purge.user);
+  add_option(app, "--idle", "DURATION", "All sessions without a sign of life for this long",
+             [&purge](const std::string& text) { purge.idle = read_duration(text); });
+  app.add_flag("--all", purge.all, "All sessions of all users");
+  app.add_flag("--dry-run", purge.dry_run, "Only tell how many it would be");
+  app.footer(
+      "Examples:\n"
+      "  concur purge --idle 1h --dry-run\n"
+      "  concur purge --user abc");
+}
+
+void add_options(CLI::App& app, Status& /*status*/) {
+  app.footer(
+      "Examples:\n"
+      "  concur status | jq .sessions");
+}
+
+void check(const List& list) {
+  if (list.user && list.user->empty()) {
+    reject("cannot list: --user is empty; leave it out to list all users");
+  }
+}
+
+void check(const Purge& purge) {
+  if (int{purge.user.has_value()} + int{purge.idle.has_value()} + int{purge.all} != 1) {
+    reject("cannot purge: it takes exactly one of --user, --idle and --all");
+  }
+}
+
+void check(const Status& /*status*/) {}
+
+}  // namespace concur::cli

@@ -1,0 +1,97 @@
+#include "command_options.hpp"
+#include "option_values.hpp"
+
+#include <fmt/format.h>
+
+namespace concur::cli {
+
+namespace {
+
+void add_name(CLI::App& app, SessionName& name) {
+  add_text(app, "--user", "USER", "The account", name.user);
+  add_text(app, "--session", "SESSION", "The stream, as its client names it", name.session);
+}
+
+void check_name(const char* verb, const SessionName& name) {
+  if (!name.user.empty() && !name.session.empty()) return;
+  reject(fmt::format("cannot {}: Please specify a userId and sessionId", verb));
+}
+
+void add_start_options(CLI::App& app, Start& start) {
+  add_name(app, start.name);
+  add_option(app, "--ttl", "DURATION", "How long the session counts without a heartbeat",
+             [&start](const std::string& text) { start.ttl = read_duration(text); });
+  add_option(app, "--limit", "N", "The user's limit for this start; 0 is unlimited",
+             [&start](const std::string& text) { start.limit = read_count("--limit", text); });
+  add_text(app, "--device", "ID", "The device the stream plays on", start.device);
+  add_text(app, "--ip", "ADDRESS", "The viewer's address", start.ip);
+  add_text(app, "--content", "ID", "What is played", start.content);
+  add_option(app, "--meta", "KEY=VALUE", "Kept with the session; may be given more than once",
+             [&start](const std::string& text) { start.meta.push_back(read_pair(text)); })
+      ->take_all();
+  add_on_limit(app, "Where the limit is reached: deny, or end the oldest", start.on_limit);
+  add_text(app, "--replace", "SESSION", "The session that this one takes the place of",
+           start.replace);
+}
+
+}  // namespace
+
+void add_options(CLI::App& app, Start& start) {
+  add_start_options(app, start);
+  app.footer(
+      "Examples:\n"
+      "  concur start --user abc --session xyz\n"
+      "  concur start --user abc --session xyz --ttl 2m --device tv-1 --ip 192.0.2.7\n"
+      "  concur start --user abc --session xyz --replace old --on-limit evict-oldest\n"
+      "Exit status: 0 play, 1 denied, 2 mend the request, 3 no answer, 4 not permitted");
+}
+
+void add_options(CLI::App& app, Heartbeat& heartbeat) {
+  add_name(app, heartbeat.name);
+  app.footer(
+      "Examples:\n"
+      "  concur heartbeat --user abc --session xyz\n"
+      "Exit status: 0 it goes on, 5 it ended, expired or was evicted, 3 no answer");
+}
+
+void add_options(CLI::App& app, End& end) {
+  add_name(app, end.name);
+  app.footer(
+      "Examples:\n"
+      "  concur end --user abc --session xyz\n"
+      "Ending a session twice is fine: the answer says \"ended\":false and the exit status is 0");
+}
+
+void add_options(CLI::App& app, Run& run) {
+  add_start_options(app, run.start);
+  add_option(
+      app, "--if-unavailable", "allow|deny",
+      "Without the daemon's answer: run without a session, or do not (default allow)",
+      [&run](const std::string& text) {
+        if (text != "allow" && text != "deny") {
+          reject(fmt::format("cannot read --if-unavailable '{}': it takes allow or deny", text));
+        }
+        run.if_unavailable = text == "allow" ? IfUnavailable::kAllow : IfUnavailable::kDeny;
+      });
+  app.footer(
+      "The command follows after --, with its own options.\n"
+      "Examples:\n"
+      "  concur run --user abc --session xyz -- ffmpeg -i in.mp4 -f hls out.m3u8\n"
+      "  concur run --user abc --session xyz --if-unavailable deny -- ./stream.sh\n"
+      "Exit status: the command's own, 128+N where signal N ended it; 1 denied, 5 the session is "
+      "gone,\n"
+      "2 mend the request, 3 no answer (deny), 4 not permitted, 126 and 127 the command cannot be "
+      "run");
+}
+
+void check(const Start& start) { check_name(Start::kVerb, start.name); }
+void check(const Heartbeat& heartbeat) { check_name(Heartbeat::kVerb, heartbeat.name); }
+void check(const End& end) { check_name(End::kVerb, end.name); }
+
+void check(const Run& run) {
+  check_name(Run::kVerb, run.start.name);
+  if (run.command.empty())
+    reject("cannot run: no command is given after --; see concur run --help");
+}
+
+}  // namespace concur::cli
