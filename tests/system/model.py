@@ -219,7 +219,7 @@ class Model:
                 met["evict-oldest after a replace"] += len(replaced)
             else:
                 met["denied: replace makes no room"] += len(replaced)
-                denial = self._denial(user, name, limit, count, now)
+                denial = self._denial(user, name, limit, now)
                 if held_off and (on_limit == "evict-oldest" or (replaceable and count - 1 <= limit)):
                     denial["holdOff"] = held_off / 1000
                     met["denied: held off"] += 1
@@ -334,7 +334,9 @@ class Model:
     def get_plan(self, name, now):
         if name not in self.plans:
             return 404, {"error": "not_found", "message": f"cannot show plan {name}: there is no such plan"}
-        above = sum(1 for user, terms in self.terms.items() if terms.plan == name and self._excess(user, now) > 0)
+        # Of those for whom the plan's limit holds: one with an own limit is above that, or not.
+        above = sum(1 for user, terms in self.terms.items()
+                    if terms.plan == name and terms.limit is None and self._excess(user, now) > 0)
         return 200, {**self._plan_shown(name), "usersAbove": above or ABSENT}
 
     def put_plan(self, name, body, now):
@@ -354,7 +356,8 @@ class Model:
             have = "1 user has" if users == 1 else f"{users} users have"
             return self._invalid(Like(re.escape(f"cannot remove plan {name}: {have} it; ") + ".+"))
         self.plans.pop(name, None)
-        return 200, {"plan": name, "removed": removed, "users": users}
+        # How many users keep the name of a plan that is not there is not said anywhere.
+        return 200, {"plan": name, "removed": removed, **({"users": users} if removed else {})}
 
     def _excess(self, user, now):
         limit = self.limit_of(user)
@@ -442,11 +445,11 @@ class Model:
             "heartbeatInterval": session.lease // 3 / 1000,
         }
 
-    def _denial(self, user, name, limit, streams, now):
+    def _denial(self, user, name, limit, now):
         sessions = self.users[user]
         return {
             "error": "limit_reached",
-            "message": self._too_many(user, streams),
+            "message": self._too_many(user, len(sessions) + 1),
             "user": user,
             "session": name,
             "concurrentSessions": len(sessions),
