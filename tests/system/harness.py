@@ -195,6 +195,7 @@ class Daemon:
     def __init__(self, *options, clock=None, folder=None, settings=None):
         self.folder = pathlib.Path(folder) if folder else private_folder()
         self.options = list(options)
+        self.launcher = []  # a program, with its arguments, that becomes the daemon
         self.clock = clock
         self.socket = self.folder / "s.sock"
         self.database = self.folder / "sessions.db"
@@ -223,7 +224,7 @@ class Daemon:
         return self.process is not None and self.process.poll() is None
 
     def command(self):
-        return [str(DAEMON), "--socket", str(self.socket), "--database", str(self.database),
+        return [*self.launcher, str(DAEMON), "--socket", str(self.socket), "--database", str(self.database),
                 "--config", str(self.config), *self.options]
 
     def start(self):

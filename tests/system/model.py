@@ -353,8 +353,7 @@ class Model:
         users = self._users_of_plan(name)
         removed = name in self.plans
         if removed and users and not force:
-            have = "1 user has" if users == 1 else f"{users} users have"
-            return self._invalid(Like(re.escape(f"cannot remove plan {name}: {have} it; ") + ".+"))
+            return self._invalid(Like(re.escape(f"cannot remove plan {name}: {users} ") + "users? (has|have) it; .+"))
         self.plans.pop(name, None)
         # How many users keep the name of a plan that is not there is not said anywhere.
         return 200, {"plan": name, "removed": removed, **({"users": users} if removed else {})}

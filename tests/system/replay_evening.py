@@ -161,6 +161,8 @@ class Evening:
                 (0.95, self.operator_sets_a_plan, "nobody's", {"limit": 7}),
                 (0.96, self.operator_removes_a_plan, "nobody's", False),
                 (0.20, self.operator_changes_settings, {"on-limit": "evict-oldest"}),
+                (0.28, self.operator_changes_settings, {"limit": 1}),
+                (0.31, self.operator_changes_settings, {"limit": LIMIT}),
                 (0.40, self.operator_changes_settings, {"on-limit": None}),
                 (0.54, self.operator_changes_settings, {"limit": 1}),
                 (0.62, self.operator_changes_settings, {"limit": LIMIT}),

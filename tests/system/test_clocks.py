@@ -3,7 +3,10 @@
 The clocks are those of tests/support/test_clock.c, so all of it is to the millisecond and none of it takes its time. (The
 same jumps in an evening of thousands of users: replay_evening.py.)"""
 
+import datetime
 import itertools
+import subprocess
+import time
 import unittest
 
 import harness
@@ -239,6 +242,56 @@ class Reboot(ClockTest):
         self.assertEqual(self.sessions("abc"), {})
         self.clock.advance(HOLD_OFF - LEASE)
         self.assert_may_evict_again("def")
+
+
+class TimeNamespace(unittest.TestCase):
+    """The kernel's own clocks, with nothing preloaded: the boot clock is moved by a time namespace, as by the migration of a
+    container, while the boot id stays. It must not be believed."""
+
+    DAY_AHEAD = ["unshare", "--time", "--boottime", str(DAY // 1000)]
+
+    def setUp(self):
+        try:
+            subprocess.run([*self.DAY_AHEAD, "true"], check=True, capture_output=True, timeout=harness.seconds(20))
+        except (OSError, subprocess.CalledProcessError):
+            self.skipTest("needs a kernel with time namespaces, and the right to make one")
+        self.daemon = harness.Daemon("--lease", "3600s", "--limit", "2")
+        self.addCleanup(self.daemon.kill)
+
+    def start(self, launcher):
+        self.daemon.launcher = launcher
+        self.daemon.start()
+
+    def ask(self, what, *arguments):
+        with self.daemon.connect() as connection:
+            return getattr(connection, what)(*arguments)
+
+    def test_a_boot_clock_a_day_off_leaves_each_session_between_an_interval_and_its_lease(self):
+        for stop, launchers in itertools.product((self.daemon.stop, self.daemon.kill),
+                                                 (([], self.DAY_AHEAD), (self.DAY_AHEAD, []))):
+            with self.subTest(stop=stop.__name__, goes="ahead" if not launchers[0] else "back"):
+                user = f"user of {stop.__name__} {len(launchers[0])}"
+                self.start(launchers[0])
+                self.assertEqual(self.ask("start", user, "s1", {"ttl": 7200}).status, 201)
+                self.assertEqual(self.ask("start", user, "s2").status, 201)
+                self.assertEqual(self.ask("start", user, "s3", {"onLimit": "evict-oldest"}).json()["evicted"], ["s1"])
+                stop()
+                before = time.time()
+                self.start(launchers[1])
+                listed = self.ask("list", user).json()["sessions"]
+                denied = self.ask("start", user, "s1", {"onLimit": "evict-oldest"})
+                after = time.time()
+                self.assertEqual([each["session"] for each in listed], ["s2", "s3"])
+                for each in listed:
+                    expires = datetime.datetime.fromisoformat(each["expiresAt"].replace("Z", "+00:00")).timestamp()
+                    self.assertGreaterEqual(expires, before + 1200 - 0.01)
+                    # Ahead, it seems that the leases ran out while the daemon was down; back, that they have yet to begin.
+                    self.assertLessEqual(expires, after + (3600 if launchers[0] else 1200) + 0.01)
+                if denied.status == 409:
+                    self.assertLessEqual(denied.json()["holdOff"], HOLD_OFF / 1000)
+                else:  # a day has passed, as far as the daemon can tell
+                    self.assertEqual((denied.status, launchers[0]), (201, []))
+                self.daemon.kill()
 
 
 if __name__ == "__main__":
