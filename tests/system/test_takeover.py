@@ -4,6 +4,7 @@
 
 import collections
 import random
+import resource
 import select
 import shutil
 import sqlite3
@@ -268,6 +269,108 @@ class KillDuringEvictions(TakeOverTest):
                 pass
             connection.close()
         return acknowledged, sent
+
+
+class FullDisk(TakeOverTest):
+    """A limit on the size of files (setrlimit(2)) makes the daemon's writes fail as on a full disk, and can be lifted."""
+
+    def setUp(self):
+        super().setUp()
+        self.room = resource.prlimit(self.daemon.pid, resource.RLIMIT_FSIZE)
+
+    def fill(self):
+        resource.prlimit(self.daemon.pid, resource.RLIMIT_FSIZE, (1, self.room[1]))
+
+    def make_room(self):
+        resource.prlimit(self.daemon.pid, resource.RLIMIT_FSIZE, self.room)
+
+    def wait_until_it_works(self):
+        deadline = time.monotonic() + harness.seconds(20)
+        with self.daemon.connect() as connection:
+            while connection.get("/healthz").status != 200:
+                self.assertLess(time.monotonic(), deadline, "the daemon does not notice that there is room")
+                time.sleep(0.02)
+
+    def test_a_start_that_cannot_be_kept_evicts_nobody_and_holds_nobody_off(self):
+        user = "abc"
+        self.start_all(user, ("first", "second"))
+        self.start_all(user, ("third",), {"device": "tv"})
+        with self.daemon.connect() as connection:
+            before = connection.list(user).json()
+            self.fill()
+            bodies = ({"onLimit": "evict-oldest"}, {"replace": "second"}, {"device": "tv"},
+                      {"replace": "second", "device": "tv"}) * 5
+            connection.send(b"".join(harness.start_request(user, f"s{number}", body) for number, body in enumerate(bodies)))
+            self.assertEqual({connection.receive().status for _ in bodies}, {503})
+            self.assertEqual(connection.limit(user, {"limit": 7}).status, 503)
+            self.assertEqual(connection.plan("premium", {"limit": 7}).status, 503)
+            self.assertEqual(connection.list(user).json(), before)
+            self.assertEqual(connection.get("/v1/plans").json(), {"plans": []})
+            for session in ("first", "second", "third"):
+                self.assertEqual(connection.heartbeat(user, session).status, 200)
+            self.make_room()
+            self.wait_until_it_works()
+            # Had one of those been evicted it could not evict now.
+            told = connection.start(user, "s0", {"onLimit": "evict-oldest"})
+            self.assertEqual(told.json()["evicted"], ["first"])
+            self.assertEqual(connection.end(user, "second").status, 200)
+            self.assertEqual(connection.start(user, "second", {"device": "tv", "replace": "s0"}).json()["evicted"],
+                             ["third", "s0"])
+        self.assert_the_database_agrees(user, ["second"])
+
+    def test_when_it_fills_in_the_midst_of_evictions_the_books_balance(self):
+        rng = random.Random(9)
+        total = collections.Counter()
+        kinds = ({"onLimit": "evict-oldest"}, {"onLimit": "evict-oldest"}, {"device": "tv"}, {"replace": "s-1"})
+        for number in range(max(3, ROUNDS // 4)):  # each lasts a second or two: so often the daemon looks for room
+            users = [f"r{number}u{each}" for each in range(10)]
+            started = {user: set() for user in users}
+            evicted = {user: collections.Counter() for user in users}
+            asked = []
+
+            def requests(count):
+                """For a connection: the next starts, each with a name of its own."""
+                batch = []
+                for _ in range(count):
+                    user, name, body = rng.choice(users), f"s{len(asked)}", rng.choice(kinds)
+                    if "replace" in body:
+                        body = {"replace": f"s{rng.randrange(len(asked) + 1)}"}
+                    asked.append((user, name))
+                    batch.append(harness.start_request(user, name, body))
+                return b"".join(batch)
+
+            def count_answers(connections, per_connection, first):
+                for index, connection in enumerate(connections):
+                    for user, name in asked[first + index * per_connection:first + (index + 1) * per_connection]:
+                        answer = connection.receive()
+                        total[answer.status] += 1
+                        self.assertIn(answer.status, (201, 409, 503))
+                        if answer.status == 201:
+                            started[user].add(name)
+                            evicted[user].update(answer.json().get("evicted", []))
+
+            connections = [self.daemon.connect() for _ in range(10)]
+            # Before it is full; while it fills; and after.
+            for state in ("room", "filling", "full"):
+                first = len(asked)
+                for connection in connections:
+                    connection.send(requests(30))
+                if state == "filling":
+                    self.fill()
+                count_answers(connections, 30, first)
+            for connection in connections:
+                connection.close()
+            self.make_room()
+            self.wait_until_it_works()
+            for user in users:
+                left = self.listed(user)
+                self.assertEqual(set(evicted[user].values()) - {1}, set(), "evicted more than once")
+                self.assertLessEqual(set(evicted[user]), started[user])
+                self.assertEqual(started[user] - set(evicted[user]), set(left))
+                self.assertLessEqual(len(left), LIMIT)
+        self.assertGreater(total[201], 100)
+        self.assertGreater(total[503], 100)
+        self.assert_the_database_agrees(user, left)
 
 
 class HoldOff(unittest.TestCase):
