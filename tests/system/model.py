@@ -193,13 +193,14 @@ class Model:
         return 201, {**self._started(user, self.users[user][name], limit), **told}
 
     def _admit(self, user, name, body, limit, now):
-        """Starts a session that is not active, if that may be. Returns the whole denial, or what an answer says besides."""
+        """Starts a session that is not active, if it may. Returns the whole denial, or what an answer says besides."""
         sessions = self.users[user]
         device = body.get("device")
         on_limit = body.get("onLimit") or self.on_limit_of(user)
         held_off = self.held_off(user, name, device, now)
 
-        reconnected = [each for each in sessions.values() if device is not None and each.details.get("device") == device]
+        reconnected = [each for each in sessions.values()
+                       if device is not None and each.details.get("device") == device]
         replaceable = [each for each in sessions.values()
                        if each.name == body.get("replace") and each.name != name and each not in reconnected]
         replaced = [] if held_off else replaceable
@@ -410,8 +411,8 @@ class Model:
     # ---- the daemon's own life -----------------------------------------------------------------------------------
 
     def restarted(self, now):
-        """A clean stop and a start: leases as they were, but each with a heartbeat interval left; limits and plans as they
-        were; still held off who was. Only the memory of ends is lost."""
+        """A clean stop and a start: leases as they were, but each with a heartbeat interval left; limits and plans as
+        they were; still held off who was. Only the memory of ends is lost."""
         self.gone.clear()
         for sessions in self.users.values():
             for session in sessions.values():
@@ -469,8 +470,8 @@ class Model:
 
 # Fields may be added to answers at any time. These, though, mean something by being absent.
 TELLING_FIELDS = frozenset(
-    "error message retryAfter holdOff sessions device ip content meta reason evictedBy evicted wouldDeny wouldEvict ended next "
-    "purged wouldPurge plan onLimit excess".split())
+    "error message retryAfter holdOff sessions device ip content meta reason evictedBy evicted wouldDeny wouldEvict "
+    "ended next purged wouldPurge plan onLimit excess".split())
 
 
 def difference(actual, expected, where="answer"):

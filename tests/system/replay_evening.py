@@ -5,11 +5,11 @@
 
 From a fixed seed come households, people who zap, reconnect or whose players crash, sharers with more devices than
 streams, some of whom take a slot over and fight for it, and an operator who purges, lists, and gives users limits and
-plans and changes them. Time is virtual: the daemon reads a frozen clock that moves from tick to tick, and all that happens
-in a tick is pipelined over a few keep-alive connections, one user's requests always down the same one. Some ticks fall
-exactly on the instant at which a lease or a hold-off runs out, a millisecond before, or one after. In mid-evening the
-daemon is restarted three times, somebody sets the wall clock a day forward and two days back, and by reload the daemon
-evicts instead of denying for an hour, has a lower limit for a while, and only observes for another.
+plans and changes them. Time is virtual: the daemon reads a frozen clock that moves from tick to tick, and all that
+happens in a tick is pipelined over a few keep-alive connections, one user's requests always down the same one. Some
+ticks fall exactly on the instant at which a lease or a hold-off runs out, a millisecond before, or one after. In
+mid-evening the daemon is restarted three times, somebody sets the wall clock a day forward and two days back, and by
+reload the daemon evicts instead of denying for an hour, has a lower limit twice, and only observes for a while.
 
 Exit code 0: every answer was right.
 """
@@ -62,9 +62,9 @@ class Viewer:
 class Player:
     """A device of a viewer, playing until `until`. Each stream it plays is a session with a new name.
 
-    Most players know nothing of the limit. Some ask for a rule of their own with each start. Where it is refused a `taker`
-    takes one of the streams over that the refusal names, and a `fighter`, who always asks for that, evicts whoever evicted
-    it, or tries to.
+    Most players know nothing of the limit. Some ask for a rule of their own with each start. Where it is refused a
+    `taker` takes over one of the streams that the refusal names; a `fighter` always asks to evict the oldest, and when
+    it is evicted comes back at once.
     """
 
     def __init__(self, number, viewer, until, rng):
@@ -221,7 +221,8 @@ class Evening:
             return
         self._next_sign_of_life(player)
         if self.model.held_off(player.viewer.name, player.session, player.device, self.now) and self.rng.random() < 0.3:
-            self._at(self.now + self.rng.randint(1 * SECOND, 60 * SECOND), self.reconnect_at_once, (player, player.turn))
+            soon = self.now + self.rng.randint(1 * SECOND, 60 * SECOND)
+            self._at(soon, self.reconnect_at_once, (player, player.turn))
 
     def _denied(self, player, denial):
         rng = self.rng
@@ -308,7 +309,8 @@ class Evening:
         player.new_stream(self.rng)
         self.switch_on(player)
         if times > 1:
-            self._at(self.now + self.rng.randint(1 * SECOND, 15 * SECOND), self.zap_on, (player, player.turn, times - 1))
+            soon = self.now + self.rng.randint(1 * SECOND, 15 * SECOND)
+            self._at(soon, self.zap_on, (player, player.turn, times - 1))
 
     def zap_on(self, zapping):
         player, turn, times = zapping
@@ -316,8 +318,8 @@ class Evening:
             self.zap(player, times)
 
     def reconnect(self, player):
-        """The player lost its connection, and its session's name with it. It comes back at once; what it was, if it named
-        its device, is gone then, and a sign of life that was on its way already is told so."""
+        """The player lost its connection, and its session's name with it. It comes back at once; what it was, if it
+        named its device, is gone then, and a sign of life that was on its way already is told so."""
         if player.viewer.uses_first_service:
             self.switch_on(player)
             return
@@ -361,7 +363,8 @@ class Evening:
     def _end(self, player):
         viewer = player.viewer
         if viewer.uses_first_service:
-            self._ask(viewer, player.first_service_end, self.model.first_service_end(viewer.name, player.session, self.now))
+            self._ask(viewer, player.first_service_end,
+                      self.model.first_service_end(viewer.name, player.session, self.now))
         else:
             self._ask(viewer, player.end, self.model.end(viewer.name, player.session, self.now))
 
@@ -492,7 +495,8 @@ class Evening:
                 viewer = self.viewer_of[rng.choice(list(self.model.users))]  # one who has watched something
             dice = rng.random()
             if dice < 0.60:
-                said = {"limit": rng.choice((None, 0, 1, 2, 3, 6)), "onLimit": rng.choice((None, "deny", "evict-oldest")),
+                said = {"limit": rng.choice((None, 0, 1, 2, 3, 6)),
+                        "onLimit": rng.choice((None, "deny", "evict-oldest")),
                         "plan": rng.choice((None, *PLANS, "no such plan"))}
                 self._set_limit(viewer, {name: said[name] for name in rng.sample(sorted(said), rng.randint(1, 3))})
             elif dice < 0.75:

@@ -1,7 +1,8 @@
-"""Clocks that lie and machines that sleep or boot anew: leases, retryAfter and the hold-off run on a clock that nobody can set.
+"""Clocks that lie and machines that sleep or boot anew: leases, retryAfter and the hold-off run on a clock that nobody
+can set.
 
-The clocks are those of tests/support/test_clock.c, so all of it is to the millisecond and none of it takes its time. (The
-same jumps in an evening of thousands of users: replay_evening.py.)"""
+The clocks are those of tests/support/test_clock.c, so all of it is to the millisecond and none of it takes its time.
+(The same jumps in an evening of thousands of users: replay_evening.py.)"""
 
 import datetime
 import itertools
@@ -52,10 +53,10 @@ class ClockTest(unittest.TestCase):
         self.assertEqual(told["evicted"], ["loser"])
 
     def hold_off(self, user):
-        """The hold-off of `loser` as a denial tells it, in milliseconds; it is the same for the session and for its device."""
+        """The hold-off of `loser` as a denial tells it, in milliseconds; it is the same for its device."""
         told = [self.assert_answers(409, "start", user, *start)["holdOff"]
-                for start in (("loser", {"onLimit": "evict-oldest"}), ("other", {"onLimit": "evict-oldest", "device": "tv"}),
-                              ("loser", {"replace": "winner"}))]
+                for start in (("loser", {"onLimit": "evict-oldest"}), ("loser", {"replace": "winner"}),
+                              ("other", {"onLimit": "evict-oldest", "device": "tv"}))]
         self.assertEqual(len(set(told)), 1, told)
         return round(told[0] * 1000)
 
@@ -163,7 +164,7 @@ class Suspend(ClockTest):
 
 
 class Reboot(ClockTest):
-    """The boot clock begins anew, and the wall clock, from which alone one could tell how long it took, may be wrong."""
+    """The boot clock begins anew, and the wall clock, which alone could tell how long it took, may be wrong."""
 
     WALLS = {"right": 0, "a day ahead": DAY, "a day behind": -DAY, "a month ahead": 31 * DAY, "lost": None}
     TOOK = 40 * SECOND
@@ -245,8 +246,8 @@ class Reboot(ClockTest):
 
 
 class TimeNamespace(unittest.TestCase):
-    """The kernel's own clocks, with nothing preloaded: the boot clock is moved by a time namespace, as by the migration of a
-    container, while the boot id stays. It must not be believed."""
+    """The kernel's own clocks, with nothing preloaded: the boot clock is moved by a time namespace, as by the migration
+    of a container, while the boot id stays. It must not be believed."""
 
     DAY_AHEAD = ["unshare", "--time", "--boottime", str(DAY // 1000)]
 
@@ -285,7 +286,7 @@ class TimeNamespace(unittest.TestCase):
                 for each in listed:
                     expires = datetime.datetime.fromisoformat(each["expiresAt"].replace("Z", "+00:00")).timestamp()
                     self.assertGreaterEqual(expires, before + 1200 - 0.01)
-                    # Ahead, it seems that the leases ran out while the daemon was down; back, that they have yet to begin.
+                    # Ahead, the leases seem to have run out while the daemon was down; back, they have yet to begin.
                     self.assertLessEqual(expires, after + (3600 if launchers[0] else 1200) + 0.01)
                 if denied.status == 409:
                     self.assertLessEqual(denied.json()["holdOff"], HOLD_OFF / 1000)

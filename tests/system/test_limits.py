@@ -1,6 +1,6 @@
 """Limits and plans: kept over kill -9 once acknowledged, and changed while starts race.
 
-(How they resolve, in thousands of combinations: replay_evening.py. Their commands one by one: tests/cli/limits.bats.)"""
+(How they resolve, in thousands of combinations: replay_evening.py. Command by command: tests/cli/limits.bats.)"""
 
 import collections
 import random
@@ -19,8 +19,9 @@ NOW = 0  # no session matters to the models here, so neither does the instant
 
 
 class KillDuringChanges(unittest.TestCase):
-    """Each connection gives limits and plans to users of its own, and changes plans of its own, until the daemon is killed.
-    What is there afterwards must be what it had asked for up to some request after the last that was acknowledged."""
+    """Each connection gives limits and plans to users of its own, and changes plans of its own, until the daemon is
+    killed. What is there afterwards must be what it had asked for up to some request after the last that was
+    acknowledged."""
 
     CONNECTIONS = 8
     DEPTH = 6
@@ -32,7 +33,7 @@ class KillDuringChanges(unittest.TestCase):
         rng = random.Random(40)
         daemon = harness.Daemon("--limit", str(DEFAULT))
         self.enterContext(daemon)
-        asked = [[] for _ in range(self.CONNECTIONS)]  # per connection: all its requests, as words, since the first round
+        asked = [[] for _ in range(self.CONNECTIONS)]  # per connection: what it has asked for since the first round
         under_way = 0
         for round_number in range(max(3, ROUNDS // 2)):
             acknowledged = self.change_until_killed(daemon, asked, rng)
@@ -159,7 +160,7 @@ class KillDuringChanges(unittest.TestCase):
 
 
 class ChangesInRaces(unittest.TestCase):
-    """In the midst of 100 starts of one user at once a limit is lowered or raised. Each start knows one of the two limits."""
+    """In the midst of 100 starts of one user at once a limit is lowered or raised. Each start knows one of the two."""
 
     BEFORE, AFTER = 50, 3
 

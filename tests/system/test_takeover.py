@@ -1,4 +1,5 @@
-"""Take-overs, evictions and reconnects in races, and over kill -9: never more than the limit, each evicted exactly once.
+"""Take-overs, evictions and reconnects in races, over kill -9 and on a full disk: never more than the limit, each
+evicted exactly once.
 
 (Their rules one by one, in thousands of combinations: replay_evening.py. Hold-offs and clocks: test_clocks.py.)"""
 
@@ -83,7 +84,7 @@ class Races(TakeOverTest):
         return set(evicted)
 
     def assert_each_is_told_by_whom(self, user, answers, **more):
-        """Everybody evicted is told so, with the name of the one whose answer lists it, and its device if it named one."""
+        """Everybody evicted is told so, with the name of the one whose answer lists it, and that one's device."""
         by = {loser: winner for winner, answer in answers.items() for loser in answer.json().get("evicted", [])}
         with harness.Fleet(self.daemon.socket, 8) as fleet:
             said = fleet.ask_each([harness.heartbeat_request(user, loser) for loser in by])
@@ -186,8 +187,9 @@ class Races(TakeOverTest):
 
 
 class KillDuringEvictions(TakeOverTest):
-    """Each connection starts stream after stream of its own user, each evicting the oldest, until the daemon is killed. What
-    is left must be a user's last three of those that had been started at some moment after the last acknowledgement."""
+    """Each connection starts stream after stream of its own user, each evicting the oldest, until the daemon is killed.
+    What is left must be a user's last three of those that had been started at some moment after the last
+    acknowledgement."""
 
     CONNECTIONS = 12
     DEPTH = 8
@@ -272,7 +274,7 @@ class KillDuringEvictions(TakeOverTest):
 
 
 class FullDisk(TakeOverTest):
-    """A limit on the size of files (setrlimit(2)) makes the daemon's writes fail as on a full disk, and can be lifted."""
+    """A limit on the size of files (setrlimit(2)), until it is lifted, makes the daemon's writes fail: a full disk."""
 
     def setUp(self):
         super().setUp()
@@ -300,7 +302,8 @@ class FullDisk(TakeOverTest):
             self.fill()
             bodies = ({"onLimit": "evict-oldest"}, {"replace": "second"}, {"device": "tv"},
                       {"replace": "second", "device": "tv"}) * 5
-            connection.send(b"".join(harness.start_request(user, f"s{number}", body) for number, body in enumerate(bodies)))
+            for number, body in enumerate(bodies):
+                connection.send(harness.start_request(user, f"s{number}", body))
             self.assertEqual({connection.receive().status for _ in bodies}, {503})
             self.assertEqual(connection.limit(user, {"limit": 7}).status, 503)
             self.assertEqual(connection.plan("premium", {"limit": 7}).status, 503)
