@@ -231,6 +231,21 @@ class Reboot(ClockTest):
                 self.assertEqual(self.assert_answers(200, "limit", user), before)
                 self.assertEqual(before["limit"], 2)
 
+    def test_where_the_system_does_not_tell_its_boots_apart_each_start_is_taken_for_a_new_boot(self):
+        self.assert_answers(201, "start", "abc", "s1")
+        self.evict("def")
+        for jump, left, held_off in ((0, LEASE - 20 * SECOND, HOLD_OFF - 20 * SECOND), (-DAY, LEASE, HOLD_OFF),
+                                     (DAY, LEASE - 60 * SECOND, HOLD_OFF - 60 * SECOND), (DAY, INTERVAL, 0)):
+            self.daemon.stop()
+            self.clock.boot_id.write_text("")
+            self.clock.jump_wall(jump)
+            self.clock.advance(20 * SECOND)
+            self.daemon.start()
+            self.assertEqual(self.sessions("abc")["s1"]["expiresAt"], self.shown(self.clock.boot + left))
+            if held_off:
+                self.assertEqual(self.hold_off("def"), held_off)
+        self.assert_may_evict_again("def")
+
     def test_one_after_the_other_with_clocks_ever_wronger_make_nothing_immortal(self):
         self.assert_answers(201, "start", "abc", "s1")
         self.evict("def")
