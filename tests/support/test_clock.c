@@ -13,6 +13,9 @@
  *
  *   awake  CLOCK_MONOTONIC_COARSE              the boot clock less the time asleep: suspend, as the daemon tells it
  *
+ * And where TEST_BOOT_ID_FILE names a file, that is read, by fopen() and thus by C++ streams, whenever the program
+ * opens /proc/sys/kernel/random/boot_id: another id, with a boot clock that begins anew, is another boot.
+ *
  * CLOCK_MONOTONIC and all timers, sleeps and timed waits stay real, so the program's event loop keeps turning
  * while its time stands still. Not covered: timers that the kernel runs on the boot or wall clock
  * (timerfd, clock_nanosleep, condition variables waiting on CLOCK_REALTIME), and timespec_get().
@@ -26,8 +29,10 @@
  */
 #define _GNU_SOURCE
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -58,9 +63,9 @@ struct test_clock {
 
 static const struct test_clock* shared_clock;
 
-static void give_up(const char* what) {
+static _Noreturn void give_up(const char* what) {
   /* Going on with the real time would let a test pass for the wrong reason. */
-  static const char prefix[] = "libtestclock: cannot use TEST_CLOCK_FILE: ";
+  static const char prefix[] = "libtestclock: cannot use ";
   ssize_t ignored = write(STDERR_FILENO, prefix, sizeof prefix - 1);
   ignored = write(STDERR_FILENO, what, strlen(what));
   ignored = write(STDERR_FILENO, "\n", 1);
@@ -72,11 +77,11 @@ __attribute__((constructor)) static void map_clock_file(void) {
   const char* path = getenv("TEST_CLOCK_FILE");
   if (path == NULL) return;
   long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-  if (fd < 0) give_up("it cannot be opened");
-  if (syscall(SYS_lseek, fd, 0L, SEEK_END) < (long)sizeof(struct test_clock)) give_up("it is too short");
+  if (fd < 0) give_up("TEST_CLOCK_FILE: it cannot be opened");
+  if (syscall(SYS_lseek, fd, 0L, SEEK_END) < (long)sizeof(struct test_clock)) give_up("TEST_CLOCK_FILE: it is too short");
   long address = syscall(SYS_mmap, NULL, sizeof(struct test_clock), PROT_READ, MAP_SHARED, fd, 0L);
   syscall(SYS_close, fd);
-  if (address == -1) give_up("it cannot be mapped");
+  if (address == -1) give_up("TEST_CLOCK_FILE: it cannot be mapped");
   __atomic_store_n(&shared_clock, (const struct test_clock*)address, __ATOMIC_RELEASE);
 }
 
@@ -128,3 +133,21 @@ EXPORT time_t time(time_t* out) {
   if (out != NULL) *out = now.tv_sec;
   return now.tv_sec;
 }
+
+typedef FILE* (*open_stream)(const char* path, const char* mode);
+
+static FILE* open_as_told(const char* function, const char* path, const char* mode) {
+  open_stream next;
+  void* found = dlsym(RTLD_NEXT, function);
+  if (found == NULL) give_up(function);
+  memcpy(&next, &found, sizeof next);
+  const char* boot_id = getenv("TEST_BOOT_ID_FILE");
+  if (boot_id == NULL || strcmp(path, "/proc/sys/kernel/random/boot_id") != 0) return next(path, mode);
+  FILE* file = next(boot_id, mode);
+  if (file == NULL) give_up("TEST_BOOT_ID_FILE: it cannot be opened");
+  return file;
+}
+
+EXPORT FILE* fopen(const char* restrict path, const char* restrict mode) { return open_as_told("fopen", path, mode); }
+
+EXPORT FILE* fopen64(const char* restrict path, const char* restrict mode) { return open_as_told("fopen64", path, mode); }

@@ -68,7 +68,7 @@ def clean_environment(**more):
         for name, value in os.environ.items()
         if not name.startswith(("CONCURRENCYD_", "CONCUR_"))
         and name not in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "JOURNAL_STREAM",
-                         "LD_PRELOAD", "TEST_CLOCK_FILE")
+                         "LD_PRELOAD", "TEST_CLOCK_FILE", "TEST_BOOT_ID_FILE")
     }
     kept.update(more)
     return kept
@@ -106,13 +106,15 @@ class TestClock:
         if not TEST_CLOCK_LIBRARY.exists():
             raise TestSetupError(f"cannot find {TEST_CLOCK_LIBRARY}: build it or set CONCUR_TEST_LIB_DIR")
         self.path = pathlib.Path(folder) / "clock"
+        self.boot_id = pathlib.Path(folder) / "boot_id"
         self.path.write_bytes(bytes(8 * self.FIELDS))
         with open(self.path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), 8 * self.FIELDS)
         # A cast memoryview stores eight bytes at once; struct.pack_into would write them one by one,
         # and the daemon could see half of an instant.
         self._fields = memoryview(self._map).cast("q")
-        self.set(boot, wall)
+        self.boots = 0
+        self.reboot(boot, wall)
         self._fields[self.MODE] = 1
 
     def set(self, boot, wall):
@@ -136,6 +138,14 @@ class TestClock:
         """Somebody sets the wall clock; no time passes."""
         self.set(self.boot, self.wall + milliseconds)
 
+    def reboot(self, boot, wall):
+        """Another boot of the machine, in which so much time has passed, and its wall clock, right or wrong. The daemon
+        that is to find itself in it has been stopped or killed before."""
+        self.boots += 1
+        self.boot_id.write_text(f"00000000-0000-4000-8000-{self.boots:012d}\n")
+        self._fields[self.ASLEEP] = 0
+        self.set(boot, wall)
+
     def run_with_offsets(self, boot_offset, wall_offset):
         """Lets time run at its own pace, each clock off by an offset."""
         self._fields[self.BOOT_OFFSET] = boot_offset * self.MILLISECOND
@@ -148,6 +158,7 @@ class TestClock:
         return {
             "LD_PRELOAD": str(TEST_CLOCK_LIBRARY),
             "TEST_CLOCK_FILE": str(self.path),
+            "TEST_BOOT_ID_FILE": str(self.boot_id),
             "ASAN_OPTIONS": (sanitizer + ":" if sanitizer else "") + "verify_asan_link_order=0",
         }
 
@@ -176,18 +187,23 @@ def _die_with_parent():
 
 
 class Daemon:
-    """A real concurrencyd. `with Daemon("--lease", "600s") as daemon:` starts it and stops it cleanly."""
+    """A real concurrencyd. `with Daemon("--lease", "600s") as daemon:` starts it and stops it cleanly.
 
-    def __init__(self, *options, clock=None, folder=None):
+    `settings` are lines of its config file, which `reload` changes while it runs.
+    """
+
+    def __init__(self, *options, clock=None, folder=None, settings=None):
         self.folder = pathlib.Path(folder) if folder else private_folder()
         self.options = list(options)
+        self.launcher = []  # a program, with its arguments, that becomes the daemon
         self.clock = clock
         self.socket = self.folder / "s.sock"
         self.database = self.folder / "sessions.db"
         self.log = self.folder / "log"
-        # An empty file of its own keeps a configuration installed on the machine out of the test.
-        self.config = self.folder / "empty.conf"
-        self.config.touch()
+        # A file of its own, if an empty one, keeps a configuration installed on the machine out of the test.
+        self.config = self.folder / "daemon.conf"
+        self.settings = dict(settings or {})
+        self._write_config()
         self.process = None
 
     def __enter__(self):
@@ -208,7 +224,7 @@ class Daemon:
         return self.process is not None and self.process.poll() is None
 
     def command(self):
-        return [str(DAEMON), "--socket", str(self.socket), "--database", str(self.database),
+        return [*self.launcher, str(DAEMON), "--socket", str(self.socket), "--database", str(self.database),
                 "--config", str(self.config), *self.options]
 
     def start(self):
@@ -264,6 +280,25 @@ class Daemon:
         if options:
             self.options = list(options)
         return self.start()
+
+    def reload(self, settings, within=20):
+        """Other lines in the config file (None takes one out), SIGHUP; returns when they are in force."""
+        self.settings.update(settings)
+        self._write_config()
+        before = self._reloads()
+        self.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + seconds(within)
+        while self._reloads() == before:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"concurrencyd did not reload its config file:\n{self.log_tail()}")
+            time.sleep(0.001)
+
+    def _write_config(self):
+        lines = [f"{name} = {value}\n" for name, value in self.settings.items() if value is not None]
+        self.config.write_text("".join(lines))
+
+    def _reloads(self):
+        return self.log.read_bytes().count(b"reloaded")
 
     def connect(self, timeout=30):
         return Connection(self.socket, timeout=seconds(timeout))
@@ -383,6 +418,14 @@ def list_request(user):
     return request("GET", f"/v1/users/{segment(user)}/sessions")
 
 
+def limit_path(user):
+    return f"/v1/users/{segment(user)}/limit"
+
+
+def plan_path(plan):
+    return f"/v1/plans/{segment(plan)}"
+
+
 def first_service_request(what, user, session):
     """`what` is startSession or endSession."""
     return request("GET", f"/{what}/userId/{segment(user)}/sessionId/{segment(session)}")
@@ -445,6 +488,13 @@ class Connection:
 
     def list(self, user):
         return self.ask(list_request(user))
+
+    def limit(self, user, body=None):
+        """What holds for the user; with a body, after that was set."""
+        return self.ask(request("GET" if body is None else "PUT", limit_path(user), body))
+
+    def plan(self, name, body=None):
+        return self.ask(request("GET" if body is None else "PUT", plan_path(name), body))
 
 
 class Fleet:

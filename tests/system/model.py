@@ -2,8 +2,12 @@
 
 Instants are whole milliseconds of the steady (boot) clock. Each call returns (status, body): the body as the JSON the
 daemon must answer, or as text for the first service's API. What the documentation leaves free stands in a body as TEXT
-(any non-empty text), and an answer that may legitimately take two forms comes as OneOf.
+(any non-empty text), a field that must not be there as ABSENT, and an answer that may legitimately take two forms comes
+as OneOf.
 """
+
+import collections
+import re
 
 from harness import rfc3339
 
@@ -18,7 +22,26 @@ class _Text:
         return "<text>"
 
 
+class Like:
+    """Equal to any text that a regular expression matches whole."""
+
+    def __init__(self, pattern):
+        self.pattern = re.compile(pattern, re.DOTALL)
+
+    def __eq__(self, other):
+        return isinstance(other, str) and self.pattern.fullmatch(other) is not None
+
+    def __repr__(self):
+        return f"<text like {self.pattern.pattern}>"
+
+
+class _Absent:
+    def __repr__(self):
+        return "<absent>"
+
+
 TEXT = _Text()
+ABSENT = _Absent()
 
 
 class OneOf(tuple):
@@ -31,25 +54,73 @@ class OneOf(tuple):
 
 
 class Session:
-    __slots__ = ("name", "details", "started", "seen", "expires")
+    __slots__ = ("name", "details", "lease", "started", "seen", "expires")
 
-    def __init__(self, name, details, started, expires):
+    def __init__(self, name, details, lease, now):
         self.name = name
         self.details = details  # device, ip, content, meta, as far as the client told them
-        self.started = started
-        self.seen = started
-        self.expires = expires
+        self.lease = lease
+        self.started = now
+        self.seen = now
+        self.expires = now + lease
+
+
+class Terms:
+    """What a user was given: each of the three or none. A plan has the first and the last."""
+
+    __slots__ = ("limit", "plan", "on_limit")
+
+    def __init__(self, limit=None, plan=None, on_limit=None):
+        self.limit = limit
+        self.plan = plan
+        self.on_limit = on_limit
+
+    def given(self):
+        return self.limit is not None or self.plan is not None or self.on_limit is not None
+
+
+NO_TERMS = Terms()
+
+
+class Gone:
+    """A session that is no more, and why."""
+
+    __slots__ = ("reason", "since", "by")
+
+    def __init__(self, reason, since, by=None):
+        self.reason = reason
+        self.since = since
+        self.by = by  # of an evicted one: the session, and its device if it named one, that took its place
+
+
+class Eviction:
+    """For three minutes after it neither this session nor its device may evict."""
+
+    __slots__ = ("session", "device", "at")
+
+    def __init__(self, session, device, at):
+        self.session = session
+        self.device = device
+        self.at = at
 
 
 class Model:
     REMEMBERED = 3600 * 1000  # for how long the end of a session is remembered for certain
+    HOLD_OFF = 180 * 1000
+    MOST_EVICTIONS = 100  # of a user, the newest ones, that hold somebody off
+    DETAILS = ("device", "ip", "content", "meta")
 
-    def __init__(self, limit, lease):
+    def __init__(self, limit, lease, on_limit="deny", mode="enforce"):
         self.limit = limit
         self.lease = lease
-        self.heartbeat_interval = lease / 3 / 1000
+        self.on_limit = on_limit
+        self.mode = mode
         self.users = {}  # user -> {session name: Session}, oldest start first
-        self.gone = {}  # (user, session name) -> (reason, instant)
+        self.gone = {}  # (user, session name) -> Gone
+        self.evictions = {}  # user -> its newest Evictions, oldest first
+        self.terms = {}  # user -> Terms, of those who were given any
+        self.plans = {}  # name -> Terms
+        self.met = collections.Counter()  # which of the rules above decided a start, and how often
         self.wall_minus_boot = 0  # shifts shown instants; whoever holds the clock sets it
 
     # ---- what there is -------------------------------------------------------------------------------------------
@@ -71,44 +142,123 @@ class Model:
     def users_with_expiries(self, now):
         """Users of whom a session has expired since the daemon was started, as far as that is remembered."""
         self.everything_active(now)
-        return sorted({user for (user, _), (reason, _) in self.gone.items() if reason == "expired"})
+        return sorted({user for (user, _), gone in self.gone.items() if gone.reason == "expired"})
 
-    def _remove(self, user, session, reason, now):
+    def _remove(self, user, session, reason, now, by=None):
         del self.users[user][session.name]
-        self.gone[user, session.name] = (reason, now)
+        self.gone[user, session.name] = Gone(reason, now, by)
+
+    # ---- what holds for a user -----------------------------------------------------------------------------------
+
+    def _plan_of(self, user):
+        """The plan's terms, or none of them where the plan is not there (any more)."""
+        return self.plans.get(self.terms.get(user, NO_TERMS).plan, NO_TERMS)
+
+    def limit_of(self, user):
+        return self.limit_and_origin_of(user)[0]
+
+    def limit_and_origin_of(self, user):
+        for limit, origin in ((self.terms.get(user, NO_TERMS).limit, "user"), (self._plan_of(user).limit, "plan")):
+            if limit is not None:
+                return limit, origin
+        return self.limit, "default"
+
+    def on_limit_of(self, user):
+        return self.terms.get(user, NO_TERMS).on_limit or self._plan_of(user).on_limit or self.on_limit
+
+    def held_off(self, user, name, device, now):
+        """For how many more milliseconds a start of this name, on this device, may not evict."""
+        lasts = 0
+        for each in self.evictions.get(user, ()):
+            if each.session == name or (device is not None and each.device == device):
+                lasts = max(lasts, each.at + self.HOLD_OFF - now)
+        return lasts
 
     # ---- calls of the v1 API -------------------------------------------------------------------------------------
 
-    def start(self, user, name, details, now):
-        sessions = self.active(user, now)
-        session = sessions.get(name)
+    def start(self, user, name, body, now):
+        """`body` is the JSON that the client sends along; its ttl is in whole seconds."""
+        session = self.active(user, now).get(name)
+        limit = body.get("limit", self.limit_of(user))
         if session is not None:
-            return 200, self._renewed(user, session, now)
-        if self.limit and len(sessions) >= self.limit:
-            return 409, {
-                "error": "limit_reached",
-                "message": self._too_many(user, len(sessions) + 1),
-                "user": user,
-                "session": name,
-                "concurrentSessions": len(sessions),
-                "limit": self.limit,
-                "retryAfter": (min(each.expires for each in sessions.values()) - now) / 1000,
-                "sessions": [self.shown(each) for each in sessions.values()],
-            }
+            if "ttl" in body:
+                session.lease = body["ttl"] * 1000
+            for what in ("content", "meta"):
+                if what in body:
+                    session.details = {**session.details, what: body[what]}
+            return 200, self._renewed(user, session, limit, now)
+        told = self._admit(user, name, body, limit, now)
+        if "error" in told:
+            return 409, told
+        return 201, {**self._started(user, self.users[user][name], limit), **told}
+
+    def _admit(self, user, name, body, limit, now):
+        """Starts a session that is not active, if it may. Returns the whole denial, or what an answer says besides."""
+        sessions = self.users[user]
+        device = body.get("device")
+        on_limit = body.get("onLimit") or self.on_limit_of(user)
+        held_off = self.held_off(user, name, device, now)
+
+        reconnected = [each for each in sessions.values()
+                       if device is not None and each.details.get("device") == device]
+        replaceable = [each for each in sessions.values()
+                       if each.name == body.get("replace") and each.name != name and each not in reconnected]
+        replaced = [] if held_off else replaceable
+        leaving = reconnected + replaced
+        count = len(sessions) - len(leaving) + 1
+        oldest, told, met = [], {}, self.met
+        if limit and count > limit and not reconnected:
+            # Sessions stand in the order of their starts.
+            doomed = [each for each in sessions.values() if each not in leaving][:count - limit]
+            may_evict = on_limit == "evict-oldest" and not held_off
+            if self.mode == "observe":
+                met["would evict" if may_evict else "would deny"] += 1
+                told = {"wouldEvict": [each.name for each in doomed]} if may_evict else {"wouldDeny": True}
+            elif may_evict:
+                oldest = doomed
+                met["evict-oldest of several" if len(oldest) > 1 else "evict-oldest"] += 1
+                met["evict-oldest after a replace"] += len(replaced)
+            else:
+                met["denied: replace makes no room"] += len(replaced)
+                denial = self._denial(user, name, limit, now)
+                if held_off and (on_limit == "evict-oldest" or (replaceable and count - 1 <= limit)):
+                    denial["holdOff"] = held_off / 1000
+                    met["denied: held off"] += 1
+                return denial
+
+        if reconnected:
+            met["reconnect above the limit" if limit and count > limit else "reconnect"] += 1
+            met["reconnect of one who is held off"] += held_off > 0
+        if replaced:
+            met["replace" if not reconnected else "replace with a reconnect"] += 1
+        elif replaceable:
+            met["replace passed over: held off"] += 1
+        elif "replace" in body:
+            met["replace passed over: not active"] += 1
+
+        by = {"session": name} if device is None else {"session": name, "device": device}
+        for each in leaving + oldest:
+            self._remove(user, each, "evicted", now, by)
+        for each in replaced + oldest:
+            remembered = self.evictions.setdefault(user, collections.deque(maxlen=self.MOST_EVICTIONS))
+            remembered.append(Eviction(each.name, each.details.get("device"), now))
+        if leaving or oldest:
+            told["evicted"] = [each.name for each in leaving + oldest]
         self.gone.pop((user, name), None)
-        session = sessions[name] = Session(name, details, now, now + self.lease)
-        return 201, self._started(user, session)
+        lease = body["ttl"] * 1000 if "ttl" in body else self.lease
+        sessions[name] = Session(name, {what: body[what] for what in self.DETAILS if what in body}, lease, now)
+        return told
 
     def heartbeat(self, user, name, now):
         session = self.active(user, now).get(name)
         if session is not None:
-            return 200, self._renewed(user, session, now)
+            return 200, self._renewed(user, session, self.limit_of(user), now)
         never_seen = 404, {"error": "not_found", "message": TEXT}
-        if (user, name) not in self.gone:
+        gone = self.gone.get((user, name))
+        if gone is None:
             return never_seen
-        reason, since = self.gone[user, name]
-        gone = 410, {"error": "session_gone", "reason": reason, "message": TEXT, "user": user, "session": name}
-        return gone if now - since < self.REMEMBERED else OneOf((gone, never_seen))
+        told = 410, {"error": "session_gone", "message": TEXT, "user": user, "session": name, **self._why(gone)}
+        return told if now - gone.since < self.REMEMBERED else OneOf((told, never_seen))
 
     def end(self, user, name, now):
         sessions = self.active(user, now)
@@ -117,18 +267,18 @@ class Model:
             self._remove(user, session, "ended", now)
             return 200, {"user": user, "session": name, "ended": True, "concurrentSessions": len(sessions)}
         body = {"user": user, "session": name, "ended": False, "concurrentSessions": len(sessions)}
-        if (user, name) not in self.gone:
+        gone = self.gone.get((user, name))
+        if gone is None:
             return 200, body
-        reason, since = self.gone[user, name]
-        explained = 200, {**body, "reason": reason}
-        return explained if now - since < self.REMEMBERED else OneOf((explained, (200, body)))
+        explained = 200, {**body, **self._why(gone)}
+        return explained if now - gone.since < self.REMEMBERED else OneOf((explained, (200, body)))
 
     def list(self, user, now):
         sessions = self.active(user, now)
         return 200, {
             "user": user,
             "concurrentSessions": len(sessions),
-            "limit": self.limit,
+            "limit": self.limit_of(user),
             "sessions": [self.shown(each) for each in sessions.values()],
         }
 
@@ -148,20 +298,110 @@ class Model:
             self._remove(each, session, "purged", now)
         return 200, {"purged": len(doomed)}
 
+    # ---- limits --------------------------------------------------------------------------------------------------
+
+    def get_limit(self, user, now):
+        shown = self._limit_shown(user, now)
+        return 200, {**shown, "message": TEXT} if "excess" in shown else shown
+
+    def put_limit(self, user, body, now):
+        if not body.keys() & {"limit", "plan", "onLimit"}:
+            return self._invalid(TEXT)
+        plan = body.get("plan")
+        if plan is not None and plan not in self.plans:
+            return self._invalid(f"cannot set the plan of user {user}: there is no plan {plan}")
+        terms = self.terms.setdefault(user, Terms())
+        if "limit" in body:
+            terms.limit = body["limit"]
+        if "plan" in body:
+            terms.plan = body["plan"]
+        if "onLimit" in body:
+            terms.on_limit = body["onLimit"]
+        if not terms.given():
+            del self.terms[user]
+        return self.get_limit(user, now)
+
+    def delete_limit(self, user, now):
+        self.terms.pop(user, None)
+        return self.get_limit(user, now)
+
+    def list_limits(self, now):
+        """Of every user who was given something, in no particular order."""
+        return [{**self._limit_shown(user, now)} for user in self.terms]
+
+    def list_plans(self):
+        return 200, {"plans": [self._plan_shown(name) for name in sorted(self.plans, key=str.encode)]}
+
+    def get_plan(self, name, now):
+        if name not in self.plans:
+            return 404, {"error": "not_found", "message": f"cannot show plan {name}: there is no such plan"}
+        # Of those for whom the plan's limit holds: one with an own limit is above that, or not.
+        above = sum(1 for user, terms in self.terms.items()
+                    if terms.plan == name and terms.limit is None and self._excess(user, now) > 0)
+        return 200, {**self._plan_shown(name), "usersAbove": above or ABSENT}
+
+    def put_plan(self, name, body, now):
+        if name not in self.plans and "limit" not in body:
+            return self._invalid(TEXT)
+        plan = self.plans.setdefault(name, Terms())
+        if "limit" in body:
+            plan.limit = body["limit"]
+        if "onLimit" in body:
+            plan.on_limit = body["onLimit"]
+        return self.get_plan(name, now)
+
+    def delete_plan(self, name, force=False):
+        users = self._users_of_plan(name)
+        removed = name in self.plans
+        if removed and users and not force:
+            return self._invalid(Like(re.escape(f"cannot remove plan {name}: {users} ") + "users? (has|have) it; .+"))
+        self.plans.pop(name, None)
+        # How many users keep the name of a plan that is not there is not said anywhere.
+        return 200, {"plan": name, "removed": removed, **({"users": users} if removed else {})}
+
+    def _excess(self, user, now):
+        limit = self.limit_of(user)
+        return len(self.active(user, now)) - limit if limit else 0
+
+    def _limit_shown(self, user, now):
+        limit, origin = self.limit_and_origin_of(user)
+        shown = {"user": user, "limit": limit, "from": origin, "onLimit": self.on_limit_of(user),
+                 "concurrentSessions": len(self.active(user, now))}
+        plan = self.terms.get(user, NO_TERMS).plan
+        if plan is not None:
+            shown["plan"] = plan
+        if self._excess(user, now) > 0:
+            shown["excess"] = self._excess(user, now)
+        return shown
+
+    def _users_of_plan(self, name):
+        return sum(1 for terms in self.terms.values() if terms.plan == name)
+
+    def _plan_shown(self, name):
+        plan = self.plans[name]
+        shown = {"plan": name, "limit": plan.limit, "users": self._users_of_plan(name)}
+        if plan.on_limit is not None:
+            shown["onLimit"] = plan.on_limit
+        return shown
+
+    @staticmethod
+    def _invalid(message):
+        return 400, {"error": "invalid_request", "message": message}
+
     # ---- calls of the first service's API ------------------------------------------------------------------------
 
     def first_service_start(self, user, name, now):
         sessions = self.active(user, now)
         session = sessions.get(name)
+        limit = self.limit_of(user)
         if session is not None:
-            if self.limit and len(sessions) > self.limit:
+            if limit and len(sessions) > limit and self.mode == "enforce":
                 return 400, self._too_many(user, len(sessions))
-            self._renewed(user, session, now)
+            self._renewed(user, session, limit, now)
         else:
-            if self.limit and len(sessions) >= self.limit:
-                return 400, self._too_many(user, len(sessions) + 1)
-            self.gone.pop((user, name), None)
-            sessions[name] = Session(name, {}, now, now + self.lease)
+            told = self._admit(user, name, {}, limit, now)
+            if "error" in told:
+                return 400, told["message"]
         return 200, {"user": user, "concurrentSessions": len(sessions)}
 
     def first_service_end(self, user, name, now):
@@ -171,11 +411,12 @@ class Model:
     # ---- the daemon's own life -----------------------------------------------------------------------------------
 
     def restarted(self, now):
-        """A clean stop and a start: leases as they were, but each with a heartbeat interval left; memory of ends lost."""
+        """A clean stop and a start: leases as they were, but each with a heartbeat interval left; limits and plans as
+        they were; still held off who was. Only the memory of ends is lost."""
         self.gone.clear()
         for sessions in self.users.values():
             for session in sessions.values():
-                session.expires = max(session.expires, now + self.lease // 3)
+                session.expires = max(session.expires, now + session.lease // 3)
 
     # ---- answers -------------------------------------------------------------------------------------------------
 
@@ -189,20 +430,38 @@ class Model:
             **session.details,
         }
 
-    def _renewed(self, user, session, now):
+    def _renewed(self, user, session, limit, now):
         session.seen = now
-        session.expires = now + self.lease
-        return self._started(user, session)
+        session.expires = now + session.lease
+        return self._started(user, session, limit)
 
-    def _started(self, user, session):
+    def _started(self, user, session, limit):
         return {
             "user": user,
             "session": session.name,
             "concurrentSessions": len(self.users[user]),
-            "limit": self.limit,
+            "limit": limit,
             "expiresAt": rfc3339(session.expires + self.wall_minus_boot),
-            "heartbeatInterval": self.heartbeat_interval,
+            "heartbeatInterval": session.lease // 3 / 1000,
         }
+
+    def _denial(self, user, name, limit, now):
+        sessions = self.users[user]
+        return {
+            "error": "limit_reached",
+            "message": self._too_many(user, len(sessions) + 1),
+            "user": user,
+            "session": name,
+            "concurrentSessions": len(sessions),
+            "limit": limit,
+            "retryAfter": (min(each.expires for each in sessions.values()) - now) / 1000,
+            "sessions": [self.shown(each) for each in sessions.values()],
+        }
+
+    def _why(self, gone):
+        if gone.by is None:
+            return {"reason": gone.reason}
+        return {"reason": gone.reason, "evictedBy": {**gone.by, "at": rfc3339(gone.since + self.wall_minus_boot)}}
 
     @staticmethod
     def _too_many(user, streams):
@@ -211,7 +470,8 @@ class Model:
 
 # Fields may be added to answers at any time. These, though, mean something by being absent.
 TELLING_FIELDS = frozenset(
-    "error retryAfter sessions device ip content meta reason evictedBy ended next purged wouldPurge".split())
+    "error message retryAfter holdOff sessions device ip content meta reason evictedBy evicted wouldDeny wouldEvict "
+    "ended next purged wouldPurge plan onLimit excess".split())
 
 
 def difference(actual, expected, where="answer"):
@@ -220,6 +480,10 @@ def difference(actual, expected, where="answer"):
         return None
     if isinstance(expected, dict) and isinstance(actual, dict):
         for name in expected:
+            if expected[name] is ABSENT:
+                if name in actual:
+                    return f"{where} has {name}, which should be absent"
+                continue
             if name not in actual:
                 return f"{where}.{name} is missing"
             found = difference(actual[name], expected[name], f"{where}.{name}")

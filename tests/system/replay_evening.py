@@ -4,10 +4,12 @@
     python3 tests/system/replay_evening.py [--users 20000] [--seed 1] [--connections 32] [--trace USER]
 
 From a fixed seed come households, people who zap, reconnect or whose players crash, sharers with more devices than
-streams, and an operator who purges and lists. Time is virtual: the daemon reads a frozen clock that moves from tick to
-tick, and all that happens in a tick is pipelined over a few keep-alive connections, one user's requests always down the
-same one. Some ticks fall exactly on the instant at which a lease runs out, a millisecond before, or one after. In
-mid-evening the daemon is restarted twice, and somebody sets the wall clock a day forward and two days back.
+streams, some of whom take a slot over and fight for it, and an operator who purges, lists, and gives users limits and
+plans and changes them. Time is virtual: the daemon reads a frozen clock that moves from tick to tick, and all that
+happens in a tick is pipelined over a few keep-alive connections, one user's requests always down the same one. Some
+ticks fall exactly on the instant at which a lease or a hold-off runs out, a millisecond before, or one after. In
+mid-evening the daemon is restarted three times, somebody sets the wall clock a day forward and two days back, and by
+reload the daemon evicts instead of denying for an hour, has a lower limit twice, and only observes for a while.
 
 Exit code 0: every answer was right.
 """
@@ -31,12 +33,15 @@ DAY = 24 * HOUR
 
 LIMIT = 3
 LEASE = 600 * SECOND
-INTERVAL = LEASE // 3
+LONGEST_LEASE = 1200 * SECOND
 EVENING = 5 * HOUR
 MEAN_TICK = 8 * SECOND
 
 ODD_NAMES = ["zoë müller", "a/b?c=d&e", 'say "hi"', "back\\slash", "100%", "日本の視聴者", "📺-fan",
              "tom+jerry@home.example", "a" * 200]
+
+PLANS = {"single": {"limit": 1}, "family": {"limit": 5}, "premium": {"limit": 4, "onLimit": "evict-oldest"},
+         "staff": {"limit": 0}, "Tarif „Zoë“ 50%/a?": {"limit": 2, "onLimit": "deny"}}
 
 
 class Mismatch(AssertionError):
@@ -51,11 +56,16 @@ class Viewer:
         self.name = f"{rng.choice(ODD_NAMES)} {number}" if odd else f"user{number}"
         self.connection = number % connections
         self.uses_first_service = rng.random() < 0.05
-        self.shares = rng.random() < 0.10
+        self.shares = rng.random() < 0.12
 
 
 class Player:
-    """A device of a viewer, playing until `until`. Each stream it plays is a session with a new name."""
+    """A device of a viewer, playing until `until`. Each stream it plays is a session with a new name.
+
+    Most players know nothing of the limit. Some ask for a rule of their own with each start. Where it is refused a
+    `taker` takes over one of the streams that the refusal names; a `fighter` always asks to evict the oldest, and when
+    it is evicted comes back at once.
+    """
 
     def __init__(self, number, viewer, until, rng):
         self.number = number
@@ -65,22 +75,35 @@ class Player:
         self.streams = 0
         self.turn = 0  # tells the sign of life that is due from those that something else has overtaken
         self.is_odd = rng.random() < 0.02
+        temper = rng.random()
+        self.takes = temper < 0.15
+        self.fights = 0.15 <= temper < 0.30
+        self.device = f"{'Fernseher ' if self.is_odd else 'tv-'}{number}" if self.fights or rng.random() < 0.6 else None
+        self.wishes = {}
+        if self.fights or rng.random() < 0.03:
+            self.wishes["onLimit"] = "evict-oldest"
+        elif rng.random() < 0.03:
+            self.wishes["onLimit"] = "deny"
+        if rng.random() < 0.02:
+            self.wishes["limit"] = rng.randint(0, 5)
+        if rng.random() < 0.03:
+            self.wishes["ttl"] = rng.randint(300, 1200)
         self.new_stream(rng)
 
     def new_stream(self, rng):
         self.streams += 1
         self.session = f"{'séance №' if self.is_odd else 's'}{self.number}-{self.streams}"
-        self.details = {}
-        if not self.viewer.uses_first_service and rng.random() < 0.5:
-            # The device is new with each stream, so that no start counts as the reconnect of an older one.
-            self.details = {"device": f"tv-{self.number}-{self.streams}",
-                            "ip": f"10.{self.number >> 16}.{self.number >> 8 & 255}.{self.number & 255}"}
+        self.body = dict(self.wishes)
+        if self.device is not None:
+            self.body["device"] = self.device
+        if rng.random() < 0.5:
+            self.body["ip"] = f"10.{self.number >> 16}.{self.number >> 8 & 255}.{self.number & 255}"
             if rng.random() < 0.3:
-                self.details["content"] = f"film/{rng.randrange(500)}"
-                self.details["meta"] = {"app": "4.2", "title": rng.choice(ODD_NAMES)}
+                self.body["content"] = f"film/{rng.randrange(500)}"
+                self.body["meta"] = {"app": "4.2", "title": rng.choice(ODD_NAMES)}
         user, session = segment(self.viewer.name), segment(self.session)
-        path = f"/v1/users/{user}/sessions/{session}"
-        self.start = harness.request("PUT", path, self.details or None)
+        self.path = path = f"/v1/users/{user}/sessions/{session}"
+        self.start = harness.request("PUT", path, self.body or None)
         self.heartbeat = harness.request("POST", path + "/heartbeat")
         self.end = harness.request("DELETE", path)
         self.first_service_start = harness.request("GET", f"/startSession/userId/{user}/sessionId/{session}")
@@ -109,10 +132,45 @@ class Evening:
         for viewer in self.viewers:
             devices = rng.randint(4, 7) if viewer.shares else rng.choices((1, 2, 3), (60, 30, 10))[0]
             opening = int(rng.triangular(0, EVENING * 0.9, EVENING * 0.4))
+            players = []
             for _ in range(devices):
                 begins = opening + rng.randrange(20 * MINUTE)
                 lasts = min(3 * HOUR, MINUTE + int(rng.expovariate(1 / (45 * MINUTE))))
-                self._at(begins, self.switch_on, Player(next(numbers), viewer, begins + lasts, rng))
+                player = Player(next(numbers), viewer, begins + lasts, rng)
+                if players and players[0].device is not None and rng.random() < 0.03:
+                    player.device = players[0].device  # two streams on one device: each start is the other's reconnect
+                    player.new_stream(rng)
+                players.append(player)
+                self._at(begins, self.switch_on, player)
+        self._at(0, self.operator_makes_plans)
+        self._at(0, self.operator_gives_users_what_they_pay_for)
+        for minute in range(1, EVENING // MINUTE, 2):
+            self._at(minute * MINUTE, self.operator_changes_some_users)
+        for share, action, *subject in (
+                (0.12, self.operator_sets_a_plan, "family", {"limit": 2}),
+                (0.22, self.operator_sets_a_plan, "single", {"limit": 3, "onLimit": "evict-oldest"}),
+                (0.42, self.operator_sets_a_plan, "premium", {"onLimit": None}),
+                (0.47, self.operator_removes_a_plan, "premium", False),
+                (0.48, self.operator_removes_a_plan, "premium", True),
+                (0.49, self.operator_removes_a_plan, "premium", True),
+                (0.50, self.operator_sets_a_plan, "premium", {"onLimit": "evict-oldest"}),
+                (0.52, self.operator_sets_a_plan, "family", {"limit": 4}),
+                (0.58, self.operator_sets_a_plan, "premium", {"limit": 1, "onLimit": "evict-oldest"}),
+                (0.68, self.operator_sets_a_plan, "staff", {"limit": 2}),
+                (0.86, self.operator_sets_a_plan, "staff", {"limit": 0}),
+                (0.95, self.operator_sets_a_plan, "nobody's", {"limit": 7}),
+                (0.96, self.operator_removes_a_plan, "nobody's", False),
+                (0.20, self.operator_changes_settings, {"on-limit": "evict-oldest"}),
+                (0.28, self.operator_changes_settings, {"limit": 1}),
+                (0.31, self.operator_changes_settings, {"limit": LIMIT}),
+                (0.40, self.operator_changes_settings, {"on-limit": None}),
+                (0.54, self.operator_changes_settings, {"limit": 1}),
+                (0.62, self.operator_changes_settings, {"limit": LIMIT}),
+                (0.64, self.operator_changes_settings, {"mode": "observe"}),
+                (0.74, self.operator_changes_settings, {"mode": "enforce"})):
+            self._at(int(share * EVENING), action, subject)
+        for share in (0.24, 0.46, 0.70, 0.88):
+            self._at(int(share * EVENING), self.operator_lists_limits_and_plans)
         for minute in range(10, EVENING // MINUTE, 10):
             self._at(minute * MINUTE, self.operator_purges_a_user)
         for minute in range(25, EVENING // MINUTE, 40):
@@ -122,7 +180,8 @@ class Evening:
         self._at(int(0.45 * EVENING), self.operator_only_asks_what_a_purge_would_do)
         self._at(int(0.8 * EVENING), self.operator_purges_everything)
         self._at(int(0.30 * EVENING), self.somebody_sets_the_wall_clock, DAY)
-        self._at(int(0.40 * EVENING), self.daemon_is_restarted)
+        self._at(int(0.33 * EVENING), self.daemon_is_restarted)
+        self._at(int(0.49 * EVENING), self.daemon_is_restarted)
         self._at(int(0.50 * EVENING), self.somebody_sets_the_wall_clock, -2 * DAY)
         self._at(int(0.65 * EVENING), self.daemon_is_restarted)
         self._at(int(0.75 * EVENING), self.somebody_sets_the_wall_clock, DAY)
@@ -137,20 +196,50 @@ class Evening:
         if viewer.uses_first_service:
             expected = self.model.first_service_start(viewer.name, player.session, now)
             self._ask(viewer, player.first_service_start, expected)
+        elif (player.takes or player.fights) and self.rng.random() < 0.2:
+            self.take_over((player, self._some_session_of(viewer)))  # without having been refused
+            return
         else:
-            expected = self.model.start(viewer.name, player.session, player.details, now)
+            expected = self.model.start(viewer.name, player.session, player.body, now)
             self._ask(viewer, player.start, expected)
-        if expected[0] < 300:
-            self._next_sign_of_life(player)
-        else:
-            self._denied(player)
+        self._started_or_not(player, expected)
 
-    def _denied(self, player):
+    def take_over(self, taking):
+        """A start that is to take another stream's place."""
+        player, other = taking
+        body = {**player.body, "replace": other}
+        expected = self.model.start(player.viewer.name, player.session, body, self.now)
+        self._ask(player.viewer, harness.request("PUT", player.path, body), expected)
+        self._started_or_not(player, expected)
+
+    def _some_session_of(self, viewer):
+        return self.rng.choice(list(self.model.active(viewer.name, self.now)) or ["nobody"])
+
+    def _started_or_not(self, player, expected):
+        if expected[0] >= 300:
+            self._denied(player, expected[1])
+            return
+        self._next_sign_of_life(player)
+        if self.model.held_off(player.viewer.name, player.session, player.device, self.now) and self.rng.random() < 0.3:
+            soon = self.now + self.rng.randint(1 * SECOND, 60 * SECOND)
+            self._at(soon, self.reconnect_at_once, (player, player.turn))
+
+    def _denied(self, player, denial):
         rng = self.rng
         player.denials += 1
         if player.denials > (12 if player.viewer.shares else 2) or self.now > player.until:
             return
-        if rng.random() < 0.10:
+        if player.takes and type(denial) is dict and player.denials % 2:
+            other = rng.choice(denial["sessions"])["session"] if rng.random() < 0.95 else "nobody"
+            self._at(self.now + rng.choice((0, 0, 7 * SECOND)), self.take_over, (player, other))
+        elif type(denial) is dict and "holdOff" in denial and rng.random() < 0.10:
+            over = self.now + round(denial["holdOff"] * 1000) + rng.choice((-1, 0, 0, 1))
+            if player.takes:
+                other = rng.choice(denial["sessions"])["session"]
+                self._at(max(self.now + 1, over), self.take_over, (player, other), exact=True)
+            else:
+                self._at(max(self.now + 1, over), self.switch_on, player, exact=True)
+        elif rng.random() < 0.10:
             # The moment the daemon names: room there is at that instant, and none a millisecond earlier.
             room = min(each.expires for each in self.model.active(player.viewer.name, self.now).values())
             self._at(max(self.now + 1, room + rng.choice((-1, 0, 0, 1))), self.switch_on, player, exact=True)
@@ -159,7 +248,8 @@ class Evening:
 
     def _next_sign_of_life(self, player):
         player.turn += 1
-        due = min(player.until, self.now + INTERVAL - self.rng.randrange(10 * SECOND))
+        interval = self.model.users[player.viewer.name][player.session].lease // 3
+        due = min(player.until, self.now + interval - self.rng.randrange(10 * SECOND))
         self._at(due, self.sign_of_life, (player, player.turn))
 
     def sign_of_life(self, due):
@@ -173,12 +263,16 @@ class Evening:
         if what < 0.03:
             self.zap(player, self.rng.randint(1, 4))
         elif what < 0.05:
-            self.switch_on(player)  # a reconnect: the same session once more
+            self.switch_on(player)  # the same session once more
         elif what < 0.06:
             self.look_at_the_list(player)
             self.heartbeat(player)
         elif what < 0.075:
             self.crash(player)
+        elif what < 0.09:
+            self.reconnect(player)
+        elif what < 0.10:
+            self.tell_of_changes(player)
         else:
             self.heartbeat(player)
 
@@ -190,7 +284,14 @@ class Evening:
         self._ask(player.viewer, player.heartbeat, expected)
         if expected[0] == 200:
             self._next_sign_of_life(player)
+        elif (player.fights or player.takes) and type(expected) is tuple and expected[1].get("reason") == "evicted":
+            if player.fights:
+                self.switch_on(player)
+            else:
+                self.take_over((player, expected[1]["evictedBy"]["session"]))
         elif self.now < player.until:
+            if self.rng.random() < 0.1:
+                self._end(player)
             if self.rng.random() < 0.3:
                 player.new_stream(self.rng)
             self._at(self.now + self.rng.randrange(3 * SECOND), self.switch_on, player)
@@ -208,12 +309,49 @@ class Evening:
         player.new_stream(self.rng)
         self.switch_on(player)
         if times > 1:
-            self._at(self.now + self.rng.randint(1 * SECOND, 15 * SECOND), self.zap_on, (player, player.turn, times - 1))
+            soon = self.now + self.rng.randint(1 * SECOND, 15 * SECOND)
+            self._at(soon, self.zap_on, (player, player.turn, times - 1))
 
     def zap_on(self, zapping):
         player, turn, times = zapping
         if player.turn == turn and self.now < player.until:
             self.zap(player, times)
+
+    def reconnect(self, player):
+        """The player lost its connection, and its session's name with it. It comes back at once; what it was, if it
+        named its device, is gone then, and a sign of life that was on its way already is told so."""
+        if player.viewer.uses_first_service:
+            self.switch_on(player)
+            return
+        before, request = player.session, player.heartbeat
+        player.new_stream(self.rng)
+        if self.rng.random() < 0.1:
+            self.take_over((player, self._some_session_of(player.viewer)))
+        else:
+            self.switch_on(player)
+        if self.rng.random() < 0.3:
+            self._ask(player.viewer, request, self.model.heartbeat(player.viewer.name, before, self.now))
+
+    def reconnect_at_once(self, reconnecting):
+        player, turn = reconnecting
+        if player.turn == turn and self.now < player.until:
+            self.reconnect(player)
+
+    def tell_of_changes(self, player):
+        """The same session, but another film, or another lease; what else is said means nothing to it."""
+        if player.viewer.uses_first_service:
+            self.switch_on(player)
+            return
+        rng = self.rng
+        said = {"content": f"film/{rng.randrange(500)}", "meta": {"title": rng.choice(ODD_NAMES)},
+                "ttl": rng.randint(300, 1200), "device": "another", "ip": "10.255.255.1", "onLimit": "evict-oldest",
+                "replace": self._some_session_of(player.viewer)}
+        body = {name: said[name] for name in rng.sample(sorted(said), rng.randint(1, 4))}
+        expected = self.model.start(player.viewer.name, player.session, body, self.now)
+        self._ask(player.viewer, harness.request("PUT", player.path, body), expected)
+        self.counts["renewed with changes"] += expected[0] == 200
+        self.look_at_the_list(player)
+        self._started_or_not(player, expected)
 
     def switch_off(self, player):
         self._end(player)
@@ -225,7 +363,8 @@ class Evening:
     def _end(self, player):
         viewer = player.viewer
         if viewer.uses_first_service:
-            self._ask(viewer, player.first_service_end, self.model.first_service_end(viewer.name, player.session, self.now))
+            self._ask(viewer, player.first_service_end,
+                      self.model.first_service_end(viewer.name, player.session, self.now))
         else:
             self._ask(viewer, player.end, self.model.end(viewer.name, player.session, self.now))
 
@@ -284,31 +423,108 @@ class Evening:
         self._ask_alone("POST", "/v1/purge", {"all": True}, self.model.purge(self.now))
 
     def operator_lists_everybody(self, _):
+        self._list_page_by_page("/v1/sessions", "sessions", ("user", "session"), 1000, self.model.list_all(self.now))
+
+    def _list_page_by_page(self, path, what, names, size, expected):
         self._flush()
-        expected = {(each["user"], each["session"]): each for each in self.model.list_all(self.now)}
+        expected = {tuple(each[name] for name in names): each for each in expected}
         listed, after, pages = {}, None, 0
         while True:
-            target = "/v1/sessions?limit=1000"
+            target = f"{path}?limit={size}"
             if after is not None:
                 target += f"&after={segment(after)}"
             page = self.fleet.ask_each([harness.request("GET", target)])[0].json()
             pages += 1
-            for each in page["sessions"]:
-                if (each["user"], each["session"]) in listed:
+            for each in page[what]:
+                key = tuple(each[name] for name in names)
+                if key in listed:
                     raise Mismatch(f"listed twice: {each}")
-                listed[each["user"], each["session"]] = each
-            if len(page["sessions"]) > 1000 or pages > len(expected) + 2:
+                listed[key] = each
+            if len(page[what]) > size or pages > len(expected) + 2:
                 raise Mismatch("pages without end, or too long")
             after = page.get("next")
             if after is None:
                 break
-        self.counts["pages of all users"] += pages
+        self.counts[f"pages of {path}"] += pages
         for absent in expected.keys() - listed.keys():
-            raise Mismatch(f"not listed: {expected[absent]}")
+            raise Mismatch(f"not listed in {path}: {expected[absent]}")
         for key, each in listed.items():
             found = difference(each, expected[key]) if key in expected else "it should not be there"
             if found:
-                raise Mismatch(f"in the list of all users: {each}: {found}")
+                raise Mismatch(f"{self.now} ms into the evening: in {path}: {each}: {found}")
+
+    # ---- limits and plans
+
+    def operator_makes_plans(self, _):
+        for name, body in PLANS.items():
+            self.operator_sets_a_plan((name, body))
+
+    def operator_sets_a_plan(self, subject):
+        name, body = subject
+        self._ask_alone("PUT", harness.plan_path(name), body, self.model.put_plan(name, body, self.now))
+        self._ask_alone("GET", harness.plan_path(name), None, self.model.get_plan(name, self.now))
+        self.counts["plans set"] += 1
+
+    def operator_removes_a_plan(self, subject):
+        name, force = subject
+        expected = self.model.delete_plan(name, force)
+        self._ask_alone("DELETE", harness.plan_path(name) + ("?force=true" if force else ""), None, expected)
+        self._ask_alone("GET", harness.plan_path(name), None, self.model.get_plan(name, self.now))
+        if expected[0] == 400:
+            self.counts["plans kept: users have them"] += 1
+        elif expected[1]["removed"]:
+            self.counts["plans removed from users" if expected[1]["users"] else "plans removed"] += 1
+
+    def operator_gives_users_what_they_pay_for(self, _):
+        for viewer in self.viewers:
+            dice = self.rng.random()
+            if dice < 0.20:
+                self._set_limit(viewer, {"plan": self.rng.choice(list(PLANS))})
+            elif dice < 0.24:
+                self._set_limit(viewer, {"limit": self.rng.randint(0, 5)})
+            elif dice < 0.26:
+                self._set_limit(viewer, {"onLimit": self.rng.choice(("deny", "evict-oldest"))})
+            elif dice < 0.27:
+                self._set_limit(viewer, {"limit": self.rng.randint(0, 5), "plan": self.rng.choice(list(PLANS)),
+                                         "onLimit": self.rng.choice(("deny", "evict-oldest"))})
+
+    def operator_changes_some_users(self, _):
+        rng = self.rng
+        for viewer in rng.sample(self.viewers, max(3, len(self.viewers) // 500)):
+            if rng.random() < 0.5 and self.model.users:
+                viewer = self.viewer_of[rng.choice(list(self.model.users))]  # one who has watched something
+            dice = rng.random()
+            if dice < 0.60:
+                said = {"limit": rng.choice((None, 0, 1, 2, 3, 6)),
+                        "onLimit": rng.choice((None, "deny", "evict-oldest")),
+                        "plan": rng.choice((None, *PLANS, "no such plan"))}
+                self._set_limit(viewer, {name: said[name] for name in rng.sample(sorted(said), rng.randint(1, 3))})
+            elif dice < 0.75:
+                self._ask(viewer, harness.request("DELETE", harness.limit_path(viewer.name)),
+                          self.model.delete_limit(viewer.name, self.now))
+            else:
+                self._ask(viewer, harness.request("GET", harness.limit_path(viewer.name)),
+                          self.model.get_limit(viewer.name, self.now))
+
+    def _set_limit(self, viewer, body):
+        self._ask(viewer, harness.request("PUT", harness.limit_path(viewer.name), body),
+                  self.model.put_limit(viewer.name, body, self.now))
+
+    def operator_lists_limits_and_plans(self, _):
+        self._list_page_by_page("/v1/limits", "limits", ("user",), 700, self.model.list_limits(self.now))
+        self._ask_alone("GET", "/v1/plans", None, self.model.list_plans())
+        for name in [*PLANS, "no such plan"]:
+            self._ask_alone("GET", harness.plan_path(name), None, self.model.get_plan(name, self.now))
+
+    def operator_changes_settings(self, subject):
+        [settings] = subject
+        self._flush()
+        self.daemon.reload(settings)
+        said = self.daemon.settings
+        self.model.limit = said.get("limit") or LIMIT
+        self.model.on_limit = said.get("on-limit") or "deny"
+        self.model.mode = said.get("mode") or "enforce"
+        self.counts["reloads"] += 1
 
     def somebody_sets_the_wall_clock(self, milliseconds):
         self._flush()
@@ -328,8 +544,10 @@ class Evening:
         self.daemon.restart()
         self.fleet = harness.Fleet(self.daemon.socket, self.connection_count)
         self.model.restarted(self.now)
+        self.restarted_at = self.now
         self.counts["restarts"] += 1
         self.operator_lists_everybody(None)
+        self.operator_lists_limits_and_plans(None)
 
     # ---- asking and comparing ------------------------------------------------------------------------------------
 
@@ -378,6 +596,14 @@ class Evening:
                         self._complain(request, expected, answer, found)
                 if "reason" in said:
                     counts[f"told of a session gone: {said['reason']}"] += 1
+                    if "evictedBy" in said:
+                        named = "a device" if "device" in said["evictedBy"] else "no device"
+                        counts[f"told by whom ({named}), answer {status}"] += 1
+                elif "onLimit" in said and "user" in said:
+                    counts[f"told a limit from {said['from']}"] += 1
+                    counts["told a limit exceeded"] += "excess" in said
+                elif "holdOff" in said and self.now + said["holdOff"] * 1000 - Model.HOLD_OFF < self.restarted_at:
+                    counts["denied: held off since before a restart"] += 1
         self._pending = [[] for _ in range(self.connection_count)]
 
     def _complain(self, request, expected, answer, what):
@@ -394,6 +620,7 @@ class Evening:
         self.fleet = harness.Fleet(daemon.socket, self.connection_count)
         boot_at_opening = clock.boot
         self.now = 0
+        self.restarted_at = 0
         # The model counts from the opening of the evening, the daemon from the machine's boot: the shift that turns
         # an instant into wall-clock time takes up the difference.
         while self._due or self._exact:
@@ -411,13 +638,14 @@ class Evening:
                 action(subject)
             self._flush()
             self.counts["ticks"] += 1
-        clock.advance(LEASE)
-        self.now += LEASE
+        clock.advance(LONGEST_LEASE)
+        self.now += LONGEST_LEASE
         self.model.wall_minus_boot = clock.wall - self.now
         self.operator_lists_everybody(None)
         if self.model.list_all(self.now):
             raise Mismatch("sessions outlived the evening")
         self.fleet.close()
+        self.counts.update(self.model.met)
 
 
 def requests_of(counts):
@@ -429,17 +657,31 @@ def replay(users, seed, connections, traced=None):
     evening = Evening(users, seed, connections, traced)
     folder = harness.private_folder()
     clock = harness.TestClock(folder)
-    options = ("--lease", "600s", "--limit", str(LIMIT), "--log-level", "warning")
-    with harness.Daemon(*options, clock=clock, folder=folder) as daemon:
+    settings = {"lease": "600s", "limit": LIMIT}
+    with harness.Daemon(clock=clock, folder=folder, settings=settings) as daemon:
         evening.play(daemon, clock)
     return evening
 
 
+MUST_BE_MET = [
+    (b"PUT ", 200), (b"PUT ", 201), (b"PUT ", 400), (b"PUT ", 409), (b"POST", 200), (b"POST", 404), (b"POST", 410),
+    (b"DELE", 200), (b"DELE", 400), (b"GET ", 200), (b"GET ", 400), (b"GET ", 404),
+    "told of a session gone: ended", "told of a session gone: expired", "told of a session gone: purged",
+    "told of a session gone: evicted", "told by whom (a device), answer 410", "told by whom (no device), answer 410",
+    "told by whom (a device), answer 200", "told by whom (no device), answer 200",
+    "first service, denied", "renewed with changes", "restarts", "reloads",
+    "told a limit from user", "told a limit from plan", "told a limit from default", "told a limit exceeded",
+    "plans set", "plans kept: users have them", "plans removed from users", "plans removed",
+    "reconnect", "reconnect above the limit", "reconnect of one who is held off", "replace", "replace with a reconnect",
+    "replace passed over: held off", "replace passed over: not active", "denied: replace makes no room",
+    "evict-oldest", "evict-oldest of several", "evict-oldest after a replace", "would evict", "would deny",
+    "denied: held off", "denied: held off since before a restart",
+]
+
+
 def assert_nothing_was_left_out(counts):
     """A replay that no longer meets what it is there to meet must not pass."""
-    for key in [(b"PUT ", 200), (b"PUT ", 201), (b"PUT ", 409), (b"POST", 200), (b"POST", 404), (b"POST", 410), (b"DELE", 200),
-                (b"GET ", 200), (b"GET ", 400), "told of a session gone: ended", "told of a session gone: expired",
-                "told of a session gone: purged", "first service, denied", "restarts"]:
+    for key in MUST_BE_MET:
         if not counts[key]:
             raise Mismatch(f"the evening had no {key}: it is too small or has lost something")
 
@@ -455,7 +697,7 @@ def main():
     began = time.monotonic()
     try:
         evening = replay(options.users, options.seed, options.connections, options.trace)
-        if options.users >= 500:
+        if options.users >= 1000:
             assert_nothing_was_left_out(evening.counts)
     except (AssertionError, harness.TestSetupError, harness.ConnectionLost, TimeoutError) as error:
         print(f"replay_evening: FAILED: {error}", file=sys.stderr)

@@ -66,6 +66,28 @@ class TestClockTest(unittest.TestCase):
         self.assertTrue(before[0] <= boot - 3_600_000 * 10**6 <= after[0])
         self.assertTrue(before[1] <= wall + 7_200_000 * 10**6 <= after[1])
 
+    def test_another_boot_has_another_id_and_other_files_are_themselves(self):
+        look = ("import ctypes; libc = ctypes.CDLL(None); libc.fopen.restype = libc.fopen64.restype = ctypes.c_void_p\n"
+                "def read(open, path):\n"
+                "    file, line = ctypes.c_void_p(open(path, b'r')), ctypes.create_string_buffer(100)\n"
+                "    libc.fgets(line, 100, file); libc.fclose(file); return line.value.decode().strip()\n"
+                "for open in (libc.fopen, libc.fopen64):\n"
+                "    print(read(open, b'/proc/sys/kernel/random/boot_id'), read(open, b'/proc/self/comm'))\n")
+        seen = []
+        for _ in range(2):
+            ended = subprocess.run([sys.executable, "-c", look], env=harness.clean_environment(**self.clock.environment()),
+                                   capture_output=True, timeout=harness.seconds(20), text=True)
+            self.assertEqual(ended.stderr, "")
+            first, second = ended.stdout.splitlines()
+            self.assertEqual(first, second)
+            boot_id, name = first.split()
+            self.assertEqual(boot_id, self.clock.boot_id.read_text().strip())
+            self.assertIn("python", name)
+            seen.append(boot_id)
+            self.clock.reboot(7, 1_001)
+        self.assertNotEqual(*seen)
+        self.assert_sees(7, 1_001)
+
     def test_an_unusable_file_ends_the_program_instead_of_telling_the_real_time(self):
         environment = harness.clean_environment(**self.clock.environment())
         environment["TEST_CLOCK_FILE"] = str(self.clock.path) + ".absent"
