@@ -116,14 +116,15 @@ void CommandBatch::end_of_input() {
 
 void CommandBatch::take_line(std::string_view line) {
   ++line_;
-  if (is_blank(line)) return;
+  const bool too_long = line.size() > kMostLineBytes;
+  if (!too_long && is_blank(line)) return;
   if (commands_ == kMostCommands) {
     refuse(413, "a batch has at most 10,000 commands");
     closed_ = true;
     return;
   }
   ++commands_;
-  if (line.size() > kMostLineBytes) return refuse(413, "it has more than 64 KiB");
+  if (too_long) return refuse(413, "it has more than 64 KiB");
   if (const auto read = parse_batch_line(line, line_, parsed_); !read) {
     return answer(place(), to_response(read.error()));
   }
@@ -199,6 +200,8 @@ void CommandBatch::answer(std::uint64_t number, const Response& response) {
 }
 
 void CommandBatch::wake() {
+  const bool at_end = closed_ && owed_.empty();
+  if (given_ == ready_.size() && !at_end) return;
   if (std::exchange(waiting_, false) && wake_) wake_();
 }
 

@@ -13,7 +13,7 @@ namespace concur {
 
 // What a watcher wants to see.
 struct Watch {
-  std::string user;                      // empty: all users
+  std::string user{};                    // empty: all users
   std::optional<std::uint64_t> since{};  // the number of the last event seen; none: from now on
   bool renewed = false;                  // renewals too
 };

@@ -122,15 +122,17 @@ TEST_CASE("CommandBatch") {
   SUBCASE("refuses a line that is too long, and goes on behind it") {
     batch.take(std::string(CommandBatch::kMostLineBytes, ' '));
     CHECK(exchange.read(State::kWaiting).empty());
-    batch.take("  ");
     CHECK(exchange.woken == 0);
+    batch.take("  ");
+    CHECK(exchange.woken == 1);
     batch.take("x\n" + kBeat);
     batch.take(std::string(CommandBatch::kMostLineBytes, 'x'));
     batch.take("y");
     batch.take("y\n" + kBeat);
     batch.finish();
     const std::string out = exchange.read(State::kEnd);
-    CHECK(lines_in(out) == 3);
+    CHECK(lines_in(out) == 4);
+    CHECK(holds(out, "cannot read line 1: it has more than 64 KiB"));
     CHECK(holds(out, "cannot read line 3: it has more than 64 KiB"));
   }
   SUBCASE("ends behind the last command it takes") {
