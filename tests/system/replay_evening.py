@@ -68,7 +68,7 @@ class Player:
     """
 
     def __init__(self, number, viewer, until, rng):
-        self.number = number
+        self.number = number  # within its viewer: different viewers' sessions and devices have the same names
         self.viewer = viewer
         self.until = until
         self.denials = 0
@@ -97,7 +97,7 @@ class Player:
         if self.device is not None:
             self.body["device"] = self.device
         if rng.random() < 0.5:
-            self.body["ip"] = f"10.{self.number >> 16}.{self.number >> 8 & 255}.{self.number & 255}"
+            self.body["ip"] = f"10.{self.number}.{rng.randrange(256)}.{rng.randrange(256)}"
             if rng.random() < 0.3:
                 self.body["content"] = f"film/{rng.randrange(500)}"
                 self.body["meta"] = {"app": "4.2", "title": rng.choice(ODD_NAMES)}
@@ -128,15 +128,15 @@ class Evening:
     # ---- the cast ------------------------------------------------------------------------------------------------
 
     def _invite_everybody(self):
-        rng, numbers = self.rng, itertools.count()
+        rng = self.rng
         for viewer in self.viewers:
             devices = rng.randint(4, 7) if viewer.shares else rng.choices((1, 2, 3), (60, 30, 10))[0]
             opening = int(rng.triangular(0, EVENING * 0.9, EVENING * 0.4))
             players = []
-            for _ in range(devices):
+            for number in range(devices):
                 begins = opening + rng.randrange(20 * MINUTE)
                 lasts = min(3 * HOUR, MINUTE + int(rng.expovariate(1 / (45 * MINUTE))))
-                player = Player(next(numbers), viewer, begins + lasts, rng)
+                player = Player(number, viewer, begins + lasts, rng)
                 if players and players[0].device is not None and rng.random() < 0.03:
                     player.device = players[0].device  # two streams on one device: each start is the other's reconnect
                     player.new_stream(rng)
