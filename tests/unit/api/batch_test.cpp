@@ -40,7 +40,9 @@ class FakeService final : public Service {
     reply(std::move(answer));
   }
 
+  void report(const ReportQuery& /*query*/, ReportReply /*reply*/) override {}
   void set_policy(const Policy& /*policy*/) override {}
+  void set_history(Millis /*history*/) override {}
   ServiceStatus status() const override { return {}; }
   EventLog& events() override { return log; }
   void finish(std::function<void()> done) override { done(); }
