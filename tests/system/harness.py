@@ -357,13 +357,34 @@ class ResponseParser:
             if end < 0:
                 break
             head = bytes(buffer[position:end])
-            length = self._content_length(head)
-            if len(buffer) < end + 4 + length:
-                break
-            answers.append(Response(int(head[9:12]), head, bytes(buffer[end + 4:end + 4 + length])))
-            position = end + 4 + length
+            if b"\r\nTransfer-Encoding: chunked" in head:
+                body, next_position = self._chunks(end + 4)
+                if body is None:
+                    break
+            else:
+                next_position = end + 4 + self._content_length(head)
+                if len(buffer) < next_position:
+                    break
+                body = bytes(buffer[end + 4:next_position])
+            answers.append(Response(int(head[9:12]), head, body))
+            position = next_position
         del buffer[:position]
         return answers
+
+    def _chunks(self, position):
+        """The body that comes in chunks from there, and where it ends; (None, None) while it is not whole."""
+        buffer, body = self._bytes, []
+        while True:
+            line = buffer.find(b"\r\n", position)
+            if line < 0:
+                return None, None
+            size = int(buffer[position:line], 16)
+            position = line + 2 + size + 2
+            if len(buffer) < position:
+                return None, None
+            if size == 0:
+                return b"".join(body), position
+            body.append(bytes(buffer[line + 2:position - 2]))
 
     @staticmethod
     def _content_length(head):

@@ -22,6 +22,7 @@ import json
 import random
 import sys
 import time
+import urllib.parse
 
 import harness
 from harness import SECOND, segment
@@ -108,6 +109,36 @@ class Player:
         self.end = harness.request("DELETE", path)
         self.first_service_start = harness.request("GET", f"/startSession/userId/{user}/sessionId/{session}")
         self.first_service_end = harness.request("GET", f"/endSession/userId/{user}/sessionId/{session}")
+
+
+def as_batches(batch):
+    """The same requests, starts, heartbeats and ends of them as lines of batches, as few as their order allows: pairs of
+    a request and what it is to be answered, which for a batch is the list of its requests with theirs."""
+    joined = []
+    for request, expected in batch:
+        line = line_of(request)
+        if line is None:
+            joined.append((request, expected))
+        elif joined and type(joined[-1][0]) is list:
+            joined[-1][0].append(line)
+            joined[-1][1].append((request, expected))
+        else:
+            joined.append(([line], [(request, expected)]))
+    return [(harness.request("POST", "/v1/batch", b"".join(lines)) if type(lines) is list else lines, expected)
+            for lines, expected in joined]
+
+
+def line_of(request):
+    """A start, heartbeat or end as the line of a batch; None for all other requests."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
+    parts = target.split("/")
+    if parts[1:3] != ["v1", "users"] or parts[4:5] != ["sessions"] or len(parts) < 6:
+        return None
+    said = {"command": {"PUT": "start", "POST": "heartbeat", "DELETE": "end"}[method],
+            "user": urllib.parse.unquote(parts[3]), "session": urllib.parse.unquote(parts[5]),
+            **(json.loads(body) if body else {})}
+    return json.dumps(said, ensure_ascii=False).encode() + b"\n"
 
 
 class Evening:
@@ -564,9 +595,12 @@ class Evening:
         pending = self._pending
         if not any(pending):
             return
+        # The viewers on the last connection go through a gateway, which collects what they say.
+        pending[-1] = as_batches(pending[-1])
         began = time.monotonic()
         answers = self.fleet.exchange([[request for request, _ in batch] for batch in pending])
         self.longest_tick = max(self.longest_tick, time.monotonic() - began)
+        pending[-1], answers[-1] = self._without_batches(pending[-1], answers[-1])
         counts, loads = self.counts, json.loads
         for batch, batch_answers in zip(pending, answers):
             for (request, expected), answer in zip(batch, batch_answers):
@@ -605,6 +639,27 @@ class Evening:
                 elif "holdOff" in said and self.now + said["holdOff"] * 1000 - Model.HOLD_OFF < self.restarted_at:
                     counts["denied: held off since before a restart"] += 1
         self._pending = [[] for _ in range(self.connection_count)]
+
+    def _without_batches(self, pending, answers):
+        """What as_batches joined, with its answers, one by one again."""
+        asked, answered = [], []
+        for (request, expected), answer in zip(pending, answers):
+            if type(expected) is not list:
+                asked.append((request, expected))
+                answered.append(answer)
+                continue
+            lines = answer.body.splitlines(keepends=True)
+            if (answer.status, len(lines)) != (200, len(expected)):
+                self._complain(request, (200, f"{len(expected)} lines"), answer, f"{len(lines)} lines")
+            for line in lines:
+                said = json.loads(line)
+                status = said.pop("status")
+                answered.append(harness.Response(status, answer.head.replace(b"x-ndjson", b"json"),
+                                                 json.dumps(said).encode() + line[-1:]))
+            asked += expected
+            self.counts["batches"] += 1
+            self.counts["commands in batches"] += len(lines)
+        return asked, answered
 
     def _complain(self, request, expected, answer, what):
         raise Mismatch(
@@ -669,7 +724,7 @@ MUST_BE_MET = [
     "told of a session gone: ended", "told of a session gone: expired", "told of a session gone: purged",
     "told of a session gone: evicted", "told by whom (a device), answer 410", "told by whom (no device), answer 410",
     "told by whom (a device), answer 200", "told by whom (no device), answer 200",
-    "first service, denied", "renewed with changes", "restarts", "reloads",
+    "first service, denied", "renewed with changes", "restarts", "reloads", "batches",
     "told a limit from user", "told a limit from plan", "told a limit from default", "told a limit exceeded",
     "plans set", "plans kept: users have them", "plans removed from users", "plans removed",
     "reconnect", "reconnect above the limit", "reconnect of one who is held off", "replace", "replace with a reconnect",
