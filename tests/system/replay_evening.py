@@ -112,8 +112,8 @@ class Player:
 
 
 def as_batches(batch):
-    """The same requests, starts, heartbeats and ends of them as lines of batches, as few as their order allows: pairs of
-    a request and what it is to be answered, which for a batch is the list of its requests with theirs."""
+    """The same requests, starts, heartbeats and ends of them as lines of batches, as few as their order allows: pairs
+    of a request and what it is to be answered, which for a batch is the list of its requests with theirs."""
     joined = []
     for request, expected in batch:
         line = line_of(request)
