@@ -198,10 +198,12 @@ void write_limit(JsonWriter& json, const UserLimit& limit) {
 int write(JsonWriter& json, const UserLimit& limit) {
   write_limit(json, limit);
   if (limit.limit != kUnlimited && limit.active > limit.limit) {
-    json.field("message",
-               fmt::format("User {} watches {} streams; they go on, and new ones are refused until "
-                           "fewer than {} are active.",
-                           limit.user, limit.active, limit.limit));
+    json.field(
+        "message",
+        fmt::format("User {} watches {} streams; they go on, and new ones are refused until "
+                    "{} active.",
+                    limit.user, limit.active,
+                    limit.limit == 1 ? "none is" : fmt::format("fewer than {} are", limit.limit)));
   }
   return 200;
 }

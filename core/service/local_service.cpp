@@ -91,17 +91,14 @@ void LocalService::report(const ReportQuery& query, ReportReply reply) {
 }
 
 void LocalService::read_report(const ReportQuery& query, ReportReply reply) {
-  const WallTime now = clock_.now().wall();
-  const auto hour = [](WallTime at) {
-    return std::chrono::floor<std::chrono::hours>(at.time_since_epoch()).count();
-  };
+  const WallTime since = clock_.now().wall() - query.back;
+  const auto first = std::chrono::floor<std::chrono::hours>(since.time_since_epoch()).count();
   // The reply belongs to the loop thread: it goes there and back unseen, in a shared place.
   auto kept = std::make_shared<ReportReply>(std::move(reply));
-  const bool taken = reporter_.submit(
-      query, hour(now - query.back), hour(now), [this, kept](Result<Report> report) {
-        boost::asio::post(
-            loop_, [kept, report = std::move(report)]() mutable { (*kept)(std::move(report)); });
-      });
+  const bool taken = reporter_.submit(query, first, [this, kept](Result<Report> report) {
+    boost::asio::post(loop_,
+                      [kept, report = std::move(report)]() mutable { (*kept)(std::move(report)); });
+  });
   if (!taken) {
     (*kept)(Error{ErrorKind::kUnavailable,
                   "cannot report: others are being read; try again in a moment"});

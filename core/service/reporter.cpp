@@ -22,12 +22,11 @@ Reporter::~Reporter() {
   thread_.join();
 }
 
-bool Reporter::submit(ReportQuery query, std::int64_t first_hour, std::int64_t last_hour,
-                      Done done) {
+bool Reporter::submit(ReportQuery query, std::int64_t first_hour, Done done) {
   {
     const std::lock_guard lock(mutex_);
     if (orders_.size() >= kMostWaiting) return false;
-    orders_.push_back({std::move(query), first_hour, last_hour, std::move(done)});
+    orders_.push_back({std::move(query), first_hour, std::move(done)});
   }
   changed_.notify_one();
   return true;
@@ -58,7 +57,7 @@ Result<Report> Reporter::read(const Order& order) {
     if (stopping_) return Error{ErrorKind::kUnavailable, "cannot report: the daemon is stopping"};
     reading_ = &*reader;
   }
-  auto report = reader->read(order.query, order.first, order.last);
+  auto report = reader->read(order.query, order.first);
   {
     const std::lock_guard lock(mutex_);
     reading_ = nullptr;

@@ -29,13 +29,12 @@ class Reporter {
   ~Reporter();
 
   // False where too many wait already; then `done` is not called.
-  bool submit(ReportQuery query, std::int64_t first_hour, std::int64_t last_hour, Done done);
+  bool submit(ReportQuery query, std::int64_t first_hour, Done done);
 
  private:
   struct Order {
     ReportQuery query;
     std::int64_t first;
-    std::int64_t last;
     Done done;
   };
 

@@ -184,7 +184,7 @@ class Registry {
               const Now& now) const;
   void evict(Slot slot, const Start& by, bool holds_off, const Now& now);
   void count_attempt(Slot user, const Start& start, const Terms& terms, const Room& room,
-                     bool started, const Now& now);
+                     Attempt::Outcome outcome, const Now& now);
   bool describe(Slot slot, const Details& details);
 
   // answering
@@ -208,6 +208,7 @@ class Registry {
   void save(Slot slot);
   void hold_off(Slot slot, const Now& now);
   void forget_gone(std::uint32_t most, Instant now);
+  void forget_oldest_gone();
   void forget_hold_offs(std::uint32_t most, Instant now);
   void drop_hold_off(const HoldOffs::Dropped& dropped);
   void forget_usage(std::size_t most, bool all, const Now& now);
@@ -216,7 +217,7 @@ class Registry {
 
   // making durable
   void settle_change(const Added&) {}
-  void settle_change(const Removed& removed) { gone_.push_back(removed.slot); }
+  void settle_change(const Removed& removed);
   void settle_change(const Ruled& ruled) {
     if (ruled.emptied) table_.let_go(ruled.user);
   }

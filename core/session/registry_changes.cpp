@@ -115,6 +115,11 @@ void Registry::confirm(Sequence upto) {
   }
 }
 
+void Registry::settle_change(const Removed& removed) {
+  gone_.push_back(removed.slot);
+  if (gone_.size() > kMostGone) forget_oldest_gone();
+}
+
 void Registry::undo() {
   std::erase_if(events_, [this](const Event& event) { return event.waits_for > confirmed_; });
   const Sequence settled = last_change();
@@ -222,10 +227,14 @@ void Registry::wake(Millis slept, const Now& now) {
 void Registry::forget_gone(std::uint32_t most, Instant now) {
   for (; most > 0 && !gone_.empty(); --most) {
     const Instant went = table_.session(gone_.front()).expires;
-    if (went + kRememberGone > now && gone_.size() <= kMostGone) return;
-    table_.release(gone_.front());
-    gone_.pop_front();
+    if (went + kRememberGone > now) return;
+    forget_oldest_gone();
   }
+}
+
+void Registry::forget_oldest_gone() {
+  table_.release(gone_.front());
+  gone_.pop_front();
 }
 
 void Registry::forget_hold_offs(std::uint32_t most, Instant now) {

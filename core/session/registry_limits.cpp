@@ -127,9 +127,9 @@ Answer Registry::decide(const RemovePlan& remove, const Now& now) {
   Plan& plan = plans_[id];
   if (plan.users > 0 && !remove.force) {
     return invalid(fmt::format(
-        "cannot remove plan {}: {} users have it; give them another, or remove it by force and the "
+        "cannot remove plan {}: {} it; give them another, or remove it by force and the "
         "daemon's default holds for them",
-        name, plan.users));
+        name, plan.users == 1 ? "1 user has" : fmt::format("{} users have", plan.users)));
   }
   auto undo = std::make_unique<Planned>(Planned{id, plan});
   plan.is_set = false;

@@ -50,7 +50,7 @@ Answer Registry::decide(const Start& start, const Now& now) {
   if (!room.fits) {
     tell_denied(start, user, terms.limit, now);
     if (!observes) {
-      count_attempt(user, start, terms, room, false, now);
+      count_attempt(user, start, terms, room, Attempt::Outcome::kRefused, now);
       Denied denied = deny(start, user, table_.user(user).active + 1, terms.limit, now);
       denied.hold_off = room.held;
       return denied;
@@ -85,7 +85,7 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
     tell_denied(start, user, terms.limit, now);
     Room room;
     room.fits = false;
-    count_attempt(user, start, terms, room, false, now);
+    count_attempt(user, start, terms, room, Attempt::Outcome::kRepeated, now);
     if (policy_.mode == Mode::kEnforce) return deny(start, user, active, terms.limit, now);
   }
   // The row would keep the old lease until the sweeper came by, which judges by the new one: so the
@@ -173,7 +173,7 @@ Granted Registry::start_new(const Start& start, const Terms& terms, const Now& n
   std::unique_ptr<EventMore> more;
   if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
   tell(EventKind::kStarted, session.user, session.name, terms.limit, std::move(more), now);
-  count_attempt(session.user, start, terms, room, true, now);
+  count_attempt(session.user, start, terms, room, Attempt::Outcome::kStarted, now);
   return grant(slot, terms.limit, false, now);
 }
 
@@ -238,15 +238,15 @@ Denied Registry::deny(const Start& start, Slot user, std::uint32_t attempted, st
 }
 
 void Registry::count_attempt(Slot user, const Start& start, const Terms& terms, const Room& room,
-                             bool started, const Now& now) {
+                             Attempt::Outcome outcome, const Now& now) {
   Attempt attempt{start.session.text(),
                   start.details.device,
                   start.details.ip,
                   table_.user(user).active,
                   terms.limit,
-                  started,
+                  outcome,
                   !room.fits};
-  if (started || room.fits) {
+  if (outcome == Attempt::Outcome::kStarted) {
     const std::size_t reconnects = room.reconnects ? 1 : 0;
     attempt.evictions =
         static_cast<std::uint32_t>(room.leaving.size() - reconnects + room.oldest.size());

@@ -58,7 +58,7 @@ std::optional<UsageRecord::Part> UsageRecord::count(Slot user, const Attempt& at
     entry.usage.hour = hour;
   }
   Usage& usage = entry.usage;
-  usage.starts += attempt.started ? 1 : 0;
+  usage.starts += attempt.outcome == Attempt::Outcome::kStarted ? 1 : 0;
   usage.denials += attempt.denied ? 1 : 0;
   usage.evictions += attempt.evictions;
   if (!attempt.device.empty()) usage.devices.add(attempt.device);
@@ -83,7 +83,7 @@ void UsageRecord::count_players(Entry& entry, const Attempt& attempt, Millis lea
     const bool known = std::ranges::count(waiting, who, &Waiting::player) > 0;
     if (!known && waiting.size() < kMostWaiting) waiting.push_back({who, now + lease});
   };
-  if (!attempt.started) wait(player);
+  if (attempt.outcome == Attempt::Outcome::kRefused) wait(player);
   for (const std::string& evicted : attempt.evicted) wait(player_of({}, evicted));
 }
 

@@ -36,12 +36,18 @@ struct Usage {
 
 // One start, as the record sees it.
 struct Attempt {
+  enum class Outcome : std::uint8_t {
+    kStarted,
+    kRefused,
+    kRepeated,  // the session was active, and the count above the limit (the first service's rule)
+  };
+
   std::string_view session;
   std::string_view device;
   std::string_view address;
   std::uint32_t active = 0;  // sessions active after it
   std::uint32_t limit = 0;   // kUnlimited for none
-  bool started = true;
+  Outcome outcome = Outcome::kStarted;
   bool denied = false;                 // in observe mode it started nevertheless
   std::uint32_t evictions = 0;         // that made room, take-overs among them
   std::vector<std::string> evicted{};  // for the limit's sake: their devices, or else their names

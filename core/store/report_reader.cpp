@@ -40,13 +40,13 @@ Result<ReportReader> ReportReader::open(const std::string& path) {
   return ReportReader(std::move(*db));
 }
 
-Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first, std::int64_t last) {
+Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first) {
   Report report;
   report.since = WallTime(std::chrono::hours(first));
   // One transaction, so that all parts tell of the same moment.
   if (const auto begun = db_.exec("BEGIN"); !begun) return begun.error();
   Result<void> done =
-      query.user ? read_hours(*query.user, first, last, report) : read_users(query, first, report);
+      query.user ? read_hours(*query.user, first, report) : read_users(query, first, report);
   if (done && !query.user) done = read_histogram(query, first, report);
   const auto ended = db_.exec("ROLLBACK");
   if (!done) return done.error();
@@ -73,13 +73,14 @@ Result<void> ReportReader::read_users(const ReportQuery& query, std::int64_t fir
   return read_all(*rows, into.users);
 }
 
-// Looks each hour up: the key begins with it.
-Result<void> ReportReader::read_hours(const std::string& user, std::int64_t first,
-                                      std::int64_t last, Report& into) {
+// From hour to hour, for the key begins with it.
+Result<void> ReportReader::read_hours(const std::string& user, std::int64_t first, Report& into) {
   for (const bool by_hour : {true, false}) {
     auto rows = db_.prepare(
         std::string("WITH RECURSIVE hours(at) AS "
-                    "(SELECT ?2 UNION ALL SELECT at + 1 FROM hours WHERE at < ?3) "
+                    "(SELECT min(hour) FROM history WHERE hour >= ?2 UNION ALL "
+                    "SELECT (SELECT min(hour) FROM history WHERE hour > at) FROM hours "
+                    "WHERE at IS NOT NULL) "
                     "SELECT user, hour, sum(starts), sum(denials), sum(evictions), max(peak), "
                     "max(attempted), sum(excess), count_distinct(devices), "
                     "count_distinct(addresses) "
@@ -88,7 +89,6 @@ Result<void> ReportReader::read_hours(const std::string& user, std::int64_t firs
     if (!rows) return rows.error();
     rows->bind(1, user);
     rows->bind(2, first);
-    rows->bind(3, std::max(first, last));
     if (const auto done = read_all(*rows, by_hour ? into.hours : into.users); !done) return done;
   }
   return {};

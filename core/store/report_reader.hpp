@@ -14,9 +14,8 @@ class ReportReader {
  public:
   static Result<ReportReader> open(const std::string& path);
 
-  // Of the hours from `first` to `last` since 1970, both inclusive. Takes as long as the record is
-  // large.
-  Result<Report> read(const ReportQuery& query, std::int64_t first, std::int64_t last);
+  // Of the hours from `first` (since 1970, inclusive) on. Takes as long as the record is large.
+  Result<Report> read(const ReportQuery& query, std::int64_t first);
 
   // From any thread: ends a read() that is under way, with an error.
   void interrupt() { sqlite3_interrupt(db_.handle()); }
@@ -24,8 +23,7 @@ class ReportReader {
  private:
   explicit ReportReader(Sqlite db) : db_(std::move(db)) {}
   Result<void> read_users(const ReportQuery& query, std::int64_t first, Report& into);
-  Result<void> read_hours(const std::string& user, std::int64_t first, std::int64_t last,
-                          Report& into);
+  Result<void> read_hours(const std::string& user, std::int64_t first, Report& into);
   Result<void> read_histogram(const ReportQuery& query, std::int64_t first, Report& into);
 
   Sqlite db_;

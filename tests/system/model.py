@@ -104,6 +104,17 @@ class Eviction:
         self.at = at
 
 
+class Usage:
+    """What a user did in one hour of the wall clock, for the report of who shares."""
+
+    __slots__ = ("starts", "denials", "evictions", "peak", "attempted", "excess", "devices", "addresses")
+
+    def __init__(self):
+        self.starts = self.denials = self.evictions = self.peak = self.attempted = self.excess = 0
+        self.devices = set()
+        self.addresses = set()
+
+
 class Model:
     REMEMBERED = 3600 * 1000  # for how long the end of a session is remembered for certain
     HOLD_OFF = 180 * 1000
@@ -120,6 +131,8 @@ class Model:
         self.evictions = {}  # user -> its newest Evictions, oldest first
         self.terms = {}  # user -> Terms, of those who were given any
         self.plans = {}  # name -> Terms
+        self.usage = {}  # (user, hour) -> Usage
+        self.waiting = {}  # user -> {player: until}: refused or evicted within a lease, and still wanting to watch
         self.met = collections.Counter()  # which of the rules above decided a start, and how often
         self.wall_minus_boot = 0  # shifts shown instants; whoever holds the clock sets it
 
@@ -224,6 +237,7 @@ class Model:
                 if held_off and (on_limit == "evict-oldest" or (replaceable and count - 1 <= limit)):
                     denial["holdOff"] = held_off / 1000
                     met["denied: held off"] += 1
+                self._count(user, name, body, limit, now, denied=True, waits=True)
                 return denial
 
         if reconnected:
@@ -247,7 +261,54 @@ class Model:
         self.gone.pop((user, name), None)
         lease = body["ttl"] * 1000 if "ttl" in body else self.lease
         sessions[name] = Session(name, {what: body[what] for what in self.DETAILS if what in body}, lease, now)
+        self._count(user, name, body, limit, now, started=True, denied="wouldDeny" in told,
+                    evictions=len(replaced) + len(oldest) + len(told.get("wouldEvict", ())),
+                    evicted=[each.details.get("device", each.name) for each in oldest])
         return told
+
+    MOST_WAITING = 32
+
+    def _count(self, user, name, body, limit, now, started=False, denied=False, waits=False, evictions=0, evicted=()):
+        """Keeps the record of who shares: how many streams were wanted at once, had nobody been refused or evicted."""
+        player = body.get("device", name)
+        waiting = {each: until for each, until in self.waiting.get(user, {}).items() if until > now and each != player}
+        for each in ([player] if waits else []) + list(evicted):
+            if each not in waiting and len(waiting) < self.MOST_WAITING:
+                waiting[each] = now + self.lease
+        self.waiting[user] = waiting
+        usage = self.usage.setdefault((user, (now + self.wall_minus_boot) // 3_600_000), Usage())
+        usage.starts += started
+        usage.denials += denied
+        usage.evictions += evictions
+        if "device" in body:
+            usage.devices.add(body["device"])
+        if "ip" in body:
+            usage.addresses.add(body["ip"])
+        active = len(self.users[user])
+        usage.peak = max(usage.peak, active)
+        usage.attempted = max(usage.attempted, active + len(waiting))
+        if limit:
+            usage.excess = max(usage.excess, active + len(waiting) - limit)
+
+    def report(self):
+        """Of each user who was refused or evicted its figures, who shares most first; and of all the two histograms."""
+        users = {}
+        for (user, _), usage in self.usage.items():
+            users.setdefault(user, []).append(usage)
+        figures, reached, attempted = [], collections.Counter(), collections.Counter()
+        for user, hours in users.items():
+            peak, most = max(each.peak for each in hours), max(each.attempted for each in hours)
+            reached[str(peak)] += 1
+            attempted[str(most)] += 1
+            shown = {"user": user, "peak": peak, "attemptedPeak": most, "score": sum(each.excess for each in hours)}
+            for what in ("starts", "denials", "evictions"):
+                shown[what] = sum(getattr(each, what) for each in hours)
+            for what in ("devices", "addresses"):
+                shown[what] = len(set().union(*(getattr(each, what) for each in hours)))
+            if shown["denials"] or shown["evictions"]:
+                figures.append(shown)
+        figures.sort(key=lambda each: (-each["score"], -each["denials"] - each["evictions"], each["user"].encode()))
+        return figures, {"peak": dict(reached), "attempted": dict(attempted)}
 
     def heartbeat(self, user, name, now):
         session = self.active(user, now).get(name)
@@ -395,8 +456,10 @@ class Model:
         session = sessions.get(name)
         limit = self.limit_of(user)
         if session is not None:
-            if limit and len(sessions) > limit and self.mode == "enforce":
-                return 400, self._too_many(user, len(sessions))
+            if limit and len(sessions) > limit:
+                self._count(user, name, {}, limit, now, denied=True)
+                if self.mode == "enforce":
+                    return 400, self._too_many(user, len(sessions))
             self._renewed(user, session, limit, now)
         else:
             told = self._admit(user, name, {}, limit, now)
@@ -412,8 +475,9 @@ class Model:
 
     def restarted(self, now):
         """A clean stop and a start: leases as they were, but each with a heartbeat interval left; limits and plans as
-        they were; still held off who was. Only the memory of ends is lost."""
+        they were; still held off who was. The memory of ends is lost, and who was waiting for room."""
         self.gone.clear()
+        self.waiting.clear()
         for sessions in self.users.values():
             for session in sessions.values():
                 session.expires = max(session.expires, now + session.lease // 3)

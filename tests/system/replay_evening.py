@@ -45,6 +45,10 @@ PLANS = {"single": {"limit": 1}, "family": {"limit": 5}, "premium": {"limit": 4,
          "staff": {"limit": 0}, "Tarif „Zoë“ 50%/a?": {"limit": 2, "onLimit": "deny"}}
 
 
+# How many households the planted sharers' accounts were sold to.
+PLANTED = (28, 24, 20, 16, 12)
+
+
 class Mismatch(AssertionError):
     pass
 
@@ -58,6 +62,7 @@ class Viewer:
         self.connection = number % connections
         self.uses_first_service = rng.random() < 0.05
         self.shares = rng.random() < 0.12
+        self.planted_devices = 0
 
 
 class Player:
@@ -150,6 +155,8 @@ class Evening:
         self.counts = collections.Counter()
         self.longest_tick = 0.0
         self.viewers = [Viewer(number, self.rng, connections) for number in range(users)]
+        self.planted = [self._plant(users + number, devices) for number, devices in enumerate(PLANTED)]
+        self.viewers += self.planted
         self._due = []  # (instant, number, action, subject): when the clock gets there, or in the first tick after
         self._exact = []  # the same, but a tick is made for the very instant
         self._numbers = itertools.count()
@@ -158,10 +165,25 @@ class Evening:
 
     # ---- the cast ------------------------------------------------------------------------------------------------
 
+    def _plant(self, number, devices):
+        """An account that is sold on to that many households, all of whom want to watch all evening, at any price."""
+        viewer = Viewer(number, self.rng, self.connection_count)
+        viewer.name, viewer.uses_first_service, viewer.shares = f"planted {number}", False, True
+        viewer.planted_devices = devices
+        return viewer
+
     def _invite_everybody(self):
         rng = self.rng
         for viewer in self.viewers:
             devices = rng.randint(4, 7) if viewer.shares else rng.choices((1, 2, 3), (60, 30, 10))[0]
+            if viewer.planted_devices:
+                for household in range(viewer.planted_devices):
+                    player = Player(household, viewer, EVENING, rng)
+                    player.device = f"household {household}"
+                    player.wishes = {}
+                    player.new_stream(rng)
+                    self._at(rng.randrange(10 * MINUTE), self.switch_on, player)
+                continue
             opening = int(rng.triangular(0, EVENING * 0.9, EVENING * 0.4))
             players = []
             for number in range(devices):
@@ -258,7 +280,8 @@ class Evening:
     def _denied(self, player, denial):
         rng = self.rng
         player.denials += 1
-        if player.denials > (12 if player.viewer.shares else 2) or self.now > player.until:
+        patience = 12 if player.viewer.shares else 2
+        if self.now > player.until or (player.denials > patience and not player.viewer.planted_devices):
             return
         if player.takes and type(denial) is dict and player.denials % 2:
             other = rng.choice(denial["sessions"])["session"] if rng.random() < 0.95 else "nobody"
@@ -290,7 +313,7 @@ class Evening:
         if self.now >= player.until:
             self.switch_off(player)
             return
-        what = self.rng.random()
+        what = 1 if player.viewer.planted_devices else self.rng.random()
         if what < 0.03:
             self.zap(player, self.rng.randint(1, 4))
         elif what < 0.05:
@@ -557,6 +580,47 @@ class Evening:
         self.model.mode = said.get("mode") or "enforce"
         self.counts["reloads"] += 1
 
+    def owner_asks_who_shares(self):
+        """Each user who was refused or evicted, with all figures, in the order of how strongly they share."""
+        def report(query):
+            answer = self.fleet.ask_each([harness.request("GET", f"/v1/report?since=7d&{query}")])[0]
+            if answer.status != 200:
+                raise Mismatch(f"no report: {answer}")
+            return answer.json()
+        figures, histogram = self.model.report()
+        what_if = 2
+        said = report(f"top=1000&whatIfLimit={what_if}")
+        for number, (one, other) in enumerate(zip(said["users"], figures[:1000])):
+            found = difference(one, {**other, **{what: one[what] for what in ("devices", "addresses")}})
+            if found:
+                raise Mismatch(f"report, rank {number + 1}: {found}\n  said:  {one}\n  model: {other}")
+            for what in ("devices", "addresses"):
+                # Exact up to 63, then estimated.
+                near = one[what] == other[what] if other[what] < 64 else 0.5 < one[what] / other[what] < 1.6
+                if not near:
+                    raise Mismatch(f"report, {other['user']}: {one[what]} {what} instead of {other[what]}")
+        if len(said["users"]) != min(1000, len(figures)) or said["histogram"] != histogram:
+            raise Mismatch(f"report: {len(said['users'])} users, {said['histogram']} instead of {histogram}")
+        above = sum(count for level, count in histogram["attempted"].items() if int(level) > what_if)
+        if said["whatIf"] != {"limit": what_if, "usersRefused": above}:
+            raise Mismatch(f"report: {said['whatIf']} instead of {above}")
+        self._check_the_planted(said["users"], report)
+        self.counts["users in the report"] += len(said["users"])
+
+    def _check_the_planted(self, ranked, report):
+        planted = [viewer.name for viewer in self.planted]
+        if [each["user"] for each in ranked[:len(planted)]] != planted:
+            raise Mismatch(f"the planted sharers are not the first, in order: {ranked[:len(planted)]}")
+        for viewer, each in zip(self.planted, ranked):
+            if (each["attemptedPeak"], each["devices"]) != (viewer.planted_devices, viewer.planted_devices):
+                raise Mismatch(f"planted with {viewer.planted_devices} devices: {each}")
+            hours = report(f"user={segment(viewer.name)}")["hours"]
+            if sum(hour["score"] for hour in hours) != each["score"] or len(hours) < 5:
+                raise Mismatch(f"hours of {viewer.name} that do not add up: {hours}")
+        innocent = [each["user"] for each in ranked[:2 * len(planted)] if not self.viewer_of[each["user"]].shares]
+        if innocent:
+            raise Mismatch(f"innocent and in the top: {innocent}")
+
     def somebody_sets_the_wall_clock(self, milliseconds):
         self._flush()
         self.clock.jump_wall(milliseconds)
@@ -699,6 +763,7 @@ class Evening:
         self.operator_lists_everybody(None)
         if self.model.list_all(self.now):
             raise Mismatch("sessions outlived the evening")
+        self.owner_asks_who_shares()
         self.fleet.close()
         self.counts.update(self.model.met)
 

@@ -31,7 +31,7 @@ struct Record {
   Report read(const ReportQuery& query, std::int64_t first = kHour) {
     auto reader = ReportReader::open(path);
     REQUIRE(reader.has_value());
-    auto report = reader->read(query, first, kHour + 10);
+    auto report = reader->read(query, first);
     REQUIRE(report.has_value());
     return *report;
   }
