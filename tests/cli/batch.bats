@@ -212,6 +212,7 @@ end_coprocess() {
   echo '{"command":"start","user":"abc","session":"s2"}' >&5
   eventually is_read
   kill -KILL "$DAEMON"
+  wait "$DAEMON" || true
   end_coprocess
   [ "$status" -eq 3 ]
   [[ $(cat "$DIR/err") == "concur: cannot "*"; 1 lines have their answers, 1 more were sent" ]]
