@@ -1,0 +1,164 @@
+"""Who shares: what the record holds and tells, in what space, and over what lives and clocks.
+
+A flood of a million denials in each form: CONCUR_TEST_DENIALS=1000000 (default: 20,000).
+"""
+
+import os
+import sqlite3
+import unittest
+
+import harness
+from harness import SECOND, seconds
+from streams import ask_batch, command
+from test_bounds import resident_bytes, wait_until
+
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+DENIALS = int(os.environ.get("CONCUR_TEST_DENIALS") or 20_000)
+PART = 61 * SECOND  # after which what was counted is stored
+
+
+class Recorded(unittest.TestCase):
+    options = ()
+
+    def setUp(self):
+        folder = harness.private_folder()
+        self.clock = harness.TestClock(folder)
+        self.daemon = self.enterContext(harness.Daemon("--lease", "1h", *self.options, clock=self.clock, folder=folder))
+        self.database = str(folder / "sessions.db")
+
+    def report(self, query=""):
+        with self.daemon.connect() as connection:
+            answer = connection.get(f"/v1/report?{query}")
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def batch(self, lines):
+        """The statuses of these commands."""
+        statuses = []
+        for begin in range(0, len(lines), 10_000):
+            with self.daemon.connect(timeout=seconds(120)) as connection:
+                statuses += [line["status"] for line in ask_batch(connection, b"".join(lines[begin:begin + 10_000])).lines()]
+        return statuses
+
+    def rows(self):
+        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as database:
+            return database.execute("SELECT count(*) FROM history").fetchone()[0]
+
+    def file_bytes(self):
+        return os.stat(self.database).st_size
+
+
+class Lives(Recorded):
+    def watch(self, devices):
+        with self.daemon.connect() as connection:
+            for device in range(devices):
+                connection.start("abc", f"s{device}", {"device": f"d{device}", "ip": f"2001:db8::{device}"})
+
+    def test_what_was_recorded_outlives_a_restart_and_adds_up(self):
+        self.watch(5)
+        before = self.report()["users"]
+        self.assertEqual([(each["user"], each["starts"], each["denials"], each["attemptedPeak"], each["devices"],
+                           each["addresses"], each["score"]) for each in before], [("abc", 3, 2, 5, 5, 1, 2)])
+        self.daemon.restart()
+        self.assertEqual(self.report()["users"], before)
+        with self.daemon.connect() as connection:
+            connection.start("abc", "s9")
+        self.assertEqual(self.report()["users"][0]["denials"], 3)
+
+    def test_what_was_stored_outlives_kill_9(self):
+        self.watch(5)
+        before = self.report()["users"]  # a report stores what it tells
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertEqual(self.report()["users"], before)
+
+    def test_hours_are_told_one_by_one(self):
+        self.watch(4)
+        self.clock.advance(2 * HOUR)
+        self.watch(5)
+        hours = self.report("user=abc")["hours"]
+        self.assertEqual([(each["hour"][11:13], each["attemptedPeak"]) for each in hours], [("16", 4), ("18", 5)])
+        self.assertEqual(self.report("user=nobody")["users"], [])
+
+    def test_since_counts_back_from_now(self):
+        self.watch(5)
+        self.clock.advance(3 * HOUR)
+        self.assertEqual(len(self.report("since=3h")["users"]), 1)
+        self.assertEqual(len(self.report("since=2h")["users"]), 0)
+
+    def test_a_clock_that_was_set_far_ahead_does_not_empty_the_record(self):
+        self.watch(5)
+        self.report()
+        self.clock.jump_wall(365 * DAY)
+        with self.daemon.connect() as connection:
+            connection.start("another", "s1")
+            connection.end("another", "s1")
+        self.clock.jump_wall(-365 * DAY)
+        self.assertEqual(self.report()["users"][0]["denials"], 2)
+
+    def test_bad_questions_are_told_so(self):
+        with self.daemon.connect() as connection:
+            for query in ("since=soon", "top=x", "top=1001", "user=", "whatIfLimit=-1"):
+                self.assertEqual(connection.get(f"/v1/report?{query}").status, 400, query)
+
+
+class Floods(Recorded):
+    """However many denials there are, the record grows with users and hours alone, and gives its room back."""
+
+    def store(self, rows):
+        self.clock.advance(PART)
+        wait_until(lambda: self.rows() >= rows, "the record is stored", 30)
+
+    def trim(self):
+        before = self.file_bytes()
+        self.clock.advance(31 * DAY)
+        with self.daemon.connect() as connection:
+            connection.start("tomorrow", "s1")
+        wait_until(lambda: self.rows() == 0, "the record is trimmed", 60)
+        return before
+
+    def test_against_one_user(self):
+        self.batch([command("start", "abc", f"s{number}") for number in range(3)])
+        self.store(1)
+        memory, size = resident_bytes(self.daemon.pid), self.file_bytes()
+        for begin in range(0, DENIALS, 10_000):
+            wanted = min(10_000, DENIALS - begin)
+            statuses = self.batch([command("start", "abc", f"x{begin + number}", device=f"d{begin + number}")
+                                   for number in range(wanted)])
+            self.assertEqual(statuses, [409] * wanted)
+        self.store(1)
+        self.assertEqual(self.rows(), 1)
+        told = self.report()["users"][0]
+        self.assertEqual(told["denials"], DENIALS)
+        self.assertEqual(told["attemptedPeak"], 3 + 32)
+        self.assertTrue(0.6 < told["devices"] / DENIALS < 1.6, told)
+        self.assertLess(self.file_bytes() - size, 256 << 10)
+        # What batches and their answers take, and the 65,536 events that are kept.
+        self.assertLess(resident_bytes(self.daemon.pid) - memory, 64 << 20)
+        self.trim()
+        self.say("one user", memory, size)
+
+    def say(self, who, memory, size):
+        if DENIALS >= 1_000_000:
+            print(f"{DENIALS:,} denials against {who}: memory {memory >> 10:,} KiB before, "
+                  f"{resident_bytes(self.daemon.pid) >> 10:,} KiB after; file {size >> 10:,} KiB before, "
+                  f"{self.file_bytes() >> 10:,} KiB after trimming")
+
+    def test_against_as_many_users(self):
+        users = DENIALS // 4 if DENIALS < 1_000_000 else DENIALS
+        memory, size = resident_bytes(self.daemon.pid), self.file_bytes()
+        self.batch([command("start", f"user{number // 3}", f"s{number}") for number in range(3 * users)])
+        statuses = self.batch([command("start", f"user{number}", "denied", device="d") for number in range(users)])
+        self.assertEqual(statuses, [409] * users)
+        self.store(users)
+        self.assertEqual(self.rows(), users)
+        self.assertEqual(self.report("whatIfLimit=3")["whatIf"]["usersRefused"], users)
+        before = self.trim()
+        if before > 32 << 20:  # a small file keeps its room for the next flood
+            wait_until(lambda: self.file_bytes() < before // 2, "the file gives room back", 60)
+        self.say(f"{users:,} users (peak of the file {before >> 10:,} KiB)", memory, size)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
