@@ -88,7 +88,7 @@ EventStream::EventStream(EventLog& log, const Clock& clock, Watch watch)
     : log_(log),
       clock_(clock),
       watch_(std::move(watch)),
-      reader_(log, watch_.renewed, [this] { wake(); }) {
+      reader_(log, watch_.user, watch_.renewed, [this] { wake(); }) {
   place_cursor();
 }
 

@@ -88,7 +88,9 @@ void Connection::on_read() {
 }
 
 bool Connection::may_take_more() const {
-  return open_ && !no_more_ && !receiving_ && !(sink_ && sink_->full()) &&
+  // Behind an answer that may have no end there is nothing to be told.
+  const bool streams = !places_.empty() && places_.back().response.source;
+  return open_ && !no_more_ && !streams && !receiving_ && !(sink_ && sink_->full()) &&
          places_.size() < kMostPipelined && owed() < kMostOwed;
 }
 

@@ -14,13 +14,29 @@ void EventLog::publish(Event event) {
 }
 
 void EventLog::wake_readers() {
-  if (std::exchange(woken_upto_, next_) == next_) return;
-  for (const Reader* reader : readers_) reader->on_more_();
+  constexpr std::uint64_t kNowAndThen = kMost / 4;
+  const std::uint64_t from = std::exchange(woken_upto_, next_);
+  if (from == next_ || readers_.empty()) return;
+  if (from / kNowAndThen != next_ / kNowAndThen) {
+    for (const auto& [user, reader] : readers_) reader->on_more_();
+    return;
+  }
+  wake_readers_of({});
+  if (readers_.count({}) == readers_.size()) return;
+  for (std::uint64_t number = from; number < next_; ++number) {
+    if (!at(number).user.empty()) wake_readers_of(at(number).user.str());
+  }
 }
 
-EventLog::Reader::Reader(EventLog& log, bool wants_renewals, std::function<void()> on_more)
+void EventLog::wake_readers_of(const std::string& user) {
+  const auto [first, last] = readers_.equal_range(user);
+  for (auto reader = first; reader != last; ++reader) reader->second->on_more_();
+}
+
+EventLog::Reader::Reader(EventLog& log, std::string user, bool wants_renewals,
+                         std::function<void()> on_more)
     : log_(log), wants_renewals_(wants_renewals), on_more_(std::move(on_more)) {
-  place_ = log_.readers_.insert(log_.readers_.end(), this);
+  place_ = log_.readers_.emplace(std::move(user), this);
   if (wants_renewals_) ++log_.renewal_readers_;
 }
 

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 #include <functional>
-#include <list>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace concur {
@@ -25,12 +26,13 @@ class EventLog {
 
   void publish(Event event);
 
-  // Somebody who reads. `on_more` is called once there is more than at the call before; it takes
-  // note and no more, for it must not make or end a reader. Renewals are published only while a
-  // reader wants them.
+  // Somebody who reads, what concerns one user or, with an empty name, all. `on_more` is called
+  // once there is more of that than at the call before, and now and then besides, so that a reader
+  // whom nothing concerns is not overtaken; it takes note and no more, for it must not make or end
+  // a reader. Renewals are published only while a reader wants them.
   class Reader {
    public:
-    Reader(EventLog& log, bool wants_renewals, std::function<void()> on_more);
+    Reader(EventLog& log, std::string user, bool wants_renewals, std::function<void()> on_more);
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
     ~Reader();
@@ -40,7 +42,7 @@ class EventLog {
     EventLog& log_;
     bool wants_renewals_;
     std::function<void()> on_more_;
-    std::list<Reader*>::iterator place_;
+    std::multimap<std::string, Reader*>::iterator place_;
   };
 
   bool wants_renewals() const { return renewal_readers_ > 0; }
@@ -49,10 +51,12 @@ class EventLog {
   void wake_readers();
 
  private:
+  void wake_readers_of(const std::string& user);
+
   std::vector<Event> ring_;
   std::uint64_t next_ = 1;
   std::uint64_t woken_upto_ = 1;
-  std::list<Reader*> readers_;
+  std::multimap<std::string, Reader*> readers_;  // by user; those of all under the empty name
   std::size_t renewal_readers_ = 0;
 };
 

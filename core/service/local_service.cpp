@@ -34,7 +34,7 @@ LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Lo
       registry_(std::move(registry)),
       asleep_(clock.now().asleep),
       path_(std::move(path)),
-      clock_set_{Instant(), clock.now().wall_offset},
+      clock_set_(clock.now()),
       sweep_timer_(loop),
       reporter_(path_),
       journal_(std::move(store), [this](const Result<void>& outcome) {
@@ -78,15 +78,22 @@ Now LocalService::look_at_clock() {
 
 // --- the record of who shares ---
 
-// First all that is recorded so far is stored, then it is read.
+// First all that is recorded so far is stored, in commits of a bounded size, then it is read.
 void LocalService::report(const ReportQuery& query, ReportReply reply) {
   if (finishing_) {
     return reply(Error{ErrorKind::kUnavailable, "cannot report: the daemon is stopping"});
   }
-  registry_.flush_usage(look_at_clock());
+  constexpr std::size_t kPartsAtOnce = 2048;
+  const bool more = registry_.flush_usage(kPartsAtOnce, look_at_clock());
   if (!registry_.has_changes() && !committing_) return read_report(query, std::move(reply));
   auto& queue = registry_.has_changes() ? reports_gathered_ : reports_waiting_;
-  queue.push_back([this, query, reply = std::move(reply)] { read_report(query, reply); });
+  queue.push_back([this, query, more, reply = std::move(reply)] {
+    if (more && trouble_.empty()) {
+      report(query, reply);
+    } else {
+      read_report(query, reply);
+    }
+  });
   schedule_flush();
 }
 
@@ -105,14 +112,13 @@ void LocalService::read_report(const ReportQuery& query, ReportReply reply) {
   }
 }
 
-// A clock that was set far ahead must not empty the record: for an hour after such a step nothing
-// is trimmed, so that there is time to set it right.
+// A clock that is far ahead must not empty the record: for an hour after the start, and after a
+// step of the clock, nothing is trimmed, so that there is time to set it right.
 std::int64_t LocalService::oldest_hour(const Now& now) {
   constexpr auto kStep = std::chrono::hours(1);
   const auto moved = now.wall_offset - clock_set_.wall_offset;
   if (moved > kStep || moved < -kStep) clock_set_ = now;
-  const bool settled = clock_set_.instant == Instant() || now.instant - clock_set_.instant > kStep;
-  if (!settled) return 0;
+  if (now.instant - clock_set_.instant <= kStep) return 0;
   return std::chrono::floor<std::chrono::hours>((now.wall() - history_).time_since_epoch()).count();
 }
 
@@ -123,7 +129,12 @@ void LocalService::set_policy(const Policy& policy) {
 
 void LocalService::publish_events() {
   registry_.take_events([this](Event event) { events_.publish(std::move(event)); });
-  events_.wake_readers();
+  // Once a turn of the loop, for all of it.
+  if (std::exchange(waking_, true)) return;
+  boost::asio::post(loop_, [this] {
+    waking_ = false;
+    events_.wake_readers();
+  });
 }
 
 void LocalService::count(const Answer& answer, Instant now) {

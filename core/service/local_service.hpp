@@ -90,6 +90,7 @@ class LocalService final : public Service {
   Now clock_set_;  // when the wall clock was last seen to have been set
 
   EventLog events_;
+  bool waking_ = false;  // its readers, in this turn of the loop
 
   RateMeter starts_;
   RateMeter denials_;

@@ -31,7 +31,10 @@ std::optional<HoldOffs::Dropped> HoldOffs::drop_over(Instant now) {
     queue_.pop_front();
     const auto found = by_user_.find(next.user);
     if (found == by_user_.end()) continue;
-    const auto one = std::ranges::find(found->second, next.row, &One::row);
+    // The same session may have been evicted again, once the first time was undone.
+    const auto one = std::ranges::find_if(found->second, [&next](const One& each) {
+      return each.row == next.row && each.since == next.since;
+    });
     if (one == found->second.end()) continue;
     found->second.erase(one);
     if (found->second.empty()) by_user_.erase(found);

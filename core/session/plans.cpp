@@ -17,27 +17,27 @@ PlanId Plans::find(std::string_view name) const {
   return found == ids_.end() ? kNoPlan : found->second;
 }
 
-PlanId Plans::find_or_add(std::string_view name) {
-  if (const PlanId known = find(name); known != kNoPlan) return known;
+PlanId Plans::find_or_add(std::string_view name, Plan& before) {
+  if (const PlanId known = find(name); known != kNoPlan) {
+    before = plans_[known];
+    return known;
+  }
   const auto free = std::find_if(plans_.begin(), plans_.end(),
                                  [](const Plan& plan) { return !plan.is_set && plan.users == 0; });
   if (free == plans_.end() && plans_.size() == kMostNames) return kNoPlan;
   const auto id = static_cast<PlanId>(free - plans_.begin());
-  if (free == plans_.end()) {
-    plans_.emplace_back();
-  } else {
-    ids_.erase(free->name);
-  }
-  plans_[id] = Plan();
-  plans_[id].name = name;
-  ids_.emplace(name, id);
+  if (free == plans_.end()) plans_.emplace_back();
+  before = plans_[id];
+  Plan added;
+  added.name = name;
+  put_back(id, std::move(added));
   return id;
 }
 
 void Plans::put_back(PlanId id, Plan before) {
   ids_.erase(plans_[id].name);
-  ids_.emplace(before.name, id);
   plans_[id] = std::move(before);
+  if (!plans_[id].name.empty()) ids_.emplace(plans_[id].name, id);
 }
 
 std::vector<PlanId> Plans::all() const {

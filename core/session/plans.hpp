@@ -42,8 +42,9 @@ class Plans {
  public:
   // kNoPlan where the name is not known.
   PlanId find(std::string_view name) const;
-  // kNoPlan where there are too many.
-  PlanId find_or_add(std::string_view name);
+  // kNoPlan where there are too many. `before` is what had that number: the plan itself, or one
+  // that nobody knew any more.
+  PlanId find_or_add(std::string_view name, Plan& before);
 
   // As it was before, name and all.
   void put_back(PlanId id, Plan before);

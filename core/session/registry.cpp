@@ -66,7 +66,7 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
       const SessionSlot& session = table_.session(slot);
       const bool active = session.state == SlotState::kActive;
       if (active && session.expires > now.instant) return renew(slot, terms_of(user).limit, now);
-      if (active) remove(slot, SlotState::kExpired, now);
+      if (active) expire_due(user, now);
       const SlotState state = session.state;
       return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),
                   eviction_of(slot, now)};
@@ -137,6 +137,8 @@ Answer Registry::decide(const Purge& purge, const Now& now) {
   }
   for (Slot slot = 0; slot < table_.end(); ++slot) {
     const SessionSlot& session = table_.session(slot);
+    if (session.state != SlotState::kActive) continue;
+    if (!purge.dry_run) expire_due(session.user, now);
     if (session.state != SlotState::kActive || session.expires <= now.instant) continue;
     if (session.last_seen() + purge.idle > now.instant) continue;
     ++answer.count;

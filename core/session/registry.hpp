@@ -62,8 +62,9 @@ class Registry {
   // No session that starts gets this row's id or a lower one.
   void reserve_rows(std::int64_t upto) { next_row_ = std::max(next_row_, upto + 1); }
 
-  // Hands over all that was recorded of users' hours so far, so that a report is complete.
-  void flush_usage(const Now& now);
+  // Hands over up to that many parts of what was recorded of users' hours so far, so that a report
+  // is complete. True where there are more.
+  bool flush_usage(std::size_t most, const Now& now);
 
   // The changes decided since the last call, in order. last_change() numbers the last of them.
   std::vector<Change> take_changes() { return std::exchange(changes_, {}); }
@@ -175,8 +176,8 @@ class Registry {
   Terms terms_of(Slot user, const Start& start) const;
   Answer renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now);
   Room find_room(const Start& start, Slot user, const Terms& terms, const Now& now) const;
+  std::vector<std::string> names_of(const std::vector<Slot>& slots) const;
   void choose_oldest(Room& room, Slot user, std::uint32_t limit) const;
-  Slot session_on_device(Slot user, std::string_view device) const;
   Granted start_new(const Start& start, const Terms& terms, const Now& now, const Room& room);
   Granted renew(Slot slot, std::uint32_t limit, const Now& now);
   Granted grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now);
@@ -205,6 +206,7 @@ class Registry {
   LimitRow limit_row(Slot user) const;
   void expire_due(Slot user, const Now& now);
   void remove(Slot slot, SlotState why, const Now& now);
+  void remove(Slot slot, SlotState why, std::uint32_t active, const Now& now);
   void save(Slot slot);
   void hold_off(Slot slot, const Now& now);
   void forget_gone(std::uint32_t most, Instant now);
@@ -235,8 +237,8 @@ class Registry {
   void take_back(const Forgot&) {}
 
   // telling
-  void tell(EventKind kind, Slot user, const PackedText& session, std::uint32_t limit,
-            std::unique_ptr<EventMore> more, const Now& now);
+  void tell(EventKind kind, Slot user, const PackedText& session, std::uint32_t active,
+            std::uint32_t limit, std::unique_ptr<EventMore> more, const Now& now);
   void tell_denied(const Start& start, Slot user, std::uint32_t limit, const Now& now);
   void tell_limit(std::string_view user, std::string_view plan, std::uint32_t limit, bool removed,
                   const Now& now);

@@ -13,6 +13,7 @@ namespace {
 // How long and how many ended sessions are remembered, to tell a late heartbeat why.
 constexpr Millis kRememberGone = std::chrono::hours(1);
 constexpr std::size_t kMostGone = 65'536;
+constexpr std::size_t kMostEventsWaiting = 65'536;
 
 EventKind event_of(SlotState why) {
   switch (why) {
@@ -41,15 +42,17 @@ void Registry::set_ttl(SessionSlot& session, Millis ttl) {
 }
 
 // Until `earliest` no session of the user can have expired, however many there are: that spares the
-// walk.
+// walk. None of those that have is active any more, whichever of them is told of first.
 void Registry::expire_due(Slot user, const Now& now) {
   if (now.instant < table_.user(user).earliest) return;
+  const std::uint32_t active = active_at(user, now.instant);
+  if (active == table_.user(user).active) return;
   Instant earliest = Instant::max();
   for (Slot slot = table_.user(user).head; slot != kNoSlot;) {
     const SessionSlot& session = table_.session(slot);
     const Slot next = session.next;
     if (session.expires <= now.instant) {
-      remove(slot, SlotState::kExpired, now);
+      remove(slot, SlotState::kExpired, active, now);
     } else {
       earliest = std::min(earliest, session.expires);
     }
@@ -58,7 +61,12 @@ void Registry::expire_due(Slot user, const Now& now) {
   table_.user(user).earliest = earliest;
 }
 
+// None of the user's other sessions has expired, unseen.
 void Registry::remove(Slot slot, SlotState why, const Now& now) {
+  remove(slot, why, table_.user(table_.session(slot).user).active - 1, now);
+}
+
+void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now& now) {
   SessionSlot& session = table_.session(slot);
   table_.unlink(slot);
   const Instant expired = session.expires;
@@ -69,7 +77,7 @@ void Registry::remove(Slot slot, SlotState why, const Now& now) {
   if (const EvictedBy* by = table_.evicted_by(slot)) {
     more = std::make_unique<EventMore>(EventMore{{}, *by, {}});
   }
-  tell(event_of(why), session.user, session.name, 0, std::move(more), now);
+  tell(event_of(why), session.user, session.name, active, 0, std::move(more), now);
 }
 
 // No answer depends on a saved lease, so none waits for it.
@@ -133,6 +141,9 @@ void Registry::undo() {
 void Registry::take_back(const Added& added) {
   const std::string name = table_.session(added.slot).name.str();
   const Slot user = table_.session(added.slot).user;
+  bool gone = false;
+  usage_.uncount_start(user, gone);
+  if (gone) table_.let_go(user);
   table_.unlink(added.slot);
   table_.release(added.slot);
   table_.remember(added.gone, user, name);
@@ -186,7 +197,7 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     const SessionSlot& session = table_.session(slot);
     if (session.state != SlotState::kActive) continue;
     if (session.expires <= now.instant) {
-      remove(slot, SlotState::kExpired, now);
+      expire_due(session.user, now);
     } else if (session.unsaved_ms > 0) {
       // No unsaved sign of life is older than the saved one; it must be saved within a third of a
       // lease.
@@ -204,15 +215,19 @@ void Registry::settle(const Now& now) {
     const SessionSlot& session = table_.session(slot);
     if (session.state != SlotState::kActive) continue;
     if (session.expires <= now.instant) {
-      remove(slot, SlotState::kExpired, now);
+      expire_due(session.user, now);
     } else if (session.unsaved_ms > 0) {
       save(slot);
     }
   }
-  flush_usage(now);
+  flush_usage(usage_.size(), now);
 }
 
-void Registry::flush_usage(const Now& now) { forget_usage(usage_.size(), true, now); }
+bool Registry::flush_usage(std::size_t most, const Now& now) {
+  const std::size_t parts = usage_.size();
+  forget_usage(std::min(parts, most), true, now);
+  return parts > most;
+}
 
 void Registry::wake(Millis slept, const Now& now) {
   for (Slot slot = 0; slot < table_.end(); ++slot) {
@@ -265,11 +280,14 @@ void Registry::add_usage(UsageRecord::Part part, const Now& now) {
 
 // --- telling ---
 
-void Registry::tell(EventKind kind, Slot user, const PackedText& session, std::uint32_t limit,
-                    std::unique_ptr<EventMore> more, const Now& now) {
+void Registry::tell(EventKind kind, Slot user, const PackedText& session, std::uint32_t active,
+                    std::uint32_t limit, std::unique_ptr<EventMore> more, const Now& now) {
+  // While a commit hangs, what needs no commit goes on; of that no more is kept than can be read.
+  const bool is_change = kind != EventKind::kRenewed && kind != EventKind::kDenied;
+  if (!is_change && events_.size() >= kMostEventsWaiting) return;
   Event event;
   event.kind = kind;
-  event.active = active_at(user, now.instant);
+  event.active = active;
   event.limit = limit;
   event.user = table_.user(user).name.copy();
   event.session = session.copy();
@@ -282,8 +300,10 @@ void Registry::tell(EventKind kind, Slot user, const PackedText& session, std::u
 void Registry::tell_denied(const Start& start, Slot user, std::uint32_t limit, const Now& now) {
   std::unique_ptr<EventMore> more;
   if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
-  tell(EventKind::kDenied, user, PackedText(start.session.text()), limit, std::move(more), now);
-  events_.back().would_deny = policy_.mode == Mode::kObserve;
+  const std::size_t before = events_.size();
+  tell(EventKind::kDenied, user, PackedText(start.session.text()), table_.user(user).active, limit,
+       std::move(more), now);
+  if (events_.size() > before) events_.back().would_deny = policy_.mode == Mode::kObserve;
 }
 
 void Registry::tell_limit(std::string_view user, std::string_view plan, std::uint32_t limit,
@@ -294,7 +314,8 @@ void Registry::tell_limit(std::string_view user, std::string_view plan, std::uin
   event.limit = limit;
   event.user = PackedText(user);
   event.at = now.wall();
-  event.waits_for = last_change();
+  // The daemon's own default is no change to store.
+  event.waits_for = user.empty() && plan.empty() ? 0 : last_change();
   if (!plan.empty()) {
     event.more = std::make_unique<EventMore>(EventMore{{}, {}, std::string(plan)});
   }

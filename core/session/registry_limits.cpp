@@ -103,13 +103,14 @@ Answer Registry::decide(const SetPlan& set, const Now& now) {
   if (is_new && !set.limit) {
     return invalid(fmt::format("cannot set plan {}: it is new, and needs a limit", name));
   }
+  Plan before;
   const PlanId id =
-      is_new && plans_.all().size() >= kMostPlans ? kNoPlan : plans_.find_or_add(name);
+      is_new && plans_.all().size() >= kMostPlans ? kNoPlan : plans_.find_or_add(name, before);
   if (id == kNoPlan) {
     return invalid(fmt::format("cannot set plan {}: there are {} already", name, kMostPlans));
   }
   Plan& plan = plans_[id];
-  auto undo = std::make_unique<Planned>(Planned{id, plan});
+  auto undo = std::make_unique<Planned>(Planned{id, std::move(before)});
   plan.is_set = true;
   if (is_new) plan.on_limit.reset();
   plan.limit = set.limit.value_or(plan.limit);

@@ -42,8 +42,8 @@ bool Registry::restore_row(const HoldOffRow& row, const Now& now) {
 bool Registry::restore_row(const LimitRow& row, const Now& /*now*/) {
   UserRule rule{row.limit.value_or(UserRule::kNotSet), kNoPlan, row.on_limit};
   if (!row.plan.empty()) {
-    rule.plan = plans_.find_or_add(row.plan);
-    if (rule.plan == kNoPlan) return false;
+    Plan before;
+    rule.plan = plans_.find_or_add(row.plan, before);
   }
   if (rule.empty()) return false;
   set_rule(table_.hold_user(row.user), rule);
@@ -51,7 +51,8 @@ bool Registry::restore_row(const LimitRow& row, const Now& /*now*/) {
 }
 
 bool Registry::restore_row(const PlanRow& row, const Now& /*now*/) {
-  const PlanId id = plans_.find_or_add(row.plan);
+  Plan before;
+  const PlanId id = plans_.find_or_add(row.plan, before);
   if (id == kNoPlan) return false;
   Plan& plan = plans_[id];
   plan.is_set = true;

@@ -8,6 +8,8 @@ namespace concur {
 
 namespace {
 
+constexpr std::size_t kMostUsageParts = 65'536;
+
 std::unique_ptr<Details> copy_of(const Details& details) {
   return details.empty() ? nullptr : std::make_unique<Details>(details);
 }
@@ -56,10 +58,8 @@ Answer Registry::decide(const Start& start, const Now& now) {
       return denied;
     }
   }
-  std::vector<std::string> leaving;
-  for (const Slot each : room.leaving) leaving.push_back(table_.session(each).name.str());
-  std::vector<std::string> oldest;
-  for (const Slot each : room.oldest) oldest.push_back(table_.session(each).name.str());
+  std::vector<std::string> leaving = names_of(room.leaving);
+  std::vector<std::string> oldest = names_of(room.oldest);
   for (const Slot each : room.leaving) {
     evict(each, start, !(room.reconnects && each == room.leaving.front()), now);
   }
@@ -74,6 +74,15 @@ Answer Registry::decide(const Start& start, const Now& now) {
   granted.would_deny = !room.fits;
   granted.would_evict = std::move(oldest);
   return granted;
+}
+
+// As many as an answer lists.
+std::vector<std::string> Registry::names_of(const std::vector<Slot>& slots) const {
+  std::vector<std::string> names;
+  for (const Slot slot : slots) {
+    if (names.size() < kMostListed) names.push_back(table_.session(slot).name.str());
+  }
+  return names;
 }
 
 Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now) {
@@ -106,7 +115,8 @@ Registry::Room Registry::find_room(const Start& start, Slot user, const Terms& t
                                    const Now& now) const {
   Room room;
   const std::string_view device = start.details.device;
-  if (const Slot same = session_on_device(user, device); same != kNoSlot) {
+  const Slot same = device.empty() ? kNoSlot : table_.find_device(user, device);
+  if (same != kNoSlot) {
     room.leaving.push_back(same);
     room.reconnects = true;
   }
@@ -144,15 +154,6 @@ void Registry::choose_oldest(Room& room, Slot user, std::uint32_t limit) const {
   }
 }
 
-Slot Registry::session_on_device(Slot user, std::string_view device) const {
-  if (device.empty()) return kNoSlot;
-  for (Slot slot = table_.user(user).head; slot != kNoSlot; slot = table_.session(slot).next) {
-    const Details* details = table_.details(slot);
-    if (details != nullptr && details->device == device) return slot;
-  }
-  return kNoSlot;
-}
-
 Granted Registry::start_new(const Start& start, const Terms& terms, const Now& now,
                             const Room& room) {
   const Millis ttl = start.ttl.value_or(policy_.lease);
@@ -172,7 +173,8 @@ Granted Registry::start_new(const Start& start, const Terms& terms, const Now& n
                  session.started, now.instant, session.expires, ttl, copy_of(start.details)}});
   std::unique_ptr<EventMore> more;
   if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
-  tell(EventKind::kStarted, session.user, session.name, terms.limit, std::move(more), now);
+  tell(EventKind::kStarted, session.user, session.name, owner.active, terms.limit, std::move(more),
+       now);
   count_attempt(session.user, start, terms, room, Attempt::Outcome::kStarted, now);
   return grant(slot, terms.limit, false, now);
 }
@@ -186,7 +188,8 @@ Granted Registry::renew(Slot slot, std::uint32_t limit, const Now& now) {
   UserSlot& owner = table_.user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires);
   if (tells_renewals_) {
-    tell(EventKind::kRenewed, session.user, session.name, limit, nullptr, now);
+    tell(EventKind::kRenewed, session.user, session.name, active_at(session.user, now.instant),
+         limit, nullptr, now);
   }
   return grant(slot, limit, true, now);
 }
@@ -248,8 +251,11 @@ void Registry::count_attempt(Slot user, const Start& start, const Terms& terms, 
                   !room.fits};
   if (outcome == Attempt::Outcome::kStarted) {
     const std::size_t reconnects = room.reconnects ? 1 : 0;
-    attempt.evictions =
-        static_cast<std::uint32_t>(room.leaving.size() - reconnects + room.oldest.size());
+    // Observed, nobody left: enforced, there would be room for all but this one.
+    const std::size_t oldest = policy_.mode == Mode::kEnforce
+                                   ? room.oldest.size()
+                                   : std::min<std::size_t>(room.oldest.size(), 1);
+    attempt.evictions = static_cast<std::uint32_t>(room.leaving.size() - reconnects + oldest);
   }
   if (policy_.mode == Mode::kEnforce) {
     for (const Slot slot : room.oldest) {
@@ -262,6 +268,7 @@ void Registry::count_attempt(Slot user, const Start& start, const Terms& terms, 
   auto before = usage_.count(user, attempt, policy_.lease, now, added);
   if (added) table_.hold(user);
   if (before) add_usage(std::move(*before), now);
+  if (usage_.size() > kMostUsageParts) forget_usage(2, true, now);
 }
 
 void Registry::evict(Slot slot, const Start& by, bool holds_off, const Now& now) {

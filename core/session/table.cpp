@@ -55,6 +55,33 @@ Slot Table::find_session(Slot user, std::string_view name) const {
   return found == session_index_.end() ? kNoSlot : found->slot;
 }
 
+bool Table::Equal::operator()(const DeviceKey& key, const Entry& e) const {
+  if (key.hash != e.hash || key.table.sessions_[e.slot].user != key.user) return false;
+  const Details* details = key.table.details(e.slot);
+  return details != nullptr && details->device == key.device;
+}
+
+Table::DeviceKey Table::device_key(Slot user, std::string_view device) const {
+  return {*this, user, device, hash_of(device, seed_ + 0xC2B2'AE3D'27D4'EB4FU * (user + 1ULL))};
+}
+
+Slot Table::find_device(Slot user, std::string_view device) const {
+  const auto found = device_index_.find(device_key(user, device));
+  return found == device_index_.end() ? kNoSlot : found->slot;
+}
+
+void Table::index_device(Slot slot) {
+  const Details* told = details(slot);
+  if (told == nullptr || told->device.empty()) return;
+  device_index_.insert({device_key(sessions_[slot].user, told->device).hash, slot});
+}
+
+void Table::unindex_device(Slot slot) {
+  const Details* told = details(slot);
+  if (told == nullptr || told->device.empty()) return;
+  device_index_.erase(Entry{device_key(sessions_[slot].user, told->device).hash, slot});
+}
+
 Slot Table::find_or_add_user(std::string_view name) {
   const UserKey key = user_key(name);
   const auto found = user_index_.find(key);
@@ -90,6 +117,7 @@ void Table::unlink(Slot slot) {
   const SessionSlot& session = sessions_[slot];
   UserSlot& owner = users_[session.user];
   assert(owner.active > 0);
+  unindex_device(slot);
   (session.prev == kNoSlot ? owner.head : sessions_[session.prev].next) = session.next;
   (session.next == kNoSlot ? owner.tail : sessions_[session.next].prev) = session.prev;
   if (--owner.active == 0) --active_users_;
@@ -105,6 +133,7 @@ void Table::relink(Slot slot) {
   if (owner.active++ == 0) ++active_users_;
   ++active_;
   index_session(slot);
+  index_device(slot);
 }
 
 void Table::remember(Slot slot, Slot user, std::string_view name) {
@@ -153,11 +182,14 @@ const EvictedBy* Table::evicted_by(Slot slot) const {
 void Table::set_evicted_by(Slot slot, EvictedBy by) { evicted_by_[slot] = std::move(by); }
 
 void Table::set_details(Slot slot, Details details) {
+  const bool active = sessions_[slot].state == SlotState::kActive;
+  if (active) unindex_device(slot);
   if (details.empty()) {
     details_.erase(slot);
   } else {
     details_[slot] = std::make_unique<Details>(std::move(details));
   }
+  if (active) index_device(slot);
 }
 
 }  // namespace concur

@@ -69,6 +69,9 @@ class Table {
   // same name.
   Slot add(std::string_view user, std::string_view session);
 
+  // The active one of the user on that device; kNoSlot where there is none.
+  Slot find_device(Slot user, std::string_view device) const;
+
   // Takes an active session off its user's list, or puts it back. Putting back must mirror the
   // taking off: the last one off is the first one back, so that the links it kept are true again.
   void unlink(Slot slot);
@@ -122,6 +125,12 @@ class Table {
     std::string_view name;
     std::uint32_t hash;
   };
+  struct DeviceKey {
+    const Table& table;
+    Slot user;
+    std::string_view device;
+    std::uint32_t hash;
+  };
   struct Hash {
     using is_transparent = void;
     template <class T>
@@ -136,10 +145,15 @@ class Table {
     bool operator()(const Entry& e, const UserKey& key) const { return (*this)(key, e); }
     bool operator()(const SessionKey& key, const Entry& e) const;
     bool operator()(const Entry& e, const SessionKey& key) const { return (*this)(key, e); }
+    bool operator()(const DeviceKey& key, const Entry& e) const;
+    bool operator()(const Entry& e, const DeviceKey& key) const { return (*this)(key, e); }
   };
   using Index = boost::unordered_flat_set<Entry, Hash, Equal>;
 
   UserKey user_key(std::string_view name) const;
+  DeviceKey device_key(Slot user, std::string_view device) const;
+  void index_device(Slot slot);
+  void unindex_device(Slot slot);
   SessionKey session_key(Slot user, std::string_view name) const;
   Slot find_or_add_user(std::string_view name);
   void index_session(Slot slot);
@@ -149,6 +163,7 @@ class Table {
   Slab<UserSlot> users_;
   Index session_index_;
   Index user_index_;
+  Index device_index_;  // active sessions that told a device
   boost::unordered_flat_map<Slot, std::unique_ptr<Details>> details_;
   boost::unordered_flat_map<Slot, EvictedBy> evicted_by_;
   std::size_t active_ = 0;

@@ -89,11 +89,14 @@ void UsageRecord::count_players(Entry& entry, const Attempt& attempt, Millis lea
 
 std::optional<UsageRecord::Part> UsageRecord::take(const Now& now, bool all, bool& gone) {
   gone = false;
-  if (queue_.empty() || (!all && queue_.front().since + kPart > now.instant)) return std::nullopt;
-  const Slot user = queue_.front().user;
-  queue_.pop_front();
-  const auto found = users_.find(user);
-  assert(found != users_.end());
+  auto found = users_.end();
+  Slot user = kNoSlot;
+  while (found == users_.end()) {
+    if (queue_.empty() || (!all && queue_.front().since + kPart > now.instant)) return std::nullopt;
+    user = queue_.front().user;
+    queue_.pop_front();
+    found = users_.find(user);
+  }
   Entry& entry = *found->second;
   std::erase_if(entry.waiting, [&](const Waiting& each) { return each.until <= now.instant; });
   const std::int64_t hour = entry.usage.hour;
@@ -106,6 +109,16 @@ std::optional<UsageRecord::Part> UsageRecord::take(const Now& now, bool all, boo
     queue_.push_back({user, now.instant});
   }
   return part;
+}
+
+void UsageRecord::uncount_start(Slot user, bool& gone) {
+  const auto found = users_.find(user);
+  gone = false;
+  if (found == users_.end() || found->second->usage.starts == 0) return;
+  --found->second->usage.starts;
+  if (!found->second->usage.empty() || !found->second->waiting.empty()) return;
+  users_.erase(found);
+  gone = true;
 }
 
 void UsageRecord::put_back(Part part, const Now& now, bool& added) {

@@ -2,7 +2,9 @@
 
 #include "session/distinct_count.hpp"
 
+#include <memory>
 #include <new>
+#include <utility>
 
 namespace concur {
 
@@ -15,7 +17,17 @@ DistinctCount read(sqlite3_value* value) {
   return DistinctCount::parse({bytes, size}).value_or(DistinctCount());
 }
 
-void merge_distinct(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+// No exception may pass through SQLite's frames; the only one that can be is that memory is out.
+template <class Work>
+void guarded(sqlite3_context* context, const Work& work) noexcept {
+  try {
+    work();
+  } catch (...) {
+    sqlite3_result_error_nomem(context);
+  }
+}
+
+void merge(sqlite3_context* context, sqlite3_value** values) {
   DistinctCount both = read(values[0]);
   both.merge(read(values[1]));
   if (both.empty()) return sqlite3_result_null(context);
@@ -23,25 +35,31 @@ void merge_distinct(sqlite3_context* context, int /*count*/, sqlite3_value** val
   sqlite3_result_blob(context, bytes.data(), static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
 }
 
+void merge_distinct(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+  guarded(context, [&] { merge(context, values); });
+}
+
 // SQLite keeps a zeroed word for each group: a pointer to its count.
 DistinctCount*& count_of(sqlite3_context* context) {
-  static_assert(sizeof(DistinctCount*) == sizeof(void*));
-  return *static_cast<DistinctCount**>(
-      sqlite3_aggregate_context(context, static_cast<int>(sizeof(DistinctCount*))));
+  void* word = sqlite3_aggregate_context(context, static_cast<int>(sizeof(DistinctCount*)));
+  if (word == nullptr) throw std::bad_alloc();
+  return *static_cast<DistinctCount**>(word);
 }
 
 void count_step(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
-  DistinctCount*& count = count_of(context);
-  if (count == nullptr) count = new DistinctCount();
-  count->merge(read(values[0]));
+  guarded(context, [&] {
+    DistinctCount*& count = count_of(context);
+    if (count == nullptr) count = new DistinctCount();
+    count->merge(read(values[0]));
+  });
 }
 
 void count_end(sqlite3_context* context) {
-  DistinctCount*& count = count_of(context);
-  sqlite3_result_int64(context,
-                       count == nullptr ? 0 : static_cast<sqlite3_int64>(count->estimate()));
-  delete count;
-  count = nullptr;
+  guarded(context, [&] {
+    const std::unique_ptr<DistinctCount> count(std::exchange(count_of(context), nullptr));
+    sqlite3_result_int64(context,
+                         count == nullptr ? 0 : static_cast<sqlite3_int64>(count->estimate()));
+  });
 }
 
 }  // namespace

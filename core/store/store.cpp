@@ -102,14 +102,21 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       one("DELETE FROM plans WHERE plan = ?"),
       one("INSERT INTO history(hour, user, starts, denials, evictions, peak, attempted, excess, "
           "devices, addresses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-          "ON CONFLICT(hour, user) DO UPDATE SET starts = starts + excluded.starts, "
-          "denials = denials + excluded.denials, evictions = evictions + excluded.evictions, "
+          "ON CONFLICT(hour, user) DO UPDATE SET "
+          "starts = min(max(starts, 0), 1 << 53) + excluded.starts, "
+          "denials = min(max(denials, 0), 1 << 53) + excluded.denials, "
+          "evictions = min(max(evictions, 0), 1 << 53) + excluded.evictions, "
           "peak = max(peak, excluded.peak), attempted = max(attempted, excluded.attempted), "
           "excess = max(excess, excluded.excess), "
           "devices = merge_distinct(devices, excluded.devices), "
           "addresses = merge_distinct(addresses, excluded.addresses)"),
-      one("DELETE FROM history WHERE (hour, user) IN "
-          "(SELECT hour, user FROM history WHERE hour < ? LIMIT 500)"),
+      // The oldest hour's users in order, up to the 500th: a range of the key, for the price of
+      // what goes.
+      one("DELETE FROM history WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1) "
+          "AND user <= coalesce((SELECT user FROM history "
+          "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1) "
+          "ORDER BY user LIMIT 1 OFFSET 499), (SELECT max(user) FROM history "
+          "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1)))"),
       one(fmt::format("PRAGMA user_version = {}", newest_schema())),
       one("PRAGMA page_count"),
       one("PRAGMA freelist_count"),

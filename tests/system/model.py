@@ -262,7 +262,7 @@ class Model:
         lease = body["ttl"] * 1000 if "ttl" in body else self.lease
         sessions[name] = Session(name, {what: body[what] for what in self.DETAILS if what in body}, lease, now)
         self._count(user, name, body, limit, now, started=True, denied="wouldDeny" in told,
-                    evictions=len(replaced) + len(oldest) + len(told.get("wouldEvict", ())),
+                    evictions=len(replaced) + len(oldest) + ("wouldEvict" in told),
                     evicted=[each.details.get("device", each.name) for each in oldest])
         return told
 

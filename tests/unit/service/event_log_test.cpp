@@ -37,9 +37,27 @@ TEST_CASE("EventLog") {
     CHECK(log.at(2).active == 2);
     CHECK(log.at(EventLog::kMost + 1).active == 7);
   }
+  SUBCASE("wakes a reader of one user for that one's alone, and now and then besides") {
+    int woken = 0;
+    const EventLog::Reader reader(log, "xyz", false, [&woken] { ++woken; });
+    log.publish(event_of(1));
+    log.wake_readers();
+    CHECK(woken == 0);
+    Event event = event_of(1);
+    event.user = PackedText("xyz");
+    log.publish(std::move(event));
+    log.wake_readers();
+    CHECK(woken == 1);
+    for (std::uint32_t i = 1; i <= EventLog::kMost; ++i) {
+      log.publish(event_of(i));
+      log.wake_readers();
+    }
+    CHECK(woken > 1);
+    CHECK(woken < 10);
+  }
   SUBCASE("wakes its readers once for all that is new") {
     int woken = 0;
-    const EventLog::Reader reader(log, false, [&woken] { ++woken; });
+    const EventLog::Reader reader(log, "", false, [&woken] { ++woken; });
     log.wake_readers();
     CHECK(woken == 0);
     log.publish(event_of(1));
@@ -51,18 +69,18 @@ TEST_CASE("EventLog") {
   SUBCASE("forgets a reader that ends") {
     int woken = 0;
     {
-      const EventLog::Reader reader(log, true, [&woken] { ++woken; });
+      const EventLog::Reader reader(log, "", true, [&woken] { ++woken; });
     }
     log.publish(event_of(1));
     log.wake_readers();
     CHECK(woken == 0);
   }
   SUBCASE("wants renewals while a reader does") {
-    const EventLog::Reader plain(log, false, [] {});
+    const EventLog::Reader plain(log, "", false, [] {});
     CHECK_FALSE(log.wants_renewals());
     {
-      const EventLog::Reader one(log, true, [] {});
-      const EventLog::Reader two(log, true, [] {});
+      const EventLog::Reader one(log, "", true, [] {});
+      const EventLog::Reader two(log, "", true, [] {});
       CHECK(log.wants_renewals());
     }
     CHECK_FALSE(log.wants_renewals());

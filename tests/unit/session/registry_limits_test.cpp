@@ -203,6 +203,19 @@ TEST_CASE("Registry: limits and the disk") {
     CHECK(house.ask<PlanList>(ListPlans{}).plans[0].users == 1);
     CHECK(house.ask<LimitPage>(ListLimits{}).limits.size() == 1);
   }
+  SUBCASE("undone, a removed plan's number goes to no other") {
+    house.ask<PlanInfo>(plan("gold", 5));
+    house.ask<UserLimit>(plan_of("abc", "gold"));
+    house.ask<PlanRemoved>(RemovePlan{id("gold"), true});
+    house.stores = false;
+    SetLimit none{id("abc")};
+    none.plan.emplace();
+    house.ask<UserLimit>(none);
+    house.ask<PlanInfo>(plan("new", 9));
+    house.registry.undo();
+    CHECK(limit_of(house, "abc").plan == "gold");
+    CHECK(limit_of(house, "abc").limit == 3);
+  }
   SUBCASE("restored, they hold for users with and without sessions") {
     const Now now = house.clock.now();
     CHECK(house.registry.restore(PlanRow{"gold", 5, OnLimit::kEvictOldest}, now));

@@ -200,6 +200,22 @@ TEST_CASE("Registry: hold-off") {
     house.start("xyz", "another");
     CHECK(std::holds_alternative<Granted>(house.ask(Start{id("xyz"), id("e0")})));
   }
+  SUBCASE("begins anew where the eviction before it was undone") {
+    house.clock.tick(kHoldOff);
+    house.registry.sweep(100, 0ms, house.clock.now());
+    house.store();
+    for (const char* session : {"s2", "s3", "s4"}) house.start("abc", session);
+    house.stores = false;
+    house.ask<Granted>(replacing("s5", "s2"));
+    house.registry.undo();
+    house.clock.tick(60s);
+    house.stores = true;
+    house.ask<Granted>(replacing("s5", "s2"));
+    house.clock.tick(kHoldOff - 30s);
+    house.registry.sweep(100, 0ms, house.clock.now());
+    for (const char* session : {"s3", "s4", "s5"}) house.start("abc", session);
+    CHECK(house.ask<Denied>(evicting("s2")).hold_off == 30s);
+  }
   SUBCASE("is forgotten when it is over, by the sweeper, row and all") {
     house.clock.tick(kHoldOff);
     house.stores = false;

@@ -30,7 +30,7 @@ Start evicting(std::string_view session) {
 // What the store would hold of one user.
 std::map<std::int64_t, Usage> recorded(House& house, const std::string& user = "abc") {
   std::map<std::int64_t, Usage> hours;
-  house.registry.flush_usage(house.clock.now());
+  house.registry.flush_usage(1000, house.clock.now());
   for (const Change& change : house.store()) {
     const auto* add = std::get_if<AddUsage>(&change);
     if (add == nullptr || add->user != user) continue;
@@ -170,12 +170,18 @@ TEST_CASE("The record of who shares is handed over") {
     house.store();
     house.start("abc", "s2");
     house.store();
-    house.registry.flush_usage(house.clock.now());
+    house.registry.flush_usage(1000, house.clock.now());
     house.registry.undo();
     const auto hours = recorded(house);
     REQUIRE(hours.size() == 1);
     CHECK(hours.begin()->second.starts == 2);
     CHECK(hours.begin()->second.peak == 2);
+  }
+  SUBCASE("without the starts that were undone") {
+    house.start("abc", "s1");
+    house.start("xyz", "s1");
+    house.registry.undo();
+    CHECK(recorded(house).empty());
   }
   SUBCASE("on a clean stop") {
     house.start("abc", "s1");
