@@ -56,12 +56,12 @@ struct End {
   SessionName name;
 };
 
-enum class ListFormat { kJson, kNdjson, kTable };
+enum class OutputFormat { kJson, kNdjson, kTable };
 
 struct List {
   static constexpr const char* kVerb = "list";
   std::optional<std::string> user;  // of all users where none is named
-  ListFormat format = ListFormat::kJson;
+  OutputFormat format = OutputFormat::kJson;
 };
 
 // Exactly one of user, idle and all is set.
@@ -73,8 +73,19 @@ struct Purge {
   bool dry_run = false;
 };
 
+// What is not given is the daemon's to choose.
+struct Report {
+  static constexpr const char* kVerb = "report";
+  std::optional<Millis> since;
+  std::optional<std::uint32_t> top;
+  std::optional<std::string> user;
+  std::optional<std::uint32_t> what_if_limit;  // not with user
+  OutputFormat format = OutputFormat::kJson;   // json or table
+};
+
 struct Status {
   static constexpr const char* kVerb = "show the status";
+  OutputFormat format = OutputFormat::kJson;  // json or table
 };
 
 struct LimitGet {
@@ -98,7 +109,7 @@ struct LimitUnset {
 
 struct LimitList {
   static constexpr const char* kVerb = "list the limits";
-  ListFormat format = ListFormat::kJson;  // no table
+  OutputFormat format = OutputFormat::kJson;  // no table
 };
 
 // At least one of max and on_limit is set.
@@ -131,7 +142,8 @@ struct Watch {
   bool renewed = false;
 };
 
-using Command = std::variant<Start, Heartbeat, End, List, Purge, Run, Status, LimitGet, LimitSet,
-                             LimitUnset, LimitList, PlanSet, PlanUnset, PlanList, Batch, Watch>;
+using Command =
+    std::variant<Start, Heartbeat, End, List, Purge, Run, Report, Status, LimitGet, LimitSet,
+                 LimitUnset, LimitList, PlanSet, PlanUnset, PlanList, Batch, Watch>;
 
 }  // namespace concur::cli

@@ -36,15 +36,15 @@ std::string document_start(const Page& page, std::string_view array) {
 // The pages of one list, put together as they come.
 class Writer {
  public:
-  Writer(ListFormat format, std::string_view array) : format_(format), array_(array) {}
+  Writer(OutputFormat format, std::string_view array) : format_(format), array_(array) {}
 
   Result<std::string> text_of(const Page& page) {
     switch (format_) {
-      case ListFormat::kJson:
+      case OutputFormat::kJson:
         return part_of_document(page);
-      case ListFormat::kNdjson:
+      case OutputFormat::kNdjson:
         return lines_of(page);
-      case ListFormat::kTable:
+      case OutputFormat::kTable:
         return table_of(page);
     }
     return std::string();
@@ -72,7 +72,7 @@ class Writer {
     return table_.text(Terminal::of_output(), SystemClock().now().wall());
   }
 
-  ListFormat format_;
+  OutputFormat format_;
   std::string_view array_;
   bool started_ = false;
   bool has_entries_ = false;
@@ -98,7 +98,7 @@ Result<ExitCode> run_pages(Client& client, const T& list, std::string_view array
     }
     auto page = read_page(answer->body, array);
     if (!page) return corrupt(fmt::format("the answer is not a list of {}", array));
-    if (first && page->next.empty() && list.format == ListFormat::kJson) {
+    if (first && page->next.empty() && list.format == OutputFormat::kJson) {
       return pass_on(T::kVerb, *answer, false);
     }
     if (page->next == after && !first) return corrupt("the answer's next page is itself");

@@ -11,15 +11,27 @@ namespace concur::cli {
 namespace {
 
 template <class Number>
-Number read_whole(const char* option, const std::string& text) {
+Number read_whole(const char* option, const std::string& text, Number most) {
   Number value = 0;
   const char* end = text.data() + text.size();
   const auto [rest, failed] = std::from_chars(text.data(), end, value);
-  if (failed != std::errc() || rest != end) {
+  if (failed != std::errc() || rest != end || value > most) {
     reject(fmt::format("cannot read {} '{}': it takes a whole number from 0 to {}", option, text,
-                       std::numeric_limits<Number>::max()));
+                       most));
   }
   return value;
+}
+
+const char* word_of(OutputFormat format) {
+  switch (format) {
+    case OutputFormat::kJson:
+      return "json";
+    case OutputFormat::kNdjson:
+      return "ndjson";
+    case OutputFormat::kTable:
+      return "table";
+  }
+  return "json";
 }
 
 }  // namespace
@@ -32,12 +44,12 @@ Millis read_duration(const std::string& text) {
   return *value;
 }
 
-std::uint32_t read_count(const char* option, const std::string& text) {
-  return read_whole<std::uint32_t>(option, text);
+std::uint32_t read_count(const char* option, const std::string& text, std::uint32_t most) {
+  return read_whole(option, text, most);
 }
 
 std::uint64_t read_number(const char* option, const std::string& text) {
-  return read_whole<std::uint64_t>(option, text);
+  return read_whole(option, text, std::numeric_limits<std::uint64_t>::max());
 }
 
 std::pair<std::string, std::string> read_pair(const std::string& text) {
@@ -48,12 +60,14 @@ std::pair<std::string, std::string> read_pair(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-ListFormat read_format(const std::string& text, bool has_table) {
-  if (text == "json") return ListFormat::kJson;
-  if (text == "ndjson") return ListFormat::kNdjson;
-  if (text == "table" && has_table) return ListFormat::kTable;
-  reject(fmt::format("cannot read --output '{}': it takes {}", text,
-                     has_table ? "json, ndjson or table" : "json or ndjson"));
+OutputFormat read_format(const std::string& text, std::initializer_list<OutputFormat> among) {
+  std::string words;
+  for (const OutputFormat* format = among.begin(); format != among.end(); ++format) {
+    if (text == word_of(*format)) return *format;
+    const bool last = format + 1 == among.end();
+    words += fmt::format("{}{}", words.empty() ? "" : last ? " or " : ", ", word_of(*format));
+  }
+  reject(fmt::format("cannot read --output '{}': it takes {}", text, words));
 }
 
 OnLimit read_on_limit(const std::string& text) {

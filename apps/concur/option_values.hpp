@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -17,10 +19,11 @@ namespace concur::cli {
 [[noreturn]] void reject(std::string message);
 
 Millis read_duration(const std::string& text);
-std::uint32_t read_count(const char* option, const std::string& text);
+std::uint32_t read_count(const char* option, const std::string& text,
+                         std::uint32_t most = std::numeric_limits<std::uint32_t>::max());
 std::uint64_t read_number(const char* option, const std::string& text);
 std::pair<std::string, std::string> read_pair(const std::string& text);
-ListFormat read_format(const std::string& text, bool has_table);
+OutputFormat read_format(const std::string& text, std::initializer_list<OutputFormat> among);
 OnLimit read_on_limit(const std::string& text);
 
 // Values are taken as they are: CLI11's own conversions give meaning to texts such as {} and [a],

@@ -157,6 +157,8 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
   add_command<List>(app, options, "list", "List the active sessions");
   add_command<Purge>(app, options, "purge", "End the sessions of a user, idle ones, or all");
   add_command<Run>(app, options, "run", "Run a command as a session that lives as long as it");
+  add_command<Report>(app, options, "report",
+                      "Tell who shares: denials, evictions, peaks, devices");
   add_command<Status>(app, options, "status", "Tell how the daemon is");
   add_group(app, options, "limit", "Show, set, remove or list the limits of users",
             add_limit_commands);

@@ -56,7 +56,9 @@ void add_options(CLI::App& app, LimitUnset& unset) {
 
 void add_options(CLI::App& app, LimitList& list) {
   add_option(app, "--output", "json|ndjson", "One JSON document, or one user a line",
-             [&list](const std::string& text) { list.format = read_format(text, false); });
+             [&list](const std::string& text) {
+               list.format = read_format(text, {OutputFormat::kJson, OutputFormat::kNdjson});
+             });
   app.footer(
       "Examples:\n"
       "  concur limit list\n"

@@ -9,7 +9,10 @@ void add_options(CLI::App& app, List& list) {
   add_text(app, "--user", "USER", "Only this user's sessions", list.user);
   add_option(app, "--output", "json|ndjson|table",
              "One JSON document, one session a line, or columns for people",
-             [&list](const std::string& text) { list.format = read_format(text, true); });
+             [&list](const std::string& text) {
+               list.format = read_format(
+                   text, {OutputFormat::kJson, OutputFormat::kNdjson, OutputFormat::kTable});
+             });
   app.footer(
       "Examples:\n"
       "  concur list --user abc\n"
@@ -29,12 +32,6 @@ void add_options(CLI::App& app, Purge& purge) {
       "  concur purge --user abc");
 }
 
-void add_options(CLI::App& app, Status& /*status*/) {
-  app.footer(
-      "Examples:\n"
-      "  concur status | jq .sessions");
-}
-
 void check(const List& list) {
   if (list.user && list.user->empty()) {
     reject("cannot list: --user is empty; leave it out to list all users");
@@ -46,7 +43,5 @@ void check(const Purge& purge) {
     reject("cannot purge: it takes exactly one of --user, --idle and --all");
   }
 }
-
-void check(const Status& /*status*/) {}
 
 }  // namespace concur::cli

@@ -1,5 +1,7 @@
 #include "request.hpp"
 
+#include "base/duration.hpp"
+
 #include <fmt/format.h>
 
 namespace concur::cli {
@@ -131,6 +133,15 @@ Request request_of(const Purge& purge) {
   if (purge.all) body.add("all", "true");
   if (purge.dry_run) body.add("dryRun", "true");
   return {"POST", "/v1/purge", body.take()};
+}
+
+Request request_of(const Report& report) {
+  Query query("/v1/report");
+  if (report.since) query.add("since", format_duration(*report.since));
+  if (report.top) query.add("top", fmt::format("{}", *report.top));
+  if (report.user) query.add("user", *report.user);
+  if (report.what_if_limit) query.add("whatIfLimit", fmt::format("{}", *report.what_if_limit));
+  return {"GET", query.take(), {}};
 }
 
 Request request_of(const Status& /*status*/) { return {"GET", "/v1/status", {}}; }

@@ -17,6 +17,7 @@ Request request_of(const Start& start);
 Request request_of(const Heartbeat& heartbeat);
 Request request_of(const End& end);
 Request request_of(const Purge& purge);
+Request request_of(const Report& report);
 Request request_of(const Status& status);
 Request request_of(const LimitGet& get);
 Request request_of(const LimitSet& set);

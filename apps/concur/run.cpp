@@ -6,6 +6,7 @@
 #include "output.hpp"
 #include "request.hpp"
 #include "run_session.hpp"
+#include "view.hpp"
 #include "watch.hpp"
 
 namespace concur::cli {
@@ -26,6 +27,10 @@ Result<ExitCode> run_one(Client& client, const T& command) {
 Result<ExitCode> run_one(Client& client, const List& list) { return run_list(client, list); }
 
 Result<ExitCode> run_one(Client& client, const LimitList& list) { return run_list(client, list); }
+
+Result<ExitCode> run_one(Client& client, const Report& report) { return run_view(client, report); }
+
+Result<ExitCode> run_one(Client& client, const Status& status) { return run_view(client, status); }
 
 Result<ExitCode> run_one(Client& client, const Batch& batch) { return run_batch(client, batch); }
 

@@ -38,7 +38,4 @@ class Table {
   std::vector<Row> rows_;
 };
 
-// `12s`, `3m10s`, `2h05m`, `3d04h`: whole units, rounded down; `0s` below that.
-std::string human_duration(Millis value);
-
 }  // namespace concur::cli

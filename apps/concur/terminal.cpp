@@ -1,5 +1,6 @@
 #include "terminal.hpp"
 
+#include <langinfo.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -30,6 +31,15 @@ std::size_t terminal_columns() {
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return kDefaultColumns;
+}
+
+// The locale that the environment names, as setlocale(3) would take it.
+bool locale_is_utf8() {
+  const locale_t named = ::newlocale(LC_CTYPE_MASK, "", nullptr);
+  if (named == nullptr) return false;
+  const bool utf8 = std::string_view(::nl_langinfo_l(CODESET, named)) == "UTF-8";
+  ::freelocale(named);
+  return utf8;
 }
 
 // One character from the front of text that is not empty. What is not UTF-8 counts byte by byte.
@@ -72,9 +82,11 @@ int width_of(char32_t code) {
 }  // namespace
 
 Terminal Terminal::of_output() {
-  if (::isatty(STDOUT_FILENO) == 0) return {};
+  const bool blocks = locale_is_utf8();
+  if (::isatty(STDOUT_FILENO) == 0) return {.columns = {}, .colours = false, .blocks = blocks};
   return {.columns = terminal_columns(),
-          .colours = environment("NO_COLOR").empty() && environment("TERM") != "dumb"};
+          .colours = environment("NO_COLOR").empty() && environment("TERM") != "dumb",
+          .blocks = blocks};
 }
 
 std::size_t columns_of(std::string_view text) {

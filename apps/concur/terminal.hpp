@@ -11,6 +11,7 @@ namespace concur::cli {
 struct Terminal {
   std::optional<std::size_t> columns;  // none where it is no terminal: lines may have any length
   bool colours = false;
+  bool blocks = false;  // block characters for bars; with any output, by the locale's encoding
 
   // COLUMNS goes before what the terminal itself says, as for ls(1). No colours with NO_COLOR
   // (no-color.org) or where TERM is dumb.

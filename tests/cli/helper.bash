@@ -155,3 +155,12 @@ start_stub() {
 needs_terminal() {
   python3 -c 'import os; os.openpty()' 2>/dev/null || skip "there are no pseudo terminals here: mount /dev/pts"
 }
+
+# $output is the text that golden/NAME holds. With GOLDEN_UPDATE=1 that is written instead, to be looked at and committed.
+expect_golden() {
+  local file=$BATS_TEST_DIRNAME/golden/$1
+  if [ -n "${GOLDEN_UPDATE-}" ]; then
+    printf '%s\n' "$output" >"$file"
+  fi
+  diff -u "$file" - <<<"$output" || fail_with "not as in golden/$1"
+}

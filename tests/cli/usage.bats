@@ -11,13 +11,13 @@ teardown() { remove_dir; }
   [ "$status" -eq 0 ] && [ "$output" = "concur 0.1.0" ] && [ -z "$stderr" ]
   concur_run --help
   [ "$status" -eq 0 ] && [ -z "$stderr" ]
-  for command in start heartbeat end list purge run status limit plan batch watch; do
+  for command in start heartbeat end list purge run report status limit plan batch watch; do
     [[ $output == *" $command "* ]]
   done
 }
 
 @test "each command has a --help with examples" {
-  for command in start heartbeat end list purge run status limit plan batch watch "limit get" "limit set" \
+  for command in start heartbeat end list purge run report status limit plan batch watch "limit get" "limit set" \
     "limit unset" "limit list" "plan set" "plan unset" "plan list"; do
     # shellcheck disable=SC2086
     concur_run $command --help
@@ -97,6 +97,13 @@ teardown() { remove_dir; }
   expect_error 2 "concur: cannot watch: --user is empty; leave it out to watch all users"
 }
 
+@test "report names a user, or asks of all of them what another limit would do" {
+  concur_run report --user ""
+  expect_error 2 "concur: cannot report: --user is empty; leave it out to report on all users"
+  concur_run report --user abc --what-if-limit 2
+  expect_error 2 "concur: cannot report: --what-if-limit is of all users; leave out --user"
+}
+
 @test "limit set and plan set take at least one thing to set" {
   concur_run limit set --user abc
   expect_error 2 "concur: cannot set the limit: it takes at least one of --max, --plan and --on-limit"
@@ -127,7 +134,17 @@ teardown() { remove_dir; }
   concur_run watch --since -1
   expect_error 2 "concur: cannot read --since '-1': *"
   concur_run list --output xml
-  expect_error 2 "concur: cannot read --output 'xml': *"
+  expect_error 2 "concur: cannot read --output 'xml': it takes json, ndjson or table"
+  for command in report status; do
+    concur_run $command --output ndjson
+    expect_error 2 "concur: cannot read --output 'ndjson': it takes json or table"
+  done
+  concur_run report --since week
+  expect_error 2 "concur: cannot read duration 'week': *"
+  concur_run report --top 1001
+  expect_error 2 "concur: cannot read --top '1001': it takes a whole number from 0 to 1000"
+  concur_run report --what-if-limit two
+  expect_error 2 "concur: cannot read --what-if-limit 'two': *"
   concur_run --timeout 0 status
   expect_error 2 "concur: cannot read --timeout '0': *"
   concur_run --socket "" status

@@ -1,0 +1,57 @@
+#include "command_options.hpp"
+#include "option_values.hpp"
+
+namespace concur::cli {
+
+namespace {
+
+constexpr std::uint32_t kMostTop = 1000;
+
+void add_output(CLI::App& app, OutputFormat& format) {
+  add_option(app, "--output", "json|table", "The daemon's JSON, or a view for people",
+             [&format](const std::string& text) {
+               format = read_format(text, {OutputFormat::kJson, OutputFormat::kTable});
+             });
+}
+
+}  // namespace
+
+void add_options(CLI::App& app, Report& report) {
+  add_option(app, "--since", "DURATION", "How far back to look (default 7d)",
+             [&report](const std::string& text) { report.since = read_duration(text); });
+  add_option(
+      app, "--top", "N", "How many users to name, at most 1000 (default 20)",
+      [&report](const std::string& text) { report.top = read_count("--top", text, kMostTop); });
+  add_text(app, "--user", "USER", "Only this user, hour by hour", report.user);
+  add_option(app, "--what-if-limit", "N", "Also tell how many users this limit would have refused",
+             [&report](const std::string& text) {
+               report.what_if_limit = read_count("--what-if-limit", text);
+             });
+  add_output(app, report.format);
+  app.footer(
+      "Examples:\n"
+      "  concur report --output table\n"
+      "  concur report --since 30d --what-if-limit 2 | jq .whatIf\n"
+      "  concur report --user abc --since 1d --output table");
+}
+
+void add_options(CLI::App& app, Status& status) {
+  add_output(app, status.format);
+  app.footer(
+      "Examples:\n"
+      "  concur status | jq .sessions\n"
+      "  concur status --output table");
+}
+
+void check(const Report& report) {
+  if (report.user && report.user->empty()) {
+    reject("cannot report: --user is empty; leave it out to report on all users");
+  }
+  if (report.user && report.what_if_limit) {
+    reject("cannot report: --what-if-limit is of all users; leave out --user");
+  }
+}
+
+void check(const Status& /*status*/) {}
+
+}  // namespace concur::cli

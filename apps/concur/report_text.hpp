@@ -1,0 +1,16 @@
+#pragma once
+
+#include "terminal.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace concur::cli {
+
+// The daemon's report as people read it: who shares, most first; how many users reached and tried
+// how many streams at once, or of one user the hours; and what another limit would have done.
+// Nothing where the text is no report.
+std::optional<std::string> report_text(std::string_view answer, const Terminal& terminal);
+
+}  // namespace concur::cli

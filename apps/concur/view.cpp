@@ -1,0 +1,41 @@
+#include "view.hpp"
+
+#include "ask.hpp"
+#include "output.hpp"
+#include "report_text.hpp"
+#include "request.hpp"
+#include "status_text.hpp"
+
+#include <fmt/format.h>
+
+namespace concur::cli {
+
+namespace {
+
+template <class T, class ToText>
+Result<ExitCode> run(Client& client, const T& command, const char* what, ToText to_text) {
+  const auto answer = ask(client, T::kVerb, request_of(command));
+  if (!answer) return answer.error();
+  if (answer->status != 200 || command.format != OutputFormat::kTable) {
+    return pass_on(T::kVerb, *answer, false);
+  }
+  const auto text = to_text(answer->body, Terminal::of_output());
+  if (!text) {
+    return Error{ErrorKind::kCorrupt,
+                 fmt::format("cannot {}: the answer is no {}", T::kVerb, what)};
+  }
+  if (auto written = write_output(*text); !written) return std::move(written).error();
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+Result<ExitCode> run_view(Client& client, const Report& report) {
+  return run(client, report, "report", report_text);
+}
+
+Result<ExitCode> run_view(Client& client, const Status& status) {
+  return run(client, status, "status", status_text);
+}
+
+}  // namespace concur::cli
