@@ -43,6 +43,7 @@ class EventLog {
     std::list<Reader*>::iterator place_;
   };
 
+  std::size_t readers() const { return readers_.size(); }
   bool wants_renewals() const { return renewal_readers_ > 0; }
 
   // Tells the readers that there is more, where there is.
