@@ -68,7 +68,7 @@ void Server::on_accept(const boost::system::error_code& error, Accepted socket) 
 }
 
 void Server::accept_later(const boost::system::error_code& error) {
-  if (may_warn(warned_))
+  if (may_warn(next_warning_))
     log_.warning("cannot accept connections: {}; trying again", error.message());
   accept_timer_.expires_after(kAcceptRest);
   accept_timer_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -84,7 +84,7 @@ void Server::welcome(Accepted socket) {
                                    [this](Connection& closed) { on_closed(closed); });
   connections_.emplace(connection.get(), connection);
   connection->open();
-  if (connections_.size() >= kNearlyFull && may_warn(warned_full_)) {
+  if (connections_.size() >= kNearlyFull && may_warn(next_full_warning_)) {
     log_.warning(
         "{} connections are open, and {} are the most: look for clients that open one for each "
         "request and do not close it",
@@ -93,7 +93,7 @@ void Server::welcome(Accepted socket) {
 }
 
 void Server::turn_away(Accepted socket) {
-  if (may_warn(warned_)) {
+  if (may_warn(next_warning_)) {
     log_.warning("cannot take more than {} connections: answering 503", kMostConnections);
   }
   boost::system::error_code ignored;
@@ -101,9 +101,9 @@ void Server::turn_away(Accepted socket) {
   socket.write_some(boost::asio::buffer(kFull.data(), kFull.size()), ignored);
 }
 
-bool Server::may_warn(Tick& warned) const {
-  if (warned != 0 && now_ - warned < kWarnEvery) return false;
-  warned = now_ + 1;
+bool Server::may_warn(Tick& next) const {
+  if (now_ < next) return false;
+  next = now_ + kWarnEvery;
   return true;
 }
 
