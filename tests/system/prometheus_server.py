@@ -1,6 +1,7 @@
 """A real Prometheus that scrapes a real daemon, through a bridge from TCP to its Unix socket."""
 
 import json
+import select
 import shutil
 import socket
 import subprocess
@@ -39,28 +40,20 @@ class Bridge:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        with client, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
             try:
                 server.connect(self.path)
+                while True:
+                    for source in select.select([client, server], [], [])[0]:
+                        data = source.recv(1 << 16)
+                        if not data:
+                            return
+                        (server if source is client else client).sendall(data)
             except OSError:
-                client.close()
-                server.close()
-                continue
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
-
-    @staticmethod
-    def _pass_on(source, target):
-        try:
-            while data := source.recv(1 << 16):
-                target.sendall(data)
-        except OSError:
-            pass
-        for end in (source, target):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the other direction was first
+                pass  # one of them is gone, and so is the other then
 
 
 class Prometheus:
