@@ -2,7 +2,6 @@
 
 #include "api/answer_json.hpp"
 #include "api/event_stream.hpp"
-#include "api/json_writer.hpp"
 #include "api/parameters.hpp"
 #include "api/request_body.hpp"
 
@@ -29,14 +28,6 @@ Result<Ids> ids_of(const Call& call) {
   return Ids{*user, *session};
 }
 
-void write_rate(JsonWriter& json, std::string_view name, const Rate& rate) {
-  json.key(name)
-      .begin_object()
-      .field("total", rate.total)
-      .field("perSecond", rate.per_second)
-      .end_object();
-}
-
 }  // namespace
 
 std::span<const Route> Api::routes() {
@@ -60,6 +51,7 @@ std::span<const Route> Api::routes() {
       {"GET", "/v1/events", Role::kClient, &Api::events},
       {"GET", "/v1/status", Role::kClient, &Api::status},
       {"GET", "/healthz", Role::kClient, &Api::health},
+      {"GET", "/metrics", Role::kClient, &Api::metrics},
       {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},
       {"GET", "/endSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_end},
   };
@@ -234,51 +226,6 @@ void Api::events(const Call& call, Respond respond) {
            "application/x-ndjson",
            {},
            std::make_shared<EventStream>(service_.events(), clock_, std::move(watch))});
-}
-
-void Api::health(const Call&, Respond respond) {
-  const std::string trouble = service_.status().trouble;
-  if (!trouble.empty()) return respond(error_response(503, trouble));
-  respond({200, "{\"status\":\"ok\"}\n", "application/json", {}});
-}
-
-void Api::status(const Call&, Respond respond) {
-  const ServiceStatus status = service_.status();
-  const Now now = clock_.now();
-  const auto uptime = std::chrono::floor<std::chrono::seconds>(now.instant - info_.started);
-  Response response;
-  JsonWriter json(response.body);
-  json.begin_object()
-      .field("version", info_.version)
-      .field("pid", info_.pid)
-      .field("health", std::string_view(status.trouble.empty() ? "ok" : "failing"));
-  if (!status.trouble.empty()) json.field("trouble", status.trouble);
-  json.field("startedAt", now.to_wall(info_.started))
-      .field("uptime", uptime.count())
-      .field("sessions", status.sessions)
-      .field("users", status.users)
-      .field("connections", info_.connections ? info_.connections() : 0)
-      .field("limit", status.policy.limit)
-      .field("lease", status.policy.lease)
-      .field("onLimit", word_of(status.policy.on_limit))
-      .field("mode",
-             std::string_view(status.policy.mode == Mode::kEnforce ? "enforce" : "observe"));
-  json.key("rates").begin_object();
-  write_rate(json, "starts", status.starts);
-  write_rate(json, "denials", status.denials);
-  write_rate(json, "heartbeats", status.heartbeats);
-  write_rate(json, "ends", status.ends);
-  json.end_object();
-  json.key("database")
-      .begin_object()
-      .field("path", status.database)
-      .field("bytes", status.database_bytes)
-      .field("walBytes", status.wal_bytes)
-      .field("commits", status.commits)
-      .end_object();
-  json.end_object();
-  response.body += '\n';
-  respond(std::move(response));
 }
 
 }  // namespace concur

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/batch.hpp"
+#include "api/daemon_info.hpp"
 #include "api/message.hpp"
 #include "api/route.hpp"
 #include "base/clock.hpp"
@@ -12,14 +13,6 @@
 #include <string>
 
 namespace concur {
-
-// What the status tells beside the service's own part.
-struct DaemonInfo {
-  std::string version;
-  int pid = 0;
-  Instant started;
-  std::function<std::size_t()> connections;
-};
 
 // The HTTP API: routes requests, checks who may and what is asked, hands commands to the service
 // and its answers back.
@@ -56,6 +49,7 @@ class Api final : public Handler {
   void report(const Call& call, Respond respond);
   void status(const Call& call, Respond respond);
   void health(const Call& call, Respond respond);
+  void metrics(const Call& call, Respond respond);
   void first_start(const Call& call, Respond respond);
   void first_end(const Call& call, Respond respond);
   void batch(const Call& call, Respond respond);

@@ -31,8 +31,10 @@ Now SystemClock::now() const {
   // seconds.
   const auto awake = read_clock(CLOCK_MONOTONIC_COARSE);
   return {Instant(std::chrono::floor<Millis>(boot)), wall - boot,
-          std::chrono::floor<Millis>(boot - awake)};
+          std::chrono::floor<Millis>(boot - awake), boot};
 }
+
+std::chrono::nanoseconds SystemClock::since_boot() const { return read_clock(CLOCK_BOOTTIME); }
 
 std::string boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");

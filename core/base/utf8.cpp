@@ -1,5 +1,7 @@
 #include "base/utf8.hpp"
 
+#include <fmt/format.h>
+
 #include <cstddef>
 
 namespace concur {
@@ -47,6 +49,25 @@ bool has_control(std::string_view text) {
     if (byte == 0xC2 && i + 1 < text.size() && byte_at(text, i + 1) < 0xA0) return true;
   }
   return false;
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"' || text[i] == '\\') out += '\\';
+    if (byte_at(text, i) == 0xE2 && i + 2 < text.size()) {
+      const unsigned low = (byte_at(text, i + 1) & 0x3FU) << 6U | (byte_at(text, i + 2) & 0x3FU);
+      const unsigned code = 0x2000U | low;
+      if ((code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069)) {
+        out += fmt::format("\\u{:04x}", code);
+        i += 2;
+        continue;
+      }
+    }
+    out += text[i];
+  }
+  out += '"';
+  return out;
 }
 
 }  // namespace concur

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace concur {
@@ -11,5 +12,10 @@ bool is_utf8(std::string_view text);
 // Whether well-formed UTF-8 text holds a control character: U+0000 to U+001F and U+007F to U+009F
 // (Unicode category Cc).
 bool has_control(std::string_view text);
+
+// The text in double quotes, for a line of a log: quotes and backslashes are escaped, and so are
+// the characters that break a line or turn its direction for some readers (U+2028 to U+202E, U+2066
+// to U+2069). Takes well-formed UTF-8 without control characters.
+std::string quoted(std::string_view text);
 
 }  // namespace concur

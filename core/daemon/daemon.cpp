@@ -124,6 +124,18 @@ Registry load_registry(Store& store, const Policy& policy, const Now& now, Logge
   return registry;
 }
 
+// All that is in force, for whoever reads the log later: database /var/lib/…, limit 3, lease 90s, …
+std::string settings_line(const Settings& settings) {
+  std::string line;
+  for (const Setting& setting : setting_table()) {
+    if (setting.key == "socket") continue;
+    const std::string value = setting.get(settings);
+    if (!line.empty()) line += ", ";
+    line += fmt::format("{} {}", setting.key, value.empty() ? "none" : value);
+  }
+  return line;
+}
+
 sigset_t handled_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -158,8 +170,8 @@ class Daemon {
 
   void serve(Fd listener, const Operators& operators, const std::string& version) {
     server_.emplace(loop_, std::move(listener), operators, api_, log_);
-    api_.set_info(
-        {version, getpid(), clock_.now().instant, [this] { return server_->connections(); }});
+    api_.set_info({version, getpid(), clock_.now().instant,
+                   [this] { return server_->connections(); }, Server::kMostConnections});
     service_.set_history(effective_.settings.history);
     await_signal();
     let_signals_in();
@@ -261,9 +273,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   Registry registry = load_registry(store, settings.policy, SystemClock().now(), log);
   Daemon daemon(inputs, effective, std::move(store), std::move(registry), log);
   Fd listener = must(listen_unix(settings.socket, settings.socket_mode), ExitCode::kSocket);
-  log.info("concurrencyd {} listens on {} (limit {}, lease {}, durability {}, database {})",
-           version, settings.socket, settings.policy.limit, format_duration(settings.policy.lease),
-           settings.durability == Durability::kFull ? "full" : "normal", settings.database);
+  log.info("concurrencyd {} listens on {}: {}", version, settings.socket, settings_line(settings));
   daemon.serve(std::move(listener), operators, version);
   unlink(settings.socket.c_str());
   log.info("stopped");

@@ -14,6 +14,7 @@ namespace {
 // to be felt.
 constexpr auto kAcceptRest = std::chrono::milliseconds(100);
 constexpr Tick kWarnEvery = 60;
+constexpr std::size_t kNearlyFull = Server::kMostConnections * 9 / 10;
 
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 95\r\n"
@@ -67,7 +68,8 @@ void Server::on_accept(const boost::system::error_code& error, Accepted socket) 
 }
 
 void Server::accept_later(const boost::system::error_code& error) {
-  if (may_warn()) log_.warning("cannot accept connections: {}; trying again", error.message());
+  if (may_warn(next_warning_))
+    log_.warning("cannot accept connections: {}; trying again", error.message());
   accept_timer_.expires_after(kAcceptRest);
   accept_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled && !draining_) accept();
@@ -82,10 +84,16 @@ void Server::welcome(Accepted socket) {
                                    [this](Connection& closed) { on_closed(closed); });
   connections_.emplace(connection.get(), connection);
   connection->open();
+  if (connections_.size() >= kNearlyFull && may_warn(next_full_warning_)) {
+    log_.warning(
+        "{} connections are open, and {} are the most: look for clients that open one for each "
+        "request and do not close it",
+        connections_.size(), kMostConnections);
+  }
 }
 
 void Server::turn_away(Accepted socket) {
-  if (may_warn()) {
+  if (may_warn(next_warning_)) {
     log_.warning("cannot take more than {} connections: answering 503", kMostConnections);
   }
   boost::system::error_code ignored;
@@ -93,9 +101,9 @@ void Server::turn_away(Accepted socket) {
   socket.write_some(boost::asio::buffer(kFull.data(), kFull.size()), ignored);
 }
 
-bool Server::may_warn() {
-  if (warned_ != 0 && now_ - warned_ < kWarnEvery) return false;
-  warned_ = now_ + 1;
+bool Server::may_warn(Tick& next) const {
+  if (now_ < next) return false;
+  next = now_ + kWarnEvery;
   return true;
 }
 

@@ -52,7 +52,7 @@ class Server {
   void drain_connections();
   std::vector<std::shared_ptr<Connection>> all_connections() const;
   void on_closed(Connection& connection);
-  bool may_warn();
+  bool may_warn(Tick& next) const;
 
   boost::asio::io_context& loop_;
   Acceptor acceptor_;
@@ -63,7 +63,8 @@ class Server {
   boost::asio::steady_timer tick_timer_;
   boost::asio::steady_timer accept_timer_;
   Tick now_ = 0;
-  Tick warned_ = 0;
+  Tick next_warning_ = 0;       // not before it
+  Tick next_full_warning_ = 0;  // that most connections are taken
   bool draining_ = false;
   std::function<void()> drained_;
 };

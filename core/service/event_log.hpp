@@ -45,6 +45,7 @@ class EventLog {
     std::multimap<std::string, Reader*>::iterator place_;
   };
 
+  std::size_t readers() const { return readers_.size(); }
   bool wants_renewals() const { return renewal_readers_ > 0; }
 
   // Tells the readers that there is more, where there is.

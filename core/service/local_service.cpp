@@ -18,6 +18,8 @@ constexpr std::uint32_t kLeastSwept = 4096;  // slots a tick: a small house is t
 constexpr std::size_t kSweepBacklog =
     16 * 1024;  // changes waiting for the journal, beyond which the sweeper rests
 
+constexpr std::uint64_t kLargeWal = std::uint64_t{256} << 20;
+
 std::uint64_t size_of(const std::string& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
@@ -33,8 +35,10 @@ LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Lo
       log_(log),
       registry_(std::move(registry)),
       asleep_(clock.now().asleep),
+      looked_(clock.now().instant),
       path_(std::move(path)),
       clock_set_(clock.now()),
+      denials_(log),
       sweep_timer_(loop),
       reporter_(path_),
       journal_(std::move(store), [this](const Result<void>& outcome) {
@@ -44,22 +48,35 @@ LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Lo
 }
 
 void LocalService::submit(const Command& command, Reply reply) {
+  const CommandKind kind = kind_of(command);
   if (finishing_) {
+    meters_.failed(kind);
     reply(Error{ErrorKind::kUnavailable, "cannot take a command: the daemon is stopping"});
     return;
   }
   const Now now = look_at_clock();
   registry_.tell_renewals(events_.wants_renewals());
   Decision decision = registry_.apply(command, now);
-  count(decision.answer, now.instant);
   if (registry_.has_changes()) schedule_flush();
   if (registry_.has_events()) publish_events();
   if (decision.waits_for == 0) {
-    reply(std::move(decision.answer));
-    return;
+    return answer(kind, now.since_boot, std::move(decision.answer), reply);
   }
   auto& queue = committing_ && decision.waits_for <= handed_upto_ ? waiting_ : gathered_;
-  queue.push_back({std::move(decision.answer), std::move(reply)});
+  queue.push_back({kind, now.since_boot, std::move(decision.answer), std::move(reply)});
+}
+
+void LocalService::answer(CommandKind kind, std::chrono::nanoseconds since, Answer given,
+                          const Reply& reply) {
+  meters_.answered(kind, given, looked_);
+  reply(std::move(given));
+  meters_.took(kind, clock_.since_boot() - since);
+}
+
+void LocalService::refuse(const Waiting& waiting, const std::string& message) {
+  meters_.failed(waiting.kind);
+  waiting.reply(Error{ErrorKind::kUnavailable, message});
+  meters_.took(waiting.kind, clock_.since_boot() - waiting.since);
 }
 
 // Notices that the machine was suspended before anything is judged by the time that passed
@@ -67,6 +84,7 @@ void LocalService::submit(const Command& command, Reply reply) {
 Now LocalService::look_at_clock() {
   constexpr Millis kNap = std::chrono::seconds(1);
   const Now now = clock_.now();
+  looked_ = now.instant;
   const Millis slept = now.asleep - asleep_;
   if (slept < kNap) return now;
   asleep_ = now.asleep;
@@ -128,7 +146,11 @@ void LocalService::set_policy(const Policy& policy) {
 }
 
 void LocalService::publish_events() {
-  registry_.take_events([this](Event event) { events_.publish(std::move(event)); });
+  registry_.take_events([this](Event event) {
+    meters_.published(event.kind, looked_);
+    if (event.kind == EventKind::kDenied) denials_.add(event, looked_);
+    events_.publish(std::move(event));
+  });
   // Once a turn of the loop, for all of it.
   if (std::exchange(waking_, true)) return;
   boost::asio::post(loop_, [this] {
@@ -137,101 +159,29 @@ void LocalService::publish_events() {
   });
 }
 
-void LocalService::count(const Answer& answer, Instant now) {
-  if (const auto* granted = std::get_if<Granted>(&answer)) {
-    (granted->renewed ? heartbeats_ : starts_).add(now);
-    if (granted->would_deny) denials_.add(now);
-  } else if (std::holds_alternative<Denied>(answer)) {
-    denials_.add(now);
-  } else if (const auto* ended = std::get_if<Ended>(&answer); ended && ended->ended) {
-    ends_.add(now);
-  }
-}
-
 ServiceStatus LocalService::status() const {
-  const Instant now = clock_.now().instant;
-  const auto rate = [now](const RateMeter& meter) {
-    return Rate{meter.total(), meter.per_second(now)};
-  };
-  return {registry_.active_sessions(),
-          registry_.active_users(),
-          registry_.policy(),
-          rate(starts_),
-          rate(denials_),
-          rate(heartbeats_),
-          rate(ends_),
-          path_,
-          size_of(path_),
-          size_of(path_ + "-wal"),
-          commits_,
-          trouble_};
+  ServiceStatus status;
+  status.sessions = registry_.active_sessions();
+  status.users = registry_.active_users();
+  status.policy = registry_.policy();
+  meters_.tell(status, clock_.now().instant);
+  status.events = events_.next() - 1;
+  status.watchers = events_.readers();
+  status.database = path_;
+  status.database_bytes = size_of(path_);
+  status.wal_bytes = size_of(path_ + "-wal");
+  status.commits = commits_;
+  status.changes_waiting = registry_.pending_changes() + (committing_ ? handed_changes_ : 0);
+  status.trouble = trouble_;
+  return status;
 }
 
-// --- committing ---
-
-// The flush runs behind what is ready in this turn of the loop, so that all of it shares a commit.
-void LocalService::schedule_flush() {
-  if (flush_scheduled_ || committing_) return;
-  flush_scheduled_ = true;
-  boost::asio::post(loop_, [this] { flush(); });
-}
-
-void LocalService::flush() {
-  flush_scheduled_ = false;
-  if (!committing_ && registry_.has_changes()) hand_over();
-}
-
-void LocalService::hand_over() {
-  committing_.emplace(loop_.get_executor());
-  handed_upto_ = registry_.last_change();
-  std::swap(waiting_, gathered_);
-  std::swap(reports_waiting_, reports_gathered_);
-  const Now now = clock_.now();
-  journal_.submit({registry_.take_changes(), now.offset(), oldest_hour(now)});
-}
-
-void LocalService::committed(const Result<void>& outcome) {
-  committing_.reset();
-  ++commits_;
-  if (outcome) {
-    succeeded();
-  } else {
-    failed(outcome.error());
-  }
-  flush();
-  finish_if_idle();
-}
-
-void LocalService::succeeded() {
-  if (!trouble_.empty()) {
-    log_.info("commits to {} work again", path_);
-    trouble_.clear();
-  }
-  registry_.confirm(handed_upto_);
-  publish_events();
-  for (auto& [answer, reply] : std::exchange(waiting_, {})) reply(std::move(answer));
-  for (const auto& report : std::exchange(reports_waiting_, {})) report();
-}
-
-void LocalService::failed(const Error& error) {
-  const std::string message = fmt::format("cannot commit to {}: {}", path_, error.message);
-  if (trouble_.empty()) {
-    log_.error("{}; starts and ends are answered 503 until it works again", message);
-  }
-  trouble_ = message;
-  registry_.undo();
-  publish_events();
-  auto waiting = std::exchange(waiting_, {});
-  std::move(gathered_.begin(), gathered_.end(), std::back_inserter(waiting));
-  gathered_.clear();
-  for (const auto& [answer, reply] : waiting) reply(Error{ErrorKind::kUnavailable, message});
-  // They tell of what is stored then.
-  for (const auto& report : std::exchange(reports_waiting_, {})) report();
-}
+// --- the end ---
 
 void LocalService::finish(std::function<void()> done) {
   sweep_timer_.cancel();
   finishing_ = true;
+  denials_.flush();
   finished_ = std::move(done);
   registry_.settle(look_at_clock());
   flush();
@@ -258,6 +208,8 @@ void LocalService::schedule_sweep() {
 }
 
 void LocalService::start_sweep() {
+  denials_.tick(look_at_clock().instant);
+  watch_wal();
   if (!trouble_.empty()) {
     if (!committing_) hand_over();
     schedule_sweep();
@@ -284,6 +236,16 @@ void LocalService::sweep_step(std::uint32_t slots) {
   } else {
     boost::asio::post(loop_, [this, slots] { sweep_step(slots); });
   }
+}
+
+// The journal reuses the log from its beginning when no reader stands in the way.
+void LocalService::watch_wal() {
+  const std::uint64_t bytes = size_of(path_ + "-wal");
+  if (bytes <= kLargeWal || !warn_of_wal_.due(looked_)) return;
+  log_.warning(
+      "the write-ahead log {}-wal has {} MiB: end whoever reads the database without an end, such "
+      "as an sqlite3 left open in a transaction",
+      path_, bytes >> 20U);
 }
 
 }  // namespace concur

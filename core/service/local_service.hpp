@@ -2,7 +2,9 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "service/rate_meter.hpp"
+#include "base/rarely.hpp"
+#include "service/denial_log.hpp"
+#include "service/meters.hpp"
 #include "service/reporter.hpp"
 #include "service/service.hpp"
 #include "session/registry.hpp"
@@ -41,12 +43,15 @@ class LocalService final : public Service {
 
  private:
   struct Waiting {
-    Result<Answer> answer;
+    CommandKind kind;
+    std::chrono::nanoseconds since;  // on the clock's since_boot()
+    Answer answer;
     Reply reply;
   };
 
   Now look_at_clock();
-  void count(const Answer& answer, Instant now);
+  void answer(CommandKind kind, std::chrono::nanoseconds since, Answer given, const Reply& reply);
+  void refuse(const Waiting& waiting, const std::string& message);
   void publish_events();
   void schedule_flush();
   void flush();
@@ -54,6 +59,7 @@ class LocalService final : public Service {
   void committed(const Result<void>& outcome);
   void succeeded();
   void failed(const Error& error);
+  void measure_commit(bool worked);
   void finish_if_idle();
 
   void read_report(const ReportQuery& query, ReportReply reply);
@@ -62,18 +68,22 @@ class LocalService final : public Service {
   void schedule_sweep();
   void start_sweep();
   void sweep_step(std::uint32_t slots);
+  void watch_wal();
   Millis lap() const;
 
   boost::asio::io_context& loop_;
   const Clock& clock_;
   Logger& log_;
   Registry registry_;
-  Millis asleep_;  // at the last look at the clock
+  Millis asleep_;   // at the last look at the clock
+  Instant looked_;  // when that was: at most a second ago
   std::string path_;
 
   std::vector<Waiting> waiting_;   // for the commit under way
   std::vector<Waiting> gathered_;  // for the one after it
   Sequence handed_upto_ = 0;
+  std::size_t handed_changes_ = 0;  // of the commit under way, and when it began
+  Now handed_at_;
   // Engaged while a commit is under way: the loop must not run out of work before its outcome.
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
       committing_;
@@ -92,10 +102,10 @@ class LocalService final : public Service {
   EventLog events_;
   bool waking_ = false;  // its readers, in this turn of the loop
 
-  RateMeter starts_;
-  RateMeter denials_;
-  RateMeter heartbeats_;
-  RateMeter ends_;
+  Meters meters_;
+  DenialLog denials_;
+  Rarely warn_of_slowness_;
+  Rarely warn_of_wal_;
 
   boost::asio::steady_timer sweep_timer_;
   Reporter reporter_;

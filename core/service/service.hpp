@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "service/counts.hpp"
 #include "service/event_log.hpp"
 #include "session/answer.hpp"
 #include "session/command.hpp"
@@ -27,11 +28,17 @@ struct ServiceStatus {
   Rate denials;
   Rate heartbeats;  // allowed ones, renewals by start among them
   Rate ends;
+  Rate evictions;  // reconnects from the same device among them
+  Rate expiries;
+  Counts counts;
+  std::uint64_t events = 0;  // published
+  std::size_t watchers = 0;
   std::string database;
   std::uint64_t database_bytes = 0;
   std::uint64_t wal_bytes = 0;
-  std::uint64_t commits = 0;
-  std::string trouble;  // why the last commit failed; empty while all is well
+  std::uint64_t commits = 0;          // failed ones among them
+  std::uint64_t changes_waiting = 0;  // decided, and not stored yet
+  std::string trouble;                // why the last commit failed; empty while all is well
 };
 
 // Where streams are counted: the one way in for commands, the one way out for answers. The local

@@ -1,5 +1,6 @@
 #include "service/local_service.hpp"
 
+#include "support/captured_log.hpp"
 #include "support/full_disk.hpp"
 #include "support/moments.hpp"
 #include "support/temp_folder.hpp"
@@ -12,6 +13,7 @@
 
 using namespace concur;
 using namespace std::chrono_literals;
+using concur::test::CapturedLog;
 using concur::test::FakeClock;
 using concur::test::FullDisk;
 using concur::test::TempFolder;
@@ -142,6 +144,64 @@ TEST_CASE("LocalService") {
     CHECK(status.trouble.empty());
     CHECK(status.database_bytes > 0);
   }
+  SUBCASE("each command is counted under what it was answered") {
+    for (const char* session : {"s1", "s2", "s3", "s4", "s1"})
+      house.ask(Start{id("abc"), id(session)});
+    for (const char* session : {"s1", "s2"}) house.ask(Heartbeat{id("abc"), id(session)});
+    for (int i = 0; i < 2; ++i) house.ask(End{id("abc"), id("s1")});
+    house.ask(Heartbeat{id("abc"), id("s1")});
+    house.ask(Heartbeat{id("abc"), id("never")});
+    house.ask(Purge{id("abc")});
+    const Counts counts = house.service.status().counts;
+    CHECK(counts.starts.started == 3);
+    CHECK(counts.starts.denied == 1);
+    CHECK(counts.starts.renewed == 1);
+    CHECK(counts.heartbeats.renewed == 2);
+    CHECK(counts.heartbeats.gone == 1);
+    CHECK(counts.heartbeats.unknown == 1);
+    CHECK(counts.ends.ended == 1);
+    CHECK(counts.ends.not_active == 1);
+    CHECK(counts.purged == 2);
+    CHECK(counts.durations[0].count() == 5);
+    CHECK(counts.durations[1].count() == 4);
+    CHECK(counts.durations[2].count() == 2);
+    CHECK(counts.durations[3].count() == 1);
+    CHECK(counts.commits.count() == house.service.status().commits);
+    CHECK(house.service.status().events == house.service.events().next() - 1);
+  }
+  SUBCASE("a lease that runs out and an eviction are counted") {
+    Policy policy;
+    policy.limit = 1;
+    policy.on_limit = OnLimit::kEvictOldest;
+    house.service.set_policy(policy);
+    for (const char* session : {"s1", "s2"}) house.ask(Start{id("abc"), id(session)});
+    house.clock.tick(90s);
+    house.ask(Start{id("abc"), id("s3")});
+    CHECK(house.service.status().evictions.total == 1);
+    CHECK(house.service.status().expiries.total == 1);
+  }
+  SUBCASE("a commit is measured and a slow one is told, once a minute") {
+    const CapturedLog captured;
+    house.log.set_level(LogLevel::kWarning);
+    for (int i = 0; i < 2; ++i) {
+      bool answered = false;
+      const std::string name = "slow" + std::to_string(i);
+      house.service.submit(Start{id(name), id("s1")},
+                           [&](const Result<Answer>&) { answered = true; });
+      house.loop.run_one();  // hands it to the journal
+      CHECK(house.service.status().changes_waiting == 1);
+      house.clock.tick(1500ms);
+      while (!answered) house.loop.run_one();
+    }
+    CHECK(house.service.status().changes_waiting == 0);
+    const Counts counts = house.service.status().counts;
+    CHECK(counts.commits.sum() == 3'000'000'000);
+    CHECK(counts.durations[0].sum() == 3'000'000'000);
+    CHECK(counts.commit_changes.in_bucket(0) == 2);
+    REQUIRE(captured.lines().size() == 1);
+    CHECK(captured.lines()[0].find("warning a commit of 1 changes to ") == 0);
+    CHECK(captured.lines()[0].find(" took 1.5 s, ") != std::string::npos);
+  }
 }
 
 TEST_CASE("LocalService on a full disk") {
@@ -163,6 +223,12 @@ TEST_CASE("LocalService on a full disk") {
         CHECK(answers[i].error().kind == ErrorKind::kUnavailable);
       }
       CHECK_FALSE(house.service.status().trouble.empty());
+      const Counts counts = house.service.status().counts;
+      CHECK(counts.starts.failed == 2);
+      CHECK(counts.ends.failed == 1);
+      CHECK(counts.heartbeats.failed == 1);
+      CHECK(counts.starts.started == 5);
+      CHECK(counts.commits_failed >= 1);
     }
     SUBCASE("heartbeats, denials and lists of what is stored go on") {
       CHECK(granted(answers[4]));

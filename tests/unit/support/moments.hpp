@@ -9,7 +9,12 @@ namespace concur::test {
 // A clock that stands still until a test moves it.
 class FakeClock final : public Clock {
  public:
-  Now now() const override { return now_; }
+  Now now() const override {
+    Now now = now_;
+    now.since_boot = since_boot();
+    return now;
+  }
+  std::chrono::nanoseconds since_boot() const override { return now_.instant.time_since_epoch(); }
   void tick(Millis by) { now_.instant += by; }
   // The machine is suspended: time passes, and nobody is awake to see it.
   void sleep(Millis by) {

@@ -1,0 +1,95 @@
+// What the daemon tells of itself: to people, to load balancers and to Prometheus.
+#include "api/answer_json.hpp"
+#include "api/api.hpp"
+#include "api/json_writer.hpp"
+#include "api/metrics.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+void write_rate(JsonWriter& json, std::string_view name, const Rate& rate) {
+  json.key(name)
+      .begin_object()
+      .field("total", rate.total)
+      .field("perSecond", rate.per_second)
+      .end_object();
+}
+
+// A mean, for people: /metrics has the whole distribution.
+void write_journal(JsonWriter& json, const ServiceStatus& status) {
+  const Histogram& commits = status.counts.commits;
+  const double all = static_cast<double>(std::max<std::uint64_t>(commits.count(), 1));
+  const auto mean =
+      std::chrono::duration<double, std::nano>(static_cast<double>(commits.sum()) / all);
+  json.key("journal")
+      .begin_object()
+      .field("waitingChanges", status.changes_waiting)
+      .field("meanCommit", std::chrono::round<Millis>(mean))
+      .field("meanChanges", static_cast<double>(status.counts.commit_changes.sum()) / all)
+      .end_object();
+}
+
+}  // namespace
+
+void Api::health(const Call&, Respond respond) {
+  const std::string trouble = service_.status().trouble;
+  if (!trouble.empty()) return respond(error_response(503, trouble));
+  respond({200, "{\"status\":\"ok\"}\n", "application/json", {}});
+}
+
+void Api::metrics(const Call&, Respond respond) {
+  respond({200,
+           metrics_text(service_.status(), info_, clock_.now(), process_figures()),
+           kMetricsType,
+           {}});
+}
+
+void Api::status(const Call&, Respond respond) {
+  const ServiceStatus status = service_.status();
+  const Now now = clock_.now();
+  const auto uptime = std::chrono::floor<std::chrono::seconds>(now.instant - info_.started);
+  Response response;
+  JsonWriter json(response.body);
+  json.begin_object()
+      .field("version", info_.version)
+      .field("pid", info_.pid)
+      .field("health", std::string_view(status.trouble.empty() ? "ok" : "failing"));
+  if (!status.trouble.empty()) json.field("trouble", status.trouble);
+  json.field("startedAt", now.to_wall(info_.started))
+      .field("uptime", uptime.count())
+      .field("sessions", status.sessions)
+      .field("users", status.users)
+      .field("connections", info_.connections ? info_.connections() : 0)
+      .field("limit", status.policy.limit)
+      .field("lease", status.policy.lease)
+      .field("onLimit", word_of(status.policy.on_limit))
+      .field("mode",
+             std::string_view(status.policy.mode == Mode::kEnforce ? "enforce" : "observe"));
+  json.key("rates").begin_object();
+  write_rate(json, "starts", status.starts);
+  write_rate(json, "denials", status.denials);
+  write_rate(json, "heartbeats", status.heartbeats);
+  write_rate(json, "ends", status.ends);
+  write_rate(json, "evictions", status.evictions);
+  write_rate(json, "expiries", status.expiries);
+  json.end_object();
+  json.key("database")
+      .begin_object()
+      .field("path", status.database)
+      .field("bytes", status.database_bytes)
+      .field("walBytes", status.wal_bytes)
+      .field("commits", status.commits)
+      .field("failedCommits", status.counts.commits_failed)
+      .end_object();
+  write_journal(json, status);
+  json.end_object();
+  response.body += '\n';
+  respond(std::move(response));
+}
+
+}  // namespace concur

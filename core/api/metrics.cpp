@@ -1,0 +1,180 @@
+#include "api/metrics.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <iterator>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+constexpr double kNanosASecond = 1e9;
+
+// In a label's value these three are escaped.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+double seconds(Millis time) { return std::chrono::duration<double>(time).count(); }
+
+// Writes metrics one after the other: help and type, then all samples of that name.
+class Exposition {
+ public:
+  template <class Number>
+  void gauge(std::string_view name, std::string_view help, Number value) {
+    head(name, "gauge", help);
+    sample({}, {}, value);
+  }
+  void counter(std::string_view name, std::string_view help, std::uint64_t value) {
+    head(name, "counter", help);
+    sample({}, {}, value);
+  }
+
+  void head(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = fmt::format("concurrencyd_{}", name);
+    fmt::format_to(end(), "# HELP {} {}\n# TYPE {} {}\n", name_, help, name_, type);
+  }
+
+  // Of the name in the head; labels without their braces.
+  template <class Number>
+  void sample(std::string_view suffix, std::string_view labels, Number value) {
+    out_ += name_;
+    out_ += suffix;
+    if (!labels.empty()) fmt::format_to(end(), "{{{}}}", labels);
+    fmt::format_to(end(), " {}\n", value);
+  }
+
+  // `unit` is how many of the histogram's own make one of the metric's.
+  void histogram(std::string_view labels, const Histogram& histogram, double unit) {
+    const std::string_view comma = labels.empty() ? "" : ",";
+    std::uint64_t upto = 0;
+    for (std::size_t i = 0; i < histogram.bounds().size(); ++i) {
+      upto += histogram.in_bucket(i);
+      const double bound = static_cast<double>(histogram.bounds()[i]) / unit;
+      sample("_bucket", fmt::format("{}{}le=\"{}\"", labels, comma, bound), upto);
+    }
+    sample("_bucket", fmt::format("{}{}le=\"+Inf\"", labels, comma), histogram.count());
+    sample("_sum", labels, static_cast<double>(histogram.sum()) / unit);
+    sample("_count", labels, histogram.count());
+  }
+
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::back_insert_iterator<std::string> end() { return std::back_inserter(out_); }
+
+  std::string out_;
+  std::string name_;
+};
+
+void write_daemon(Exposition& to, const DaemonInfo& info, const Now& now) {
+  to.head("build_info", "gauge", "The version that runs; always 1.");
+  to.sample({}, fmt::format("version=\"{}\"", escaped(info.version)), 1);
+  const auto started = std::chrono::duration<double>(now.to_wall(info.started).time_since_epoch());
+  to.gauge("start_time_seconds", "When the daemon started, in seconds since 1970.",
+           fmt::format("{:.3f}", started.count()));
+  to.gauge("uptime_seconds", "How long ago that was.",
+           seconds(std::chrono::duration_cast<Millis>(now.instant - info.started)));
+}
+
+void write_state(Exposition& to, const ServiceStatus& status) {
+  to.gauge("healthy", "1 while commits work, 0 while starts and ends are answered 503.",
+           status.trouble.empty() ? 1 : 0);
+  to.gauge("sessions", "Active sessions.", status.sessions);
+  to.gauge("users", "Users who have any.", status.users);
+  to.gauge("limit_sessions", "Sessions of a user by default at most; 0 is no limit.",
+           status.policy.limit);
+  to.gauge("lease_seconds", "How long a session counts without a sign of life.",
+           seconds(status.policy.lease));
+}
+
+void write_commands(Exposition& to, const Counts& counts) {
+  const auto outcome = [&to](std::string_view name, std::uint64_t count) {
+    to.sample({}, fmt::format("outcome=\"{}\"", name), count);
+  };
+  to.head("starts_total", "counter",
+          "Starts by outcome; would_deny were let in by the observe mode, failed had no answer.");
+  outcome("started", counts.starts.started);
+  outcome("renewed", counts.starts.renewed);
+  outcome("denied", counts.starts.denied);
+  outcome("would_deny", counts.starts.would_deny);
+  outcome("failed", counts.starts.failed);
+  to.head("heartbeats_total", "counter", "Heartbeats by outcome.");
+  outcome("renewed", counts.heartbeats.renewed);
+  outcome("gone", counts.heartbeats.gone);
+  outcome("unknown", counts.heartbeats.unknown);
+  outcome("failed", counts.heartbeats.failed);
+  to.head("ends_total", "counter", "Ends by outcome; not_active had ended before.");
+  outcome("ended", counts.ends.ended);
+  outcome("not_active", counts.ends.not_active);
+  outcome("failed", counts.ends.failed);
+  to.head("request_duration_seconds", "histogram",
+          "From a command's arrival to its answer's leaving; each one of a batch counts.");
+  constexpr std::string_view kKinds[] = {"start", "heartbeat", "end", "other"};
+  static_assert(std::size(kKinds) == kCommandKinds);
+  for (std::size_t i = 0; i < kCommandKinds; ++i) {
+    to.histogram(fmt::format("command=\"{}\"", kKinds[i]), counts.durations[i], kNanosASecond);
+  }
+}
+
+void write_sessions_gone(Exposition& to, const ServiceStatus& status) {
+  to.counter("sessions_evicted_total",
+             "Sessions that made room for another, reconnects of the same device among them.",
+             status.evictions.total);
+  to.counter("sessions_expired_total", "Sessions whose lease ran out.", status.expiries.total);
+  to.counter("sessions_purged_total", "Sessions that an operator purged.", status.counts.purged);
+  to.counter("events_total", "Events published.", status.events);
+  to.gauge("watchers", "Readers of the stream of events.", status.watchers);
+}
+
+void write_database(Exposition& to, const ServiceStatus& status) {
+  to.head("commit_duration_seconds", "histogram",
+          "How long a commit took, which is what the answers to starts and ends wait for.");
+  to.histogram({}, status.counts.commits, kNanosASecond);
+  to.head("commit_changes", "histogram", "Changes that went into one commit.");
+  to.histogram({}, status.counts.commit_changes, 1);
+  to.counter("commits_failed_total", "Commits that failed, with all that waited for them.",
+             status.counts.commits_failed);
+  to.gauge("journal_waiting_changes", "Changes that are decided and not stored yet.",
+           status.changes_waiting);
+  to.gauge("database_bytes", "Size of the database file.", status.database_bytes);
+  to.gauge("wal_bytes", "Size of the database's write-ahead log.", status.wal_bytes);
+}
+
+void write_process(Exposition& to, const DaemonInfo& info, const ProcessFigures& process) {
+  to.gauge("connections", "Open connections of clients.",
+           info.connections ? info.connections() : 0);
+  to.gauge("connections_limit", "Connections that are served at once at most.",
+           info.most_connections);
+  to.gauge("open_files", "Open files of the process.", process.open_files);
+  to.gauge("open_files_limit", "Open files that the system allows it.", process.open_files_limit);
+  to.gauge("resident_memory_bytes", "Memory of the process that is in RAM.",
+           process.resident_bytes);
+}
+
+}  // namespace
+
+std::string metrics_text(const ServiceStatus& status, const DaemonInfo& info, const Now& now,
+                         const ProcessFigures& process) {
+  Exposition to;
+  write_daemon(to, info, now);
+  write_state(to, status);
+  write_commands(to, status.counts);
+  write_sessions_gone(to, status);
+  write_database(to, status);
+  write_process(to, info, process);
+  return to.take();
+}
+
+}  // namespace concur

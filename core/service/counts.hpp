@@ -1,0 +1,55 @@
+#pragma once
+
+#include "base/histogram.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace concur {
+
+enum class CommandKind : std::uint8_t { kStart, kHeartbeat, kEnd, kOther };
+inline constexpr std::size_t kCommandKinds = 4;
+
+// From 0.1 ms, a decision in memory, to 10 s, when every client has given up; in nanoseconds.
+inline constexpr std::int64_t kDurationBounds[] = {
+    100'000,       250'000,       500'000,       1'000'000,     2'500'000,   5'000'000,
+    10'000'000,    25'000'000,    50'000'000,    100'000'000,   250'000'000, 500'000'000,
+    1'000'000'000, 2'500'000'000, 5'000'000'000, 10'000'000'000};
+inline constexpr std::int64_t kChangesBounds[] = {1,   2,   5,    10,   20,   50,    100,
+                                                  200, 500, 1000, 2000, 5000, 10'000};
+
+// What happened since the daemon's start. Each command counts once, under what it was answered.
+struct Counts {
+  struct Starts {
+    std::uint64_t started = 0;
+    std::uint64_t renewed = 0;
+    std::uint64_t denied = 0;
+    std::uint64_t would_deny = 0;  // observed, and let in
+    std::uint64_t failed = 0;      // no answer could be had: 503
+  };
+  struct Heartbeats {
+    std::uint64_t renewed = 0;
+    std::uint64_t gone = 0;
+    std::uint64_t unknown = 0;
+    std::uint64_t failed = 0;
+  };
+  struct Ends {
+    std::uint64_t ended = 0;
+    std::uint64_t not_active = 0;
+    std::uint64_t failed = 0;
+  };
+
+  Starts starts;
+  Heartbeats heartbeats;
+  Ends ends;
+  std::uint64_t purged = 0;
+  // From the command's arrival to its answer's leaving, by CommandKind; nanoseconds.
+  std::array<Histogram, kCommandKinds> durations{
+      Histogram(kDurationBounds), Histogram(kDurationBounds), Histogram(kDurationBounds),
+      Histogram(kDurationBounds)};
+  Histogram commits{kDurationBounds};  // how long each took, failed ones too; nanoseconds
+  Histogram commit_changes{kChangesBounds};
+  std::uint64_t commits_failed = 0;
+};
+
+}  // namespace concur

@@ -1,0 +1,81 @@
+#include "service/denial_log.hpp"
+
+#include "base/utf8.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+constexpr Millis kPause = std::chrono::minutes(1);
+
+}  // namespace
+
+void DenialLog::add(const Event& event, Instant now) {
+  if (!log_.logs(LogLevel::kInfo)) return;
+  std::string user = event.user.str();
+  auto found = users_.find(user);
+  const bool is_new = found == users_.end();
+  if (is_new && users_.size() >= kMostUsers) {
+    if (others_++ == 0) others_since_ = now;
+    return;
+  }
+  if (is_new) {
+    found = users_.emplace(std::move(user), Held{.told = now}).first;
+    by_age_.push_back(&*found);
+  }
+  Held& held = found->second;
+  held.session = event.session.str();
+  held.active = event.active;
+  held.limit = event.limit;
+  held.would_deny = event.would_deny;
+  ++held.count;
+  if (!is_new) return;
+  tell(found->first, held);
+  held.count = 0;
+}
+
+void DenialLog::tick(Instant now) {
+  while (!by_age_.empty() && now - by_age_.front()->second.told >= kPause) {
+    const auto found = users_.find(by_age_.front()->first);
+    by_age_.pop_front();
+    Held& held = found->second;
+    if (held.count == 0) {
+      users_.erase(found);
+      continue;
+    }
+    tell(found->first, held);
+    held.told = now;
+    held.count = 0;
+    by_age_.push_back(&*found);
+  }
+  if (others_ > 0 && now - others_since_ >= kPause) tell_others();
+}
+
+void DenialLog::flush() {
+  for (const auto* entry : by_age_) {
+    if (entry->second.count > 0) tell(entry->first, entry->second);
+  }
+  by_age_.clear();
+  users_.clear();
+  if (others_ > 0) tell_others();
+}
+
+void DenialLog::tell(std::string_view user, const Held& held) {
+  std::string more;
+  if (held.count > 1) {
+    more = fmt::format("; {} more of this user in the last minute", held.count - 1);
+  }
+  log_.info("{}: user {} session {} ({} of {} active){}", held.would_deny ? "would deny" : "denied",
+            quoted(user), quoted(held.session), held.active, held.limit, more);
+}
+
+void DenialLog::tell_others() {
+  log_.info("denied: {} more in the last minute, of users beyond the {} that are named in a minute",
+            std::exchange(others_, 0), kMostUsers);
+}
+
+}  // namespace concur

@@ -1,0 +1,102 @@
+// How the local service makes durable what was decided, and answers then.
+#include "service/local_service.hpp"
+
+#include <fmt/format.h>
+#include <boost/asio/post.hpp>
+
+#include <iterator>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+constexpr auto kSlowCommit = std::chrono::seconds(1);
+
+}  // namespace
+
+// The flush runs behind what is ready in this turn of the loop, so that all of it shares a commit.
+void LocalService::schedule_flush() {
+  if (flush_scheduled_ || committing_) return;
+  flush_scheduled_ = true;
+  boost::asio::post(loop_, [this] { flush(); });
+}
+
+void LocalService::flush() {
+  flush_scheduled_ = false;
+  if (!committing_ && registry_.has_changes()) hand_over();
+}
+
+void LocalService::hand_over() {
+  committing_.emplace(loop_.get_executor());
+  handed_upto_ = registry_.last_change();
+  std::swap(waiting_, gathered_);
+  std::swap(reports_waiting_, reports_gathered_);
+  handed_at_ = clock_.now();
+  handed_changes_ = registry_.pending_changes();
+  journal_.submit({registry_.take_changes(), handed_at_.offset(), oldest_hour(handed_at_)});
+}
+
+void LocalService::committed(const Result<void>& outcome) {
+  committing_.reset();
+  ++commits_;
+  measure_commit(outcome.has_value());
+  if (outcome) {
+    succeeded();
+  } else {
+    failed(outcome.error());
+  }
+  flush();
+  finish_if_idle();
+}
+
+// Until its outcome is known here, for that is what the answers wait for.
+void LocalService::measure_commit(bool worked) {
+  const Now now = clock_.now();
+  looked_ = now.instant;
+  auto took = now.since_boot - handed_at_.since_boot;
+  // The clock counts suspend, which is nobody's fault; how long it was is known only roughly.
+  const Millis slept = now.asleep - handed_at_.asleep;
+  if (slept >= std::chrono::seconds(1)) took -= slept;
+  meters_.committed(worked, took, handed_changes_);
+  if (took > kSlowCommit && warn_of_slowness_.due(now.instant)) {
+    log_.warning(
+        "a commit of {} changes to {} took {:.1f} s, and starts and ends wait for it: the disk is "
+        "slow, or others keep it busy",
+        handed_changes_, path_, std::chrono::duration<double>(took).count());
+  }
+}
+
+void LocalService::succeeded() {
+  if (!trouble_.empty()) {
+    log_.info("commits to {} work again", path_);
+    trouble_.clear();
+  }
+  registry_.confirm(handed_upto_);
+  publish_events();
+  for (auto& each : std::exchange(waiting_, {})) {
+    answer(each.kind, each.since, std::move(each.answer), each.reply);
+  }
+  for (const auto& report : std::exchange(reports_waiting_, {})) report();
+}
+
+void LocalService::failed(const Error& error) {
+  const std::string message = fmt::format("cannot commit to {}: {}", path_, error.message);
+  if (trouble_.empty()) {
+    log_.error(
+        "{}; starts and ends are answered 503 until it works again: free space on the file system "
+        "of {}, or check that the daemon may write to it and its folder",
+        message, path_);
+  }
+  trouble_ = message;
+  registry_.undo();
+  publish_events();
+  auto waiting = std::exchange(waiting_, {});
+  std::move(gathered_.begin(), gathered_.end(), std::back_inserter(waiting));
+  gathered_.clear();
+  for (const Waiting& each : waiting) refuse(each, message);
+  // They tell of what is stored then.
+  for (const auto& report : std::exchange(reports_waiting_, {})) report();
+}
+
+}  // namespace concur
