@@ -61,9 +61,9 @@ void LocalService::measure_commit(bool worked) {
   meters_.committed(worked, took, handed_changes_);
   if (took > kSlowCommit && warn_of_slowness_.due(now.instant)) {
     log_.warning(
-        "a commit of {} changes to {} took {:.1f} s, and starts and ends wait for it: the disk is "
+        "a commit to {} took {:.1f} s (changes: {}), and starts and ends wait for it: the disk is "
         "slow, or others keep it busy",
-        handed_changes_, path_, std::chrono::duration<double>(took).count());
+        path_, std::chrono::duration<double>(took).count(), handed_changes_);
   }
 }
 

@@ -199,8 +199,8 @@ TEST_CASE("LocalService") {
     CHECK(counts.durations[0].sum() == 3'000'000'000);
     CHECK(counts.commit_changes.in_bucket(0) == 2);
     REQUIRE(captured.lines().size() == 1);
-    CHECK(captured.lines()[0].find("warning a commit of 1 changes to ") == 0);
-    CHECK(captured.lines()[0].find(" took 1.5 s, ") != std::string::npos);
+    CHECK(captured.lines()[0].find("warning a commit to ") == 0);
+    CHECK(captured.lines()[0].find(" took 1.5 s (changes: 1), ") != std::string::npos);
   }
 }
 
