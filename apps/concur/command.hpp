@@ -142,8 +142,13 @@ struct Watch {
   bool renewed = false;
 };
 
+struct Top {
+  static constexpr const char* kVerb = "show the daemon live";
+  Millis interval{2000};
+};
+
 using Command =
     std::variant<Start, Heartbeat, End, List, Purge, Run, Report, Status, LimitGet, LimitSet,
-                 LimitUnset, LimitList, PlanSet, PlanUnset, PlanList, Batch, Watch>;
+                 LimitUnset, LimitList, PlanSet, PlanUnset, PlanList, Batch, Watch, Top>;
 
 }  // namespace concur::cli

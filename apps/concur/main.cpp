@@ -1,5 +1,4 @@
 #include "exit_code.hpp"
-#include "net/client.hpp"
 #include "options.hpp"
 #include "output.hpp"
 #include "run.hpp"
@@ -20,9 +19,7 @@ Result<int> run_args(std::vector<std::string> args) {
     if (auto written = write_output(text->text); !written) return std::move(written).error();
     return static_cast<int>(ExitCode::kDone);
   }
-  auto& options = std::get<Options>(*parsed);
-  Client client(std::move(options.sockets), options.timeout);
-  return run(client, options.command);
+  return run(std::get<Options>(*parsed));
 }
 
 // Blocked rather than ignored: a write then fails as well, and what concur runs does not inherit

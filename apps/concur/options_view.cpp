@@ -6,6 +6,7 @@ namespace concur::cli {
 namespace {
 
 constexpr std::uint32_t kMostTop = 1000;
+constexpr Millis kLeastInterval{100};
 
 void add_output(CLI::App& app, OutputFormat& format) {
   add_option(app, "--output", "json|table", "The daemon's JSON, or a view for people",
@@ -43,6 +44,24 @@ void add_options(CLI::App& app, Status& status) {
       "  concur status --output table");
 }
 
+void add_options(CLI::App& app, Top& top) {
+  add_option(app, "--interval", "DURATION", "How often to ask the daemon (default 2s)",
+             [&top](const std::string& text) {
+               top.interval = read_duration(text);
+               if (top.interval < kLeastInterval) {
+                 reject("cannot read --interval '" + text + "': it must be at least 100ms");
+               }
+             });
+  app.footer(
+      "The key q or Ctrl-C ends it. Where standard output is no terminal it prints a line each "
+      "time.\n"
+      "Examples:\n"
+      "  concur top\n"
+      "  concur top --interval 1m >>concurrencyd.log\n"
+      "Exit status: 0 ended by q, SIGINT or SIGTERM, 3 standard output cannot be written, 4 not "
+      "permitted");
+}
+
 void check(const Report& report) {
   if (report.user && report.user->empty()) {
     reject("cannot report: --user is empty; leave it out to report on all users");
@@ -53,5 +72,7 @@ void check(const Report& report) {
 }
 
 void check(const Status& /*status*/) {}
+
+void check(const Top& /*top*/) {}
 
 }  // namespace concur::cli

@@ -6,6 +6,7 @@
 #include "output.hpp"
 #include "request.hpp"
 #include "run_session.hpp"
+#include "top.hpp"
 #include "view.hpp"
 #include "watch.hpp"
 
@@ -38,6 +39,9 @@ Result<ExitCode> run_one(Client& client, const Watch& watch) { return run_watch(
 
 Result<int> run_one(Client& client, const Run& run) { return run_session(client, run); }
 
+// It is no question to the daemon: another program asks.
+Result<ExitCode> run_one(Client& /*client*/, const Top& /*top*/) { return ExitCode::kNoAnswer; }
+
 Result<int> status_of(Result<int> status) { return status; }
 
 Result<int> status_of(const Result<ExitCode>& code) {
@@ -47,9 +51,11 @@ Result<int> status_of(const Result<ExitCode>& code) {
 
 }  // namespace
 
-Result<int> run(Client& client, const Command& command) {
+Result<int> run(const Options& options) {
+  if (const auto* top = std::get_if<Top>(&options.command)) return exec_top(options, *top);
+  Client client(options.sockets, options.timeout);
   return std::visit([&client](const auto& chosen) { return status_of(run_one(client, chosen)); },
-                    command);
+                    options.command);
 }
 
 }  // namespace concur::cli

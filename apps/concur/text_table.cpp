@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <tuple>
 
 namespace concur::cli {
@@ -142,8 +141,9 @@ std::string bar(double share, std::size_t width, const Terminal& terminal) {
   constexpr std::array<std::string_view, 8> kEighths{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const double full = std::clamp(share, 0.0, 1.0) * static_cast<double>(width);
   const auto marks = [full](double parts) {
-    return full > 0 ? std::max(std::size_t{1}, static_cast<std::size_t>(std::lround(full * parts)))
-                    : std::size_t{0};
+    // Rounded by hand: lround(3) would load the mathematics library into every concur.
+    const auto rounded = static_cast<std::size_t>(full * parts + 0.5);
+    return full > 0 ? std::max(std::size_t{1}, rounded) : std::size_t{0};
   };
   if (!terminal.blocks) return std::string(marks(1), '#');
   const std::size_t eighths = marks(8);

@@ -11,13 +11,13 @@ teardown() { remove_dir; }
   [ "$status" -eq 0 ] && [ "$output" = "concur 0.1.0" ] && [ -z "$stderr" ]
   concur_run --help
   [ "$status" -eq 0 ] && [ -z "$stderr" ]
-  for command in start heartbeat end list purge run report status limit plan batch watch; do
+  for command in start heartbeat end list purge run report status top limit plan batch watch; do
     [[ $output == *" $command "* ]]
   done
 }
 
 @test "each command has a --help with examples" {
-  for command in start heartbeat end list purge run report status limit plan batch watch "limit get" "limit set" \
+  for command in start heartbeat end list purge run report status top limit plan batch watch "limit get" "limit set" \
     "limit unset" "limit list" "plan set" "plan unset" "plan list"; do
     # shellcheck disable=SC2086
     concur_run $command --help
@@ -135,6 +135,8 @@ teardown() { remove_dir; }
   expect_error 2 "concur: cannot read --since '-1': *"
   concur_run list --output xml
   expect_error 2 "concur: cannot read --output 'xml': it takes json, ndjson or table"
+  concur_run top --interval 99ms
+  expect_error 2 "concur: cannot read --interval '99ms': it must be at least 100ms"
   for command in report status; do
     concur_run $command --output ndjson
     expect_error 2 "concur: cannot read --output 'ndjson': it takes json or table"
