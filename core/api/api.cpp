@@ -31,9 +31,10 @@ Result<Ids> ids_of(const Call& call) {
 }  // namespace
 
 std::span<const Route> Api::routes() {
+  // The most frequent first: they are tried in turn.
   static constexpr Route kRoutes[] = {
-      {"PUT", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::start},
       {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", Role::kClient, &Api::heartbeat},
+      {"PUT", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::start},
       {"DELETE", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::end},
       {"GET", "/v1/users/{user}/sessions", Role::kClient, &Api::list_user},
       {"GET", "/v1/sessions", Role::kOperator, &Api::list_all},

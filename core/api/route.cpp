@@ -4,7 +4,7 @@ namespace concur {
 
 namespace {
 
-bool fits(std::string_view pattern, const Target& target, std::vector<std::string_view>& names) {
+bool fits(std::string_view pattern, const Target& target, Names& names) {
   names.clear();
   for (const std::string_view segment : target.segments()) {
     if (pattern.empty()) return false;

@@ -3,20 +3,23 @@
 #include "api/message.hpp"
 #include "api/target.hpp"
 
+#include <boost/container/static_vector.hpp>
+
 #include <span>
 #include <string_view>
-#include <vector>
 
 namespace concur {
 
 class Api;
 
-// What a handler is called with: the request, its target, and what stood in the pattern's braces,
-// in order.
+// What stands in a path where its pattern has braces, in order.
+using Names = boost::container::static_vector<std::string_view, 2>;
+
+// What a handler is called with: the request, its target, and what stood in the pattern's braces.
 struct Call {
   const Request& request;
   const Target& target;
-  std::vector<std::string_view> names;
+  Names names;
 };
 
 // One line of the route table.
@@ -30,7 +33,7 @@ struct Route {
 
 struct Match {
   const Route* route = nullptr;  // none where path or method match no route
-  std::vector<std::string_view> names;
+  Names names;
   std::string allowed;  // the path's methods, where only the method did not match: "GET, PUT"
 };
 

@@ -57,7 +57,6 @@ bool Target::decode(std::string_view text, bool plus_is_space, std::string_view&
 
 Result<Target> Target::parse(std::string_view text) {
   Target target;
-  target.segments_.reserve(8);
   if (text.empty() || text.front() != '/') return broken_target();
   const std::size_t mark = text.find('?');
   const bool path_ok = split(text.substr(1, mark == std::string_view::npos ? mark : mark - 1), '/',

@@ -2,6 +2,8 @@
 
 #include "base/result.hpp"
 
+#include <boost/container/small_vector.hpp>
+
 #include <forward_list>
 #include <optional>
 #include <string>
@@ -20,7 +22,8 @@ class Target {
   static Result<Target> parse(std::string_view text);
 
   // What stands between the slashes; the first slash opens the first segment. Empty ones count.
-  const std::vector<std::string_view>& segments() const { return segments_; }
+  using Segments = boost::container::small_vector<std::string_view, 8>;
+  const Segments& segments() const { return segments_; }
 
   // The first parameter of that name.
   std::optional<std::string_view> query(std::string_view name) const;
@@ -28,7 +31,7 @@ class Target {
  private:
   bool decode(std::string_view text, bool plus_is_space, std::string_view& into);
 
-  std::vector<std::string_view> segments_;
+  Segments segments_;
   std::vector<std::pair<std::string_view, std::string_view>> query_;
   std::forward_list<std::string> decoded_;  // what the views of decoded parts look into
 };

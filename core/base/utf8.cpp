@@ -1,5 +1,7 @@
 #include "base/utf8.hpp"
 
+#include "base/eight_bytes.hpp"
+
 #include <fmt/format.h>
 
 #include <cstddef>
@@ -49,6 +51,15 @@ bool has_control(std::string_view text) {
     if (byte == 0xC2 && i + 1 < text.size() && byte_at(text, i + 1) < 0xA0) return true;
   }
   return false;
+}
+
+bool is_printable_ascii(std::string_view text) {
+  std::uint64_t others = 0;
+  for (std::size_t i = 0; i < text.size(); i += 8) {
+    const std::uint64_t bytes = eight_bytes(text, i, ' ');
+    others |= (bytes & kHighBits) | any_below(bytes, ' ') | any_is(bytes, '\x7F');
+  }
+  return others == 0;
 }
 
 std::string quoted(std::string_view text) {

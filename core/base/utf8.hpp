@@ -13,6 +13,10 @@ bool is_utf8(std::string_view text);
 // (Unicode category Cc).
 bool has_control(std::string_view text);
 
+// Whether all of the text is printable ASCII, as most names are: it is well formed then, and has no
+// control characters.
+bool is_printable_ascii(std::string_view text);
+
 // The text in double quotes, for a line of a log: quotes and backslashes are escaped, and so are
 // the characters that break a line or turn its direction for some readers (U+2028 to U+202E, U+2066
 // to U+2069). Takes well-formed UTF-8 without control characters.

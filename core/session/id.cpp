@@ -13,6 +13,7 @@ Result<Id> Id::parse(std::string_view what, std::string_view text) {
                  fmt::format("cannot accept {}: it has {} bytes, at most {} are allowed", what,
                              text.size(), kMostBytes)};
   }
+  if (is_printable_ascii(text)) return Id(text);
   if (!is_utf8(text)) {
     return Error{ErrorKind::kInvalid, fmt::format("cannot accept {}: it is not UTF-8", what)};
   }

@@ -1,6 +1,7 @@
 #include "session/packed_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <iterator>
 #include <utility>
@@ -13,39 +14,38 @@ constexpr std::size_t kUuidText = 36;
 constexpr std::size_t kUuidBytes = 16;
 constexpr char kDigits[] = "0123456789abcdef";
 
-constexpr bool is_dash_at(std::size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
+// By character; -1 for one that is no lower-case hex digit.
+constexpr auto kHexValues = [] {
+  std::array<signed char, 256> values{};
+  values.fill(-1);
+  for (signed char i = 0; i < 16; ++i) values[static_cast<unsigned char>(kDigits[i])] = i;
+  return values;
+}();
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
+int hex_value(char c) { return kHexValues[static_cast<unsigned char>(c)]; }
+
+// Where the sixteen pairs of digits stand.
+constexpr std::array<std::uint8_t, kUuidBytes> kPairs{0,  2,  4,  6,  9,  11, 14, 16,
+                                                      19, 21, 24, 26, 28, 30, 32, 34};
 
 bool pack_uuid(std::string_view text, char* to) {
   if (text.size() != kUuidText) return false;
-  for (std::size_t i = 0; i < kUuidText;) {
-    if (is_dash_at(i)) {
-      if (text[i++] != '-') return false;
-      continue;
-    }
-    const int high = hex_value(text[i]);
-    const int low = hex_value(text[i + 1]);
-    if (high < 0 || low < 0) return false;
-    *to++ = static_cast<char>(high * 16 + low);
-    i += 2;
+  if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return false;
+  int all = 0;
+  for (const std::size_t at : kPairs) {
+    const int pair = hex_value(text[at]) * 16 | hex_value(text[at + 1]);
+    *to++ = static_cast<char>(pair);
+    all |= pair;
   }
-  return true;
+  return all >= 0;
 }
 
 void unpack_uuid(const char* from, char* to) {
-  for (std::size_t i = 0; i < kUuidText;) {
-    if (is_dash_at(i)) {
-      to[i++] = '-';
-      continue;
-    }
+  to[8] = to[13] = to[18] = to[23] = '-';
+  for (const std::size_t at : kPairs) {
     const auto byte = static_cast<unsigned char>(*from++);
-    to[i++] = kDigits[byte / 16];
-    to[i++] = kDigits[byte % 16];
+    to[at] = kDigits[byte / 16];
+    to[at + 1] = kDigits[byte % 16];
   }
 }
 

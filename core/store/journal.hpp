@@ -2,6 +2,7 @@
 
 #include "store/store.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -36,9 +37,11 @@ class Journal {
   void submit(Batch batch);
 
  private:
+  enum class State { kBusy, kIdle, kStopping };
+
   void run();
-  std::optional<Batch> next();
-  bool is_idle();
+  std::optional<Batch> next(std::chrono::steady_clock::time_point until);
+  State state();
 
   Store store_;
   Done done_;

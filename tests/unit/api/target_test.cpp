@@ -4,21 +4,23 @@
 
 using namespace concur;
 
+using Segments = Target::Segments;
+
 TEST_CASE("Target::parse") {
   SUBCASE("splits before it decodes") {
     const auto target = Target::parse("/v1/users/a%2Fb%20c/sessions/%C3%A9+x");
     REQUIRE(target.has_value());
     CHECK(target->segments() ==
-          std::vector<std::string_view>{"v1", "users", "a/b c", "sessions", "\u00e9+x"});
+          Segments{"v1", "users", "a/b c", "sessions", "\u00e9+x"});
   }
   SUBCASE("keeps empty segments") {
-    CHECK(Target::parse("/a//b/")->segments() == std::vector<std::string_view>{"a", "", "b", ""});
-    CHECK(Target::parse("/")->segments() == std::vector<std::string_view>{""});
+    CHECK(Target::parse("/a//b/")->segments() == Segments{"a", "", "b", ""});
+    CHECK(Target::parse("/")->segments() == Segments{""});
   }
   SUBCASE("reads the query") {
     const auto target = Target::parse("/x?after=12&empty=&flag&a%3Db=c+d%2B&after=13");
     REQUIRE(target.has_value());
-    CHECK(target->segments() == std::vector<std::string_view>{"x"});
+    CHECK(target->segments() == Segments{"x"});
     CHECK(target->query("after") == "12");
     CHECK(target->query("empty") == "");
     CHECK(target->query("flag") == "");
