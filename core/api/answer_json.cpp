@@ -61,8 +61,13 @@ std::string_view error_name(int status) {
 }
 
 std::string denial_message(const Denied& denied) {
-  return fmt::format("User {} is trying to watch {} streams at once, which is too many.",
-                     denied.user, denied.attempted);
+  std::string text = "User ";
+  text.reserve(128);
+  text += denied.user;
+  text += " is trying to watch ";
+  text += fmt::format_int(denied.attempted).c_str();
+  text += " streams at once, which is too many.";
+  return text;
 }
 
 void write_session(JsonWriter& json, const SessionInfo& session, bool with_user) {

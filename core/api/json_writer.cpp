@@ -66,11 +66,13 @@ void append_seconds(std::string& out, Millis value) {
     out += fmt::format_int(ms / 1000).c_str();
     return;
   }
-  std::string text =
-      fmt::format("{}{}.{:03}", ms < 0 ? "-" : "", std::abs(ms) / 1000, std::abs(ms) % 1000);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') text.pop_back();
-  out += text;
+  if (ms < 0) out += '-';
+  out += fmt::format_int(std::abs(ms) / 1000).c_str();
+  const auto rest = static_cast<int>(std::abs(ms) % 1000);
+  const char digits[] = {'.', static_cast<char>('0' + rest / 100),
+                         static_cast<char>('0' + rest / 10 % 10),
+                         static_cast<char>('0' + rest % 10)};
+  out.append(digits, rest % 10 != 0 ? 4 : rest % 100 != 0 ? 3 : 2);
 }
 
 JsonWriter& JsonWriter::open(char bracket) {
