@@ -50,9 +50,12 @@ Loop::Loop(const LoopSettings& settings, const Dialect& dialect, const SessionNa
   connections_.reserve(settings.connections);
   for (std::size_t at = 0; at < settings.connections; ++at) {
     Fd fd = connect_unix(settings.socket);
+    if (dialect.greet) {
+      dialect.greet(fd);
+    }
     set_nonblocking(fd);
     control(epoll_, EPOLL_CTL_ADD, fd.get(), at, EPOLLIN);
-    connections_.emplace_back(std::move(fd), settings.pipeline, dialect);
+    connections_.emplace_back(std::move(fd), settings.pipeline, settings.bursts, dialect);
   }
   open_ = connections_.size();
 }

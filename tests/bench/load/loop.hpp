@@ -15,6 +15,7 @@ struct LoopSettings {
   std::string socket;
   unsigned connections;
   unsigned pipeline;
+  bool bursts;
   Pace pace;
   /// For a server that answers 200 to everything.
   bool expect_only_200;

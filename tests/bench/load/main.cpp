@@ -22,20 +22,29 @@ constexpr unsigned kPrepareConnections = 64;
 constexpr unsigned kPreparePipeline = 16;
 
 Dialect make_dialect(const Options& options) {
-  if (options.protocol == Protocol::resp) {
-    return resp_dialect({.socket = options.socket,
-                         .directory = options.scripts,
-                         .limit = options.limit,
-                         .lease = options.lease});
+  const PeerTerms terms{.limit = options.limit, .lease = options.lease};
+  switch (options.protocol) {
+    case Protocol::http:
+    case Protocol::echo:
+      break;
+    case Protocol::resp:
+      return resp_dialect(
+          {.socket = options.socket, .directory = options.scripts, .terms = terms});
+    case Protocol::postgres:
+      return postgres_dialect(terms);
   }
-  return http_dialect();
+  return options.flow == Flow::batch ? batch_dialect(options.pipeline) : http_dialect();
 }
 
 void prepare(const Options& options, const Dialect& dialect, const SessionNames& names) {
-  Work fill(WorkKind::fill, {.users = options.users, .prepared = 0, .seed = options.seed});
+  Work fill(WorkKind::fill, {.users = options.users,
+                             .first_user = options.first_user,
+                             .prepared = 0,
+                             .seed = options.seed});
   Loop loop({.socket = options.socket,
              .connections = kPrepareConnections,
              .pipeline = kPreparePipeline,
+             .bursts = false,
              .pace = {.requests = options.prepared(), .duration = {}, .rate = 0},
              .expect_only_200 = false},
             dialect, names, fill);
@@ -49,14 +58,18 @@ Outcome measure(const Options& options) {
   const Dialect dialect = make_dialect(options);
   const SessionNames names(options.seed);
   const bool echo = options.protocol == Protocol::echo;
-  if (options.prepared() > 0 && !echo) {
+  if (options.prepares && options.prepared() > 0 && !echo) {
     prepare(options, dialect, names);
   }
   Work work(options.work,
-            {.users = options.users, .prepared = options.prepared(), .seed = options.seed});
+            {.users = options.users,
+             .first_user = options.first_user,
+             .prepared = options.prepared(),
+             .seed = options.seed});
   Loop loop({.socket = options.socket,
              .connections = options.connections,
              .pipeline = options.pipeline,
+             .bursts = options.flow != Flow::window,
              .pace = options.pace,
              .expect_only_200 = echo},
             dialect, names, work);
