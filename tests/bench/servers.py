@@ -149,6 +149,20 @@ class Concurrencyd(Server):
     def files(self):
         return self.directory.glob("sessions.db*")
 
+    def get(self, target, timeout=60):
+        """The body of an answer."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(timeout)
+            client.connect(self.socket)
+            client.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            head, body = b"".join(iter(lambda: client.recv(1 << 20), b"")).split(b"\r\n\r\n", 1)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise BenchError(f"{target} was answered: {head.decode()[:100]}")
+        return json.loads(body)
+
+    def status(self):
+        return self.get("/v1/status")
+
     def version(self):
         return output_of([program(BIN_DIR, "concurrencyd", "CONCUR_BIN_DIR"), "--version"])
 

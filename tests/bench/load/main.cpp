@@ -46,6 +46,7 @@ void prepare(const Options& options, const Dialect& dialect, const SessionNames&
              .pipeline = kPreparePipeline,
              .bursts = false,
              .pace = {.requests = options.prepared(), .duration = {}, .rate = 0},
+             .by_second = false,
              .expect_only_200 = false},
             dialect, names, fill);
   const Outcome outcome = loop.run();
@@ -71,6 +72,7 @@ Outcome measure(const Options& options) {
              .pipeline = options.pipeline,
              .bursts = options.flow != Flow::window,
              .pace = options.pace,
+             .by_second = options.by_second,
              .expect_only_200 = echo},
             dialect, names, work);
   const pid_t server = server_process(options.socket);
@@ -101,14 +103,29 @@ std::string harmless(std::string text) {
   return text;
 }
 
+double microseconds(std::chrono::nanoseconds duration) {
+  return static_cast<double>(duration.count()) / 1000.0;
+}
+
+std::string latency_json(const Histogram& latency) {
+  return fmt::format(R"({{"p50":{:.1f},"p99":{:.1f},"p999":{:.1f},"max":{:.1f}}})",
+                     microseconds(latency.quantile(0.5)), microseconds(latency.quantile(0.99)),
+                     microseconds(latency.quantile(0.999)), microseconds(latency.max()));
+}
+
+std::string by_second_json(const Outcome& outcome) {
+  std::string json;
+  for (const Histogram& second : outcome.by_second) {
+    fmt::format_to(std::back_inserter(json), R"({}{{"requests":{},"latency_us":{}}})",
+                   json.empty() ? "" : ",", second.total(), latency_json(second));
+  }
+  return json;
+}
+
 void print(const Options& options, const Outcome& outcome) {
-  const auto microseconds = [](std::chrono::nanoseconds duration) {
-    return static_cast<double>(duration.count()) / 1000.0;
-  };
   const auto each = [&](std::chrono::nanoseconds total) {
     return outcome.requests > 0 ? microseconds(total) / static_cast<double>(outcome.requests) : 0.0;
   };
-  const Histogram& latency = outcome.latency;
   fmt::print(
       "{{\"work\":\"{}\",\"protocol\":\"{}\",\"connections\":{},\"pipeline\":{},\"users\":{},"
       "\"rate\":{},\"requests\":{},\"seconds\":{:.3f},\"per_second\":{:.1f},",
@@ -116,11 +133,9 @@ void print(const Options& options, const Outcome& outcome) {
       options.users, options.pace.rate, outcome.requests, outcome.seconds,
       outcome.seconds > 0 ? static_cast<double>(outcome.requests) / outcome.seconds : 0.0);
   fmt::print(
-      "\"latency_us\":{{\"p50\":{:.1f},\"p99\":{:.1f},\"p999\":{:.1f},\"max\":{:.1f}}},"
-      "\"cpu_us\":{{\"server\":{:.2f},\"client\":{:.2f}}},\"answers\":{{{}}},\"errors\":{},\"first_"
-      "error\":\"{}\"}}\n",
-      microseconds(latency.quantile(0.5)), microseconds(latency.quantile(0.99)),
-      microseconds(latency.quantile(0.999)), microseconds(latency.max()), each(outcome.server_time),
+      "\"latency_us\":{},\"by_second\":[{}],\"cpu_us\":{{\"server\":{:.2f},\"client\":{:.2f}}},"
+      "\"answers\":{{{}}},\"errors\":{},\"first_error\":\"{}\"}}\n",
+      latency_json(outcome.latency), by_second_json(outcome), each(outcome.server_time),
       each(outcome.client_time), answers_json(outcome), outcome.errors,
       harmless(outcome.first_error));
 }

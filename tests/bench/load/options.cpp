@@ -33,6 +33,7 @@ Loads a server of stream limits over its Unix socket and prints one JSON object.
   --seconds S, --requests N  end after either; both may be given
   --rate R                   send R a second whether or not answers come, and count each
                              latency from the moment its request was due
+  --by-second yes|no         latencies of each second too (default no)
   --users N                  (default 100000)
   --first-user N             the number of the first of them (default 0)
   --limit N                  what the server allows a user (default 3)
@@ -116,6 +117,8 @@ void set(Options& options, std::string_view option, std::string_view value) {
     options.flow = by_name(kFlows, option, value);
   } else if (option == "prepare") {
     options.prepares = by_name(kYesNo, option, value);
+  } else if (option == "by-second") {
+    options.by_second = by_name(kYesNo, option, value);
   } else if (option == "seconds") {
     options.pace.duration = std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::duration<double>(number(option, value, 0.01, 86'400.0)));
@@ -180,10 +183,10 @@ std::uint64_t Options::prepared() const {
 }
 
 Options parse_options(int argc, char** argv) {
-  constexpr std::array<const char*, 16> kNames{
+  constexpr std::array<const char*, 17> kNames{
       "socket", "protocol", "work",  "connections", "pipeline", "seconds", "requests",
       "rate",   "users",    "limit", "seed",        "lease",    "scripts", "flow",
-      "prepare", "first-user"};
+      "prepare", "first-user", "by-second"};
   std::array<option, kNames.size() + 2> table{};
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     table[i] = {.name = kNames[i], .has_arg = required_argument, .flag = nullptr, .val = 1};

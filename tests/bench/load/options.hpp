@@ -35,6 +35,7 @@ struct Options {
   std::chrono::seconds lease{90};
   std::string scripts;
   bool prepares = true;
+  bool by_second = false;
   bool help = false;
 
   /// The sessions that the work needs before it begins.
