@@ -22,6 +22,7 @@ class Settings:
     connections: list
     peers: list
     sessions: int  # of a full house
+    shrink: int  # divides the users and sessions of the works
     sizes: list  # of the scale
     plot: pathlib.Path
 
@@ -59,14 +60,14 @@ class Bench:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def house(self, name, durability, users, sessions, lease=None):
-        """A folder in which the server left this many sessions; filled once, to be copied."""
-        key = (name, durability, users, sessions, lease)
+    def house(self, name, users, sessions, lease=None):
+        """A folder in which the server left this many sessions; filled once, the quick way, to be copied."""
+        key = (name, users, sessions, lease)
         if key not in self.kept:
             self.say(f"filling {name} with {sessions:,} sessions")
-            path = self.directory / f"house{len(self.kept)}"
+            path = self.directory / f"house{next(self.number)}"
             path.mkdir()
-            with self.server(name, path, durability, lease) as server:
+            with self.server(name, path, "normal", lease) as server:
                 self.fill(server, users, sessions)
             self.kept[key] = path
         return self.kept[key]
@@ -84,7 +85,7 @@ class Bench:
         """A server in a folder of its own: none inherits what another left behind."""
         kept = None
         if house and name != "echo":
-            kept = self.house(name, durability, *house, lease)
+            kept = self.house(name, *house, lease)
         with self.folder(kept) as path, self.server(name, path, durability, lease) as server:
             yield server
 

@@ -80,8 +80,9 @@ def evaluate(results):
 
 
 def show(marks):
+    measured = [mark for mark in marks if mark["value"] is not None]
     lines = [["mark", "wanted", "measured", ""]]
-    for mark in marks:
-        measured = "-" if mark["value"] is None else f"{mark['value']:.2f}{mark['unit']}"
-        lines.append([mark["mark"], mark["wanted"], measured, mark["verdict"]])
-    return lay_out(lines)
+    for mark in measured:
+        lines.append([mark["mark"], mark["wanted"], f"{mark['value']:.2f}{mark['unit']}", mark["verdict"]])
+    rest = len(marks) - len(measured)
+    return lay_out(lines) + ([f"not measured: {rest} of {len(marks)} marks"] if rest else [])

@@ -233,7 +233,8 @@ class Postgres(Server):
     def start(self):
         is_new = not self.cluster.exists()
         if self.account:
-            # What was copied here belongs to who copied it.
+            # The way there is open to its user, and what was copied there belongs to it.
+            self.directory.parent.chmod(0o711)
             self.directory.chmod(0o711)
             subprocess.run(["chown", "-R", f"{self.account['user']}:{self.account['group']}",
                             str(self.directory)], check=True)

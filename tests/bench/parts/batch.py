@@ -18,7 +18,8 @@ OURS = next(iter(WAYS))
 
 def measure_one(bench, way):
     name, flow, pipeline = WAYS[way]
-    options = ["--users", STARTS, "--requests", STARTS, "--seconds", 60, "--connections", 1, "--pipeline", pipeline,
+    count = max(STARTS // bench.settings.shrink // 16_000, 1) * 16_000
+    options = ["--users", count, "--requests", count, "--seconds", 60, "--connections", 1, "--pipeline", pipeline,
                "--flow", flow]
     with bench.running(name) as server:
         return load(server, "start", options, timeout=120)

@@ -6,25 +6,24 @@ from bench import ratio, summary
 from servers import load
 from tables import latency, lay_out, number
 
-HEARTBEAT_USERS = 100_000
-DENIAL_USERS = 30_000
-
 # As many starts as users, so that nearly all are admitted: each user gets one on average, and some 2 % of the starts
-# meet a user who has three already. The house is what is there before: users and sessions.
+# meet a user who has three already.
 WORKS = {
-    "starts": {"work": "start", "options": ["--users", 100_000, "--requests", 100_000]},
-    "heartbeats": {"work": "heartbeat", "options": ["--users", HEARTBEAT_USERS],
-                   "house": (HEARTBEAT_USERS, HEARTBEAT_USERS)},
-    "denials": {"work": "denial", "options": ["--users", DENIAL_USERS], "house": (DENIAL_USERS, 3 * DENIAL_USERS)},
-    "mixed": {"work": "mixed", "options": ["--users", HEARTBEAT_USERS], "house": (HEARTBEAT_USERS, HEARTBEAT_USERS)},
+    "starts": {"work": "start", "users": 100_000, "requests": 100_000, "sessions": 0},
+    "heartbeats": {"work": "heartbeat", "users": 100_000, "sessions": 100_000},
+    "denials": {"work": "denial", "users": 30_000, "sessions": 90_000},
+    "mixed": {"work": "mixed", "users": 100_000, "sessions": 100_000},
 }
 US = "concurrencyd"
 
 
 def measure_one(bench, name, durability, work, connections):
-    with bench.running(name, durability, work.get("house")) as server:
-        options = [*work["options"], "--connections", connections, "--seconds", bench.settings.seconds,
-                   "--prepare", "no"]
+    shrink = bench.settings.shrink
+    users, sessions = work["users"] // shrink, work["sessions"] // shrink
+    options = ["--users", users, "--connections", connections, "--seconds", bench.settings.seconds, "--prepare", "no"]
+    if "requests" in work:
+        options += ["--requests", work["requests"] // shrink]
+    with bench.running(name, durability, (users, sessions) if sessions else None) as server:
         report = load(server, work["work"], options, timeout=bench.settings.seconds + 180)
     if name == "postgres":
         # Its work is done by processes other than the one that listens.

@@ -94,7 +94,7 @@ def rewriting(bench, top, house):
 
 def expiring(bench, top, sessions, lease):
     """Started with leases that are over: whoever was active gets a heartbeat interval, all of them the same moment."""
-    house = bench.house("concurrencyd", "full", round(sessions * USERS_A_SESSION), sessions, lease)
+    house = bench.house("concurrencyd", round(sessions * USERS_A_SESSION), sessions, lease)
     left = house.stat().st_mtime + lease - time.time()
     if left > 0:
         bench.say(f"waiting {left:.0f} s until the leases are over")
