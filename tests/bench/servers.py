@@ -5,9 +5,11 @@ import ctypes
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ REPOSITORY = HERE.parent.parent
 BIN_DIR = pathlib.Path(os.environ.get("CONCUR_BIN_DIR", REPOSITORY / "build/bin"))
 BENCH_DIR = pathlib.Path(os.environ.get("CONCUR_BENCH_DIR", REPOSITORY / "build/bench"))
 
-LEASE_S = 3600  # No session expires during a run, however slow the machine.
+LEASE_S = 24 * 3600  # No session expires during a run, however slow the machine.
 LIMIT = 3
 READY_S = 120
 STOP_S = 60
@@ -49,13 +51,16 @@ class Server:
 
     name = ""
     protocol = ""
+    socket_name = "server.sock"
+    account = {}  # as whom the process runs, as subprocess.Popen takes it
     probe = b""
     ready_answer = b""
 
     def __init__(self, directory, durability="full"):
         self.directory = pathlib.Path(directory)
         self.durability = durability
-        self.socket = str(self.directory / f"{self.name}.sock")
+        self.lease = LEASE_S
+        self.socket = str(self.directory / self.socket_name)
         self.process = None
         self.start_seconds = 0.0
 
@@ -84,7 +89,7 @@ class Server:
         with open(log, "ab") as output:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                preexec_fn=end_with_parent)
+                preexec_fn=end_with_parent, **self.account)
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() - begin > READY_S:
                 self.stop()
@@ -136,13 +141,27 @@ class Concurrencyd(Server):
 
     def command(self):
         options = ["--socket", self.socket, "--database", str(self.directory / "sessions.db"),
-                   "--lease", f"{LEASE_S}s", "--limit", str(LIMIT), "--log-level", "warning"]
+                   "--lease", f"{self.lease}s", "--limit", str(LIMIT), "--log-level", "warning"]
         if self.durability != "full":
             options += ["--durability", self.durability]
         return [program(BIN_DIR, "concurrencyd", "CONCUR_BIN_DIR"), *options]
 
     def files(self):
         return self.directory.glob("sessions.db*")
+
+    def get(self, target, timeout=60):
+        """The body of an answer."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(timeout)
+            client.connect(self.socket)
+            client.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            head, body = b"".join(iter(lambda: client.recv(1 << 20), b"")).split(b"\r\n\r\n", 1)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise BenchError(f"{target} was answered: {head.decode()[:100]}")
+        return json.loads(body)
+
+    def status(self):
+        return self.get("/v1/status")
 
     def version(self):
         return output_of([program(BIN_DIR, "concurrencyd", "CONCUR_BIN_DIR"), "--version"])
@@ -163,7 +182,7 @@ class Redis(Server):
                 "--unixsocket", self.socket, "--appendfsync", fsync]
 
     def load_options(self):
-        return ["--scripts", str(HERE / "redis"), "--lease", str(LEASE_S)]
+        return ["--scripts", str(HERE / "redis"), "--lease", str(self.lease)]
 
     def files(self):
         return self.directory.glob("appendonlydir/*")
@@ -176,6 +195,100 @@ class Redis(Server):
 
     def version(self):
         return output_of([self.command()[0], "--version"])
+
+
+class Postgres(Server):
+    """Started on a new cluster, or on the one that its directory holds."""
+
+    name = "postgres"
+    protocol = "postgres"
+    socket_name = ".s.PGSQL.5432"
+    user = "bench"
+    programs = ("/usr/lib/postgresql/15/bin", "/usr/bin", "/usr/local/bin")
+
+    def __init__(self, directory, durability="full"):
+        super().__init__(directory, durability)
+        if os.geteuid() == 0:
+            # It refuses to run as root.
+            account = pwd.getpwnam("postgres")
+            self.account = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+    def find(self, name):
+        for folder in self.programs:
+            if os.access(os.path.join(folder, name), os.X_OK):
+                return os.path.join(folder, name)
+        raise BenchError(f"cannot find {name}: install PostgreSQL 15 (Debian: postgresql-15)")
+
+    @property
+    def cluster(self):
+        return self.directory / "cluster"
+
+    def command(self):
+        command = [self.find("postgres"), "-D", str(self.cluster),
+                   "-c", f"unix_socket_directories={self.directory}"]
+        if self.durability != "full":
+            command += ["-c", "synchronous_commit=off"]
+        return command
+
+    def start(self):
+        is_new = not self.cluster.exists()
+        if self.account:
+            # The way there is open to its user, and what was copied there belongs to it.
+            self.directory.parent.chmod(0o711)
+            self.directory.chmod(0o711)
+            subprocess.run(["chown", "-R", f"{self.account['user']}:{self.account['group']}",
+                            str(self.directory)], check=True)
+        if is_new:
+            self.run(self.find("initdb"), "-D", str(self.cluster), "-U", self.user, "-A", "trust",
+                     "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions")
+            with open(self.cluster / "postgresql.conf", "a", encoding="utf-8") as settings:
+                settings.write((HERE / "postgres/postgresql.conf").read_text())
+        super().start()
+        if is_new:
+            self.run(self.find("psql"), "-h", str(self.directory), "-U", self.user, "-d", "postgres",
+                     "-q", "-v", "ON_ERROR_STOP=1", standard_input=HERE / "postgres/functions.sql")
+
+    def run(self, *command, standard_input=os.devnull):
+        with open(standard_input, "rb") as given:
+            done = subprocess.run(command, stdin=given, capture_output=True, timeout=READY_S, cwd="/",
+                                  check=False, **self.account)
+        if done.returncode != 0:
+            raise BenchError(f"cannot set up postgres: {done.stderr.decode()[-1000:]}")
+
+    def stop(self):
+        # The quick way for it: to SIGTERM it would wait for clients first.
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP_S / 2)
+        return super().stop()
+
+    def is_ready(self):
+        return subprocess.run([self.find("pg_isready"), "-q", "-h", str(self.directory), "-U", self.user],
+                              timeout=READY_S, check=False).returncode == 0
+
+    def load_options(self):
+        return ["--lease", str(self.lease)]
+
+    def version(self):
+        return output_of([self.find("postgres"), "--version"])
+
+
+class Sqlite(Server):
+    name = "sqlite"
+    protocol = "http"
+    probe = b"GET / HTTP/1.1\r\n\r\n"
+    ready_answer = b"HTTP/1.1 200"
+
+    def command(self):
+        return [program(BENCH_DIR, "sqlite", "CONCUR_BENCH_DIR"), self.socket,
+                str(self.directory / "sessions.db"), self.durability, str(LIMIT), str(self.lease), str(ECHO_S)]
+
+    def files(self):
+        return self.directory.glob("sessions.db*")
+
+    def version(self):
+        return f"SQLite {sqlite3.sqlite_version}, a transaction a request"
 
 
 class Echo(Server):
@@ -192,7 +305,7 @@ class Echo(Server):
         return "a bare echo, the ceiling"
 
 
-SERVERS = {server.name: server for server in (Concurrencyd, Redis, Echo)}
+SERVERS = {server.name: server for server in (Concurrencyd, Redis, Echo, Postgres, Sqlite)}
 
 
 def output_of(command):

@@ -23,11 +23,12 @@ std::size_t longest(const Dialect& dialect) {
 
 }  // namespace
 
-Connection::Connection(Fd fd, unsigned pipeline, const Dialect& dialect)
+Connection::Connection(Fd fd, unsigned pipeline, bool bursts, const Dialect& dialect)
     : fd_(std::move(fd)),
       dialect_(&dialect),
       ring_(pipeline),
-      out_(pipeline * longest(dialect)),
+      bursts_(bursts),
+      out_(dialect.head.size() + pipeline * longest(dialect)),
       in_(kInBytes) {}
 
 void Connection::ask(const Request& request, Clock::time_point since, const SessionNames& names) {
@@ -39,12 +40,16 @@ void Connection::ask(const Request& request, Clock::time_point since, const Sess
     filled_ -= sent_;
     sent_ = 0;
   }
+  if (asked_ == 0) {
+    filled_ += dialect_->head.copy(out_.data() + filled_, dialect_->head.size());
+  }
   const char* end = form.write(request.user, request.serial, names, since, out_.data() + filled_);
   filled_ = static_cast<std::size_t>(end - out_.data());
   std::size_t at = oldest_ + asked_;
   at -= at >= ring_.size() ? ring_.size() : 0;
   ring_[at] = {request, since};
   ++asked_;
+  waits_for_all_ = bursts_ && asked_ == ring_.size();
 }
 
 bool Connection::flush() {
@@ -100,6 +105,7 @@ bool Connection::next_answer(Answered& answered) {
   if (answered.status != kMalformed) {
     oldest_ = oldest_ + 1 == ring_.size() ? 0 : oldest_ + 1;
     --asked_;
+    waits_for_all_ = waits_for_all_ && asked_ > 0;
   }
   return true;
 }

@@ -28,11 +28,13 @@ struct Answered {
 /// One connection: what is to be sent, what was asked and not answered, what arrived of an answer.
 class Connection {
  public:
-  Connection(Fd fd, unsigned pipeline, const Dialect& dialect);
+  /// Up to `pipeline` requests are unanswered at any time; where they go in `bursts`, the next one
+  /// begins when the last is answered.
+  Connection(Fd fd, unsigned pipeline, bool bursts, const Dialect& dialect);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] bool open() const { return static_cast<bool>(fd_); }
-  [[nodiscard]] bool has_room() const { return open() && asked_ < ring_.size(); }
+  [[nodiscard]] bool has_room() const { return open() && asked_ < ring_.size() && !waits_for_all_; }
   [[nodiscard]] std::size_t unanswered() const { return asked_; }
   [[nodiscard]] bool has_unsent() const { return sent_ < filled_; }
 
@@ -56,6 +58,8 @@ class Connection {
   std::vector<Outstanding> ring_;
   std::size_t oldest_ = 0;
   std::size_t asked_ = 0;
+  bool bursts_;
+  bool waits_for_all_ = false;
   std::vector<char> out_;
   std::size_t filled_ = 0;
   std::size_t sent_ = 0;

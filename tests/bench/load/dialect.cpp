@@ -18,6 +18,18 @@ milliseconds wall_time(steady_clock::time_point now) {
 
 }  // namespace
 
+int status_of_count(long count, Operation operation) {
+  switch (operation) {
+    case Operation::start:
+      return count > 0 ? 201 : 409;
+    case Operation::heartbeat:
+      return count == 1 ? 200 : 410;
+    case Operation::end:
+      return count == 1 ? 200 : 404;
+  }
+  return kMalformed;
+}
+
 char* RequestTemplate::write(std::uint32_t user, std::uint64_t serial, const SessionNames& names,
                              steady_clock::time_point now, char* out) const {
   std::memcpy(out, bytes.data(), bytes.size());

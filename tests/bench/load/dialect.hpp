@@ -1,11 +1,13 @@
 #pragma once
 
+#include "common/unix_socket.hpp"
 #include "load/names.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -40,11 +42,19 @@ struct Answer {
 
 inline constexpr int kMalformed = -1;
 
+/// The status of what a peer's script or function answers: the count of active sessions to a start,
+/// negative if it was refused; to the others 1, or 0 where there is no such session.
+int status_of_count(long count, Operation operation);
+
 /// How requests are written and answers are read: data and one function, so that both sides of a
 /// comparison run through the same code.
 struct Dialect {
   std::array<RequestTemplate, kOperations> requests;
   Answer (*read)(std::string_view bytes, Operation operation);
+  /// Precedes the requests that are sent together, where they are one to the server.
+  std::string head{};
+  /// What a connection, still blocking, says first; may be empty. Throws std::runtime_error.
+  std::function<void(const Fd&)> greet{};
 
   [[nodiscard]] const RequestTemplate& request(Operation operation) const {
     return requests[static_cast<std::size_t>(operation)];
@@ -53,16 +63,27 @@ struct Dialect {
 
 Dialect http_dialect();
 
+/// One request of HTTP for `count` commands, a line each.
+Dialect batch_dialect(unsigned count);
+
+/// What a peer that keeps no settings of its own is told with each request.
+struct PeerTerms {
+  unsigned limit;
+  std::chrono::seconds lease;
+};
+
 struct RedisScripts {
   std::string socket;
   /// The directory of start.lua, heartbeat.lua and end.lua.
   std::string directory;
-  unsigned limit;
-  std::chrono::seconds lease;
+  PeerTerms terms;
 };
 
 /// Loads the scripts into the server and returns the requests that run them by their hashes.
 /// Throws std::runtime_error.
 Dialect resp_dialect(const RedisScripts& scripts);
+
+/// Runs the functions of functions.sql, prepared on each connection.
+Dialect postgres_dialect(const PeerTerms& terms);
 
 }  // namespace concur::bench

@@ -69,19 +69,6 @@ RequestTemplate make_request(const std::string& hash, const std::vector<std::str
   return request;
 }
 
-// start.lua answers the count of active sessions, negative if it refused; the others 1 or 0.
-int status_of(long value, Operation operation) {
-  switch (operation) {
-    case Operation::start:
-      return value > 0 ? 201 : 409;
-    case Operation::heartbeat:
-      return value == 1 ? 200 : 410;
-    case Operation::end:
-      return value == 1 ? 200 : 404;
-  }
-  return kMalformed;
-}
-
 Answer read_resp(std::string_view bytes, Operation operation) {
   const std::size_t end = bytes.find('\n');
   if (end == std::string_view::npos) {
@@ -91,7 +78,9 @@ Answer read_resp(std::string_view bytes, Operation operation) {
   const bool integer =
       bytes[0] == ':' &&
       std::from_chars(bytes.data() + 1, bytes.data() + end, value).ec == std::errc{};
-  return {.head = end + 1, .body = 0, .status = integer ? status_of(value, operation) : kMalformed};
+  return {.head = end + 1,
+          .body = 0,
+          .status = integer ? status_of_count(value, operation) : kMalformed};
 }
 
 }  // namespace
@@ -102,8 +91,8 @@ Dialect resp_dialect(const RedisScripts& scripts) {
   const auto load = [&](const char* name) {
     return load_script(fd, fmt::format("{}/{}", scripts.directory, name));
   };
-  const std::string lease_ms = std::to_string(std::chrono::milliseconds(scripts.lease).count());
-  return {.requests = {make_request(load("start.lua"), {lease_ms, std::to_string(scripts.limit)}),
+  const std::string lease_ms = std::to_string(std::chrono::milliseconds(scripts.terms.lease).count());
+  return {.requests = {make_request(load("start.lua"), {lease_ms, std::to_string(scripts.terms.limit)}),
                        make_request(load("heartbeat.lua"), {lease_ms}),
                        make_request(load("end.lua"), {})},
           .read = &read_resp};

@@ -32,6 +32,7 @@ class Histogram {
     return max();
   }
 
+  [[nodiscard]] std::uint64_t total() const { return total_; }
   [[nodiscard]] std::chrono::nanoseconds max() const { return std::chrono::nanoseconds(max_); }
 
  private:

@@ -42,6 +42,7 @@ Loop::Loop(const LoopSettings& settings, const Dialect& dialect, const SessionNa
     : names_(&names),
       work_(&work),
       pacer_(settings.pace),
+      by_second_(settings.by_second),
       expect_only_200_(settings.expect_only_200),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       watching_writes_(settings.connections, false) {
@@ -50,18 +51,21 @@ Loop::Loop(const LoopSettings& settings, const Dialect& dialect, const SessionNa
   connections_.reserve(settings.connections);
   for (std::size_t at = 0; at < settings.connections; ++at) {
     Fd fd = connect_unix(settings.socket);
+    if (dialect.greet) {
+      dialect.greet(fd);
+    }
     set_nonblocking(fd);
     control(epoll_, EPOLL_CTL_ADD, fd.get(), at, EPOLLIN);
-    connections_.emplace_back(std::move(fd), settings.pipeline, dialect);
+    connections_.emplace_back(std::move(fd), settings.pipeline, settings.bursts, dialect);
   }
   open_ = connections_.size();
 }
 
 Outcome Loop::run() {
-  const Clock::time_point begin = Clock::now();
-  Clock::time_point now = begin;
-  last_answer_ = begin;
-  pacer_.begin(begin);
+  begin_ = Clock::now();
+  Clock::time_point now = begin_;
+  last_answer_ = begin_;
+  pacer_.begin(begin_);
   if (!pacer_.open_loop()) {
     for (std::size_t at = 0; at < connections_.size(); ++at) {
       top_up(connections_[at], Clock::now());
@@ -80,7 +84,7 @@ Outcome Loop::run() {
       }
     }
   }
-  outcome_.seconds = std::chrono::duration<double>(last_answer_ - begin).count();
+  outcome_.seconds = std::chrono::duration<double>(last_answer_ - begin_).count();
   return outcome_;
 }
 
@@ -135,11 +139,23 @@ void Loop::take_answer(const Answered& answered, Clock::time_point now) {
   --unanswered_;
   outcome_.latency.add(now - answered.asked.since);
   last_answer_ = waiting_since_ = now;
+  if (by_second_) {
+    add_to_second(answered, now);
+  }
   const bool right = work_->answered(answered.asked.request, answered.status);
   const bool expected = expect_only_200_ ? answered.status == 200 : right;
   if (!expected) {
     outcome_.count_error(1, fmt::format("unexpected answer: {}", first_line(answered.head)));
   }
+}
+
+void Loop::add_to_second(const Answered& answered, Clock::time_point now) {
+  const auto second = std::chrono::duration_cast<std::chrono::seconds>(answered.asked.since - begin_);
+  const auto at = static_cast<std::size_t>(second.count());
+  if (outcome_.by_second.size() <= at) {
+    outcome_.by_second.resize(at + 1);
+  }
+  outcome_.by_second[at].add(now - answered.asked.since);
 }
 
 void Loop::ask(Connection& connection, Clock::time_point now) {

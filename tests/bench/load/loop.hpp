@@ -15,7 +15,10 @@ struct LoopSettings {
   std::string socket;
   unsigned connections;
   unsigned pipeline;
+  bool bursts;
   Pace pace;
+  /// Keeps the latencies of each second apart too.
+  bool by_second;
   /// For a server that answers 200 to everything.
   bool expect_only_200;
 };
@@ -34,6 +37,7 @@ class Loop {
 
  private:
   void handle(std::size_t at, unsigned events);
+  void add_to_second(const Answered& answered, Clock::time_point now);
   void take_answer(const Answered& answered, Clock::time_point now);
   void ask(Connection& connection, Clock::time_point now);
   void top_up(Connection& connection, Clock::time_point now);
@@ -46,6 +50,7 @@ class Loop {
   const SessionNames* names_;
   Work* work_;
   Pacer pacer_;
+  bool by_second_;
   bool expect_only_200_;
   Fd epoll_;
   std::vector<Connection> connections_;
@@ -54,6 +59,7 @@ class Loop {
   std::size_t open_ = 0;
   std::size_t next_to_send_ = 0;
   std::size_t unanswered_ = 0;
+  Clock::time_point begin_;
   Clock::time_point last_answer_;
   // When something was last answered, or asked while nothing else was.
   Clock::time_point waiting_since_;

@@ -22,21 +22,31 @@ constexpr unsigned kPrepareConnections = 64;
 constexpr unsigned kPreparePipeline = 16;
 
 Dialect make_dialect(const Options& options) {
-  if (options.protocol == Protocol::resp) {
-    return resp_dialect({.socket = options.socket,
-                         .directory = options.scripts,
-                         .limit = options.limit,
-                         .lease = options.lease});
+  const PeerTerms terms{.limit = options.limit, .lease = options.lease};
+  switch (options.protocol) {
+    case Protocol::http:
+    case Protocol::echo:
+      break;
+    case Protocol::resp:
+      return resp_dialect(
+          {.socket = options.socket, .directory = options.scripts, .terms = terms});
+    case Protocol::postgres:
+      return postgres_dialect(terms);
   }
-  return http_dialect();
+  return options.flow == Flow::batch ? batch_dialect(options.pipeline) : http_dialect();
 }
 
 void prepare(const Options& options, const Dialect& dialect, const SessionNames& names) {
-  Work fill(WorkKind::fill, {.users = options.users, .prepared = 0, .seed = options.seed});
+  Work fill(WorkKind::fill, {.users = options.users,
+                             .first_user = options.first_user,
+                             .prepared = 0,
+                             .seed = options.seed});
   Loop loop({.socket = options.socket,
              .connections = kPrepareConnections,
              .pipeline = kPreparePipeline,
+             .bursts = false,
              .pace = {.requests = options.prepared(), .duration = {}, .rate = 0},
+             .by_second = false,
              .expect_only_200 = false},
             dialect, names, fill);
   const Outcome outcome = loop.run();
@@ -49,15 +59,20 @@ Outcome measure(const Options& options) {
   const Dialect dialect = make_dialect(options);
   const SessionNames names(options.seed);
   const bool echo = options.protocol == Protocol::echo;
-  if (options.prepared() > 0 && !echo) {
+  if (options.prepares && options.prepared() > 0 && !echo) {
     prepare(options, dialect, names);
   }
   Work work(options.work,
-            {.users = options.users, .prepared = options.prepared(), .seed = options.seed});
+            {.users = options.users,
+             .first_user = options.first_user,
+             .prepared = options.prepared(),
+             .seed = options.seed});
   Loop loop({.socket = options.socket,
              .connections = options.connections,
              .pipeline = options.pipeline,
+             .bursts = options.flow != Flow::window,
              .pace = options.pace,
+             .by_second = options.by_second,
              .expect_only_200 = echo},
             dialect, names, work);
   const pid_t server = server_process(options.socket);
@@ -88,14 +103,29 @@ std::string harmless(std::string text) {
   return text;
 }
 
+double microseconds(std::chrono::nanoseconds duration) {
+  return static_cast<double>(duration.count()) / 1000.0;
+}
+
+std::string latency_json(const Histogram& latency) {
+  return fmt::format(R"({{"p50":{:.1f},"p99":{:.1f},"p999":{:.1f},"max":{:.1f}}})",
+                     microseconds(latency.quantile(0.5)), microseconds(latency.quantile(0.99)),
+                     microseconds(latency.quantile(0.999)), microseconds(latency.max()));
+}
+
+std::string by_second_json(const Outcome& outcome) {
+  std::string json;
+  for (const Histogram& second : outcome.by_second) {
+    fmt::format_to(std::back_inserter(json), R"({}{{"requests":{},"latency_us":{}}})",
+                   json.empty() ? "" : ",", second.total(), latency_json(second));
+  }
+  return json;
+}
+
 void print(const Options& options, const Outcome& outcome) {
-  const auto microseconds = [](std::chrono::nanoseconds duration) {
-    return static_cast<double>(duration.count()) / 1000.0;
-  };
   const auto each = [&](std::chrono::nanoseconds total) {
     return outcome.requests > 0 ? microseconds(total) / static_cast<double>(outcome.requests) : 0.0;
   };
-  const Histogram& latency = outcome.latency;
   fmt::print(
       "{{\"work\":\"{}\",\"protocol\":\"{}\",\"connections\":{},\"pipeline\":{},\"users\":{},"
       "\"rate\":{},\"requests\":{},\"seconds\":{:.3f},\"per_second\":{:.1f},",
@@ -103,11 +133,9 @@ void print(const Options& options, const Outcome& outcome) {
       options.users, options.pace.rate, outcome.requests, outcome.seconds,
       outcome.seconds > 0 ? static_cast<double>(outcome.requests) / outcome.seconds : 0.0);
   fmt::print(
-      "\"latency_us\":{{\"p50\":{:.1f},\"p99\":{:.1f},\"p999\":{:.1f},\"max\":{:.1f}}},"
-      "\"cpu_us\":{{\"server\":{:.2f},\"client\":{:.2f}}},\"answers\":{{{}}},\"errors\":{},\"first_"
-      "error\":\"{}\"}}\n",
-      microseconds(latency.quantile(0.5)), microseconds(latency.quantile(0.99)),
-      microseconds(latency.quantile(0.999)), microseconds(latency.max()), each(outcome.server_time),
+      "\"latency_us\":{},\"by_second\":[{}],\"cpu_us\":{{\"server\":{:.2f},\"client\":{:.2f}}},"
+      "\"answers\":{{{}}},\"errors\":{},\"first_error\":\"{}\"}}\n",
+      latency_json(outcome.latency), by_second_json(outcome), each(outcome.server_time),
       each(outcome.client_time), answers_json(outcome), outcome.errors,
       harmless(outcome.first_error));
 }

@@ -16,8 +16,10 @@ constexpr std::string_view kHelp =
 
 Loads a server of stream limits over its Unix socket and prints one JSON object.
 
-  --protocol http|resp|echo  concurrencyd, Redis with the scripts, or a server that
-                             answers 200 to every HTTP request (default http)
+  --protocol http            concurrencyd, or one that answers as it does (default)
+             resp            Redis with the scripts
+             postgres        PostgreSQL with the functions
+             echo            a server that answers 200 to every HTTP request
   --work start               starts of random users, new sessions (default)
          heartbeat           heartbeats of random active sessions
          denial              starts of users that are at their limit
@@ -25,13 +27,20 @@ Loads a server of stream limits over its Unix socket and prints one JSON object.
          fill                starts of all users in turn
   --connections N            (default 50)
   --pipeline P               unanswered requests a connection (default 1)
+  --flow window              the next request follows as soon as one is answered (default)
+         burst               P requests follow when the last P are all answered
+         batch               as burst, and they are one request: http only
   --seconds S, --requests N  end after either; both may be given
   --rate R                   send R a second whether or not answers come, and count each
                              latency from the moment its request was due
+  --by-second yes|no         latencies of each second too (default no)
   --users N                  (default 100000)
+  --first-user N             the number of the first of them (default 0)
   --limit N                  what the server allows a user (default 3)
   --seed N                   names and order of sessions (default 1)
-  --lease S                  seconds, for Redis only (default 90)
+  --prepare yes|no           whether to start the sessions that the work needs, or they are
+                             there already: those of --work fill (default yes)
+  --lease S                  seconds, for Redis and PostgreSQL only (default 90)
   --scripts DIR              start.lua, heartbeat.lua and end.lua, for Redis only
 
 The sessions that a work needs are started first and not counted: one a user for heartbeat
@@ -41,8 +50,14 @@ expected one or the server could not be reached, 2 usage.
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Protocol>, 3> kProtocols{
-    {{"http", Protocol::http}, {"resp", Protocol::resp}, {"echo", Protocol::echo}}};
+constexpr std::array<std::pair<std::string_view, Protocol>, 4> kProtocols{
+    {{"http", Protocol::http},
+     {"resp", Protocol::resp},
+     {"postgres", Protocol::postgres},
+     {"echo", Protocol::echo}}};
+constexpr std::array<std::pair<std::string_view, Flow>, 3> kFlows{
+    {{"window", Flow::window}, {"burst", Flow::burst}, {"batch", Flow::batch}}};
+constexpr std::array<std::pair<std::string_view, bool>, 2> kYesNo{{{"yes", true}, {"no", false}}};
 constexpr std::array<std::pair<std::string_view, WorkKind>, 5> kWorks{
     {{"start", WorkKind::start},
      {"heartbeat", WorkKind::heartbeat},
@@ -98,6 +113,12 @@ void set(Options& options, std::string_view option, std::string_view value) {
     options.connections = number(option, value, 1U, kMostConnections);
   } else if (option == "pipeline") {
     options.pipeline = number(option, value, 1U, kMostPipeline);
+  } else if (option == "flow") {
+    options.flow = by_name(kFlows, option, value);
+  } else if (option == "prepare") {
+    options.prepares = by_name(kYesNo, option, value);
+  } else if (option == "by-second") {
+    options.by_second = by_name(kYesNo, option, value);
   } else if (option == "seconds") {
     options.pace.duration = std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::duration<double>(number(option, value, 0.01, 86'400.0)));
@@ -107,6 +128,8 @@ void set(Options& options, std::string_view option, std::string_view value) {
     options.pace.rate = number(option, value, 0.01, 1e8);
   } else if (option == "users") {
     options.users = number(option, value, 1U, kMostUsers);
+  } else if (option == "first-user") {
+    options.first_user = number(option, value, 0U, kMostUsers);
   } else if (option == "limit") {
     options.limit = number(option, value, 1U, 1000U);
   } else if (option == "seed") {
@@ -130,6 +153,14 @@ void check(const Options& options) {
   if (options.protocol == Protocol::resp && options.scripts.empty()) {
     throw UsageError("--scripts is missing");
   }
+  if (options.flow == Flow::batch && options.protocol != Protocol::http) {
+    throw UsageError("--flow batch is for --protocol http");
+  }
+  // A burst that the end cuts short would never be answered.
+  if (options.flow != Flow::window &&
+      (options.pace.rate > 0 || options.pace.requests % options.pipeline != 0)) {
+    throw UsageError("--flow burst and batch take no --rate, and --requests in whole bursts");
+  }
 }
 
 }  // namespace
@@ -152,9 +183,10 @@ std::uint64_t Options::prepared() const {
 }
 
 Options parse_options(int argc, char** argv) {
-  constexpr std::array<const char*, 13> kNames{
+  constexpr std::array<const char*, 17> kNames{
       "socket", "protocol", "work",  "connections", "pipeline", "seconds", "requests",
-      "rate",   "users",    "limit", "seed",        "lease",    "scripts"};
+      "rate",   "users",    "limit", "seed",        "lease",    "scripts", "flow",
+      "prepare", "first-user", "by-second"};
   std::array<option, kNames.size() + 2> table{};
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     table[i] = {.name = kNames[i], .has_arg = required_argument, .flag = nullptr, .val = 1};

@@ -11,7 +11,14 @@
 
 namespace concur::bench {
 
-enum class Protocol : std::uint8_t { http, resp, echo };
+enum class Protocol : std::uint8_t { http, resp, postgres, echo };
+
+/// How the requests of one connection follow each other.
+enum class Flow : std::uint8_t {
+  window,  // the next is sent as soon as one is answered
+  burst,   // the next ones are sent together when all are answered
+  batch,   // as burst, and all are one request of HTTP
+};
 
 struct Options {
   std::string socket;
@@ -19,12 +26,16 @@ struct Options {
   WorkKind work = WorkKind::start;
   unsigned connections = 50;
   unsigned pipeline = 1;
+  Flow flow = Flow::window;
   Pace pace;
   std::uint32_t users = 100'000;
+  std::uint32_t first_user = 0;
   unsigned limit = 3;
   std::uint64_t seed = 1;
   std::chrono::seconds lease{90};
   std::string scripts;
+  bool prepares = true;
+  bool by_second = false;
   bool help = false;
 
   /// The sessions that the work needs before it begins.

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace concur::bench {
 
@@ -17,6 +18,8 @@ struct Outcome {
   std::uint64_t requests = 0;
   double seconds = 0;
   Histogram latency;
+  /// The same by the second in which a request was asked or due; only where it is wanted.
+  std::vector<Histogram> by_second;
   /// Processor time of the whole run on either side.
   std::chrono::nanoseconds server_time{};
   std::chrono::nanoseconds client_time{};

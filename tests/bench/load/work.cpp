@@ -44,7 +44,7 @@ Request Work::next() {
     }
     case WorkKind::start:
     case WorkKind::denial:
-      return {Operation::start, random_.below(size_.users), next_serial_++};
+      return {Operation::start, random_user(), next_serial_++};
     case WorkKind::heartbeat: {
       const std::uint64_t serial = random_.below(static_cast<std::uint32_t>(size_.prepared));
       return {Operation::heartbeat, user_in_turn(serial), serial};
@@ -73,7 +73,7 @@ bool Work::answered(const Request& request, int status) {
 }
 
 std::uint32_t Work::user_in_turn(std::uint64_t serial) const {
-  return static_cast<std::uint32_t>(serial % size_.users * stride_ % size_.users);
+  return size_.first_user + static_cast<std::uint32_t>(serial % size_.users * stride_ % size_.users);
 }
 
 Request Work::next_mixed() {
@@ -98,7 +98,7 @@ Request Work::start_in_slot() {
   }
   const std::uint32_t at = free_slots_.back();
   free_slots_.pop_back();
-  slots_[at] = {next_serial_++, random_.below(size_.users), 0, State::starting};
+  slots_[at] = {next_serial_++, random_user(), 0, State::starting};
   return {Operation::start, slots_[at].user, slots_[at].serial, at};
 }
 

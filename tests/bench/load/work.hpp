@@ -26,6 +26,8 @@ struct Request {
 
 struct WorkSize {
   std::uint32_t users;
+  /// The names of the users begin with this number.
+  std::uint32_t first_user;
   /// Sessions that exist when the work begins: those of `fill` with serials below it.
   std::uint64_t prepared;
   std::uint64_t seed;
@@ -54,6 +56,7 @@ class Work {
   };
 
   [[nodiscard]] std::uint32_t user_in_turn(std::uint64_t serial) const;
+  std::uint32_t random_user() { return size_.first_user + random_.below(size_.users); }
   Request next_mixed();
   Request start_in_slot();
   std::uint32_t random_active_slot(bool idle);

@@ -1,6 +1,4 @@
-#include "echo/server.hpp"
-
-#include <fmt/format.h>
+#include "common/http_server.hpp"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,27 +15,17 @@ constexpr int kTickMs = 250;
 constexpr std::size_t kInBytes = 65536;
 constexpr std::string_view kRequestEnd = "\r\n\r\n";
 
-std::string make_answer() {
-  const std::string body =
-      fmt::format(R"({{"user":"u00000001","session":"{}","concurrentSessions":1,"limit":3,)"
-                  R"("expiresAt":"2026-11-23T16:00:00.000Z","heartbeatInterval":30}})",
-                  std::string(36, '0'));
-  return fmt::format(
-      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-      body.size(), body);
-}
-
 }  // namespace
 
-EchoServer::EchoServer(const std::string& path)
+HttpServer::HttpServer(const std::string& path, Answer answer)
     : listener_(listen_unix(path)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       in_(kInBytes),
-      answer_(make_answer()) {
+      answer_(std::move(answer)) {
   watch(EPOLL_CTL_ADD, listener_.get(), EPOLLIN);
 }
 
-void EchoServer::run_for(std::chrono::seconds duration) {
+void HttpServer::run_for(std::chrono::seconds duration) {
   const auto end = std::chrono::steady_clock::now() + duration;
   std::array<epoll_event, 256> events;
   while (std::chrono::steady_clock::now() < end) {
@@ -56,7 +44,7 @@ void EchoServer::run_for(std::chrono::seconds duration) {
   }
 }
 
-void EchoServer::accept() {
+void HttpServer::accept() {
   Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (fd) {
     const int number = fd.get();
@@ -66,7 +54,7 @@ void EchoServer::accept() {
 }
 
 // False if the peer is gone or asks nonsense.
-bool EchoServer::serve(Peer& peer) {
+bool HttpServer::serve(Peer& peer) {
   std::copy(peer.rest.begin(), peer.rest.end(), in_.begin());
   char* begin = in_.data() + peer.rest.size();
   const ssize_t got = ::recv(peer.fd.get(), begin, in_.size() - peer.rest.size(), 0);
@@ -74,24 +62,18 @@ bool EchoServer::serve(Peer& peer) {
     return got < 0 && (errno == EAGAIN || errno == EINTR);
   }
   std::string_view bytes(in_.data(), peer.rest.size() + static_cast<std::size_t>(got));
-  std::size_t requests = 0;
+  out_.clear();
   for (std::size_t at = bytes.find(kRequestEnd); at != std::string_view::npos;
        at = bytes.find(kRequestEnd)) {
-    bytes.remove_prefix(at + kRequestEnd.size());
-    ++requests;
+    const std::size_t size = at + kRequestEnd.size();
+    answer_(bytes.substr(0, size), out_);
+    bytes.remove_prefix(size);
   }
   peer.rest.assign(bytes);
-  return send(peer, answers(requests));
+  return send(peer, out_);
 }
 
-std::string_view EchoServer::answers(std::size_t count) {
-  while (answers_.size() < count * answer_.size()) {
-    answers_ += answer_;
-  }
-  return std::string_view(answers_).substr(0, count * answer_.size());
-}
-
-bool EchoServer::send(Peer& peer, std::string_view bytes) {
+bool HttpServer::send(Peer& peer, std::string_view bytes) {
   if (bytes.empty()) {
     return true;
   }
@@ -107,13 +89,13 @@ bool EchoServer::send(Peer& peer, std::string_view bytes) {
   return true;
 }
 
-bool EchoServer::send_rest(Peer& peer) {
+bool HttpServer::send_rest(Peer& peer) {
   const std::string bytes = std::exchange(peer.unsent, {});
   watch(EPOLL_CTL_MOD, peer.fd.get(), EPOLLIN);
   return send(peer, bytes);
 }
 
-void EchoServer::watch(int operation, int fd, unsigned events) {
+void HttpServer::watch(int operation, int fd, unsigned events) {
   epoll_event event{};
   event.events = events;
   event.data.fd = fd;
