@@ -57,10 +57,13 @@ std::vector<std::string> words_of(int argc, char** argv) {
   return words;
 }
 
-int run(const concur::SettingInputs& inputs, bool check_only) {
+// What to do in place of serving.
+enum class Task { kServe, kCheckConfig, kMigrate };
+
+int run(const concur::SettingInputs& inputs, Task task) {
   const auto effective = concur::resolve_settings(inputs);
   if (!effective) return fail(ExitCode::kUsage, effective.error().message);
-  if (check_only) {
+  if (task == Task::kCheckConfig) {
     const std::string text = concur::describe(*effective);
     const bool printed =
         std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
@@ -68,7 +71,11 @@ int run(const concur::SettingInputs& inputs, bool check_only) {
   }
   concur::Logger log(effective->settings.log_level, effective->settings.log_format);
   try {
-    concur::run_daemon(inputs, *effective, CONCUR_VERSION, log);
+    if (task == Task::kMigrate) {
+      concur::migrate_database(inputs, *effective, log);
+    } else {
+      concur::run_daemon(inputs, *effective, CONCUR_VERSION, log);
+    }
     return static_cast<int>(ExitCode::kClean);
   } catch (const concur::StartupError& error) {
     log.error("{}", error.what());
@@ -85,15 +92,20 @@ int main(int argc, char** argv) {
   concur::SettingInputs inputs;
   inputs.environment = environment;
   inputs.uid = geteuid();
-  bool check_only = false;
+  Task task = Task::kServe;
   CLI::App app{
       "concurrencyd counts the streams each user is watching and says whether one more may start.\n"
       "Each setting also comes from the variable CONCURRENCYD_NAME and the config file's line\n"
       "name = value; a flag goes before a variable, a variable before the file.",
       "concurrencyd"};
   app.set_version_flag("--version", "concurrencyd " CONCUR_VERSION);
-  app.add_flag("--check-config", check_only,
-               "print the settings in force and where each came from");
+  CLI::Option* check = app.add_flag_callback(
+      "--check-config", [&task] { task = Task::kCheckConfig; },
+      "print the settings in force and where each came from");
+  app.add_flag_callback(
+         "--migrate-only", [&task] { task = Task::kMigrate; },
+         "bring the database to this version's schema, and serve nobody")
+      ->excludes(check);
   add_settings(app, inputs.flags);
   try {
     app.parse(words_of(argc, argv));
@@ -103,5 +115,5 @@ int main(int argc, char** argv) {
         ExitCode::kUsage,
         fmt::format("cannot read the command line: {} (see concurrencyd --help)", error.what()));
   }
-  return run(inputs, check_only);
+  return run(inputs, task);
 }

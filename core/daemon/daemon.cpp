@@ -4,9 +4,12 @@
 #include "base/duration.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/file_lock.hpp"
+#include "daemon/inherited_socket.hpp"
+#include "daemon/notifier.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
 #include "service/local_service.hpp"
+#include "store/schema.hpp"
 
 #include <fmt/format.h>
 #include <grp.h>
@@ -14,12 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <random>
 #include <utility>
@@ -68,6 +73,44 @@ FileLock lock(const std::string& path, ExitCode otherwise) {
   if (held) return std::move(*held);
   const bool taken = held.error().kind == ErrorKind::kUnavailable;
   throw StartupError(taken ? ExitCode::kAlreadyRunning : otherwise, held.error().message);
+}
+
+FileLock lock_database(const Effective& effective) {
+  const std::string& path = effective.settings.database;
+  make_default_folder(effective, "database", path, 0700, ExitCode::kDatabase);
+  return lock(path, ExitCode::kDatabase);
+}
+
+// Where it listens, and what keeps others from there.
+struct Endpoint {
+  std::string path;
+  Fd listener;  // none: it is to be made
+  std::optional<FileLock> lock;
+};
+
+Endpoint own_endpoint(const Effective& effective) {
+  const std::string& path = effective.settings.socket;
+  make_default_folder(effective, "socket", path, 0755, ExitCode::kSocket);
+  return {path, Fd(), lock(path, ExitCode::kSocket)};
+}
+
+// The folder of a socket that somebody else made may be closed to this process: then there is no
+// lock, and the path is in the hands of who made it.
+Endpoint inherited_endpoint(const Effective& effective, InheritedSocket socket, Logger& log) {
+  if (!effective.is_default("socket") && effective.settings.socket != socket.path) {
+    log.warning("socket is {}, not {}: the service manager passed it", socket.path,
+                effective.settings.socket);
+  }
+  Endpoint endpoint{socket.path, std::move(socket.fd), std::nullopt};
+  auto held = FileLock::acquire(real_path(endpoint.path));
+  if (held) {
+    endpoint.lock = std::move(*held);
+  } else if (held.error().kind == ErrorKind::kUnavailable) {
+    throw StartupError(ExitCode::kAlreadyRunning, held.error().message);
+  } else {
+    log.debug("{}: going on without a lock", held.error().message);
+  }
+  return endpoint;
 }
 
 std::optional<gid_t> group_id(const std::string& name) {
@@ -158,27 +201,45 @@ void let_signals_in() {
 class Daemon {
  public:
   Daemon(const SettingInputs& inputs, const Effective& effective, Store store, Registry registry,
-         Logger& log)
+         Notifier& notifier, Logger& log)
       : inputs_(inputs),
         effective_(effective),
+        notifier_(notifier),
         log_(log),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         stop_timer_(loop_),
+        watchdog_timer_(loop_),
         service_(loop_, clock_, log, std::move(registry), std::move(store),
                  effective.settings.database),
         api_(service_, clock_, log) {}
 
-  void serve(Fd listener, const Operators& operators, const std::string& version) {
+  // `backlog`: what becomes at the stop of those who wait to be accepted.
+  void serve(Fd listener, Server::Backlog backlog, const Operators& operators,
+             const std::string& version) {
+    backlog_ = backlog;
     server_.emplace(loop_, std::move(listener), operators, api_, log_);
     api_.set_info({version, getpid(), clock_.now().instant,
                    [this] { return server_->connections(); }, Server::kMostConnections});
     service_.set_history(effective_.settings.history);
     await_signal();
     let_signals_in();
+    boost::asio::post(loop_, [this] { notifier_.ready(); });
+    feed_watchdog();
     loop_.run();
   }
 
  private:
+  // From the loop, so that a loop that hangs is seen.
+  void feed_watchdog() {
+    const auto patience = notifier_.watchdog();
+    if (!patience) return;
+    notifier_.alive();
+    watchdog_timer_.expires_after(*patience / 3);
+    watchdog_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled) feed_watchdog();
+    });
+  }
+
   void await_signal() {
     signals_.async_wait([this](const boost::system::error_code& cancelled, int signal) {
       if (cancelled) return;
@@ -192,6 +253,12 @@ class Daemon {
   }
 
   void reload() {
+    notifier_.reloading();
+    take_over_settings();
+    notifier_.ready();
+  }
+
+  void take_over_settings() {
     const auto next = resolve_settings(inputs_);
     if (!next) {
       log_.error("cannot reload: {}; the old values stay", next.error().message);
@@ -219,6 +286,7 @@ class Daemon {
   void stop(int signal) {
     if (stopping_) return;
     stopping_ = true;
+    notifier_.stopping();
     log_.info("stopping: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
     stop_timer_.expires_after(kStopTime);
     stop_timer_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -226,7 +294,7 @@ class Daemon {
       log_.warning("stopping with {} connections still busy", server_->connections());
       finish();
     });
-    server_->drain([this] { finish(); });
+    server_->drain(backlog_, [this] { finish(); });
   }
 
   void finish() {
@@ -238,14 +306,17 @@ class Daemon {
 
   const SettingInputs& inputs_;
   Effective effective_;
+  Notifier& notifier_;
   Logger& log_;
   SystemClock clock_;
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer stop_timer_;
+  boost::asio::steady_timer watchdog_timer_;
   LocalService service_;
   Api api_;
   std::optional<Server> server_;
+  Server::Backlog backlog_ = Server::Backlog::kAnswer;
   bool stopping_ = false;
   bool finishing_ = false;
 };
@@ -261,22 +332,38 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   raise_file_limit(log);
+  Notifier notifier(inputs.environment, getpid());
+  auto inherited = must(inherited_socket(inputs.environment, getpid()), ExitCode::kSocket);
+  const auto backlog = inherited ? Server::Backlog::kLeave : Server::Backlog::kAnswer;
   const Operators operators = operators_of(effective, log);
 
-  make_default_folder(effective, "database", settings.database, 0700, ExitCode::kDatabase);
-  make_default_folder(effective, "socket", settings.socket, 0755, ExitCode::kSocket);
-  const FileLock database_lock = lock(settings.database, ExitCode::kDatabase);
-  const FileLock socket_lock = lock(settings.socket, ExitCode::kSocket);
+  const FileLock database_lock = lock_database(effective);
+  Endpoint endpoint = inherited ? inherited_endpoint(effective, std::move(*inherited), log)
+                                : own_endpoint(effective);
 
-  Store store =
-      must(Store::open(settings.database, settings.durability, boot_id()), ExitCode::kDatabase);
+  const std::function<void()> tick = [&notifier] { notifier.needs_time(); };
+  Store store = must(Store::open(settings.database, settings.durability, boot_id(), &tick),
+                     ExitCode::kDatabase);
   Registry registry = load_registry(store, settings.policy, SystemClock().now(), log);
-  Daemon daemon(inputs, effective, std::move(store), std::move(registry), log);
-  Fd listener = must(listen_unix(settings.socket, settings.socket_mode), ExitCode::kSocket);
-  log.info("concurrencyd {} listens on {}: {}", version, settings.socket, settings_line(settings));
-  daemon.serve(std::move(listener), operators, version);
-  unlink(settings.socket.c_str());
+  Daemon daemon(inputs, effective, std::move(store), std::move(registry), notifier, log);
+  if (!endpoint.listener) {
+    endpoint.listener = must(listen_unix(endpoint.path, settings.socket_mode), ExitCode::kSocket);
+  }
+  log.info("concurrencyd {} listens on {}: {}", version, endpoint.path, settings_line(settings));
+  daemon.serve(std::move(endpoint.listener), backlog, operators, version);
+  if (backlog == Server::Backlog::kAnswer) unlink(endpoint.path.c_str());
   log.info("stopped");
+}
+
+void migrate_database(const SettingInputs& inputs, const Effective& effective, Logger& log) {
+  const std::string& path = effective.settings.database;
+  umask(0077);
+  std::signal(SIGXFSZ, SIG_IGN);
+  Notifier notifier(inputs.environment, getpid());
+  const std::function<void()> tick = [&notifier] { notifier.needs_time(); };
+  const FileLock database_lock = lock_database(effective);
+  must(Store::open(path, effective.settings.durability, boot_id(), &tick), ExitCode::kDatabase);
+  log.info("database {} has schema {}", path, newest_schema());
 }
 
 }  // namespace concur

@@ -15,6 +15,13 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
+// Whether the peer closed and left nothing to be read.
+bool is_over(const Fd& fd) {
+  char byte = 0;
+  const ssize_t got = ::recv(fd.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno == ECONNRESET);
+}
+
 // Between requests nothing is to be read but the end.
 bool is_closed(const Fd& fd) {
   pollfd entry{.fd = fd.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
@@ -38,15 +45,23 @@ Result<HttpAnswer> Client::request(std::string_view method, std::string_view tar
   bytes += body;
 
   if (fd_ && is_closed(fd_)) fd_.close();
-  if (!fd_) {
-    auto connected = connect(deadline);
-    if (!connected) return std::move(connected).error();
-    fd_ = std::move(connected->fd);
-    path_ = std::move(connected->path);
+  for (;;) {
+    if (!fd_) {
+      auto connected = connect(deadline);
+      if (!connected) return std::move(connected).error();
+      fd_ = std::move(connected->fd);
+      path_ = std::move(connected->path);
+    }
+    const bool served = send(bytes, deadline);
+    // A daemon that stops takes no more on the connections it has: the next one is asked.
+    if (served && !sent_ && is_over(fd_) && pause(deadline)) {
+      fd_.close();
+      continue;
+    }
+    auto answer = served ? receive(deadline) : no_answer_within(timeout_, path_);
+    if (!answer) fd_.close();
+    return answer;
   }
-  auto answer = send(bytes, deadline) ? receive(deadline) : no_answer_within(timeout_, path_);
-  if (!answer) fd_.close();
-  return answer;
 }
 
 void Client::look_after(int fd, std::function<bool()> on_input) {
@@ -69,6 +84,13 @@ bool Client::wait(int fd, short events, Deadline until) {
     if (entries[0].revents != 0) return true;
     if (left == 0) return false;
   }
+}
+
+// A moment, before something is tried again. False where there is no time left for it.
+bool Client::pause(Deadline deadline) {
+  constexpr Millis kMoment{10};
+  wait(-1, 0, std::min(deadline, SteadyClock::now() + kMoment));
+  return !given_up_ && left_until(deadline).count() > 0;
 }
 
 Result<Connected> Client::connect(Deadline deadline) {

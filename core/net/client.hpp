@@ -26,7 +26,8 @@ class Client {
   // `target` goes out as it is, so it must be percent-encoded; a body goes out as JSON.
   //
   // Connecting is tried again until the time is over, with growing pauses, for nothing was sent. So
-  // is a connection the daemon closed since the last answer. Once something of a request was sent
+  // is a connection that the daemon closed since the last answer, or before it took any of the
+  // request. Once something of a request was sent
   // it is never sent again: after an error the daemon may have done it or not.
   //
   // Errors, beside those of connect_to():
@@ -58,6 +59,7 @@ class Client {
 
  private:
   Result<Connected> connect(Deadline deadline);
+  bool pause(Deadline deadline);
   bool wait(int fd, short events, Deadline until);
   bool send(std::string_view bytes, Deadline deadline);
   Result<HttpAnswer> receive(Deadline deadline);

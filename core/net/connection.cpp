@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <boost/asio/buffer.hpp>
 
 #include <utility>
@@ -241,14 +242,18 @@ void Connection::check_time() {
   }
 }
 
+// A client that has nothing under way can send no more from here on, and knows it: what it sent
+// just before that is answered, and what it wants to send later is refused by the system, unsent.
 void Connection::drain() {
   draining_ = true;
   for (const Place& place : places_) {
     if (place.response.source) place.response.source->drain();
   }
   boost::system::error_code error;
-  const bool more_arrived = socket_.available(error) > 0 && !error;
-  if (idle() && !partial_ && !more_arrived) {
+  const auto more_arrived = [&] { return socket_.available(error) > 0 && !error; };
+  const bool done = idle() && !partial_ && !more_arrived();
+  if (done) shutdown(socket_.native_handle(), SHUT_RD);
+  if (done && !more_arrived()) {
     close();
   } else if (may_take_more()) {
     read();

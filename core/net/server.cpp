@@ -134,9 +134,9 @@ void Server::accept_backlog() {
   }
 }
 
-void Server::drain(std::function<void()> done) {
+void Server::drain(Backlog backlog, std::function<void()> done) {
   draining_ = true;
-  accept_backlog();
+  if (backlog == Backlog::kAnswer) accept_backlog();
   boost::system::error_code ignored;
   acceptor_.close(ignored);
   accept_timer_.cancel();

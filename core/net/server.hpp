@@ -32,8 +32,12 @@ class Server {
 
   std::size_t connections() const { return connections_.size(); }
 
+  // Who waits to be accepted when the server stops: answered first, or left to whoever listens on
+  // the same socket next.
+  enum class Backlog { kAnswer, kLeave };
+
   // Accepts no more; lets each connection finish what it has sent; then calls `done`.
-  void drain(std::function<void()> done);
+  void drain(Backlog backlog, std::function<void()> done);
 
   // Closes every connection at once, whatever is under way; a drain that goes on is given up.
   void close();

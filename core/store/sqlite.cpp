@@ -120,6 +120,18 @@ Result<std::string> Sqlite::string(std::string_view sql) {
   return statement->text(0);
 }
 
+void Sqlite::on_progress(const std::function<void()>* tick) {
+  constexpr int kInstructions = 10'000;  // some of a millisecond's work
+  if (tick == nullptr) return sqlite3_progress_handler(db_.get(), 0, nullptr, nullptr);
+  sqlite3_progress_handler(
+      db_.get(), kInstructions,
+      [](void* context) {
+        (*static_cast<const std::function<void()>*>(context))();
+        return 0;
+      },
+      const_cast<std::function<void()>*>(tick));
+}
+
 Error Sqlite::error() const {
   if (!db_) return {ErrorKind::kUnavailable, "out of memory"};
   return error_of(db_.get());

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -56,6 +57,10 @@ class Sqlite {
   // The first column of the first row.
   Result<std::int64_t> number(std::string_view sql);
   Result<std::string> string(std::string_view sql);
+
+  // Calls `tick` now and then while statements run, until told otherwise with null. It must live as
+  // long, and stay where it is.
+  void on_progress(const std::function<void()>* tick);
 
   sqlite3* handle() { return db_.get(); }
 

@@ -58,12 +58,14 @@ Result<void> set_up(Sqlite& db, Durability durability) {
 
 }  // namespace
 
-Result<Store> Store::open(const std::string& path, Durability durability, const std::string& boot) {
+Result<Store> Store::open(const std::string& path, Durability durability, const std::string& boot,
+                          const std::function<void()>* tick) {
   const auto cannot = [&path](const Error& error) {
     return Error{error.kind, fmt::format("cannot open database {}: {}", path, error.message)};
   };
   auto db = Sqlite::open(path);
   if (!db) return cannot(db.error());
+  db->on_progress(tick);
   if (const auto done = migrate(*db); !done) return cannot(done.error());
   if (const auto done = set_up(*db, durability); !done) return cannot(done.error());
   const auto boot_row = find_or_add_boot(*db, boot);
@@ -130,6 +132,7 @@ Result<LoadReport> Store::load(const Now& now, const std::function<bool(StoredRo
   for (const RowSource& source : row_sources()) {
     if (const auto done = load(source, now, take, report); !done) return done.error();
   }
+  db_.on_progress(nullptr);
   return report;
 }
 

@@ -30,9 +30,10 @@ class Store {
  public:
   // Opens, checks and migrates the database; creates it where it is absent. `boot` names this boot
   // of the machine. kCorrupt: damaged, foreign or newer, and untouched. kUnavailable: it cannot be
-  // opened or written. The message reads `cannot open database <path>: <cause>`.
-  static Result<Store> open(const std::string& path, Durability durability,
-                            const std::string& boot);
+  // opened or written. The message reads `cannot open database <path>: <cause>`. `tick`, if any, is
+  // called now and then, for it may take long; it must live until load() is over.
+  static Result<Store> open(const std::string& path, Durability durability, const std::string& boot,
+                            const std::function<void()>* tick = nullptr);
 
   // Gives every stored row to `take`: plans, limits, sessions in ascending order of ids, hold-offs
   // in the order they began; times on the boot clock of now: exactly, where the row was written in

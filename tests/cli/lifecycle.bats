@@ -232,3 +232,37 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("in", flush=Tru
     [ "$(stat -c %a "$file")" = 600 ]
   done
 }
+
+@test "--migrate-only makes the database, says its schema, and serves nobody" {
+  run --separate-stderr concurrencyd --socket "$SOCKET" --database "$DATABASE" --migrate-only
+  expect_exit 0 "has schema"
+  [ ! -e "$SOCKET" ]
+  [ "$(sqlite3 "$DATABASE" 'SELECT count(*) FROM sessions')" -eq 0 ]
+}
+
+@test "--migrate-only brings an older database to the newest schema, with what is in it" {
+  start_daemon
+  concur --socket "$SOCKET" start --user abc --session s1 >/dev/null
+  stop_daemon
+  newest=$(sqlite3 "$DATABASE" 'PRAGMA user_version')
+  edit_database 'DROP TABLE history'
+  edit_database 'PRAGMA user_version = 2'
+  run --separate-stderr concurrencyd --socket "$SOCKET" --database "$DATABASE" --migrate-only
+  expect_exit 0 "has schema $newest"
+  [ "$(sqlite3 "$DATABASE" 'PRAGMA user_version')" -eq "$newest" ]
+  start_daemon
+  concur_run --socket "$SOCKET" heartbeat --user abc --session s1
+  expect_answer 0 '.concurrentSessions == 1'
+}
+
+@test "--migrate-only leaves a database alone that a daemon runs on, or that is newer" {
+  start_daemon
+  failing_daemon --socket "$SOCKET" --database "$DATABASE" --migrate-only
+  expect_exit 11 "$DATABASE" "$DAEMON"
+  stop_daemon
+  edit_database 'PRAGMA user_version = 999'
+  failing_daemon --socket "$SOCKET" --database "$DATABASE" --migrate-only
+  expect_exit 12 "$DATABASE" "newer"
+  failing_daemon --migrate-only --check-config
+  expect_exit 2
+}

@@ -196,6 +196,8 @@ class Daemon:
         self.folder = pathlib.Path(folder) if folder else private_folder()
         self.options = list(options)
         self.launcher = []  # a program, with its arguments, that becomes the daemon
+        self.pass_fds = ()
+        self.environment = {}  # beside the clean one
         self.clock = clock
         self.socket = self.folder / "s.sock"
         self.database = self.folder / "sessions.db"
@@ -230,10 +232,11 @@ class Daemon:
     def start(self):
         if not DAEMON.exists():
             raise TestSetupError(f"cannot find {DAEMON}: build it or set CONCUR_BIN_DIR")
-        environment = clean_environment(**(self.clock.environment() if self.clock else {}))
+        environment = clean_environment(**self.environment, **(self.clock.environment() if self.clock else {}))
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=environment, cwd=self.folder, preexec_fn=_die_with_parent)
+                                            env=environment, cwd=self.folder, pass_fds=self.pass_fds,
+                                            preexec_fn=_die_with_parent)
         atexit.register(self.kill)
         self._wait_until_it_answers(time.monotonic() + seconds(20))
         return self

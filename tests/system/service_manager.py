@@ -1,0 +1,74 @@
+"""As much of a service manager as the daemon sees of one: it holds the listening socket over the daemon's lives
+(sd_listen_fds(3)) and hears how the daemon is (sd_notify(3))."""
+
+import os
+import pathlib
+import select
+import socket
+import sys
+import time
+
+import harness
+
+# Becomes the program of its other arguments, with the descriptor of the first as number 3.
+ACTIVATE = """
+import os, sys
+passed, wanted = int(sys.argv[1]), 3
+if passed == wanted:
+    os.set_inheritable(passed, True)
+else:
+    os.dup2(passed, wanted)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class ServiceManager:
+    """`watchdog` in seconds; with `listens` the socket is made here and passed on."""
+
+    def __init__(self, folder, listens=True, watchdog=None):
+        self.folder = pathlib.Path(folder)
+        self._notify_path = self.folder / "notify"
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind(os.fspath(self._notify_path))
+        self.listener = None
+        if listens:
+            self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.listener.bind(os.fspath(self.folder / "s.sock"))
+            self.listener.listen(4096)
+        self._watchdog = watchdog
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self._notify.close()
+        if self.listener:
+            self.listener.close()
+
+    def manage(self, daemon, count=1):
+        """The daemon will be started as this manager's. `count` is how many sockets it is told of."""
+        daemon.environment = {"NOTIFY_SOCKET": os.fspath(self._notify_path)}
+        if self._watchdog:
+            daemon.environment["WATCHDOG_USEC"] = str(round(self._watchdog * 1_000_000))
+        if self.listener:
+            daemon.environment["LISTEN_FDS"] = str(count)
+            daemon.pass_fds = (self.listener.fileno(),)
+            daemon.launcher = [sys.executable, "-c", ACTIVATE, str(self.listener.fileno())]
+        return daemon
+
+    def next(self, within=20):
+        """The next message, its lines as a list; None where none came in time."""
+        ready, _, _ = select.select([self._notify], [], [], within)
+        return self._notify.recv(4096).decode().split("\n") if ready else None
+
+    def expect(self, line, within=20):
+        """Hears messages until one has the line; what was heard before it."""
+        heard, deadline = [], time.monotonic() + harness.seconds(within)
+        while True:
+            message = self.next(max(0, deadline - time.monotonic()))
+            if message is None:
+                raise AssertionError(f"never heard {line}, but {heard}")
+            if line in message:
+                return heard
+            heard.append(message)
