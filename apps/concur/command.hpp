@@ -142,6 +142,11 @@ struct Watch {
   bool renewed = false;
 };
 
+struct Backup {
+  static constexpr const char* kVerb = "back up";
+  std::string file;  // where to; not empty
+};
+
 struct Top {
   static constexpr const char* kVerb = "show the daemon live";
   Millis interval{2000};
@@ -149,6 +154,6 @@ struct Top {
 
 using Command =
     std::variant<Start, Heartbeat, End, List, Purge, Run, Report, Status, LimitGet, LimitSet,
-                 LimitUnset, LimitList, PlanSet, PlanUnset, PlanList, Batch, Watch, Top>;
+                 LimitUnset, LimitList, PlanSet, PlanUnset, PlanList, Batch, Watch, Backup, Top>;
 
 }  // namespace concur::cli

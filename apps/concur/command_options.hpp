@@ -28,6 +28,7 @@ void add_options(CLI::App& app, PlanUnset& unset);
 void add_options(CLI::App& app, PlanList& list);
 void add_options(CLI::App& app, Batch& batch);
 void add_options(CLI::App& app, Watch& watch);
+void add_options(CLI::App& app, Backup& backup);
 void add_options(CLI::App& app, Top& top);
 
 void check(const Start& start);
@@ -47,6 +48,7 @@ void check(const PlanUnset& unset);
 void check(const PlanList& list);
 void check(const Batch& batch);
 void check(const Watch& watch);
+void check(const Backup& backup);
 void check(const Top& top);
 
 }  // namespace concur::cli

@@ -166,6 +166,7 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
             add_plan_commands);
   add_command<Batch>(app, options, "batch", "Do one JSON command a line of standard input");
   add_command<Watch>(app, options, "watch", "Print what happens, one JSON object a line");
+  add_command<Backup>(app, options, "backup", "Copy the database while the daemon runs");
   add_command<Top>(app, options, "top", "Show the daemon live: rates, who shares, denials");
   app.require_subcommand(0, 1);
   app.footer(

@@ -32,6 +32,19 @@ void add_options(CLI::App& app, Purge& purge) {
       "  concur purge --user abc");
 }
 
+void add_options(CLI::App& app, Backup& backup) {
+  add_text(app, "FILE", "", "Where to; it must not be there yet", backup.file);
+  app.footer(
+      "The daemon goes on meanwhile. The copy is a database to start a daemon on.\n"
+      "Examples:\n"
+      "  concur backup /var/backups/sessions.db\n"
+      "  concur backup \"sessions-$(date +%F).db\"");
+}
+
+void check(const Backup& backup) {
+  if (backup.file.empty()) reject("cannot back up: it takes the FILE to write");
+}
+
 void check(const List& list) {
   if (list.user && list.user->empty()) {
     reject("cannot list: --user is empty; leave it out to list all users");

@@ -6,6 +6,19 @@
 
 namespace concur::cli {
 
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 namespace {
 
 bool is_unreserved(char c) {
@@ -43,20 +56,6 @@ std::string limit_of(std::string_view user) {
 }
 
 std::string target_of_plan(std::string_view plan) { return "/v1/plans/" + percent_encoded(plan); }
-
-// Bytes that are not UTF-8 pass as they are: the daemon judges them.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-      continue;
-    }
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
 
 std::string seconds(Millis value) {
   const auto [whole, rest] = std::div(value.count(), Millis::rep{1000});
@@ -180,6 +179,8 @@ Request request_of(const Watch& watch) {
   if (watch.renewed) query.add("renewed", "true");
   return {"GET", query.take(), {}};
 }
+
+Request request_of(const Backup& /*backup*/) { return {"POST", "/v1/backup", {}}; }
 
 Request request_of(const Batch& /*batch*/) { return {"POST", "/v1/batch", {}}; }
 

@@ -7,6 +7,9 @@
 
 namespace concur::cli {
 
+// As a JSON text. Bytes that are not UTF-8 pass as they are: the daemon judges them.
+std::string quoted(std::string_view text);
+
 struct Request {
   std::string_view method;
   std::string target;
@@ -26,6 +29,7 @@ Request request_of(const PlanSet& set);
 Request request_of(const PlanUnset& unset);
 Request request_of(const PlanList& list);
 Request request_of(const Watch& watch);
+Request request_of(const Backup& backup);
 Request request_of(const Batch& batch);  // its body is what standard input holds
 
 // The page of the list that follows `after`, the first where it is empty.

@@ -1,6 +1,7 @@
 #include "run.hpp"
 
 #include "ask.hpp"
+#include "backup.hpp"
 #include "batch.hpp"
 #include "list.hpp"
 #include "output.hpp"
@@ -36,6 +37,10 @@ Result<ExitCode> run_one(Client& client, const Status& status) { return run_view
 Result<ExitCode> run_one(Client& client, const Batch& batch) { return run_batch(client, batch); }
 
 Result<ExitCode> run_one(Client& client, const Watch& watch) { return run_watch(client, watch); }
+
+Result<ExitCode> run_one(Client& client, const Backup& backup) {
+  return run_backup(client, backup);
+}
 
 Result<int> run_one(Client& client, const Run& run) { return run_session(client, run); }
 

@@ -48,6 +48,7 @@ std::span<const Route> Api::routes() {
       {"PUT", "/v1/plans/{plan}", Role::kOperator, &Api::set_plan},
       {"DELETE", "/v1/plans/{plan}", Role::kOperator, &Api::remove_plan},
       {"GET", "/v1/report", Role::kOperator, &Api::report},
+      {"POST", "/v1/backup", Role::kOperator, &Api::backup},
       {"POST", "/v1/batch", Role::kClient, &Api::batch},
       {"GET", "/v1/events", Role::kClient, &Api::events},
       {"GET", "/v1/status", Role::kClient, &Api::status},

@@ -47,6 +47,7 @@ class Api final : public Handler {
   void set_plan(const Call& call, Respond respond);
   void remove_plan(const Call& call, Respond respond);
   void report(const Call& call, Respond respond);
+  void backup(const Call& call, Respond respond);
   void status(const Call& call, Respond respond);
   void health(const Call& call, Respond respond);
   void metrics(const Call& call, Respond respond);

@@ -41,6 +41,7 @@ LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Lo
       denials_(log),
       sweep_timer_(loop),
       reporter_(path_),
+      copier_(path_),
       journal_(std::move(store), [this](const Result<void>& outcome) {
         boost::asio::post(loop_, [this, outcome] { committed(outcome); });
       }) {
@@ -127,6 +128,21 @@ void LocalService::read_report(const ReportQuery& query, ReportReply reply) {
   if (!taken) {
     (*kept)(Error{ErrorKind::kUnavailable,
                   "cannot report: others are being read; try again in a moment"});
+  }
+}
+
+// What was answered is in the database already.
+void LocalService::backup(BackupReply reply) {
+  if (finishing_) {
+    return reply(Error{ErrorKind::kUnavailable, "cannot back up: the daemon is stopping"});
+  }
+  auto kept = std::make_shared<BackupReply>(std::move(reply));
+  const bool taken = copier_.submit([this, kept](Result<Fd> copy) {
+    auto file = std::make_shared<Result<Fd>>(std::move(copy));
+    boost::asio::post(loop_, [kept, file] { (*kept)(std::move(*file)); });
+  });
+  if (!taken) {
+    (*kept)(Error{ErrorKind::kUnavailable, "cannot back up: another backup is being made"});
   }
 }
 

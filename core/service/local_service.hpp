@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/rarely.hpp"
+#include "service/copier.hpp"
 #include "service/denial_log.hpp"
 #include "service/meters.hpp"
 #include "service/reporter.hpp"
@@ -35,6 +36,7 @@ class LocalService final : public Service {
 
   void submit(const Command& command, Reply reply) override;
   void report(const ReportQuery& query, ReportReply reply) override;
+  void backup(BackupReply reply) override;
   void set_policy(const Policy& policy) override;
   void set_history(Millis history) override { history_ = history; }
   ServiceStatus status() const override;
@@ -109,7 +111,9 @@ class LocalService final : public Service {
 
   boost::asio::steady_timer sweep_timer_;
   Reporter reporter_;
-  Journal journal_;  // last, with the reporter: their threads call back into the rest until joined
+  Copier copier_;
+  // Last, with the two before it: their threads call back into the rest until joined.
+  Journal journal_;
 };
 
 }  // namespace concur

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 #include "service/counts.hpp"
 #include "service/event_log.hpp"
@@ -60,6 +61,11 @@ class Service {
   // where too many are asked for at once.
   using ReportReply = std::function<void(Result<Report>)>;
   virtual void report(const ReportQuery& query, ReportReply reply) = 0;
+
+  // A copy of all that is durable at one moment, as a database that can be used in its place.
+  // kUnavailable where it cannot be made, or another is being made.
+  using BackupReply = std::function<void(Result<Fd>)>;
+  virtual void backup(BackupReply reply) = 0;
 
   virtual void set_policy(const Policy& policy) = 0;
   // How long the record of who shares is kept.

@@ -24,7 +24,8 @@ class Settings:
     sessions: int  # of a full house
     shrink: int  # divides the users and sessions of the works
     sizes: list  # of the scale
-    plot: pathlib.Path
+    plot: pathlib.Path  # of the scale; none where it is not wanted
+    churn: int  # sessions in the week of churn
 
 
 class Bench:

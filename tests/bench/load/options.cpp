@@ -24,6 +24,7 @@ Loads a server of stream limits over its Unix socket and prints one JSON object.
          heartbeat           heartbeats of random active sessions
          denial              starts of users that are at their limit
          mixed               60 heartbeats to one start to one end
+         churn               random sessions end, and their users start others
          fill                starts of all users in turn
   --connections N            (default 50)
   --pipeline P               unanswered requests a connection (default 1)
@@ -38,13 +39,14 @@ Loads a server of stream limits over its Unix socket and prints one JSON object.
   --first-user N             the number of the first of them (default 0)
   --limit N                  what the server allows a user (default 3)
   --seed N                   names and order of sessions (default 1)
+  --sessions N               how many sessions the work needs, instead of what is said below
   --prepare yes|no           whether to start the sessions that the work needs, or they are
                              there already: those of --work fill (default yes)
   --lease S                  seconds, for Redis and PostgreSQL only (default 90)
   --scripts DIR              start.lua, heartbeat.lua and end.lua, for Redis only
 
-The sessions that a work needs are started first and not counted: one a user for heartbeat
-and mixed, as many as the limit for denial. Exit codes: 0, 1 if any answer was not the
+The sessions that a work needs are started first and not counted: one a user for heartbeat,
+mixed and churn, as many as the limit for denial. Exit codes: 0, 1 if any answer was not the
 expected one or the server could not be reached, 2 usage.
 )";
 
@@ -58,11 +60,12 @@ constexpr std::array<std::pair<std::string_view, Protocol>, 4> kProtocols{
 constexpr std::array<std::pair<std::string_view, Flow>, 3> kFlows{
     {{"window", Flow::window}, {"burst", Flow::burst}, {"batch", Flow::batch}}};
 constexpr std::array<std::pair<std::string_view, bool>, 2> kYesNo{{{"yes", true}, {"no", false}}};
-constexpr std::array<std::pair<std::string_view, WorkKind>, 5> kWorks{
+constexpr std::array<std::pair<std::string_view, WorkKind>, 6> kWorks{
     {{"start", WorkKind::start},
      {"heartbeat", WorkKind::heartbeat},
      {"denial", WorkKind::denial},
      {"mixed", WorkKind::mixed},
+     {"churn", WorkKind::churn},
      {"fill", WorkKind::fill}}};
 
 constexpr std::uint32_t kMostUsers = 100'000'000;
@@ -128,6 +131,8 @@ void set(Options& options, std::string_view option, std::string_view value) {
     options.pace.rate = number(option, value, 0.01, 1e8);
   } else if (option == "users") {
     options.users = number(option, value, 1U, kMostUsers);
+  } else if (option == "sessions") {
+    options.sessions = number<std::uint64_t>(option, value, 0, kAny);
   } else if (option == "first-user") {
     options.first_user = number(option, value, 0U, kMostUsers);
   } else if (option == "limit") {
@@ -169,12 +174,16 @@ std::string_view name_of(Protocol protocol) { return name_in(kProtocols, protoco
 std::string_view name_of(WorkKind work) { return name_in(kWorks, work); }
 
 std::uint64_t Options::prepared() const {
+  if (sessions > 0) {
+    return sessions;
+  }
   switch (work) {
     case WorkKind::fill:
     case WorkKind::start:
       return 0;
     case WorkKind::heartbeat:
     case WorkKind::mixed:
+    case WorkKind::churn:
       return users;
     case WorkKind::denial:
       return std::uint64_t{users} * limit;
@@ -183,10 +192,10 @@ std::uint64_t Options::prepared() const {
 }
 
 Options parse_options(int argc, char** argv) {
-  constexpr std::array<const char*, 17> kNames{
+  constexpr std::array<const char*, 18> kNames{
       "socket", "protocol", "work",  "connections", "pipeline", "seconds", "requests",
       "rate",   "users",    "limit", "seed",        "lease",    "scripts", "flow",
-      "prepare", "first-user", "by-second"};
+      "prepare", "first-user", "by-second", "sessions"};
   std::array<option, kNames.size() + 2> table{};
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     table[i] = {.name = kNames[i], .has_arg = required_argument, .flag = nullptr, .val = 1};

@@ -35,6 +35,7 @@ struct Options {
   std::chrono::seconds lease{90};
   std::string scripts;
   bool prepares = true;
+  std::uint64_t sessions = 0;
   bool by_second = false;
   bool help = false;
 

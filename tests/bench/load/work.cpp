@@ -28,7 +28,7 @@ Work::Work(WorkKind kind, const WorkSize& size)
       stride_(stride_for(size.users)),
       random_(size.seed),
       next_serial_(kind == WorkKind::fill ? 0 : size.prepared) {
-  if (kind == WorkKind::mixed) {
+  if (kind == WorkKind::mixed || kind == WorkKind::churn) {
     slots_.reserve(size.prepared * 2);
     for (std::uint64_t serial = 0; serial < size.prepared; ++serial) {
       slots_.push_back({serial, user_in_turn(serial), 0, State::active});
@@ -50,9 +50,11 @@ Request Work::next() {
       return {Operation::heartbeat, user_in_turn(serial), serial};
     }
     case WorkKind::mixed:
+      return next_mixed();
+    case WorkKind::churn:
       break;
   }
-  return next_mixed();
+  return next_churn();
 }
 
 bool Work::answered(const Request& request, int status) {
@@ -66,9 +68,10 @@ bool Work::answered(const Request& request, int status) {
     case WorkKind::denial:
       return status == 409;
     case WorkKind::mixed:
+    case WorkKind::churn:
       break;
   }
-  answered_mixed(request, status);
+  answered_in_slot(request, status);
   return request.operation == Operation::start ? status == 201 || status == 409 : status == 200;
 }
 
@@ -84,11 +87,31 @@ Request Work::next_mixed() {
   }
   Slot& slot = slots_[at];
   if (turn == kEndTurn && slot.heartbeats == 0) {
-    slot.state = State::ending;
-    return {Operation::end, slot.user, slot.serial, at};
+    return end_in_slot(at);
   }
   ++slot.heartbeats;
   return {Operation::heartbeat, slot.user, slot.serial, at};
+}
+
+// Whoever starts has just ended a session, so that nobody comes to the limit and the house stays
+// full.
+Request Work::next_churn() {
+  const std::uint32_t at = free_slots_.empty() ? random_active_slot(false) : kNoSlot;
+  if (at != kNoSlot) {
+    return end_in_slot(at);
+  }
+  const bool known_user = !free_slots_.empty();
+  const std::uint32_t user = known_user ? slots_[free_slots_.back()].user : 0;
+  Request request = start_in_slot();
+  if (known_user) {
+    slots_[request.slot].user = request.user = user;
+  }
+  return request;
+}
+
+Request Work::end_in_slot(std::uint32_t at) {
+  slots_[at].state = State::ending;
+  return {Operation::end, slots_[at].user, slots_[at].serial, at};
 }
 
 Request Work::start_in_slot() {
@@ -118,7 +141,7 @@ std::uint32_t Work::random_active_slot(bool idle) {
   return found;
 }
 
-void Work::answered_mixed(const Request& request, int status) {
+void Work::answered_in_slot(const Request& request, int status) {
   Slot& slot = slots_[request.slot];
   switch (request.operation) {
     case Operation::start:

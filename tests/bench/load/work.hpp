@@ -14,6 +14,7 @@ enum class WorkKind : std::uint8_t {
   heartbeat,  // heartbeats of random active sessions
   denial,     // starts of users that are at their limit
   mixed,      // 60 heartbeats to one start to one end
+  churn,      // random sessions end, and their users start others
 };
 
 struct Request {
@@ -58,9 +59,11 @@ class Work {
   [[nodiscard]] std::uint32_t user_in_turn(std::uint64_t serial) const;
   std::uint32_t random_user() { return size_.first_user + random_.below(size_.users); }
   Request next_mixed();
+  Request next_churn();
+  Request end_in_slot(std::uint32_t at);
   Request start_in_slot();
   std::uint32_t random_active_slot(bool idle);
-  void answered_mixed(const Request& request, int status);
+  void answered_in_slot(const Request& request, int status);
   void release(std::uint32_t slot);
 
   WorkKind kind_;

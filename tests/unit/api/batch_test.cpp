@@ -41,6 +41,7 @@ class FakeService final : public Service {
   }
 
   void report(const ReportQuery& /*query*/, ReportReply /*reply*/) override {}
+  void backup(BackupReply /*reply*/) override {}
   void set_policy(const Policy& /*policy*/) override {}
   void set_history(Millis /*history*/) override {}
   ServiceStatus status() const override { return {}; }

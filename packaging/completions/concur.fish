@@ -1,0 +1,86 @@
+# fish completion for concur(1): commands, options, and the names of users and sessions that are active.
+
+# The value that an option has on the command line so far.
+function __concur_value
+    set -l words (commandline -opc)
+    set -l at (contains -i -- $argv[1] $words); and echo $words[(math $at + 1)]
+end
+
+# A field of each active session; nothing where the daemon is not there or does not let one see.
+function __concur_names
+    set -l words list --output ndjson --timeout 500ms
+    set -l socket (__concur_value --socket); and set -a words --socket $socket
+    set -l user (__concur_value --user); and test $argv[1] != user; and set -a words --user $user
+    concur $words 2>/dev/null | head -n 1000 | sed -n 's/.*"'$argv[1]'":"\([^"\\\\]*\)".*/\1/p' | sort -u
+end
+
+# True where that is the command, and for limit and plan its second word.
+function __concur_is
+    set -l said (string match -r -- '^(?:limit|plan|start|heartbeat|end|list|purge|run|report|status|batch|watch|top|backup|get|set|unset)$' (commandline -opc))
+    set -l count (count $argv)
+    test (count $said) -ge $count; and test "$said[1..$count]" = "$argv"
+end
+
+set -l commands start heartbeat end list purge run report status limit plan batch watch top backup
+complete -c concur -f
+complete -c concur -l socket -rF -d 'the daemon\'s socket'
+complete -c concur -l timeout -x -d 'how long to wait for an answer'
+complete -c concur -l help -d 'print the options'
+set -l none "not __fish_seen_subcommand_from $commands"
+complete -c concur -n $none -l version -d 'print the version'
+complete -c concur -n $none -a start -d 'start or renew a session'
+complete -c concur -n $none -a heartbeat -d 'renew an active session'
+complete -c concur -n $none -a end -d 'end a session'
+complete -c concur -n $none -a list -d 'list the active sessions'
+complete -c concur -n $none -a purge -d 'end many sessions'
+complete -c concur -n $none -a run -d 'run a command as a session'
+complete -c concur -n $none -a report -d 'tell who shares'
+complete -c concur -n $none -a status -d 'tell how the daemon is'
+complete -c concur -n $none -a limit -d 'the limits of users'
+complete -c concur -n $none -a plan -d 'plans'
+complete -c concur -n $none -a batch -d 'one JSON command a line'
+complete -c concur -n $none -a watch -d 'print what happens'
+complete -c concur -n $none -a top -d 'show the daemon live'
+complete -c concur -n $none -a backup -d 'copy the database while the daemon runs'
+
+for verb in start run heartbeat end
+    complete -c concur -n "__concur_is $verb" -l user -xa '(__concur_names user)' -d 'the account'
+    complete -c concur -n "__concur_is $verb" -l session -xa '(__concur_names session)' -d 'the stream'
+end
+for verb in start run
+    complete -c concur -n "__concur_is $verb" -l ttl -x -d 'how long it counts without a heartbeat'
+    complete -c concur -n "__concur_is $verb" -l limit -x -d 'the limit for this start'
+    complete -c concur -n "__concur_is $verb" -l device -x -d 'the device the stream plays on'
+    complete -c concur -n "__concur_is $verb" -l ip -x -d 'the viewer\'s address'
+    complete -c concur -n "__concur_is $verb" -l content -x -d 'what is played'
+    complete -c concur -n "__concur_is $verb" -l meta -x -d 'key=value, kept with the session'
+    complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest' -d 'where the limit is reached'
+    complete -c concur -n "__concur_is $verb" -l replace -xa '(__concur_names session)' -d 'the session it takes the place of'
+end
+complete -c concur -n '__concur_is run' -l if-unavailable -xa 'allow deny' -d 'where the daemon does not answer'
+
+for verb in list purge report watch 'limit get' 'limit set' 'limit unset'
+    complete -c concur -n "__concur_is $verb" -l user -xa '(__concur_names user)' -d 'the account'
+end
+complete -c concur -n '__concur_is list' -l output -xa 'json ndjson table' -d 'how to print them'
+complete -c concur -n '__concur_is purge' -l idle -x -d 'without a sign of life for so long'
+complete -c concur -n '__concur_is purge' -l all -d 'all sessions'
+complete -c concur -n '__concur_is purge' -l dry-run -d 'only tell how many'
+complete -c concur -n '__concur_is report' -l since -x -d 'how far back'
+complete -c concur -n '__concur_is report' -l top -x -d 'how many users'
+complete -c concur -n '__concur_is report' -l what-if-limit -x -d 'try a limit out'
+complete -c concur -n '__concur_is report' -l output -xa 'json table' -d 'how to print it'
+complete -c concur -n '__concur_is status' -l output -xa 'json table' -d 'how to print it'
+complete -c concur -n '__concur_is watch' -l since -x -d 'from this event on'
+complete -c concur -n '__concur_is watch' -l renewed -d 'also renewals'
+complete -c concur -n '__concur_is top' -l interval -x -d 'how often to ask'
+complete -c concur -n '__concur_is backup' -F
+complete -c concur -n '__concur_is limit; and not __fish_seen_subcommand_from get set unset list' -a 'get set unset list'
+complete -c concur -n '__concur_is plan; and not __fish_seen_subcommand_from set unset list' -a 'set unset list'
+for verb in 'limit set' 'plan set'
+    complete -c concur -n "__concur_is $verb" -l max -x -d 'how many at once; 0 is unlimited'
+    complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest' -d 'where the limit is reached'
+end
+complete -c concur -n '__concur_is limit set' -l plan -x -d 'the user\'s plan'
+complete -c concur -n '__concur_is limit list' -l output -xa 'json ndjson' -d 'how to print them'
+complete -c concur -n '__concur_is plan unset' -l force -d 'also where users have it'
