@@ -61,7 +61,7 @@ std::optional<DistinctCount> DistinctCount::parse(std::string_view bytes) {
 }
 
 std::string household_of(std::string_view address) {
-  const std::string text(address);
+  std::string text(address);
   std::array<char, 16> six{};
   if (inet_pton(AF_INET6, text.c_str(), six.data()) != 1) return text;
   constexpr std::array<char, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '\xFF', '\xFF'};
