@@ -31,16 +31,16 @@ def main():
     os.chown(path, user.pw_uid, group.gr_gid)
     os.chmod(path, 0o660)
     listener.listen(4096)
-    os.dup2(listener.fileno(), 10)
-    os.set_inheritable(10, True)
+    os.dup2(listener.fileno(), 9)
+    os.set_inheritable(9, True)
 
     wanted = []
     for number in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, lambda received, frame: wanted.append(received))
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGTERM})
     while signal.SIGTERM not in wanted:
-        script = "exec 3<&10 10<&-; export LISTEN_FDS=1 LISTEN_PID=$$ STATE_DIRECTORY=/var/lib/concurrencyd; exec concurrencyd"
-        daemon = subprocess.Popen(["sh", "-c", script], pass_fds=(10,), user=user.pw_uid, group=group.gr_gid,
+        script = "exec 3<&9 9<&-; export LISTEN_FDS=1 LISTEN_PID=$$ STATE_DIRECTORY=/var/lib/concurrencyd; exec concurrencyd"
+        daemon = subprocess.Popen(["sh", "-c", script], pass_fds=(9,), user=user.pw_uid, group=group.gr_gid,
                                   extra_groups=[], umask=0o077, preexec_fn=lambda: signal.pthread_sigmask(
                                       signal.SIG_UNBLOCK, {signal.SIGHUP, signal.SIGTERM}))
         wanted.append(signal.sigwait({signal.SIGHUP, signal.SIGTERM}))
