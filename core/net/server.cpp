@@ -42,6 +42,7 @@ Server::Server(boost::asio::io_context& loop, Fd listener, Operators operators, 
 // --- accepting ---
 
 void Server::accept() {
+  accepting_ = true;
   acceptor_.async_accept([this](const boost::system::error_code& error, Accepted socket) {
     on_accept(error, std::move(socket));
   });
@@ -50,12 +51,14 @@ void Server::accept() {
 // No error ends the accepting: a peer that gave up is nothing, and a full table of files empties
 // again.
 void Server::on_accept(const boost::system::error_code& error, Accepted socket) {
+  accepting_ = false;
   if (draining_) {
     // Accepted before the drain began: it is owed its answers.
     if (!error && drained_) {
       welcome(std::move(socket));
       drain_connections();
     }
+    end_drain_if_idle();
   } else if (!error) {
     welcome(std::move(socket));
     accept();
@@ -121,7 +124,7 @@ void Server::tick() {
 
 void Server::on_closed(Connection& connection) {
   connections_.erase(&connection);
-  if (drained_ && connections_.empty()) std::exchange(drained_, nullptr)();
+  end_drain_if_idle();
 }
 
 void Server::accept_backlog() {
@@ -142,7 +145,11 @@ void Server::drain(Backlog backlog, std::function<void()> done) {
   accept_timer_.cancel();
   drained_ = std::move(done);
   drain_connections();
-  if (drained_ && connections_.empty()) std::exchange(drained_, nullptr)();
+  end_drain_if_idle();
+}
+
+void Server::end_drain_if_idle() {
+  if (drained_ && connections_.empty() && !accepting_) std::exchange(drained_, nullptr)();
 }
 
 void Server::drain_connections() {

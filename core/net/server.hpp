@@ -54,6 +54,7 @@ class Server {
   void turn_away(Accepted socket);
   void tick();
   void drain_connections();
+  void end_drain_if_idle();
   std::vector<std::shared_ptr<Connection>> all_connections() const;
   void on_closed(Connection& connection);
   bool may_warn(Tick& next) const;
@@ -69,6 +70,7 @@ class Server {
   Tick now_ = 0;
   Tick next_warning_ = 0;       // not before it
   Tick next_full_warning_ = 0;  // that most connections are taken
+  bool accepting_ = false;      // what was accepted may still be on its way to on_accept()
   bool draining_ = false;
   std::function<void()> drained_;
 };
