@@ -5,15 +5,15 @@ from tables import lay_out
 MET, MISSED, UNKNOWN = "met", "not met", "not measured"
 
 
-def find_row(results, work, connections):
-    for row in results.get(work, ()):
-        if row["connections"] == connections:
+def find_row(results, work, connections, part=None):
+    for row in results.get(part or work, ()):
+        if (row["work"], row["connections"]) == (work, connections):
             return row
     return None
 
 
-def median_ratio(results, work, connections, peer, kind="ratios"):
-    row = find_row(results, work, connections)
+def median_ratio(results, work, connections, peer, kind="ratios", part=None):
+    row = find_row(results, work, connections, part)
     found = row and row[kind].get(peer)
     return found and found["median"]
 
@@ -58,7 +58,10 @@ def evaluate(results):
             median_ratio(results, "starts", connections, "redis"), least=3)
     add("durable starts, 1 connection, median latency against Redis always",
         median_ratio(results, "starts", 1, "redis", "p50_ratios"), most=1)
+    # Ours are not synced one by one, and those of Redis are with `always`: both are said.
     add("heartbeats, 50 connections, against Redis always", median_ratio(results, "heartbeats", 50, "redis"), least=3)
+    add("heartbeats, 50 connections, against Redis everysec",
+        median_ratio(results, "heartbeats", 50, "redis", part="relaxed"), least=3)
     add("batch of 1,000 durable starts, against Redis pipelined by 16",
         batch_ratio(results, "redis, pipelined by 16"), least=5)
     add("batch of 1,000 durable starts, against Redis pipelined by 1,000",

@@ -46,7 +46,9 @@ int main(int argc, char** argv) {
     return usage();
   }
   try {
-    const auto answer = [bytes = make_answer()](std::string_view, std::string& out) { out += bytes; };
+    const auto answer = [bytes = make_answer()](std::string_view, std::string& out) {
+      out += bytes;
+    };
     concur::bench::HttpServer(argv[2], answer).run_for(std::chrono::seconds(count));
   } catch (const std::exception& failure) {
     fmt::print(stderr, "echo: {}\n", failure.what());

@@ -30,8 +30,9 @@ int status_of(std::string_view line) {
   return status;
 }
 
-// The answers are the lines of a chunked body, and the daemon ends its chunks where a line ends. The
-// lines between them, of the head, the sizes of the chunks and the end, go with the next answer.
+// The answers are the lines of a chunked body, and the daemon ends its chunks where a line ends.
+// The lines between them, of the head, the sizes of the chunks and the end, go with the next
+// answer.
 Answer read_batch(std::string_view bytes, Operation /*operation*/) {
   std::size_t at = 0;
   for (std::size_t end = bytes.find('\n'); end != std::string_view::npos;

@@ -12,8 +12,8 @@
 namespace concur::bench {
 namespace {
 
-// The small part of PostgreSQL's protocol, version 3, that runs a prepared statement: a message is a
-// letter, a length that counts itself, and that much less four bytes.
+// The small part of PostgreSQL's protocol, version 3, that runs a prepared statement: a message is
+// a letter, a length that counts itself, and that much less four bytes.
 constexpr std::size_t kMessageHead = 5;
 constexpr std::uint32_t kProtocolVersion = 196'608;
 constexpr timeval kGreetWait{.tv_sec = 5, .tv_usec = 0};

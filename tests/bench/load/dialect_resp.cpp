@@ -91,11 +91,13 @@ Dialect resp_dialect(const RedisScripts& scripts) {
   const auto load = [&](const char* name) {
     return load_script(fd, fmt::format("{}/{}", scripts.directory, name));
   };
-  const std::string lease_ms = std::to_string(std::chrono::milliseconds(scripts.terms.lease).count());
-  return {.requests = {make_request(load("start.lua"), {lease_ms, std::to_string(scripts.terms.limit)}),
-                       make_request(load("heartbeat.lua"), {lease_ms}),
-                       make_request(load("end.lua"), {})},
-          .read = &read_resp};
+  const std::string lease_ms =
+      std::to_string(std::chrono::milliseconds(scripts.terms.lease).count());
+  return {
+      .requests = {make_request(load("start.lua"), {lease_ms, std::to_string(scripts.terms.limit)}),
+                   make_request(load("heartbeat.lua"), {lease_ms}),
+                   make_request(load("end.lua"), {})},
+      .read = &read_resp};
 }
 
 }  // namespace concur::bench

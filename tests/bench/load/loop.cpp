@@ -150,7 +150,8 @@ void Loop::take_answer(const Answered& answered, Clock::time_point now) {
 }
 
 void Loop::add_to_second(const Answered& answered, Clock::time_point now) {
-  const auto second = std::chrono::duration_cast<std::chrono::seconds>(answered.asked.since - begin_);
+  const auto second =
+      std::chrono::duration_cast<std::chrono::seconds>(answered.asked.since - begin_);
   const auto at = static_cast<std::size_t>(second.count());
   if (outcome_.by_second.size() <= at) {
     outcome_.by_second.resize(at + 1);

@@ -28,8 +28,7 @@ Dialect make_dialect(const Options& options) {
     case Protocol::echo:
       break;
     case Protocol::resp:
-      return resp_dialect(
-          {.socket = options.socket, .directory = options.scripts, .terms = terms});
+      return resp_dialect({.socket = options.socket, .directory = options.scripts, .terms = terms});
     case Protocol::postgres:
       return postgres_dialect(terms);
   }
@@ -62,11 +61,10 @@ Outcome measure(const Options& options) {
   if (options.prepares && options.prepared() > 0 && !echo) {
     prepare(options, dialect, names);
   }
-  Work work(options.work,
-            {.users = options.users,
-             .first_user = options.first_user,
-             .prepared = options.prepared(),
-             .seed = options.seed});
+  Work work(options.work, {.users = options.users,
+                           .first_user = options.first_user,
+                           .prepared = options.prepared(),
+                           .seed = options.seed});
   Loop loop({.socket = options.socket,
              .connections = options.connections,
              .pipeline = options.pipeline,

@@ -193,9 +193,9 @@ std::uint64_t Options::prepared() const {
 
 Options parse_options(int argc, char** argv) {
   constexpr std::array<const char*, 18> kNames{
-      "socket", "protocol", "work",  "connections", "pipeline", "seconds", "requests",
-      "rate",   "users",    "limit", "seed",        "lease",    "scripts", "flow",
-      "prepare", "first-user", "by-second", "sessions"};
+      "socket",   "protocol", "work",    "connections", "pipeline",  "seconds",
+      "requests", "rate",     "users",   "limit",       "seed",      "lease",
+      "scripts",  "flow",     "prepare", "first-user",  "by-second", "sessions"};
   std::array<option, kNames.size() + 2> table{};
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     table[i] = {.name = kNames[i], .has_arg = required_argument, .flag = nullptr, .val = 1};

@@ -76,7 +76,8 @@ bool Work::answered(const Request& request, int status) {
 }
 
 std::uint32_t Work::user_in_turn(std::uint64_t serial) const {
-  return size_.first_user + static_cast<std::uint32_t>(serial % size_.users * stride_ % size_.users);
+  return size_.first_user +
+         static_cast<std::uint32_t>(serial % size_.users * stride_ % size_.users);
 }
 
 Request Work::next_mixed() {

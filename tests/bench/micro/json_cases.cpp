@@ -19,7 +19,12 @@ constexpr const char* kSession = "0f8fad5b-d9cb-469f-a165-70867728950e";
 constexpr int kPage = 100;
 
 SessionInfo session_info() {
-  return {kUser, kSession, kFour, kFour, kFour + seconds(90), {"tv", "192.0.2.7", "film", R"({"a":1})"}};
+  return {kUser,
+          kSession,
+          kFour,
+          kFour,
+          kFour + seconds(90),
+          {"tv", "192.0.2.7", "film", R"({"a":1})"}};
 }
 
 std::unique_ptr<Case> response_to(const Answer& answer) {
@@ -50,17 +55,22 @@ std::unique_ptr<Case> plain_text() {
 }
 
 std::unique_ptr<Case> escaped_text() {
-  return make_case([out = std::string(), text = std::string("tab\there \"quoted\" back\\slash \x01 \xc3\xa9")]() mutable {
-    out.clear();
-    append_json_string(out, text);
-    keep(out);
-  });
+  return make_case(
+      [out = std::string(),
+       text = std::string("tab\there \"quoted\" back\\slash \x01 \xc3\xa9")]() mutable {
+        out.clear();
+        append_json_string(out, text);
+        keep(out);
+      });
 }
 
 const std::array kCases{
-    CaseEntry{"json/granted", &granted},       CaseEntry{"json/denied_with_3", &denied},
-    CaseEntry{"json/gone", &gone},             CaseEntry{"json/page_of_100", &page},
-    CaseEntry{"json/text_plain", &plain_text}, CaseEntry{"json/text_escaped", &escaped_text},
+    CaseEntry{"json/granted", &granted},
+    CaseEntry{"json/denied_with_3", &denied},
+    CaseEntry{"json/gone", &gone},
+    CaseEntry{"json/page_of_100", &page},
+    CaseEntry{"json/text_plain", &plain_text},
+    CaseEntry{"json/text_escaped", &escaped_text},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Micro-benchmarks: what a single step costs. Takes Google Benchmark's options; `micro CASE COUNT`
-// runs one case that many times within a function that callgrind can watch, and `micro --names` lists them.
+// runs one case that many times within a function that callgrind can watch, and `micro --names`
+// lists them.
 
 #include "micro/case.hpp"
 

@@ -25,9 +25,15 @@ class House {
     for (std::uint32_t serial = 0; serial < kSessions; ++serial) start(serial % kUsers, serial);
   }
 
-  void start(std::uint32_t user, std::uint64_t session) { ask(Start{user_id(user), session_id(session)}); }
-  void heartbeat(std::uint32_t serial) { ask(Heartbeat{user_id(serial % kUsers), session_id(serial)}); }
-  void end(std::uint32_t user, std::uint64_t session) { ask(End{user_id(user), session_id(session)}); }
+  void start(std::uint32_t user, std::uint64_t session) {
+    ask(Start{user_id(user), session_id(session)});
+  }
+  void heartbeat(std::uint32_t serial) {
+    ask(Heartbeat{user_id(serial % kUsers), session_id(serial)});
+  }
+  void end(std::uint32_t user, std::uint64_t session) {
+    ask(End{user_id(user), session_id(session)});
+  }
   void list(std::uint32_t user) { ask(ListUser{user_id(user)}); }
 
   void sweep() {
@@ -36,9 +42,7 @@ class House {
   }
 
   // An hour after all leases are over.
-  void let_expire() {
-    now_.instant += std::chrono::hours(1);
-  }
+  void let_expire() { now_.instant += std::chrono::hours(1); }
 
   std::uint32_t random(std::uint32_t bound) { return random_.below(bound); }
 
@@ -77,22 +81,25 @@ class House {
 constexpr std::uint32_t kFullUsers = kSessions - 2 * kUsers;
 
 std::unique_ptr<Case> start_and_end() {
-  return make_case([house = std::make_shared<House>(), serial = std::uint64_t{kSessions}]() mutable {
-    const std::uint32_t user = kFullUsers + house->random(kUsers - kFullUsers);
-    house->start(user, serial);
-    house->end(user, serial++);
-  });
+  return make_case(
+      [house = std::make_shared<House>(), serial = std::uint64_t{kSessions}]() mutable {
+        const std::uint32_t user = kFullUsers + house->random(kUsers - kFullUsers);
+        house->start(user, serial);
+        house->end(user, serial++);
+      });
 }
 
 std::unique_ptr<Case> start_of_new_user() {
-  return make_case([house = std::make_shared<House>(), serial = std::uint64_t{kSessions}]() mutable {
-    house->start(static_cast<std::uint32_t>(serial), serial);
-    ++serial;
-  });
+  return make_case(
+      [house = std::make_shared<House>(), serial = std::uint64_t{kSessions}]() mutable {
+        house->start(static_cast<std::uint32_t>(serial), serial);
+        ++serial;
+      });
 }
 
 std::unique_ptr<Case> heartbeat() {
-  return make_case([house = std::make_shared<House>()] { house->heartbeat(house->random(kSessions)); });
+  return make_case(
+      [house = std::make_shared<House>()] { house->heartbeat(house->random(kSessions)); });
 }
 
 std::unique_ptr<Case> denial() {

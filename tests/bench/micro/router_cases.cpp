@@ -22,23 +22,29 @@ std::unique_ptr<Case> start() {
 }
 
 std::unique_ptr<Case> heartbeat() {
-  return routed("POST", "/v1/users/u00012345/sessions/0f8fad5b-d9cb-469f-a165-70867728950e/heartbeat");
+  return routed("POST",
+                "/v1/users/u00012345/sessions/0f8fad5b-d9cb-469f-a165-70867728950e/heartbeat");
 }
 
 std::unique_ptr<Case> first_start() {
   return routed("GET", "/startSession/userId/abc/sessionId/xyz");
 }
 
-std::unique_ptr<Case> encoded() { return routed("PUT", "/v1/users/a%2Fb%20c/sessions/%C3%A9t%C3%A9"); }
+std::unique_ptr<Case> encoded() {
+  return routed("PUT", "/v1/users/a%2Fb%20c/sessions/%C3%A9t%C3%A9");
+}
 
 std::unique_ptr<Case> with_query() { return routed("GET", "/v1/sessions?after=12345&limit=100"); }
 
 std::unique_ptr<Case> unknown() { return routed("GET", "/v1/nothing/of/the/kind"); }
 
 const std::array kCases{
-    CaseEntry{"router/start", &start},     CaseEntry{"router/heartbeat", &heartbeat},
-    CaseEntry{"router/first_start", &first_start}, CaseEntry{"router/encoded", &encoded},
-    CaseEntry{"router/query", &with_query}, CaseEntry{"router/unknown", &unknown},
+    CaseEntry{"router/start", &start},
+    CaseEntry{"router/heartbeat", &heartbeat},
+    CaseEntry{"router/first_start", &first_start},
+    CaseEntry{"router/encoded", &encoded},
+    CaseEntry{"router/query", &with_query},
+    CaseEntry{"router/unknown", &unknown},
 };
 
 }  // namespace

@@ -27,7 +27,7 @@ def panel(title, points):
     def place(value, marks, length):
         return (math.log10(value) - marks[0]) / (marks[-1] - marks[0]) * length
 
-    parts = [f'<text x="0" y="-12" style="{STYLE}; font-weight: bold">{title}</text>']
+    parts = [f'<text x="0" y="-26" style="{STYLE}; font-weight: bold">{title}</text>']
     for mark in across:
         x = place(10 ** mark, across, WIDTH)
         parts += [f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{HEIGHT}" stroke="#ddd"/>',

@@ -39,7 +39,7 @@ def measure(bench, name, durability="full", connections=None):
         found = collections.defaultdict(dict)
         for turn, order in bench.turns(servers):
             for server in order:
-                what = f"{name}, {count} connections, {server}, round {turn + 1}"
+                what = f"{name}, {count} conn., {server}, round {turn + 1}"
                 report = bench.try_to(what, lambda: measure_one(bench, server, durability, WORKS[name], count))
                 if report:
                     found[server][turn] = report

@@ -58,7 +58,8 @@ void respond(std::string& out, std::string_view status, std::string_view body) {
 
 void respond_with_count(std::string& out, std::string_view status, int count) {
   std::array<char, 48> body;
-  const auto done = fmt::format_to_n(body.data(), body.size(), R"({{"concurrentSessions":{}}})", count);
+  const auto done =
+      fmt::format_to_n(body.data(), body.size(), R"({{"concurrentSessions":{}}})", count);
   respond(out, status, std::string_view(body.data(), done.size));
 }
 
