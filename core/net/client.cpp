@@ -15,13 +15,6 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Whether the peer closed and left nothing to be read.
-bool is_over(const Fd& fd) {
-  char byte = 0;
-  const ssize_t got = ::recv(fd.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got == 0 || (got < 0 && errno == ECONNRESET);
-}
-
 // Between requests nothing is to be read but the end.
 bool is_closed(const Fd& fd) {
   pollfd entry{.fd = fd.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
@@ -52,15 +45,12 @@ Result<HttpAnswer> Client::request(std::string_view method, std::string_view tar
       fd_ = std::move(connected->fd);
       path_ = std::move(connected->path);
     }
-    const bool served = send(bytes, deadline);
+    auto answer = send(bytes, deadline) ? receive(deadline) : no_answer_within(timeout_, path_);
+    if (answer) return answer;
+    fd_.close();
     // A daemon that stops takes no more on the connections it has: the next one is asked.
-    if (served && !sent_ && is_over(fd_) && pause(deadline)) {
-      fd_.close();
-      continue;
-    }
-    auto answer = served ? receive(deadline) : no_answer_within(timeout_, path_);
-    if (!answer) fd_.close();
-    return answer;
+    const bool unasked = !sent_ && answer.error().kind == ErrorKind::kUnavailable;
+    if (!unasked || !pause(deadline)) return answer;
   }
 }
 

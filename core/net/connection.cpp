@@ -249,15 +249,13 @@ void Connection::drain() {
   for (const Place& place : places_) {
     if (place.response.source) place.response.source->drain();
   }
+  if (idle() && !may_take_more()) return close();
+  // What the client sends from here on fails, which tells it to ask elsewhere. What it sent before
+  // is still read, and answered; its end comes behind that.
   boost::system::error_code error;
-  const auto more_arrived = [&] { return socket_.available(error) > 0 && !error; };
-  const bool done = idle() && !partial_ && !more_arrived();
-  if (done) shutdown(socket_.native_handle(), SHUT_RD);
-  if (done && !more_arrived()) {
-    close();
-  } else if (may_take_more()) {
-    read();
-  }
+  const bool begun = partial_ || (socket_.available(error) > 0 && !error);
+  if (idle() && !begun) shutdown(socket_.native_handle(), SHUT_RD);
+  if (may_take_more()) read();
 }
 
 }  // namespace concur

@@ -1,0 +1,90 @@
+#include "net/server.hpp"
+
+#include "support/fake_daemon.hpp"
+#include "support/temp_folder.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <boost/asio/io_context.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace concur;
+using namespace concur::test;
+
+namespace {
+
+constexpr std::size_t kClients = 8;
+constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: concurrencyd\r\n\r\n";
+
+struct AnswersAll : Handler {
+  void handle(const Request& /*request*/, Respond respond) override {
+    Response response;
+    response.body = "{}\n";
+    respond(std::move(response));
+  }
+  bool streams(std::string_view /*method*/, std::string_view /*target*/) const override {
+    return false;
+  }
+  std::shared_ptr<BodySink> handle_stream(const Request& /*head*/, Respond /*respond*/) override {
+    return nullptr;
+  }
+};
+
+Fd connect_to_socket(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  return fd;
+}
+
+void send_request(const Fd& fd) {
+  REQUIRE(::send(fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) > 0);
+}
+
+std::string receive(const Fd& fd) {
+  std::string text(1024, '\0');
+  const ssize_t got = ::recv(fd.get(), text.data(), text.size(), 0);
+  text.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return text;
+}
+
+// How many of eight clients have an answer, where the server stops after so many handlers have run
+// since they sent.
+std::size_t answered_after(std::size_t turns, bool accepted_before) {
+  const TempFolder folder;
+  const std::string path = folder.file("socket");
+  Fd listener = listen_on(path, 16);
+  REQUIRE(::fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0);
+  AnswersAll handler;
+  Logger log(LogLevel::kError, LogFormat::kText);
+  boost::asio::io_context loop(1);
+  Server server(loop, std::move(listener), Operators{}, handler, log);
+
+  std::vector<Fd> clients(kClients);
+  for (Fd& client : clients) client = connect_to_socket(path);
+  while (accepted_before && server.connections() < kClients) loop.run_one();
+  for (const Fd& client : clients) send_request(client);
+  for (std::size_t turn = 0; turn < turns; ++turn) loop.poll_one();
+  server.drain(Server::Backlog::kAnswer, [&loop] { loop.stop(); });
+  loop.run();
+  CHECK(server.connections() == 0);
+  return static_cast<std::size_t>(std::ranges::count_if(
+      clients, [](const Fd& client) { return receive(client).starts_with("HTTP/1.1 200"); }));
+}
+
+}  // namespace
+
+// As it stops, what has arrived may be in the kernel, in the loop's hands, or half answered.
+TEST_CASE("Server answers all that was sent before it stops") {
+  for (std::size_t turns = 0; turns < 4 * kClients; ++turns) {
+    CAPTURE(turns);
+    CHECK(answered_after(turns, true) == kClients);
+    CHECK(answered_after(turns, false) == kClients);
+  }
+}
