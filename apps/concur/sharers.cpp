@@ -51,8 +51,8 @@ TextColumn bar_column(const std::vector<std::uint64_t>& figures) {
 }
 
 TextColumn bar_column(const std::vector<Usage>& rows, Figure figure) {
-  std::vector<std::uint64_t> figures;
-  for (const Usage& row : rows) figures.push_back(row.*figure);
+  std::vector<std::uint64_t> figures(rows.size());
+  std::ranges::transform(rows, figures.begin(), figure);
   return bar_column(figures);
 }
 

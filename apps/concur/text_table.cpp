@@ -142,7 +142,7 @@ std::string bar(double share, std::size_t width, const Terminal& terminal) {
   const double full = std::clamp(share, 0.0, 1.0) * static_cast<double>(width);
   const auto marks = [full](double parts) {
     // Rounded by hand: lround(3) would load the mathematics library into every concur.
-    const auto rounded = static_cast<std::size_t>(full * parts + 0.5);
+    const auto rounded = static_cast<std::size_t>(2 * full * parts + 1) / 2;
     return full > 0 ? std::max(std::size_t{1}, rounded) : std::size_t{0};
   };
   if (!terminal.blocks) return std::string(marks(1), '#');

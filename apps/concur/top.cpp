@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -28,9 +29,8 @@ Error exec_top(const Options& options, const Top& top) {
   std::vector<std::string> words{"concur-top", fmt::format("{}", options.timeout.count()),
                                  fmt::format("{}", top.interval.count())};
   words.insert(words.end(), options.sockets.begin(), options.sockets.end());
-  std::vector<char*> args;
-  for (std::string& word : words) args.push_back(word.data());
-  args.push_back(nullptr);
+  std::vector<char*> args(words.size() + 1);
+  std::ranges::transform(words, args.begin(), [](std::string& word) { return word.data(); });
   ::execv(path.c_str(), args.data());
   return {ErrorKind::kAbsent,
           fmt::format("cannot {}: cannot run {}: {}", Top::kVerb, path, std::strerror(errno))};

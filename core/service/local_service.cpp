@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t kSweepStep = 1024;   // slots looked at between two turns of the loop
 constexpr std::uint32_t kLeastSwept = 4096;  // slots a tick: a small house is tidied at each
 constexpr std::size_t kSweepBacklog =
-    16 * 1024;  // changes waiting for the journal, beyond which the sweeper rests
+    16384;  // changes waiting for the journal, beyond which the sweeper rests
 
 constexpr std::uint64_t kLargeWal = std::uint64_t{256} << 20;
 

@@ -41,7 +41,7 @@ void merge_distinct(sqlite3_context* context, int /*count*/, sqlite3_value** val
 
 // SQLite keeps a zeroed word for each group: a pointer to its count.
 DistinctCount*& count_of(sqlite3_context* context) {
-  void* word = sqlite3_aggregate_context(context, static_cast<int>(sizeof(DistinctCount*)));
+  void* word = sqlite3_aggregate_context(context, static_cast<int>(sizeof(void*)));
   if (word == nullptr) throw std::bad_alloc();
   return *static_cast<DistinctCount**>(word);
 }

@@ -89,7 +89,7 @@ Result<void> ReportReader::read_hours(const std::string& user, std::int64_t firs
     if (!rows) return rows.error();
     rows->bind(1, user);
     rows->bind(2, first);
-    if (const auto done = read_all(*rows, by_hour ? into.hours : into.users); !done) return done;
+    if (auto done = read_all(*rows, by_hour ? into.hours : into.users); !done) return done;
   }
   return {};
 }

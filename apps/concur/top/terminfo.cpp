@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 
 #define NCURSES_NOMACROS
@@ -25,7 +26,7 @@ Result<void> check_terminal() {
   }
   const char* to_position = ::tigetstr("cup");
   // The pointer -1 says that it is no such text.
-  const bool moves = to_position != nullptr && to_position != reinterpret_cast<const char*>(-1);
+  const bool moves = to_position != nullptr && reinterpret_cast<std::intptr_t>(to_position) != -1;
   ::del_curterm(::cur_term);
   if (!moves) {
     return cannot_draw(fmt::format("the terminal '{}' cannot move its cursor", printable(name)));
