@@ -201,11 +201,10 @@ std::shared_ptr<CommandBatch> Api::open_batch(Role role, const Respond& respond)
 
 // A batch whose path is spelt in a way that streams() does not know: its body is here already.
 void Api::batch(const Call& call, Respond respond) {
-  const auto opened = open_batch(call.request.role, std::move(respond));
+  const auto opened = open_batch(call.request.role, respond);
   if (opened && opened->take(call.request.body)) opened->finish();
 }
 
-// NOLINTNEXTLINE(performance-unnecessary-value-param): the routes' one signature
 void Api::events(const Call& call, Respond respond) {
   Watch watch;
   if (const auto name = call.target.query("user")) {
