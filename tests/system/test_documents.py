@@ -15,6 +15,7 @@ MAN = harness.REPOSITORY / "man"
 PACKAGING = harness.REPOSITORY / "packaging"
 COMPLETIONS = PACKAGING / "completions"
 PAGES = ["concur.1", "concurrencyd.8", "concurrencyd.conf.5", "concurrencyd-api.7"]
+GOLDEN = harness.REPOSITORY / "tests" / "system" / "golden"
 SOCKET = "/run/concurrencyd/concurrencyd.sock"
 
 
@@ -285,6 +286,42 @@ class Examples(unittest.TestCase):
             self.daemon.stop()
             watching.wait(harness.seconds(20))
             self.assertEqual(set(pathlib.Path(told.name).read_text().split()), {"abc"})
+
+
+class Captures(unittest.TestCase):
+    """What a reader sees, kept as text under golden. With GOLDEN_UPDATE=1 that is written anew, to be looked at and
+    committed. Other distributions' CLI11 and mandoc lay the same out in other ways."""
+
+    def setUp(self):
+        if "bookworm" not in pathlib.Path("/etc/os-release").read_text():
+            self.skipTest("the captures are of Debian 12")
+
+    def assert_golden(self, name, text):
+        path = GOLDEN / name
+        if os.environ.get("GOLDEN_UPDATE"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        self.maxDiff = None
+        self.assertEqual(text, path.read_text())
+
+    def test_pages(self):
+        for page in PAGES:
+            self.assert_golden(page + ".txt", output(harness.require_program("mandoc", "mandoc"), "-T", "utf8", "-O",
+                                                     "width=80", "-I", "os=concurrencyd", MAN / page))
+
+    def test_help(self):
+        environment = harness.clean_environment()
+        shown = [output(harness.DAEMON, "--help", env=environment).replace(str(harness.DAEMON), "concurrencyd")]
+        for words in [()] + commands_of():
+            text = output(harness.CONCUR, *words, "--help", env=environment).replace(str(harness.CONCUR), "concur")
+            shown.append(f"$ {' '.join(['concur', *words, '--help'])}\n{text}")
+        self.assert_golden("help.txt", "$ concurrencyd --help\n" + "\n".join(shown))
+
+    def test_completions(self):
+        lines = ["concur ", "concur l", "concur limit ", "concur start --", "concur list --output ", "concur plan set --",
+                 "concur start --on-limit ", "concurrencyd --", "concurrencyd --durability "]
+        shown = [f"$ {line}<TAB>\n{' '.join(complete_in_bash(*line.split(' ')))}\n" for line in lines]
+        self.assert_golden("completions.txt", "".join(shown))
 
 
 if __name__ == "__main__":
