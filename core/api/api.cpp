@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <utility>
 
 namespace concur {
@@ -30,36 +31,6 @@ Result<Ids> ids_of(const Call& call) {
 
 }  // namespace
 
-std::span<const Route> Api::routes() {
-  // The most frequent first: they are tried in turn.
-  static constexpr Route kRoutes[] = {
-      {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", Role::kClient, &Api::heartbeat},
-      {"PUT", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::start},
-      {"DELETE", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::end},
-      {"GET", "/v1/users/{user}/sessions", Role::kClient, &Api::list_user},
-      {"GET", "/v1/sessions", Role::kOperator, &Api::list_all},
-      {"POST", "/v1/purge", Role::kOperator, &Api::purge},
-      {"GET", "/v1/users/{user}/limit", Role::kOperator, &Api::show_limit},
-      {"PUT", "/v1/users/{user}/limit", Role::kOperator, &Api::set_limit},
-      {"DELETE", "/v1/users/{user}/limit", Role::kOperator, &Api::clear_limit},
-      {"GET", "/v1/limits", Role::kOperator, &Api::list_limits},
-      {"GET", "/v1/plans", Role::kOperator, &Api::list_plans},
-      {"GET", "/v1/plans/{plan}", Role::kOperator, &Api::show_plan},
-      {"PUT", "/v1/plans/{plan}", Role::kOperator, &Api::set_plan},
-      {"DELETE", "/v1/plans/{plan}", Role::kOperator, &Api::remove_plan},
-      {"GET", "/v1/report", Role::kOperator, &Api::report},
-      {"POST", "/v1/backup", Role::kOperator, &Api::backup},
-      {"POST", "/v1/batch", Role::kClient, &Api::batch},
-      {"GET", "/v1/events", Role::kClient, &Api::events},
-      {"GET", "/v1/status", Role::kClient, &Api::status},
-      {"GET", "/healthz", Role::kClient, &Api::health},
-      {"GET", "/metrics", Role::kClient, &Api::metrics},
-      {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},
-      {"GET", "/endSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_end},
-  };
-  return kRoutes;
-}
-
 void Api::handle(const Request& request, Respond respond) {
   route(request, logged(request, std::move(respond)));
 }
@@ -78,34 +49,14 @@ bool Api::streams(std::string_view method, std::string_view target) const {
 }
 
 std::shared_ptr<BodySink> Api::handle_stream(const Request& head, Respond respond) {
-  return open_batch(head.role, logged(head, std::move(respond)));
-}
-
-void Api::route(const Request& request, Respond respond) {
-  const auto target = Target::parse(request.target);
+  const Respond answer = logged(head, std::move(respond));
+  const auto target = Target::parse(head.target);
   if (!target) {
-    respond(to_response(target.error()));
-    return;
+    answer(to_response(target.error()));
+    return nullptr;
   }
-  Match found = match(routes(), request.method, *target);
-  if (found.route == nullptr) {
-    const bool path_known = !found.allowed.empty();
-    Response response = error_response(
-        path_known ? 405 : 404,
-        path_known ? fmt::format("cannot {} this path: it takes {}", request.method, found.allowed)
-                   : "cannot find this path");
-    if (path_known) response.headers = fmt::format("Allow: {}\r\n", found.allowed);
-    respond(std::move(response));
-    return;
-  }
-  if (request.role < found.route->least) {
-    respond(
-        error_response(403,
-                       "cannot do this: it is for operators, that is root, the daemon's own user "
-                       "and the members of its admin group"));
-    return;
-  }
-  (this->*found.route->handler)({request, *target, std::move(found.names)}, std::move(respond));
+  const auto call = admit(head, *target, answer);
+  return call ? open_batch(*call, answer) : nullptr;
 }
 
 void Api::submit(const Command& command, Respond respond) {
@@ -125,7 +76,7 @@ void Api::start(const Call& call, Respond respond) {
   if (!ids) return respond(to_response(ids.error()));
   auto body = parse_start_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
-  if (body->limit && call.request.role < Role::kOperator) {
+  if (body->limit && !permits(call, call.route.least_widened)) {
     return respond(error_response(403, "cannot set a limit with a start: that is for operators"));
   }
   submit(start_of(ids->user, ids->session, *body), std::move(respond));
@@ -188,20 +139,25 @@ void Api::first_end(const Call& call, Respond respond) {
 }
 
 // Null where there are too many already: then that is answered.
-std::shared_ptr<CommandBatch> Api::open_batch(Role role, const Respond& respond) {
+std::shared_ptr<CommandBatch> Api::open_batch(const Call& call, const Respond& respond) {
   if (*batches_ >= CommandBatch::kMostAtOnce) {
     respond(error_response(503, fmt::format("cannot take the batch: {} of them are under way",
                                             CommandBatch::kMostAtOnce)));
     return nullptr;
   }
-  auto opened = std::make_shared<CommandBatch>(service_, role, batches_);
+  // Asked while lines arrive, which they do no longer than the api lives.
+  auto may_set_limits = [this, &route = call.route, role = call.request.role,
+                         caller = std::string(call.request.caller)] {
+    return permits({{}, {}, {}, role, caller}, route, route.least_widened);
+  };
+  auto opened = std::make_shared<CommandBatch>(service_, std::move(may_set_limits), batches_);
   respond({200, {}, "application/x-ndjson", {}, opened});
   return opened;
 }
 
 // A batch whose path is spelt in a way that streams() does not know: its body is here already.
 void Api::batch(const Call& call, Respond respond) {
-  const auto opened = open_batch(call.request.role, respond);
+  const auto opened = open_batch(call, respond);
   if (opened && opened->take(call.request.body)) opened->finish();
 }
 
@@ -211,7 +167,7 @@ void Api::events(const Call& call, Respond respond) {
     const auto user = Id::parse("user", *name);
     if (!user) return respond(to_response(user.error()));
     watch.user = user->text();
-  } else if (call.request.role < Role::kOperator) {
+  } else if (!permits(call, call.route.least_widened)) {
     return respond(
         error_response(403, "cannot show the events of all users: that is for operators"));
   }

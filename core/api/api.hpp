@@ -6,10 +6,13 @@
 #include "api/route.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/ration.hpp"
 #include "service/service.hpp"
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 namespace concur {
@@ -57,8 +60,11 @@ class Api final : public Handler {
   void events(const Call& call, Respond respond);
 
   Respond logged(const Request& request, Respond respond) const;
-  std::shared_ptr<CommandBatch> open_batch(Role role, const Respond& respond);
   void route(const Request& request, Respond respond);
+  std::optional<Call> admit(const Request& request, const Target& target, const Respond& respond);
+  bool permits(const Call& call, Role least);
+  bool permits(const Request& request, const Route& route, Role least);
+  std::shared_ptr<CommandBatch> open_batch(const Call& call, const Respond& respond);
   void submit(const Command& command, Respond respond);
   void submit_first(const Command& command, Respond respond);
 
@@ -66,6 +72,7 @@ class Api final : public Handler {
   const Clock& clock_;
   Logger& log_;
   DaemonInfo info_;
+  Ration refusals_;  // told in the log
   // Of batches that go on; they share it, for a service that stops may hold some longer than this.
   std::shared_ptr<std::size_t> batches_ = std::make_shared<std::size_t>(0);
 };

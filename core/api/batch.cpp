@@ -28,8 +28,11 @@ void append_line(std::string& out, const Response& response) {
 
 }  // namespace
 
-CommandBatch::CommandBatch(Service& service, Role role, std::shared_ptr<std::size_t> running)
-    : service_(service), role_(role), running_(std::move(running)) {
+CommandBatch::CommandBatch(Service& service, std::function<bool()> may_set_limits,
+                           std::shared_ptr<std::size_t> running)
+    : service_(service),
+      may_set_limits_(std::move(may_set_limits)),
+      running_(std::move(running)) {
   ++*running_;
 }
 
@@ -142,7 +145,7 @@ Result<Command> CommandBatch::command() {
   switch (parsed_.command) {
     case BatchCommand::kStart: {
       StartBody& body = parsed_.body;
-      if (body.limit && role_ < Role::kOperator) {
+      if (body.limit && !may_set_limits_()) {
         return Error{ErrorKind::kForbidden,
                      "cannot set a limit with a start: that is for operators"};
       }

@@ -27,8 +27,10 @@ class CommandBatch final : public BodySink,
   static constexpr std::size_t kMostLineBytes = std::size_t{64} * 1024;
   static constexpr std::size_t kMostOwedBytes = std::size_t{4} * 1024 * 1024;
 
-  // The service must outlive it. `running` counts batches that have not come to their end.
-  CommandBatch(Service& service, Role role, std::shared_ptr<std::size_t> running);
+  // The service must outlive it. `may_set_limits` is asked for each start that brings one;
+  // `running` counts batches that have not come to their end.
+  CommandBatch(Service& service, std::function<bool()> may_set_limits,
+               std::shared_ptr<std::size_t> running);
   CommandBatch(const CommandBatch&) = delete;
   CommandBatch& operator=(const CommandBatch&) = delete;
   ~CommandBatch() override { release(); }
@@ -67,7 +69,7 @@ class CommandBatch final : public BodySink,
   bool owes_too_much() const;
 
   Service& service_;
-  Role role_;
+  std::function<bool()> may_set_limits_;
   std::shared_ptr<std::size_t> running_;  // null once it has come to its end
   std::function<void()> wake_;
   bool waiting_ = false;  // the reader was told to wait

@@ -9,14 +9,15 @@
 namespace concur {
 
 // Who asks, as far as the routes care. Each may do what those before it may.
-enum class Role { kClient, kOperator };
+enum class Role { kMetrics, kClient, kOperator };
 
 // One HTTP request. Views that live through the call which hands it over, no longer.
 struct Request {
   std::string_view method;
   std::string_view target;  // path and query, as sent
   std::string_view body;
-  Role role = Role::kClient;
+  Role role = Role::kMetrics;
+  std::string_view caller{};  // for the log: "uid 1000, pid 42"
 };
 
 // The body of an answer that is made while it goes out.

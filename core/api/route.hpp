@@ -15,20 +15,26 @@ class Api;
 // What stands in a path where its pattern has braces, in order.
 using Names = boost::container::static_vector<std::string_view, 2>;
 
+struct Route;
+
 // What a handler is called with: the request, its target, and what stood in the pattern's braces.
 struct Call {
   const Request& request;
   const Target& target;
   Names names;
+  const Route& route;
 };
 
-// One line of the route table.
+// One line of the route table, which says who may do what.
 struct Route {
   std::string_view method;
   std::string_view
       pattern;  // "/v1/users/{user}/sessions"; what is in braces matches any one segment
   Role least;   // who may
   void (Api::*handler)(const Call& call, Handler::Respond respond);
+  // Who may use what widens it, where something does: a limit that a start brings, the events of
+  // all users.
+  Role least_widened = Role::kOperator;
 };
 
 struct Match {

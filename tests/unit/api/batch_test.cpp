@@ -61,8 +61,9 @@ std::string start_line(std::string_view user) {
 }
 
 struct Exchange {
-  explicit Exchange(Role role = Role::kOperator)
-      : batch(std::make_shared<CommandBatch>(service, role, running)) {
+  explicit Exchange(bool may_set_limits = true)
+      : batch(std::make_shared<CommandBatch>(
+            service, [may_set_limits] { return may_set_limits; }, running)) {
     batch->on_more([this] { ++woken; });
   }
 
@@ -200,7 +201,8 @@ TEST_CASE("CommandBatch") {
     batch.finish();
     exchange.read(State::kEnd);
     CHECK(*exchange.running == 0);
-    auto other = std::make_shared<CommandBatch>(exchange.service, Role::kClient, exchange.running);
+    auto other = std::make_shared<CommandBatch>(
+        exchange.service, [] { return false; }, exchange.running);
     CHECK(*exchange.running == 1);
     other->take(start_line("a"));
     other.reset();
@@ -210,7 +212,7 @@ TEST_CASE("CommandBatch") {
 }
 
 TEST_CASE("CommandBatch of a client refuses limits") {
-  Exchange exchange(Role::kClient);
+  Exchange exchange(false);
   exchange.batch->take("{\"command\":\"start\",\"user\":\"u\",\"session\":\"s\",\"limit\":9}\n");
   CHECK(exchange.read(State::kWaiting)
             .starts_with("{\"status\":403,\"error\":\"permission_denied\","));

@@ -1,0 +1,95 @@
+// Who may do what: the routes, and how a request comes to one.
+#include "api/answer_json.hpp"
+#include "api/api.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+std::string_view refusal_of(Role least) {
+  return least == Role::kOperator
+             ? "cannot do this: it is for operators, that is root, the daemon's own user, the "
+               "members of its admin group and keys with that role"
+             : "cannot do this: it is for clients and operators, and this key is for metrics alone";
+}
+
+}  // namespace
+
+std::span<const Route> Api::routes() {
+  // The most frequent first: they are tried in turn.
+  static constexpr Route kRoutes[] = {
+      {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", Role::kClient, &Api::heartbeat},
+      {"PUT", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::start,
+       Role::kOperator},
+      {"DELETE", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::end},
+      {"GET", "/v1/users/{user}/sessions", Role::kClient, &Api::list_user},
+      {"GET", "/v1/sessions", Role::kOperator, &Api::list_all},
+      {"POST", "/v1/purge", Role::kOperator, &Api::purge},
+      {"GET", "/v1/users/{user}/limit", Role::kOperator, &Api::show_limit},
+      {"PUT", "/v1/users/{user}/limit", Role::kOperator, &Api::set_limit},
+      {"DELETE", "/v1/users/{user}/limit", Role::kOperator, &Api::clear_limit},
+      {"GET", "/v1/limits", Role::kOperator, &Api::list_limits},
+      {"GET", "/v1/plans", Role::kOperator, &Api::list_plans},
+      {"GET", "/v1/plans/{plan}", Role::kOperator, &Api::show_plan},
+      {"PUT", "/v1/plans/{plan}", Role::kOperator, &Api::set_plan},
+      {"DELETE", "/v1/plans/{plan}", Role::kOperator, &Api::remove_plan},
+      {"GET", "/v1/report", Role::kOperator, &Api::report},
+      {"POST", "/v1/backup", Role::kOperator, &Api::backup},
+      {"POST", "/v1/batch", Role::kClient, &Api::batch, Role::kOperator},
+      {"GET", "/v1/events", Role::kClient, &Api::events, Role::kOperator},
+      {"GET", "/v1/status", Role::kClient, &Api::status},
+      {"GET", "/healthz", Role::kMetrics, &Api::health},
+      {"GET", "/metrics", Role::kMetrics, &Api::metrics},
+      {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},
+      {"GET", "/endSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_end},
+  };
+  return kRoutes;
+}
+
+void Api::route(const Request& request, Respond respond) {
+  const auto target = Target::parse(request.target);
+  if (!target) return respond(to_response(target.error()));
+  const auto call = admit(request, *target, respond);
+  if (call) (this->*call->route.handler)(*call, std::move(respond));
+}
+
+// None where that is answered: there is no such route, or not for this caller.
+std::optional<Call> Api::admit(const Request& request, const Target& target,
+                               const Respond& respond) {
+  Match found = match(routes(), request.method, target);
+  if (found.route == nullptr) {
+    const bool path_known = !found.allowed.empty();
+    Response response = error_response(
+        path_known ? 405 : 404,
+        path_known ? fmt::format("cannot {} this path: it takes {}", request.method, found.allowed)
+                   : "cannot find this path");
+    if (path_known) response.headers = fmt::format("Allow: {}\r\n", found.allowed);
+    respond(std::move(response));
+    return std::nullopt;
+  }
+  if (!permits(request, *found.route, found.route->least)) {
+    respond(error_response(403, refusal_of(found.route->least)));
+    return std::nullopt;
+  }
+  return Call{request, target, std::move(found.names), *found.route};
+}
+
+bool Api::permits(const Call& call, Role least) {
+  return permits(call.request, call.route, least);
+}
+
+// Where the caller may not, the log tells.
+bool Api::permits(const Request& request, const Route& route, Role least) {
+  if (request.role >= least) return true;
+  if (const auto held_back = refusals_.next(clock_.now().instant)) {
+    log_.warning("refused {} {} to {}{}", route.method, route.pattern, request.caller,
+                 *held_back == 0 ? "" : fmt::format(" ({} more were refused before)", *held_back));
+  }
+  return false;
+}
+
+}  // namespace concur
