@@ -8,6 +8,8 @@
 #include "daemon/notifier.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
+#include "net/tcp_gate.hpp"
+#include "net/unix_gate.hpp"
 #include "service/local_service.hpp"
 #include "store/schema.hpp"
 
@@ -136,14 +138,25 @@ Operators operators_of(const Effective& effective, Logger& log) {
   return operators;
 }
 
-// Room for each connection the server allows, and the database's own files.
-void raise_file_limit(Logger& log) {
-  constexpr rlim_t kWanted = Server::kMostConnections + 64;
+// What a daemon listens on beside the Unix socket, and for whom.
+struct TcpDoor {
+  Fd listener;
+  std::optional<KeyRing> keys;
+};
+
+std::optional<KeyRing> load_keys(const Settings& settings) {
+  if (settings.api_key_file.empty()) return std::nullopt;
+  return KeyRing(must(read_api_keys(settings.api_key_file, geteuid()), ExitCode::kUsage));
+}
+
+// Room for each connection the servers allow, and the database's own files.
+void raise_file_limit(bool tcp, Logger& log) {
+  const rlim_t wanted = (tcp ? 2 : 1) * Server::kMostConnections + 64;
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
-  limit.rlim_cur = std::min(kWanted, limit.rlim_max);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < kWanted) {
+  if (limit.rlim_cur < wanted) {
     log.warning("only {} open files are allowed: fewer than {} connections can be served",
                 limit.rlim_cur, Server::kMostConnections);
   }
@@ -215,11 +228,16 @@ class Daemon {
 
   // `backlog`: what becomes at the stop of those who wait to be accepted.
   void serve(Fd listener, Server::Backlog backlog, const Operators& operators,
-             const std::string& version) {
+             std::optional<TcpDoor> tcp, const std::string& version) {
     backlog_ = backlog;
-    server_.emplace(loop_, std::move(listener), operators, api_, log_);
-    api_.set_info({version, getpid(), clock_.now().instant,
-                   [this] { return server_->connections(); }, Server::kMostConnections});
+    gate_.emplace(operators);
+    server_.emplace(loop_, std::move(listener), *gate_, api_, log_);
+    if (tcp) {
+      tcp_gate_.emplace(std::move(tcp->keys), clock_, log_);
+      tcp_server_.emplace(loop_, std::move(tcp->listener), *tcp_gate_, api_, log_);
+    }
+    api_.set_info({version, getpid(), clock_.now().instant, [this] { return connections(); },
+                   (tcp_server_ ? 2 : 1) * Server::kMostConnections});
     service_.set_history(effective_.settings.history);
     await_signal();
     let_signals_in();
@@ -229,6 +247,10 @@ class Daemon {
   }
 
  private:
+  std::size_t connections() const {
+    return server_->connections() + (tcp_server_ ? tcp_server_->connections() : 0);
+  }
+
   // From the loop, so that a loop that hangs is seen.
   void feed_watchdog() {
     const auto patience = notifier_.watchdog();
@@ -277,10 +299,22 @@ class Daemon {
                      before, after);
       }
     }
+    take_over_keys();
     service_.set_policy(effective_.settings.policy);
     service_.set_history(effective_.settings.history);
     log_.set_level(effective_.settings.log_level);
     log_.info("reloaded");
+  }
+
+  // Whoever's key is gone is cut off, in the middle of a stream too.
+  void take_over_keys() {
+    const std::string& path = effective_.settings.api_key_file;
+    if (!tcp_gate_ || path.empty()) return;
+    auto keys = read_api_keys(path, geteuid());
+    if (!keys) return log_.error("{}; the old keys stay", keys.error().message);
+    log_.info("{} API keys are in force", keys->size());
+    tcp_gate_->set_keys(KeyRing(std::move(*keys)));
+    tcp_server_->close_strangers();
   }
 
   void stop(int signal) {
@@ -291,15 +325,21 @@ class Daemon {
     stop_timer_.expires_after(kStopTime);
     stop_timer_.async_wait([this](const boost::system::error_code& cancelled) {
       if (cancelled) return;
-      log_.warning("stopping with {} connections still busy", server_->connections());
+      log_.warning("stopping with {} connections still busy", connections());
       finish();
     });
-    server_->drain(backlog_, [this] { finish(); });
+    draining_ = tcp_server_ ? 2 : 1;
+    const auto drained = [this] {
+      if (--draining_ == 0) finish();
+    };
+    if (tcp_server_) tcp_server_->drain(Server::Backlog::kAnswer, drained);
+    server_->drain(backlog_, drained);
   }
 
   void finish() {
     if (std::exchange(finishing_, true)) return;
     stop_timer_.cancel();
+    if (tcp_server_) tcp_server_->close();
     server_->close();
     service_.finish([this] { loop_.stop(); });
   }
@@ -315,8 +355,12 @@ class Daemon {
   boost::asio::steady_timer watchdog_timer_;
   LocalService service_;
   Api api_;
+  std::optional<UnixGate> gate_;
   std::optional<Server> server_;
+  std::optional<TcpGate> tcp_gate_;
+  std::optional<Server> tcp_server_;
   Server::Backlog backlog_ = Server::Backlog::kAnswer;
+  int draining_ = 0;  // servers
   bool stopping_ = false;
   bool finishing_ = false;
 };
@@ -331,11 +375,12 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   // Both come back as errors where they happen: a client that went away, a file-size limit.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
-  raise_file_limit(log);
+  raise_file_limit(!settings.listen.empty(), log);
   Notifier notifier(inputs.environment, getpid());
   auto inherited = must(inherited_socket(inputs.environment, getpid()), ExitCode::kSocket);
   const auto backlog = inherited ? Server::Backlog::kLeave : Server::Backlog::kAnswer;
   const Operators operators = operators_of(effective, log);
+  auto keys = load_keys(settings);
 
   const FileLock database_lock = lock_database(effective);
   Endpoint endpoint = inherited ? inherited_endpoint(effective, std::move(*inherited), log)
@@ -346,11 +391,21 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
                      ExitCode::kDatabase);
   Registry registry = load_registry(store, settings.policy, SystemClock().now(), log);
   Daemon daemon(inputs, effective, std::move(store), std::move(registry), notifier, log);
+  std::optional<TcpDoor> tcp;
+  if (!settings.listen.empty()) {
+    tcp = {must(listen_tcp(*parse_tcp_address(settings.listen)), ExitCode::kSocket),
+           std::move(keys)};
+  }
   if (!endpoint.listener) {
     endpoint.listener = must(listen_unix(endpoint.path, settings.socket_mode), ExitCode::kSocket);
   }
   log.info("concurrencyd {} listens on {}: {}", version, endpoint.path, settings_line(settings));
-  daemon.serve(std::move(endpoint.listener), backlog, operators, version);
+  if (tcp) {
+    log.info("listening on {} too, {}", to_text(local_address(tcp->listener)),
+             tcp->keys ? fmt::format("with {} API keys", tcp->keys->size())
+                       : "without keys: all on this machine may connect, as clients");
+  }
+  daemon.serve(std::move(endpoint.listener), backlog, operators, std::move(tcp), version);
   if (backlog == Server::Backlog::kAnswer) unlink(endpoint.path.c_str());
   log.info("stopped");
 }

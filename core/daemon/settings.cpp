@@ -2,6 +2,7 @@
 
 #include "base/duration.hpp"
 #include "daemon/config_file.hpp"
+#include "net/tcp_address.hpp"
 
 #include <fmt/format.h>
 
@@ -110,6 +111,14 @@ Result<void> set_socket_mode(Settings& into, const std::string& value) {
   return {};
 }
 
+Result<void> set_listen(Settings& into, const std::string& value) {
+  if (!value.empty()) {
+    if (const auto address = parse_tcp_address(value); !address) return address.error();
+  }
+  into.listen = value;
+  return {};
+}
+
 constexpr Setting kTable[] = {
     {"socket", "PATH", "listen on the Unix socket at PATH", false,
      [](Settings& s, const std::string& v) { return set_path(s.socket, v); },
@@ -145,6 +154,14 @@ constexpr Setting kTable[] = {
        return {};
      },
      [](const Settings& s) { return s.admin_group; }},
+    {"listen", "ADDRESS:PORT", "listen on TCP too; empty for not", false, set_listen,
+     [](const Settings& s) { return s.listen; }},
+    {"api-key-file", "FILE", "whose keys TCP requests must have; empty for none", false,
+     [](Settings& s, const std::string& v) -> Result<void> {
+       s.api_key_file = v;
+       return {};
+     },
+     [](const Settings& s) { return s.api_key_file; }},
     {"log-level", "error|warning|info|debug", "how much to log", true,
      [](Settings& s, const std::string& v) {
        return set_word<LogLevel>(kLogLevels, v, s.log_level);
@@ -258,6 +275,14 @@ Result<Effective> resolve_settings(const SettingInputs& inputs) {
     return Error{
         ErrorKind::kInvalid,
         "cannot choose a database: neither XDG_STATE_HOME nor HOME is set; give --database PATH"};
+  }
+  const Settings& settings = effective.settings;
+  if (!settings.listen.empty() && settings.api_key_file.empty() &&
+      !parse_tcp_address(settings.listen)->address().is_loopback()) {
+    return Error{ErrorKind::kInvalid,
+                 fmt::format("cannot listen on {} ({}): without --api-key-file it takes a loopback "
+                             "address, such as 127.0.0.1",
+                             settings.listen, effective.sources.at("listen"))};
   }
   return effective;
 }

@@ -25,7 +25,9 @@ struct Settings {
   Millis history = kDefaultHistory;
   Durability durability = Durability::kFull;
   mode_t socket_mode = 0600;
-  std::string admin_group;  // empty: none
+  std::string admin_group;   // empty: none
+  std::string listen;        // a TCP address and port; empty: none
+  std::string api_key_file;  // empty: none
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
 };

@@ -20,12 +20,14 @@ constexpr std::size_t kMostOwed = std::size_t{256} * 1024;
 constexpr Tick kSendTime = 10;    // for a whole request to arrive
 constexpr Tick kIdleTime = 75;    // between requests, and for a client to take its answers
 constexpr Tick kDiscardTime = 2;  // for a refused client to read why
+constexpr Tick kLateTime = 2;     // at most; what trying a key costs
 
 }  // namespace
 
-Connection::Connection(Socket socket, Role role, Handler& handler, const Tick& now, Closed closed)
+Connection::Connection(Socket socket, Gate& gate, Handler& handler, const Tick& now, Closed closed)
     : socket_(std::move(socket)),
-      role_(role),
+      gate_(gate),
+      caller_(gate.greet(socket_.native_handle())),
       handler_(handler),
       now_(now),
       closed_(std::move(closed)),
@@ -46,6 +48,7 @@ void Connection::close() {
   socket_.close(ignored);
   sink_.reset();
   places_.clear();
+  late_.reset();
   closed_(*this);
 }
 
@@ -114,6 +117,7 @@ bool Connection::take_request() {
     refuse(parser_.problem().status, parser_.problem().cause);
     return false;
   }
+  if (parser_.header_done() && !admit()) return false;
   if (parser_.streaming()) {
     begin_body();
     return true;
@@ -129,14 +133,39 @@ bool Connection::take_request() {
   return true;
 }
 
+// Whether the gate lets the request in whose header is whole.
+bool Connection::admit() {
+  if (std::exchange(admitted_, true)) return true;
+  auto refusal = gate_.admit(caller_, parser_.credentials());
+  if (!refusal) return true;
+  if (refusal->slow && !refusal->turn) {
+    close();
+    return false;
+  }
+  if (!refusal->slow) {
+    refuse(403, refusal->cause);
+    return false;
+  }
+  no_more_ = true;
+  partial_ = false;
+  in_.clear();
+  places_.push_back({.keep_alive = false});
+  late_ = Late{first_place_ + places_.size() - 1,
+               error_response(403, fmt::format("cannot take the request: {}", refusal->cause)),
+               now_ + kLateTime, std::move(refusal->turn)};
+  return false;
+}
+
 void Connection::dispatch() {
   const bool keep_alive = parser_.keep_alive() && !(draining_ && in_.empty());
   places_.push_back({.keep_alive = keep_alive,
                      .head_only = parser_.method() == "HEAD",
                      .chunks = parser_.takes_chunks()});
   if (!keep_alive) no_more_ = true;
-  handler_.handle({parser_.method(), parser_.target(), parser_.body(), role_}, responder());
+  handler_.handle({parser_.method(), parser_.target(), parser_.body(), caller_.role, caller_.name},
+                  responder());
   parser_.reset();
+  admitted_ = false;
   partial_ = false;
 }
 
@@ -156,7 +185,9 @@ void Connection::begin_body() {
   places_.push_back({.keep_alive = parser_.keep_alive(), .chunks = parser_.takes_chunks()});
   if (!parser_.keep_alive()) no_more_ = true;
   sink_place_ = first_place_ + places_.size() - 1;
-  sink_ = handler_.handle_stream({parser_.method(), parser_.target(), {}, role_}, responder());
+  admitted_ = false;
+  sink_ = handler_.handle_stream(
+      {parser_.method(), parser_.target(), {}, caller_.role, caller_.name}, responder());
   receiving_ = true;
   if (!sink_) {
     places_.back().keep_alive = false;
@@ -224,7 +255,10 @@ void Connection::read_body() {
 
 void Connection::check_time() {
   const Tick passed = now_ - since_;
-  if (discarding_) {
+  if (late_ && now_ >= late_->due) {
+    const auto late = std::exchange(late_, std::nullopt);
+    respond(late->place, late->response);
+  } else if (discarding_) {
     if (passed >= kDiscardTime) close();
   } else if (receiving_ && unwritten() > 0 && passed >= kIdleTime) {
     close();
@@ -238,7 +272,7 @@ void Connection::check_time() {
     refuse(408, "it did not arrive whole within 10 s");
     write();
   } else if (places_.empty() || unwritten() > 0) {
-    if (passed >= kIdleTime) close();
+    if (passed >= (caller_.known ? kIdleTime : kSendTime)) close();
   }
 }
 

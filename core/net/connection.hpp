@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/message.hpp"
+#include "net/gate.hpp"
 #include "net/in_buffer.hpp"
 #include "net/request_parser.hpp"
 
@@ -10,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace concur {
@@ -27,7 +29,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // `now` is the server's tick counter. `closed` is called once, when the connection is over. All
   // must outlive it.
-  Connection(Socket socket, Role role, Handler& handler, const Tick& now, Closed closed);
+  Connection(Socket socket, Gate& gate, Handler& handler, const Tick& now, Closed closed);
 
   void open();
 
@@ -38,6 +40,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void drain();
 
   void close();
+
+  const Caller& caller() const { return caller_; }
 
  private:
   // An answer under way: a place in the order of the requests.
@@ -57,6 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_read_failed(const boost::system::error_code& error);
   void process();
   bool take_request();
+  bool admit();
   void dispatch();
   void refuse(int status, std::string_view cause);
   bool may_take_more() const;
@@ -84,7 +89,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t owed() const { return unwritten() + held_; }
 
   Socket socket_;
-  Role role_;
+  Gate& gate_;
+  Caller caller_;
   Handler& handler_;
   const Tick& now_;
   Closed closed_;
@@ -102,6 +108,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<BodySink> sink_;
   std::uint64_t sink_place_ = 0;
 
+  // The refusal that is to be told late, as the last answer.
+  struct Late {
+    std::uint64_t place = 0;
+    Response response{};
+    Tick due = 0;
+    std::shared_ptr<void> turn;
+  };
+  std::optional<Late> late_;
+
   Tick input_since_ = 0;  // when something arrived last, or began to be waited for
   Tick since_ = 0;  // of what check_time() measures: a request's first byte, the last progress of
                     // writing, the last answer
@@ -110,6 +125,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool waiting_writable_ = false;
   bool write_posted_ = false;
   bool partial_ = false;    // a request has begun to arrive
+  bool admitted_ = false;   // and its header was looked at by the gate
   bool receiving_ = false;  // the body that sink_ takes; it belongs to the last place
   bool body_left_ = false;  // some of it waits in in_ for room
   bool dropping_ = false;   // what arrives is of no use to anybody

@@ -2,6 +2,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "net/tcp_address.hpp"
 
 #include <sys/types.h>
 
@@ -14,5 +15,11 @@ namespace concur {
 // no daemon lives behind it. Any other file there is left alone. All errors are told as `cannot
 // listen on <path>: <cause>`.
 Result<Fd> listen_unix(const std::string& path, mode_t mode);
+
+// Listens on TCP at that address; [::] is IPv4's addresses too. Errors as those of listen_unix().
+Result<Fd> listen_tcp(const TcpAddress& address);
+
+// Where a TCP socket listens: the port that was chosen for port 0.
+TcpAddress local_address(const Fd& socket);
 
 }  // namespace concur

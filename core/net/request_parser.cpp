@@ -30,8 +30,23 @@ void RequestParser::Grammar::on_request_impl(http::verb, string_view method, str
   eager(false);  // whoever handles the body must be found before any of it is taken
 }
 
-void RequestParser::Grammar::on_field_impl(http::field name, string_view, string_view value,
-                                           error_code&) {
+void RequestParser::Grammar::on_field_impl(http::field name, string_view text, string_view value,
+                                           error_code& error) {
+  // Two of those could be taken for one or the other; RFC 9112, section 3.2, refuses two hosts.
+  const auto keep = [&value, &error](std::optional<std::string>& into) {
+    if (into) error = http::error::bad_field;
+    into.emplace(value.data(), value.size());
+  };
+  if (name == http::field::host) {
+    keep(into_.host_);
+  } else if (name == http::field::origin) {
+    into_.from_page_ = true;
+  } else if (name == http::field::unknown && boost::beast::iequals(text, "x-api-key")) {
+    keep(into_.key_);
+  } else if (name == http::field::unknown && boost::beast::iequals(text, "sec-fetch-site")) {
+    // Fetch Metadata: none where a person asked, in the address bar.
+    into_.from_page_ = into_.from_page_ || value != "none";
+  }
   if (name == http::field::expect && boost::beast::iequals(value, "100-continue")) {
     into_.expects_continue_ = true;
   }
@@ -58,6 +73,9 @@ void RequestParser::reset() {
   method_.clear();
   target_.clear();
   body_.clear();
+  host_.reset();
+  key_.reset();
+  from_page_ = false;
   expects_continue_ = false;
   streaming_ = false;
   problem_ = {};

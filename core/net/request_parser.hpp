@@ -1,5 +1,7 @@
 #pragma once
 
+#include "net/gate.hpp"
+
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <cstddef>
@@ -51,6 +53,11 @@ class RequestParser {
   std::string_view target() const { return target_; }
   std::string_view body() const { return body_; }
   bool keep_alive() const { return parser_->keep_alive() && parser_->version() >= 11; }
+  // What the header says of who sends it, once it is whole.
+  bool header_done() const { return parser_->is_header_done(); }
+  Credentials credentials() const {
+    return {host_, key_, from_page_};
+  }
   bool takes_chunks() const { return parser_->version() >= 11; }
 
   // Makes ready for the next request.
@@ -69,8 +76,8 @@ class RequestParser {
     void on_request_impl(boost::beast::http::verb, string_view method, string_view target,
                          int version, error_code&) override;
     void on_response_impl(int, string_view, int, error_code&) override {}
-    void on_field_impl(boost::beast::http::field name, string_view, string_view value,
-                       error_code&) override;
+    void on_field_impl(boost::beast::http::field name, string_view text, string_view value,
+                       error_code& error) override;
     void on_header_impl(error_code&) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(string_view body, error_code&) override;
@@ -88,6 +95,9 @@ class RequestParser {
   std::string method_;
   std::string target_;
   std::string body_;
+  std::optional<std::string> host_;
+  std::optional<std::string> key_;
+  bool from_page_ = false;
   bool expects_continue_ = false;
   bool streaming_ = false;
 };

@@ -1,5 +1,6 @@
 #include "net/server.hpp"
 
+#include <sys/socket.h>
 #include <boost/asio/buffer.hpp>
 
 #include <string_view>
@@ -23,13 +24,20 @@ constexpr std::string_view kFull =
     "already\"}\n";
 static_assert(kFull.size() - kFull.find('{') == 95);
 
+boost::asio::generic::stream_protocol protocol_of(const Fd& socket) {
+  int family = AF_UNIX;
+  socklen_t size = sizeof family;
+  getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return {family, 0};
+}
+
 }  // namespace
 
-Server::Server(boost::asio::io_context& loop, Fd listener, Operators operators, Handler& handler,
+Server::Server(boost::asio::io_context& loop, Fd listener, Gate& gate, Handler& handler,
                Logger& log)
     : loop_(loop),
-      acceptor_(loop, boost::asio::local::stream_protocol(), listener.release()),
-      operators_(operators),
+      acceptor_(loop, protocol_of(listener), listener.release()),
+      gate_(gate),
       handler_(handler),
       log_(log),
       tick_timer_(loop),
@@ -81,9 +89,8 @@ void Server::accept_later(const boost::system::error_code& error) {
 
 void Server::welcome(Accepted socket) {
   if (connections_.size() >= kMostConnections) return turn_away(std::move(socket));
-  const Role role = role_of(peer_of(socket.native_handle()), operators_);
   const auto connection =
-      std::make_shared<Connection>(Connection::Socket(std::move(socket)), role, handler_, now_,
+      std::make_shared<Connection>(std::move(socket), gate_, handler_, now_,
                                    [this](Connection& closed) { on_closed(closed); });
   connections_.emplace(connection.get(), connection);
   connection->open();
@@ -154,6 +161,12 @@ void Server::end_drain_if_idle() {
 
 void Server::drain_connections() {
   for (const auto& connection : all_connections()) connection->drain();
+}
+
+void Server::close_strangers() {
+  for (const auto& connection : all_connections()) {
+    if (!gate_.still_knows(connection->caller())) connection->close();
+  }
 }
 
 void Server::close() {

@@ -4,10 +4,11 @@
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "net/connection.hpp"
-#include "net/peer.hpp"
+#include "net/gate.hpp"
 
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
@@ -18,14 +19,14 @@
 
 namespace concur {
 
-// Accepts connections on a listening Unix socket and looks after them. For the loop thread alone.
+// Accepts connections on a listening socket, Unix or TCP, and looks after them. For the loop thread
+// alone.
 class Server {
  public:
   static constexpr std::size_t kMostConnections = 4096;
 
-  // Loop, handler and log must outlive it.
-  Server(boost::asio::io_context& loop, Fd listener, Operators operators, Handler& handler,
-         Logger& log);
+  // Loop, gate, handler and log must outlive it.
+  Server(boost::asio::io_context& loop, Fd listener, Gate& gate, Handler& handler, Logger& log);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server() { close(); }  // what the answers under way refer to may end before the loop does
@@ -39,12 +40,15 @@ class Server {
   // Accepts no more; lets each connection finish what it has sent; then calls `done`.
   void drain(Backlog backlog, std::function<void()> done);
 
+  // Closes the connections of those whom the gate knows no more.
+  void close_strangers();
+
   // Closes every connection at once, whatever is under way; a drain that goes on is given up.
   void close();
 
  private:
-  using Acceptor = boost::asio::local::stream_protocol::acceptor;
-  using Accepted = boost::asio::local::stream_protocol::socket;
+  using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol>;
+  using Accepted = Connection::Socket;
 
   void accept();
   void on_accept(const boost::system::error_code& error, Accepted socket);
@@ -61,7 +65,7 @@ class Server {
 
   boost::asio::io_context& loop_;
   Acceptor acceptor_;
-  Operators operators_;
+  Gate& gate_;
   Handler& handler_;
   Logger& log_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;

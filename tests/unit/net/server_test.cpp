@@ -1,5 +1,7 @@
 #include "net/server.hpp"
 
+#include "net/unix_gate.hpp"
+
 #include "support/fake_daemon.hpp"
 #include "support/temp_folder.hpp"
 
@@ -64,7 +66,8 @@ std::size_t answered_after(std::size_t turns, bool accepted_before) {
   AnswersAll handler;
   Logger log(LogLevel::kError, LogFormat::kText);
   boost::asio::io_context loop(1);
-  Server server(loop, std::move(listener), Operators{}, handler, log);
+  UnixGate gate(Operators{});
+  Server server(loop, std::move(listener), gate, handler, log);
 
   std::vector<Fd> clients(kClients);
   for (Fd& client : clients) client = connect_to_socket(path);

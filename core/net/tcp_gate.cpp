@@ -1,0 +1,104 @@
+#include "net/tcp_gate.hpp"
+
+#include "net/tcp_address.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+void set_option(int socket, int level, int name, int value) {
+  setsockopt(socket, level, name, &value, sizeof value);
+}
+
+// Answers leave at once. A peer that vanished without a word is found by asking: a stream of events
+// may have nothing to send for hours.
+void tune(int socket) {
+  set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+std::string peer_address(int socket) {
+  TcpAddress address;
+  socklen_t size = static_cast<socklen_t>(address.capacity());
+  if (getpeername(socket, address.data(), &size) != 0) return "an unknown address";
+  address.resize(size);
+  return to_text(address);
+}
+
+}  // namespace
+
+Caller TcpGate::greet(int socket) {
+  tune(socket);
+  Caller caller{Role::kMetrics, peer_address(socket), false};
+  if (!keys_) {
+    caller.role = Role::kClient;
+    caller.known = true;
+  }
+  return caller;
+}
+
+std::optional<Refusal> TcpGate::admit(Caller& caller, const Credentials& credentials) {
+  if (credentials.from_page) {
+    return refuse(caller, "a browser sends it on behalf of a page, and this is not for pages");
+  }
+  if (keys_) return admit_by_key(caller, credentials.key);
+  if (!credentials.host || !is_loopback_host(*credentials.host)) {
+    return refuse(caller, "its Host is neither localhost nor a loopback address");
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> TcpGate::admit_by_key(Caller& caller,
+                                             std::optional<std::string_view> given) {
+  auto key = given ? keys_->find(*given) : nullptr;
+  if (!key) {
+    caller.known = false;
+    Refusal refusal = refuse(caller, given ? "its x-api-key is not one of the daemon's"
+                                           : "it needs a key, in the field x-api-key");
+    refusal.slow = true;
+    refusal.turn = take_turn();
+    return refusal;
+  }
+  if (caller.key != key) {
+    // "10.0.0.7:4711", or behind another key's name: "key edge from 10.0.0.7:4711"
+    const std::size_t before = caller.name.rfind(' ');
+    const std::string address =
+        before == std::string::npos ? caller.name : caller.name.substr(before + 1);
+    caller.name = fmt::format("key {} from {}", key->name, address);
+    caller.role = key->role;
+    caller.key = std::move(key);
+  }
+  caller.known = true;
+  return std::nullopt;
+}
+
+bool TcpGate::still_knows(const Caller& caller) const {
+  return !keys_ || !caller.key || keys_->has(*caller.key);
+}
+
+Refusal TcpGate::refuse(const Caller& caller, std::string_view cause) {
+  if (const auto held_back = refusals_.next(clock_.now().instant)) {
+    log_.warning("refused a request of {}: {}{}", caller.name, cause,
+                 *held_back == 0 ? "" : fmt::format(" ({} more were refused before)", *held_back));
+  }
+  return {cause};
+}
+
+// Null where all turns are taken.
+std::shared_ptr<void> TcpGate::take_turn() {
+  if (*waiting_ == kMostWaiting) return nullptr;
+  ++*waiting_;
+  return {waiting_.get(), [waiting = waiting_](void*) { --*waiting; }};
+}
+
+}  // namespace concur

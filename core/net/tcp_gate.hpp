@@ -1,0 +1,45 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/ration.hpp"
+#include "net/gate.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+
+namespace concur {
+
+// The TCP socket's. Where there are keys, each request needs one. Where there are none the socket is
+// on a loopback address: whoever comes is a client, unless the Host says that a page of some other
+// site sent a browser here. What a page makes a browser send is refused in any case.
+class TcpGate final : public Gate {
+ public:
+  // How many may wait to be told that their key is none; others are not told.
+  static constexpr std::size_t kMostWaiting = 64;
+
+  // Clock and log must outlive it.
+  TcpGate(std::optional<KeyRing> keys, const Clock& clock, Logger& log)
+      : keys_(std::move(keys)), clock_(clock), log_(log) {}
+
+  void set_keys(KeyRing keys) { keys_ = std::move(keys); }
+
+  Caller greet(int socket) override;
+  std::optional<Refusal> admit(Caller& caller, const Credentials& credentials) override;
+  bool still_knows(const Caller& caller) const override;
+
+ private:
+  std::optional<Refusal> admit_by_key(Caller& caller, std::optional<std::string_view> given);
+  Refusal refuse(const Caller& caller, std::string_view cause);
+  std::shared_ptr<void> take_turn();
+
+  std::optional<KeyRing> keys_;
+  const Clock& clock_;
+  Logger& log_;
+  Ration refusals_;  // told in the log
+  // Shared with the turns, which may end later than this.
+  std::shared_ptr<std::size_t> waiting_ = std::make_shared<std::size_t>(0);
+};
+
+}  // namespace concur

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "net/gate.hpp"
+#include "net/peer.hpp"
+
+namespace concur {
+
+// The Unix socket's: its mode says who may connect, and the kernel who it is.
+class UnixGate final : public Gate {
+ public:
+  explicit UnixGate(const Operators& operators) : operators_(operators) {}
+
+  Caller greet(int socket) override;
+  std::optional<Refusal> admit(Caller& /*caller*/, const Credentials& /*credentials*/) override {
+    return std::nullopt;
+  }
+  bool still_knows(const Caller& /*caller*/) const override { return true; }
+
+ private:
+  Operators operators_;
+};
+
+}  // namespace concur
