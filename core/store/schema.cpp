@@ -84,11 +84,11 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
   if (!objects) return objects.error();
   const bool is_new = *application == 0 && version == 0 && *objects == 0;
   if (!is_new && *application != kApplicationId) {
-    return Error{ErrorKind::kCorrupt, "it belongs to another program"};
+    return Error{ErrorKind::kInvalid, "it belongs to another program"};
   }
   if (version > newest_schema()) {
     return Error{
-        ErrorKind::kCorrupt,
+        ErrorKind::kInvalid,
         fmt::format("a newer concurrencyd wrote it (schema {}, this one knows {}): install "
                     "that version again, or restore a backup",
                     version, newest_schema())};

@@ -4,6 +4,7 @@
 #include "store/schema.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -43,6 +44,16 @@ Result<std::int64_t> find_or_add_boot(Sqlite& db, const std::string& boot) {
   return id;
 }
 
+// SQLite would throw the log away, and with it what was committed last.
+Result<void> check_lengths(const std::string& path) {
+  const auto is_empty = [](const std::string& file, bool otherwise) {
+    struct stat info {};
+    return stat(file.c_str(), &info) == 0 ? info.st_size == 0 : otherwise;
+  };
+  if (!is_empty(path, false) || is_empty(path + "-wal", true)) return {};
+  return Error{ErrorKind::kCorrupt, "it is damaged: it is empty, and its write-ahead log is not"};
+}
+
 Result<void> set_up(Sqlite& db, Durability durability) {
   const auto mode = db.string("PRAGMA journal_mode = WAL");
   if (!mode) return mode.error();
@@ -61,12 +72,17 @@ Result<void> set_up(Sqlite& db, Durability durability) {
 Result<Store> Store::open(const std::string& path, Durability durability, const std::string& boot,
                           const std::function<void()>* tick) {
   const auto cannot = [&path](const Error& error) {
-    return Error{error.kind, fmt::format("cannot open database {}: {}", path, error.message)};
+    constexpr std::string_view kHint = " (concurrencyd --recover salvages what can be read)";
+    return Error{error.kind, fmt::format("cannot open database {}: {}{}", path, error.message,
+                                         error.kind == ErrorKind::kCorrupt ? kHint : "")};
   };
+  if (const auto sound = check_lengths(path); !sound) return cannot(sound.error());
   auto db = Sqlite::open(path);
   if (!db) return cannot(db.error());
   db->on_progress(tick);
+  db->keep_log(true);
   if (const auto done = migrate(*db); !done) return cannot(done.error());
+  db->keep_log(false);
   if (const auto done = set_up(*db, durability); !done) return cannot(done.error());
   const auto boot_row = find_or_add_boot(*db, boot);
   if (!boot_row) return cannot(boot_row.error());
