@@ -1,6 +1,7 @@
 #include "base/log.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/exit_code.hpp"
+#include "daemon/recovery.hpp"
 #include "daemon/settings.hpp"
 
 #include <fmt/format.h>
@@ -58,7 +59,7 @@ std::vector<std::string> words_of(int argc, char** argv) {
 }
 
 // What to do in place of serving.
-enum class Task { kServe, kCheckConfig, kMigrate };
+enum class Task { kServe, kCheckConfig, kMigrate, kRecover };
 
 int run(const concur::SettingInputs& inputs, Task task) {
   const auto effective = concur::resolve_settings(inputs);
@@ -73,6 +74,8 @@ int run(const concur::SettingInputs& inputs, Task task) {
   try {
     if (task == Task::kMigrate) {
       concur::migrate_database(inputs, *effective, log);
+    } else if (task == Task::kRecover) {
+      concur::recover_database(*effective);
     } else {
       concur::run_daemon(inputs, *effective, CONCUR_VERSION, log);
     }
@@ -102,10 +105,15 @@ int main(int argc, char** argv) {
   CLI::Option* check = app.add_flag_callback(
       "--check-config", [&task] { task = Task::kCheckConfig; },
       "print the settings in force and where each came from");
+  CLI::Option* migrate = app.add_flag_callback(
+                                "--migrate-only", [&task] { task = Task::kMigrate; },
+                                "bring the database to this version's schema, and serve nobody")
+                             ->excludes(check);
   app.add_flag_callback(
-         "--migrate-only", [&task] { task = Task::kMigrate; },
-         "bring the database to this version's schema, and serve nobody")
-      ->excludes(check);
+         "--recover", [&task] { task = Task::kRecover; },
+         "salvage what can be read of a damaged database into DATABASE.recovered")
+      ->excludes(check)
+      ->excludes(migrate);
   add_settings(app, inputs.flags);
   try {
     app.parse(words_of(argc, argv));

@@ -61,15 +61,8 @@ void make_default_folder(const Effective& effective, std::string_view key, const
   chmod(folder.c_str(), mode);
 }
 
-// Whatever name the file goes by, its lock has one.
-std::string real_path(const std::string& path) {
-  std::error_code error;
-  const fs::path real = fs::weakly_canonical(path, error);
-  return error ? path : real.string();
-}
-
 FileLock lock(const std::string& path, ExitCode otherwise) {
-  auto held = FileLock::acquire(real_path(path));
+  auto held = FileLock::acquire(path);
   if (held) return std::move(*held);
   const bool taken = held.error().kind == ErrorKind::kUnavailable;
   throw StartupError(taken ? ExitCode::kAlreadyRunning : otherwise, held.error().message);
@@ -102,7 +95,7 @@ Endpoint inherited_endpoint(const Effective& effective, InheritedSocket socket, 
                 effective.settings.socket);
   }
   Endpoint endpoint{socket.path, std::move(socket.fd), std::nullopt};
-  auto held = FileLock::acquire(real_path(endpoint.path));
+  auto held = FileLock::acquire(endpoint.path);
   if (held) {
     endpoint.lock = std::move(*held);
   } else if (held.error().kind == ErrorKind::kUnavailable) {
