@@ -81,7 +81,11 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
   const auto application = db.number("PRAGMA application_id");
   if (!application) return application.error();
   const auto objects = db.number("SELECT count(*) FROM sqlite_schema");
-  if (!objects) return objects.error();
+  if (!objects) {
+    // A header that no SQLite writes is an error of no class of its own.
+    const bool odd = sqlite3_errcode(db.handle()) == SQLITE_ERROR;
+    return odd ? Error{ErrorKind::kCorrupt, objects.error().message} : objects.error();
+  }
   const bool is_new = *application == 0 && version == 0 && *objects == 0;
   if (!is_new && *application != kApplicationId) {
     return Error{ErrorKind::kInvalid, "it belongs to another program"};

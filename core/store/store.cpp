@@ -44,14 +44,11 @@ Result<std::int64_t> find_or_add_boot(Sqlite& db, const std::string& boot) {
   return id;
 }
 
-// SQLite would throw the log away, and with it what was committed last.
-Result<void> check_lengths(const std::string& path) {
-  const auto is_empty = [](const std::string& file, bool otherwise) {
-    struct stat info {};
-    return stat(file.c_str(), &info) == 0 ? info.st_size == 0 : otherwise;
-  };
-  if (!is_empty(path, false) || is_empty(path + "-wal", true)) return {};
-  return Error{ErrorKind::kCorrupt, "it is damaged: it is empty, and its write-ahead log is not"};
+// Nullopt where there is none.
+std::optional<off_t> size_of(const std::string& file) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) != 0) return std::nullopt;
+  return info.st_size;
 }
 
 Result<void> set_up(Sqlite& db, Durability durability) {
@@ -76,11 +73,15 @@ Result<Store> Store::open(const std::string& path, Durability durability, const 
     return Error{error.kind, fmt::format("cannot open database {}: {}{}", path, error.message,
                                          error.kind == ErrorKind::kCorrupt ? kHint : "")};
   };
-  if (const auto sound = check_lengths(path); !sound) return cannot(sound.error());
+  const bool has_log = size_of(path + "-wal").value_or(0) > 0;
+  if (has_log && size_of(path) == 0) {
+    // SQLite would throw the log away, and with it what was committed last.
+    return cannot({ErrorKind::kCorrupt, "it is empty, and its write-ahead log is not"});
+  }
   auto db = Sqlite::open(path);
   if (!db) return cannot(db.error());
   db->on_progress(tick);
-  db->keep_log(true);
+  db->keep_log(has_log);
   if (const auto done = migrate(*db); !done) return cannot(done.error());
   db->keep_log(false);
   if (const auto done = set_up(*db, durability); !done) return cannot(done.error());
