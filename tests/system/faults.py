@@ -4,6 +4,8 @@ import atexit
 import collections
 import os
 import random
+import shutil
+import sqlite3
 import subprocess
 
 import harness
@@ -65,3 +67,79 @@ def all_sessions(daemon):
             if not body.get("next"):
                 return found
             after = f"&after={harness.segment(body['next'])}"
+
+
+class Ledger:
+    """Sessions that one client starts and ends, and what it was told of each. Their leases must outlive the test."""
+
+    LIMIT = 3
+
+    def __init__(self):
+        self.active = {}  # (user, session) -> True or False, as acknowledged; None where no answer came
+        self.users = 0
+
+    def work(self, connection, users=20):
+        """Asks for one session more than the limit of each of some new users, and ends the first; True where all was answered,
+        False where the daemon went away."""
+        asked = []
+        for _ in range(users):
+            self.users += 1
+            user = f"user{self.users}"
+            asked += [("start", user, f"s{number}") for number in range(self.LIMIT + 1)] + [("end", user, "s0")]
+        self.active.update({(user, session): None for _, user, session in asked})
+        requests = {"start": harness.start_request, "end": harness.end_request}
+        try:
+            connection.send(b"".join(requests[what](user, session) for what, user, session in asked))
+            for what, user, session in asked:
+                self._note(what, user, session, connection.receive())
+        except (harness.ConnectionLost, OSError):
+            return False
+        return True
+
+    def _note(self, what, user, session, answer):
+        outcome = (what, answer.status)
+        if outcome == ("start", 201):
+            self.active[user, session] = True if session != "s0" else None  # its end is on the way
+        elif outcome in (("start", 409), ("end", 200)):
+            self.active[user, session] = False
+        elif answer.status != 503:
+            raise AssertionError(f"{what} of {user} {session} answered {answer}")
+        elif what == "start":
+            self.active[user, session] = False
+
+    def acknowledged(self):
+        return sum(1 for state in self.active.values() if state is not None)
+
+    def compare(self, daemon):
+        """Holds what the daemon lists against what it acknowledged; what was undecided is decided by that."""
+        listed = all_sessions(daemon)
+        there = set(listed)
+        assert len(listed) == len(there), "a session is there twice"
+        most = max(collections.Counter(user for user, _ in listed).values(), default=0)
+        assert most <= self.LIMIT, f"a user has {most} sessions, over the limit"
+        invented = there - self.active.keys()
+        assert not invented, f"nobody asked for {invented}"
+        for which, state in self.active.items():
+            if state is None:
+                self.active[which] = which in there
+            elif state:
+                assert which in there, f"{which} was acknowledged and is lost"
+            else:
+                assert which not in there, f"{which} was refused or ended and is there"
+
+
+def assert_sound(database, folder):
+    """SQLite's integrity_check of a copy: opening the original would repair its log in the daemon's stead."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for suffix in ("", "-wal", "-journal"):
+        source = database.with_name(database.name + suffix)
+        if source.exists():
+            shutil.copyfile(source, folder / source.name)
+    connection = sqlite3.connect(folder / database.name)
+    try:
+        found = connection.execute("PRAGMA integrity_check").fetchall()
+        assert found == [("ok",)], found
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+    finally:
+        connection.close()
