@@ -77,6 +77,9 @@ class Ledger:
     def __init__(self):
         self.active = {}  # (user, session) -> True or False, as acknowledged; None where no answer came
         self.users = 0
+        self.refused = 0  # how many answers were 503
+        self.refusal = None  # the last of them
+        self._started = {}  # user -> the first session that was started
 
     def work(self, connection, users=20):
         """Asks for one session more than the limit of each of some new users, and ends the first; True where all was answered,
@@ -98,14 +101,19 @@ class Ledger:
 
     def _note(self, what, user, session, answer):
         outcome = (what, answer.status)
+        started = self._started.get(user) == session
         if outcome == ("start", 201):
-            self.active[user, session] = True if session != "s0" else None  # its end is on the way
+            # The end of the first is on its way already: until its answer is there it may have happened.
+            self.active[user, session] = None if session == "s0" else True
+            self._started.setdefault(user, session)
         elif outcome in (("start", 409), ("end", 200)):
             self.active[user, session] = False
-        elif answer.status != 503:
+        elif answer.status == 503:
+            self.refused += 1
+            self.refusal = answer
+            self.active[user, session] = what == "end" and started
+        else:
             raise AssertionError(f"{what} of {user} {session} answered {answer}")
-        elif what == "start":
-            self.active[user, session] = False
 
     def acknowledged(self):
         return sum(1 for state in self.active.values() if state is not None)
