@@ -129,13 +129,20 @@ Operators operators_of(const Effective& effective, Logger& log) {
   return operators;
 }
 
-// Room for each connection the server allows, and the database's own files.
+// Room for each connection the server allows, and the database's own files. With hardly any it would
+// run and could take nobody in.
 void raise_file_limit(Logger& log) {
-  constexpr rlim_t kWanted = Server::kMostConnections + 64;
+  constexpr rlim_t kOwn = 64;
+  constexpr rlim_t kWanted = Server::kMostConnections + kOwn;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
   limit.rlim_cur = std::min(kWanted, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < kOwn) {
+    throw StartupError(ExitCode::kInternal,
+                       fmt::format("cannot run with {} open files: it takes {} (getrlimit(2))",
+                                   limit.rlim_cur, kOwn));
+  }
   if (limit.rlim_cur < kWanted) {
     log.warning("only {} open files are allowed: fewer than {} connections can be served",
                 limit.rlim_cur, Server::kMostConnections);
