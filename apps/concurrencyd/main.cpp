@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <exception>
 #include <map>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -58,6 +59,23 @@ std::vector<std::string> words_of(int argc, char** argv) {
   return words;
 }
 
+const std::terminate_handler kAbort = std::get_terminate();
+
+// Memory may run out on any thread and at any place, also where nothing can be thrown further or
+// logged: it ends the daemon as other failures do. All else that comes here is a bug, and aborts.
+[[noreturn]] void on_terminate() {
+  try {
+    if (std::current_exception()) std::rethrow_exception(std::current_exception());
+  } catch (const std::bad_alloc&) {
+    constexpr std::string_view kText = "concurrencyd: cannot go on: out of memory\n";
+    static_cast<void>(write(STDERR_FILENO, kText.data(), kText.size()) > 0);
+    _exit(static_cast<int>(ExitCode::kInternal));
+  } catch (...) {
+    kAbort();
+  }
+  std::abort();
+}
+
 // What to do in place of serving.
 enum class Task { kServe, kCheckConfig, kMigrate, kRecover };
 
@@ -92,6 +110,7 @@ int run(const concur::SettingInputs& inputs, Task task) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_terminate(on_terminate);
   concur::SettingInputs inputs;
   inputs.environment = environment;
   inputs.uid = geteuid();
