@@ -265,4 +265,6 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("in", flush=Tru
   expect_exit 12 "$DATABASE" "newer"
   failing_daemon --migrate-only --check-config
   expect_exit 2
+  failing_daemon --migrate-only --recover
+  expect_exit 2
 }

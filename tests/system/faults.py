@@ -23,6 +23,13 @@ def chance(name):
     return random.Random(f"{SEED} {name}")
 
 
+def require_plain_daemon(test):
+    """Skips where a sanitizer, or what stands before the daemon, needs more than it does itself."""
+    program = harness.DAEMON.read_bytes()
+    if not program.startswith(b"\x7fELF") or b"__asan_init" in program or b"__tsan_init" in program:
+        test.skipTest("the daemon is instrumented or confined")
+
+
 _tally = collections.defaultdict(collections.Counter)
 
 

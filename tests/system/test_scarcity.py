@@ -48,6 +48,7 @@ class Scarce(unittest.TestCase):
         return runs
 
     def test_few_files_from_the_start(self):
+        faults.require_plain_daemon(self)
         self.daemon.start()
         self.work(rounds=5)
         self.daemon.stop()
@@ -57,6 +58,7 @@ class Scarce(unittest.TestCase):
             self.assertEqual(runs, files >= 64)
 
     def test_little_memory_from_the_start(self):
+        faults.require_plain_daemon(self)
         self.daemon.start()
         self.work(rounds=20)
         self.daemon.stop()
@@ -66,6 +68,7 @@ class Scarce(unittest.TestCase):
 
     def test_memory_that_runs_out_under_load(self):
         """Whatever it does about it, an answer that it gave holds."""
+        faults.require_plain_daemon(self)
         chosen = faults.chance("memory")
         for _ in range(faults.times(6, 200)):
             self.daemon.start()
