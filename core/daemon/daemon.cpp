@@ -6,6 +6,7 @@
 #include "daemon/file_lock.hpp"
 #include "daemon/inherited_socket.hpp"
 #include "daemon/notifier.hpp"
+#include "daemon/owner.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
 #include "service/local_service.hpp"
@@ -129,8 +130,8 @@ Operators operators_of(const Effective& effective, Logger& log) {
   return operators;
 }
 
-// Room for each connection the server allows, and the database's own files. With hardly any it would
-// run and could take nobody in.
+// Room for each connection the server allows, and the database's own files. With hardly any it
+// would run and could take nobody in.
 void raise_file_limit(Logger& log) {
   constexpr rlim_t kOwn = 64;
   constexpr rlim_t kWanted = Server::kMostConnections + kOwn;
@@ -357,6 +358,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
 
 void migrate_database(const SettingInputs& inputs, const Effective& effective, Logger& log) {
   const std::string& path = effective.settings.database;
+  become_owner(path);
   umask(0077);
   std::signal(SIGXFSZ, SIG_IGN);
   Notifier notifier(inputs.environment, getpid());

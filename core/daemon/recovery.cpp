@@ -2,6 +2,7 @@
 
 #include "daemon/exit_code.hpp"
 #include "daemon/file_lock.hpp"
+#include "daemon/owner.hpp"
 #include "store/recover.hpp"
 
 #include <fmt/format.h>
@@ -28,8 +29,7 @@ std::string table_of(const RecoverReport& report) {
 }
 
 std::string losses_of(const RecoverReport& report) {
-  if (report.lost_nothing()) return "Nothing was lost.\n";
-  std::string text;
+  std::string text = report.lost_nothing() ? "Nothing was lost.\n" : "";
   const auto lost = [&text](std::uint64_t count, std::string_view what) {
     if (count > 0) text += fmt::format("Lost: {} {}\n", count, what);
   };
@@ -67,6 +67,7 @@ ExitCode exit_code_of(ErrorKind kind) {
 
 void recover_database(const Effective& effective) {
   const std::string& database = effective.settings.database;
+  become_owner(database);
   umask(0077);
   std::signal(SIGXFSZ, SIG_IGN);
   struct stat info {};

@@ -258,16 +258,9 @@ Result<RecoverReport> salvage(PageReader& reader, const std::string& path) {
 
 // --- the new file ---
 
-Result<void> publish(const std::string& made, const std::string& database,
-                     const std::string& into) {
-  struct stat info {};
-  const Fd file(open(made.c_str(), O_RDWR | O_CLOEXEC));
-  if (!file || stat(database.c_str(), &info) != 0) return system_error(errno);
-  if (fchmod(file.get(), 0600) != 0) return system_error(errno);
-  if (geteuid() == 0 && fchown(file.get(), info.st_uid, info.st_gid) != 0) {
-    return system_error(errno);
-  }
-  if (fsync(file.get()) != 0) return system_error(errno);
+Result<void> publish(const std::string& made, const std::string& into) {
+  const Fd file(open(made.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file || fchmod(file.get(), 0600) != 0 || fsync(file.get()) != 0) return system_error(errno);
   if (renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, into.c_str(), RENAME_NOREPLACE) != 0) {
     return system_error(errno);
   }
@@ -295,7 +288,7 @@ Result<RecoverReport> recover_in(const WorkFolder& folder, const std::string& da
   if (!report) return report.error();
   report->damaged_frames = logged->damaged;
   if (!report->has_rows()) return Error{ErrorKind::kCorrupt, "nothing in it can be read"};
-  if (const auto done = publish(made, database, into); !done) return done.error();
+  if (const auto done = publish(made, into); !done) return done.error();
   return report;
 }
 

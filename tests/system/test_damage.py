@@ -327,15 +327,18 @@ class Damage(unittest.TestCase):
             with case.daemon:
                 self.assertEqual(set(faults.all_sessions(case.daemon)), self.truth)
 
-    def test_recover_keeps_the_owner(self):
+    def test_root_recovers_as_the_owner(self):
         if os.getuid() != 0:
             self.skipTest("only root can give a file to another")
         faults.require_plain_daemon(self)  # confined it may not
         with Case(self.sound) as case:
-            os.chown(case.daemon.database, 65534, 65534)
+            for path in (case.daemon.folder, case.daemon.database):
+                os.chown(path, 65534, 65534)
             self.assertEqual(faults.recover(case.daemon).returncode, 0)
-            info = case.recovered.stat()
-            self.assertEqual((info.st_uid, info.st_gid), (65534, 65534))
+            for path in (case.recovered, case.daemon.database.with_name("sessions.db.lock")):
+                info = path.stat()
+                self.assertEqual((info.st_uid, info.st_gid, info.st_mode & 0o777), (65534, 65534, 0o600))
+            self.assertEqual({path.stat().st_uid for path in case.daemon.folder.iterdir() if "sessions" in path.name}, {65534})
 
     def test_recover_leaves_a_database_alone_on_which_a_daemon_runs(self):
         with Case(self.sound) as case:
