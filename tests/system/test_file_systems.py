@@ -63,6 +63,7 @@ def wait_until(is_so, what):
 
 class OnAFileSystem(unittest.TestCase):
     def setUp(self):
+        faults.require_plain_daemon(self)  # confined it would not see the file system
         self.folder = mount(size=6 << 10)
         self.addCleanup(unmount, self.folder)
         self.daemon = harness.Daemon("--lease", "3600s", folder=self.folder)
