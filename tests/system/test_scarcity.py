@@ -63,8 +63,12 @@ class Scarce(unittest.TestCase):
         self.work(rounds=20)
         self.daemon.stop()
         sizes = [size * MIB for size in range(8, 40, 2)] + [64 * MIB, 128 * MIB, 512 * MIB]
-        ran = [self.starts_or_says_why("little memory at the start", f"--as={size}") for size in sizes]
-        self.assertTrue(ran[-1])
+        for kind in ("--as", "--data"):
+            ran = [self.starts_or_says_why("little memory at the start", f"{kind}={size}") for size in sizes]
+            self.assertTrue(ran[-1])
+        # Below these the C library does not get as far as the program.
+        small = [self.starts_or_says_why("little memory at the start", f"--data={size << 10}") for size in range(400, 2400, 200)]
+        self.assertFalse(small[0])
 
     def test_memory_that_runs_out_under_load(self):
         """Whatever it does about it, an answer that it gave holds."""
