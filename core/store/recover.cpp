@@ -165,7 +165,7 @@ class Salvage {
     for (std::uint32_t number = 1; number <= reader.pages(); ++number) {
       const PageContent page = reader.read(number);
       if (page.kind == PageContent::Kind::kUnreadable) ++report_.unreadable_pages;
-      if (const auto done = take(page); !done) return done;
+      if (auto done = take(page); !done) return done;
     }
     return {};
   }
@@ -192,7 +192,7 @@ class Salvage {
         continue;
       }
       last = target;
-      if (const auto done = take(*target, row); !done) return done;
+      if (auto done = take(*target, row); !done) return done;
     }
     // All rows of a page are of one table.
     if (last != nullptr) last->table.unreadable += page.unreadable_rows;
@@ -204,13 +204,12 @@ class Salvage {
     if (!refusal) return refusal.error();
     if (refusal->empty()) {
       bind(target.insert, row);
-      const auto done = target.insert.run();
-      const int code = sqlite3_errcode(db_.handle());
-      if (!done && code != SQLITE_CONSTRAINT) return done;
+      auto done = target.insert.run();
       if (done) {
         ++target.table.rows;
-        return {};
+        return done;
       }
+      if (sqlite3_errcode(db_.handle()) != SQLITE_CONSTRAINT) return done;
       *refusal = done.error().message;
     }
     if (target.table.invalid++ == 0 && report_.first_invalid.empty()) {
