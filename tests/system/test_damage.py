@@ -156,7 +156,7 @@ class Damage(unittest.TestCase):
     def test_a_byte_of_the_schema(self):
         chosen = faults.chance("schema")
         first_cell = self.sound.index(b"CREATE TABLE")
-        for at in (100, 103, 104, *(chosen.randrange(first_cell, PAGE) for _ in range(8))):
+        for at in (100, 103, 104, self.sound.index(b"device TEXT"), *(chosen.randrange(first_cell, PAGE) for _ in range(8))):
             with self.subTest(at=at):
                 self.flip("a flipped byte in the schema's page", at, SESSIONS - ON_A_PAGE, must_refuse=at == 100)
 

@@ -244,6 +244,15 @@ TEST_CASE("Store::open refuses, and leaves untouched,") {
     write_bytes(path, bytes);
     CHECK(refused().message.find("damaged") != std::string::npos);
   }
+  SUBCASE("one whose schema is damaged, and is one") {
+    { open_store(path); }
+    std::string bytes = bytes_of(path);
+    bytes[bytes.find("device TEXT") + 1] = 'x';
+    write_bytes(path, bytes);
+    const Error error = refused();
+    CHECK(error.kind == ErrorKind::kCorrupt);
+    CHECK(error.message.find("is not that of schema") != std::string::npos);
+  }
   SUBCASE("one with a write-ahead log, that is") {
     std::string bytes;
     std::string log;
