@@ -134,11 +134,7 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
   const auto application = db.number("PRAGMA application_id");
   if (!application) return application.error();
   const auto objects = db.number("SELECT count(*) FROM sqlite_schema");
-  if (!objects) {
-    // A header that no SQLite writes is an error of no class of its own.
-    const bool odd = sqlite3_errcode(db.handle()) == SQLITE_ERROR;
-    return odd ? Error{ErrorKind::kCorrupt, objects.error().message} : objects.error();
-  }
+  if (!objects) return objects.error();
   const bool is_new = *application == 0 && version == 0 && *objects == 0;
   if (!is_new && *application != kApplicationId) {
     return Error{ErrorKind::kInvalid, "it belongs to another program"};
@@ -157,14 +153,21 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
   return {};
 }
 
+// A header or a schema that no SQLite writes is an error of no class of its own.
+Error as_damage(Sqlite& db, Error error) {
+  const bool odd = sqlite3_errcode(db.handle()) == SQLITE_ERROR;
+  if (odd && error.kind == ErrorKind::kUnavailable) error.kind = ErrorKind::kCorrupt;
+  return error;
+}
+
 }  // namespace
 
 std::int64_t newest_schema() { return static_cast<std::int64_t>(kMigrations.size()); }
 
 Result<void> migrate(Sqlite& db) {
   const auto version = db.number("PRAGMA user_version");
-  if (!version) return version.error();
-  if (const auto ours = check_ours(db, *version); !ours) return ours.error();
+  if (!version) return as_damage(db, version.error());
+  if (const auto ours = check_ours(db, *version); !ours) return as_damage(db, ours.error());
   if (*version == 0) {
     // Must stand before the first table; lets a shrunken database give its space back.
     if (const auto set = db.exec("PRAGMA auto_vacuum = INCREMENTAL"); !set) return set.error();
