@@ -122,7 +122,8 @@ Result<void> check_tables(Sqlite& db, std::int64_t version) {
     const auto wanted = shape_of(*model, table);
     if (!wanted) return wanted.error();
     const auto found = shape_of(db, table);
-    if (!found) return found.error();
+    // The schema was read before: it is what it says that fails.
+    if (!found) return Error{ErrorKind::kCorrupt, found.error().message};
     if (*found == *wanted) continue;
     return Error{
         ErrorKind::kCorrupt,
@@ -155,7 +156,8 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
 
 // A header or a schema that no SQLite writes is an error of no class of its own.
 Error as_damage(Sqlite& db, Error error) {
-  const bool odd = sqlite3_errcode(db.handle()) == SQLITE_ERROR;
+  const int code = sqlite3_errcode(db.handle());
+  const bool odd = code == SQLITE_ERROR || code == SQLITE_OK;
   if (odd && error.kind == ErrorKind::kUnavailable) error.kind = ErrorKind::kCorrupt;
   return error;
 }
