@@ -1,17 +1,21 @@
 // Plays a target's corpus, and seeded mutations of it, where there is no libFuzzer.
 //   TARGET [--mutations N] FILE-OR-FOLDER…
-// What an input does that ends the program is in ./crash-<target>, ready to be played again.
+// The input that ends the program is in ./crash-<target> then, ready to be played again.
 #include "support/fuzz_target.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fs = std::filesystem;
@@ -77,30 +81,40 @@ class Mutator {
   std::mt19937_64 random_{1};  // the same in each run
 };
 
-// The input is on the disk before it is played: what ends the program cannot keep it any more.
-void play(const std::string& kept, const std::string& input) {
-  std::ofstream(kept, std::ios::binary | std::ios::trunc) << input << std::flush;
-  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
+// What is being played, for the handler of the signal that ends the program.
+std::string kept;
+std::string played;
+
+void keep_input(int signal) {
+  const int file = open(kept.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+  if (write(file, played.data(), played.size()) < 0) _exit(1);
+  std::signal(signal, SIG_DFL);
+  raise(signal);
+}
+
+void play(std::string input) {
+  played = std::move(input);
+  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(played.data()), played.size());
 }
 
 }  // namespace
 
-int main(int count, char** arguments) {
-  std::vector<std::string> names(arguments + 1, arguments + count);
+int main(int arguments_size, char** arguments) {
+  std::vector<std::string> names(arguments + 1, arguments + arguments_size);
   std::size_t mutations = 0;
   if (names.size() > 1 && names[0] == "--mutations") {
     mutations = std::stoul(names[1]);
     names.erase(names.begin(), names.begin() + 2);
   }
-  const std::string kept = "crash-" + fs::path(arguments[0]).filename().string();
+  kept = "crash-" + fs::path(arguments[0]).filename().string();
   const auto corpus = read_all(names);
   if (corpus.empty()) {
     std::fprintf(stderr, "cannot play: there is no input\n");
     return 2;
   }
-  for (const std::string& input : corpus) play(kept, input);
+  for (const int signal : {SIGABRT, SIGSEGV, SIGFPE}) std::signal(signal, keep_input);
+  for (const std::string& input : corpus) play(input);
   Mutator mutator(corpus);
-  for (std::size_t played = 0; played < mutations; ++played) play(kept, mutator.next());
-  fs::remove(kept);
+  for (std::size_t count = 0; count < mutations; ++count) play(mutator.next());
   std::printf("played %zu inputs and %zu mutations of them\n", corpus.size(), mutations);
 }
