@@ -43,6 +43,20 @@ void Model::undo() {
   state_ = durable_;
 }
 
+bool Model::may_forget(const std::string& user, const std::string& session, const Now& now) {
+  auto& gone = state_.users[user].gone;
+  const auto found = gone.find(session);
+  if (found == gone.end()) return true;
+  if (found->second.at + std::chrono::hours(1) > now.instant) return false;
+  gone.erase(found);
+  return true;
+}
+
+void Model::settle_lease(const std::string& user, const std::string& session) {
+  const auto found = find(state_.users[user].sessions, session);
+  if (found != state_.users[user].sessions.end()) leases_[found->id].is_unsure = false;
+}
+
 void Model::wake(Millis slept, const Now& now) {
   for (auto& [id, lease] : leases_) {
     if (lease.expires <= now.instant - slept) continue;

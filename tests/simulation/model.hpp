@@ -81,6 +81,11 @@ class Model {
   void undo();
   void overwritten() { ghosts_.clear(); }
 
+  // True where that session has been gone for so long that it may have been forgotten; then it is.
+  bool may_forget(const std::string& user, const std::string& session, const Now& now);
+  // What was told of that session's lease is stored.
+  void settle_lease(const std::string& user, const std::string& session);
+
   // Suspended until now, for so long.
   void wake(Millis slept, const Now& now);
 
