@@ -322,6 +322,7 @@ void Driver::pass_time() {
     note(fmt::format("suspended for {} ms", by.count()));
     machine_.clock.sleep(by);
     model_.wake(by, machine_.clock.now());
+    trouble_ = machine_.clock.now().instant;  // nothing was saved meanwhile
     ++met_["suspend"];
     ask(ListUser{user()});
     machine_.run();
@@ -466,9 +467,9 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
     who.gone.clear();
     who.lapsed.clear();
     for (auto& each : who.hold_offs) {
-      if (!rebooted_) continue;
+      each.other_boot = each.other_boot || rebooted_;
+      if (!each.other_boot) continue;
       each.since = std::min(Instant((each.wall - now.offset()).time_since_epoch()), now.instant);
-      each.wall = now.to_wall(each.since);
     }
     std::vector<Model::Session> known = who.sessions;
     const auto before = state.users.find(name);
@@ -486,7 +487,8 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
       }
       Model::Session session = *same;
       const Instant started((info.started_at - now.offset()).time_since_epoch());
-      if (!rebooted_ && started != session.started) {
+      session.other_boot = session.other_boot || rebooted_;
+      if (!session.other_boot && started != session.started) {
         why = fmt::format("{}/{} started at {}, not {}", name, info.session, at(started),
                           at(session.started));
         return false;
@@ -545,9 +547,10 @@ void Driver::check_leases(const Model::State& found) {
         const Instant grace = now.instant + heartbeat_interval(lease.ttl);
         if (expires < grace) wrong("it has less than a heartbeat interval of grace");
         if (expires > now.instant + lease.ttl) wrong("it has more than a lease");
-        if (!rebooted_) {
+        if (!session.other_boot) {
           if (seen > lease.seen) wrong("it was seen when it was not");
-          if (saved && seen < lease.seen - heartbeat_interval(lease.ttl)) {
+          const bool old = stopped_.instant - lease.seen >= heartbeat_interval(lease.ttl);
+          if (saved && old && seen < lease.seen) {
             wrong("a sign of life older than a third of a lease is lost");
           }
           if (was_clean_ && seen != lease.seen) wrong("the clean stop did not store its lease");

@@ -184,7 +184,7 @@ void Model::evict(User& user, const std::string& session, const Start& by, bool 
                   const Now& now) {
   const Session leaving = *find(user.sessions, session);
   if (holds_off) {
-    user.hold_offs.push_back({session, leaving.details.device, now.instant, now.wall()});
+    user.hold_offs.push_back({session, leaving.details.device, now.instant, now.wall(), false});
     if (user.hold_offs.size() > kMostHeldOff) user.hold_offs.erase(user.hold_offs.begin());
   }
   remove(user, session,
@@ -275,7 +275,7 @@ Answer Model::decide(const Start& start, const Now& now) {
     leaving.insert(leaving.end(), oldest.begin(), oldest.end());
     oldest.clear();
   }
-  const Session added{next_id_++, session, now.instant, start.details};
+  const Session added{next_id_++, session, now.instant, start.details, false};
   user.sessions.push_back(added);
   const Millis ttl = start.ttl.value_or(policy.lease);
   leases_[added.id] = {now.instant, now.instant + ttl, ttl};

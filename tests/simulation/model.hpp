@@ -22,6 +22,7 @@ class Model {
     std::string name;
     Instant started;
     Details details;
+    bool other_boot = false;  // it was found after a reboot: its times go by the wall clock
   };
   struct Gone {
     EndReason reason{};
@@ -32,7 +33,8 @@ class Model {
     std::string session;
     std::string device;
     Instant since;
-    WallTime wall;  // the same moment
+    WallTime wall;  // the same moment, as it was then
+    bool other_boot = false;
   };
   struct Rule {
     std::optional<std::uint32_t> limit;
