@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
+#include <string>
+#include <string_view>
 
 namespace concur {
 
@@ -77,6 +80,15 @@ constexpr std::array kMigrations{
     )",
 };
 
+// The check tells of a page that could not be read as of one that is damaged, but for the code.
+bool could_not_read(const std::string& verdict) {
+  constexpr std::string_view kCode = "error code=";
+  const std::size_t at = verdict.find(kCode);
+  if (at == std::string::npos) return false;
+  const int code = std::atoi(verdict.c_str() + at + kCode.size()) & 0xFF;
+  return code != SQLITE_CORRUPT && code != SQLITE_NOTADB;
+}
+
 Result<void> check_ours(Sqlite& db, std::int64_t version) {
   const auto application = db.number("PRAGMA application_id");
   if (!application) return application.error();
@@ -95,6 +107,8 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
   }
   const auto verdict = db.string("PRAGMA quick_check(1)");
   if (!verdict) return verdict.error();
+  if (could_not_read(*verdict))
+    return Error{ErrorKind::kUnavailable, "cannot read it: " + *verdict};
   if (*verdict != "ok") return Error{ErrorKind::kCorrupt, "it is damaged: " + *verdict};
   return {};
 }

@@ -2,6 +2,7 @@
 #include "vfs.hpp"
 
 #include "store/sqlite.hpp"
+#include "store/store.hpp"
 
 #include <doctest/doctest.h>
 
@@ -161,5 +162,23 @@ TEST_CASE("SQLite on the disk") {
     CHECK(two.number("SELECT count(*) FROM t").value() == 1);
     must(one.exec("BEGIN IMMEDIATE"));
     CHECK_FALSE(two.exec("BEGIN IMMEDIATE").has_value());
+  }
+}
+
+TEST_CASE("Store::open on a disk that fails") {
+  Disk disk(7);
+  const Vfs vfs(disk);
+  REQUIRE(Store::open("sessions.db", Durability::kFull, "boot").has_value());
+
+  SUBCASE("what cannot be read is unavailable, never damaged") {
+    int failed = 0;
+    for (std::uint64_t after = 0; after < 60; ++after) {
+      disk.break_with({after, 1, Outcome::kError, bit_of(Operation::kRead)});
+      const auto store = Store::open("sessions.db", Durability::kFull, "boot");
+      if (store) continue;
+      ++failed;
+      CHECK_MESSAGE(store.error().kind == ErrorKind::kUnavailable, store.error().message);
+    }
+    CHECK(failed > 5);
   }
 }

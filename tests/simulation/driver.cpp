@@ -326,6 +326,7 @@ void Driver::pass_time() {
     ++met_["suspend"];
     ask(ListUser{user()});
     machine_.run();
+    machine_.advance(2s);
   } else if (how < 40) {
     const Millis by(random_.between(-86'400'000, 86'400'000));
     note(fmt::format("the wall clock is set by {} ms", by.count()));
@@ -393,7 +394,9 @@ void Driver::recover() {
 void Driver::start() {
   rebooted_ = false;
   cut_armed_ = false;
-  if (step_ > 0 && random_.one_in(4)) {
+  // While commits fail it is open which hold-offs are swept away yet, and a reboot may revive them.
+  const bool calm = stopped_.instant - trouble_ >= kTroubled;
+  if (step_ > 0 && calm && random_.one_in(4)) {
     const Millis off(random_.between(1000, 30'000));
     if (random_.one_in(2)) machine_.clock.set_wall(Millis(random_.between(-100'000, 100'000)));
     note(fmt::format("off for {} ms", off.count()));
@@ -418,7 +421,10 @@ void Driver::start() {
     if (started) break;
     note("cannot start: " + started.error().message);
     ++met_["start failed"];
-    if (started.error().kind != ErrorKind::kUnavailable || !machine_.disk.was_hit()) {
+    // SQLite's check says no more than this of a page that it cannot read, however often.
+    const bool unclear = started.error().message.find("ptrmap") != std::string::npos;
+    const bool right = started.error().kind == ErrorKind::kUnavailable || unclear;
+    if (!right || !machine_.disk.was_hit()) {
       fail("without cause: " + started.error().message);
     }
     machine_.disk.mend();
@@ -466,6 +472,10 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
     Model::User& who = found.users[name];
     who.gone.clear();
     who.lapsed.clear();
+    // What is over was swept away, and no clock that goes back revives it.
+    std::erase_if(who.hold_offs, [this](const Model::HoldOff& each) {
+      return each.since + kHoldOff <= stopped_.instant;
+    });
     for (auto& each : who.hold_offs) {
       each.other_boot = each.other_boot || rebooted_;
       if (!each.other_boot) continue;
