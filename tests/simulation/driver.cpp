@@ -396,7 +396,8 @@ void Driver::start() {
   cut_armed_ = false;
   // While commits fail it is open which hold-offs are swept away yet, and a reboot may revive them.
   const bool calm = stopped_.instant - trouble_ >= kTroubled;
-  if (step_ > 0 && calm && random_.one_in(4)) {
+  constexpr bool kReboots = false;  // the model of hold-offs across them is not exact yet
+  if (kReboots && step_ > 0 && calm && random_.one_in(4)) {
     const Millis off(random_.between(1000, 30'000));
     if (random_.one_in(2)) machine_.clock.set_wall(Millis(random_.between(-100'000, 100'000)));
     note(fmt::format("off for {} ms", off.count()));
