@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
+#include <string>
+#include <string_view>
 
 namespace concur {
 
@@ -77,6 +80,15 @@ constexpr std::array kMigrations{
     )",
 };
 
+// The check tells of a page that could not be read as of one that is damaged, but for the code.
+bool could_not_read(const std::string& verdict) {
+  constexpr std::string_view kCode = "error code=";
+  const std::size_t at = verdict.find(kCode);
+  if (at == std::string::npos) return false;
+  const int code = std::atoi(verdict.c_str() + at + kCode.size()) & 0xFF;
+  return code != SQLITE_CORRUPT && code != SQLITE_NOTADB;
+}
+
 Result<void> run_migration(Sqlite& db, std::size_t number) {
   const std::string sql = fmt::format(
       "BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
@@ -147,11 +159,7 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
                     "that version again, or restore a backup",
                     version, newest_schema())};
   }
-  if (auto sound = check_tables(db, version); !sound) return sound;
-  const auto verdict = db.string("PRAGMA quick_check(1)");
-  if (!verdict) return verdict.error();
-  if (*verdict != "ok") return Error{ErrorKind::kCorrupt, "it is damaged: " + *verdict};
-  return {};
+  return check_tables(db, version);
 }
 
 // A header or a schema that no SQLite writes is an error of no class of its own.
@@ -162,6 +170,16 @@ Error as_damage(Sqlite& db, Error error) {
   return error;
 }
 
+Result<void> check_pages(Sqlite& db) {
+  const auto verdict = db.string("PRAGMA quick_check(1)");
+  if (!verdict) return as_damage(db, verdict.error());
+  if (could_not_read(*verdict)) {
+    return Error{ErrorKind::kUnavailable, "cannot read it: " + *verdict};
+  }
+  if (*verdict != "ok") return Error{ErrorKind::kCorrupt, "it is damaged: " + *verdict};
+  return {};
+}
+
 }  // namespace
 
 std::int64_t newest_schema() { return static_cast<std::int64_t>(kMigrations.size()); }
@@ -170,6 +188,7 @@ Result<void> migrate(Sqlite& db) {
   const auto version = db.number("PRAGMA user_version");
   if (!version) return as_damage(db, version.error());
   if (const auto ours = check_ours(db, *version); !ours) return as_damage(db, ours.error());
+  if (auto sound = check_pages(db); !sound) return sound;
   if (*version == 0) {
     // Must stand before the first table; lets a shrunken database give its space back.
     if (const auto set = db.exec("PRAGMA auto_vacuum = INCREMENTAL"); !set) return set.error();
