@@ -80,10 +80,10 @@ std::string_view cut(std::string_view& text, char separator) {
 class HostileDatabase {
  public:
   HostileDatabase() : path_(folder_.file("sessions.db")) {
-    must(Store::open(path_, Durability::kNormal, "boot"));
+    // Before its tables are others, as it refuses those.
+    store_.emplace(must(Store::open(path_, Durability::kNormal, "boot")));
     writer_.emplace(must(Sqlite::open(path_)));
     must(writer_->exec(kUntyped));
-    store_.emplace(must(Store::open(path_, Durability::kNormal, "boot")));
     for (const auto& [name, table] : kTables) {
       sqlite3_stmt* insert = nullptr;
       sqlite3_prepare_v2(writer_->handle(), table.first.c_str(), -1, &insert, nullptr);
