@@ -64,6 +64,11 @@ Result<void> set_up(Sqlite& db, Durability durability) {
                   durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20));
 }
 
+// After kill -9 the log may hold commits that only the page cache has. Whoever repeats a start that
+// is among them is told that it stands, so it must be on the disk by then: a checkpoint syncs the
+// log before it copies from it. Where it fails the next commit does too, and is heard.
+void settle_log(Sqlite& db) { static_cast<void>(db.exec("PRAGMA wal_checkpoint(PASSIVE)")); }
+
 }  // namespace
 
 Result<Store> Store::open(const std::string& path, Durability durability, const std::string& boot,
@@ -85,6 +90,7 @@ Result<Store> Store::open(const std::string& path, Durability durability, const 
   if (const auto done = migrate(*db); !done) return cannot(done.error());
   db->keep_log(false);
   if (const auto done = set_up(*db, durability); !done) return cannot(done.error());
+  if (durability == Durability::kFull) settle_log(*db);
   const auto boot_row = find_or_add_boot(*db, boot);
   if (!boot_row) return cannot(boot_row.error());
   if (const auto added = add_distinct_functions(*db); !added) return cannot(added.error());

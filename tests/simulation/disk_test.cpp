@@ -7,11 +7,14 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 using namespace concur;
 using namespace concur::simulation;
 
 namespace {
+
+constexpr Millis kLease = std::chrono::seconds(90);
 
 Bytes filled(std::size_t size, int with) { return Bytes(size, std::byte(with)); }
 
@@ -163,6 +166,35 @@ TEST_CASE("SQLite on the disk") {
     must(one.exec("BEGIN IMMEDIATE"));
     CHECK_FALSE(two.exec("BEGIN IMMEDIATE").has_value());
   }
+}
+
+TEST_CASE("Store: what is found at the start stays, though its commit was never synced") {
+  const auto open = [] { return Store::open("sessions.db", Durability::kFull, "boot").value(); };
+  const auto rows = [](Store& store) {
+    return store.load(Now(), [](const StoredRow&) { return true; }).value().rows;
+  };
+  std::vector<Change> start;
+  start.emplace_back(
+      Insert{{1, "abc", "xyz", Instant(), Instant(), Instant() + kLease, kLease, nullptr}});
+  Disk disk(7);
+  const Vfs vfs(disk);
+  {
+    Store store = open();
+    disk.break_with({0, 1, Outcome::kError, bit_of(Operation::kSync)});
+    REQUIRE_FALSE(store.commit(start, Millis(0)).has_value());
+    disk.stop();
+  }
+  Vfs::forget();
+  disk.restart();
+  {
+    Store store = open();
+    REQUIRE(rows(store) == 1);
+    disk.stop();
+  }
+  Vfs::forget();
+  disk.restart(Survival::kNothing);
+  Store store = open();
+  CHECK(rows(store) == 1);
 }
 
 TEST_CASE("Store::open on a disk that fails") {
