@@ -1,6 +1,7 @@
 #include "base/log.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/exit_code.hpp"
+#include "daemon/recovery.hpp"
 #include "daemon/settings.hpp"
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <exception>
 #include <map>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -57,8 +59,25 @@ std::vector<std::string> words_of(int argc, char** argv) {
   return words;
 }
 
+const std::terminate_handler kAbort = std::get_terminate();
+
+// Memory may run out on any thread and at any place, also where nothing can be thrown further or
+// logged: it ends the daemon as other failures do. All else that comes here is a bug, and aborts.
+[[noreturn]] void on_terminate() {
+  try {
+    if (std::current_exception()) std::rethrow_exception(std::current_exception());
+  } catch (const std::bad_alloc&) {
+    constexpr std::string_view kText = "concurrencyd: cannot go on: out of memory\n";
+    static_cast<void>(write(STDERR_FILENO, kText.data(), kText.size()) > 0);
+    _exit(static_cast<int>(ExitCode::kInternal));
+  } catch (...) {
+    kAbort();
+  }
+  std::abort();
+}
+
 // What to do in place of serving.
-enum class Task { kServe, kCheckConfig, kMigrate };
+enum class Task { kServe, kCheckConfig, kMigrate, kRecover };
 
 int run(const concur::SettingInputs& inputs, Task task) {
   const auto effective = concur::resolve_settings(inputs);
@@ -73,6 +92,8 @@ int run(const concur::SettingInputs& inputs, Task task) {
   try {
     if (task == Task::kMigrate) {
       concur::migrate_database(inputs, *effective, log);
+    } else if (task == Task::kRecover) {
+      concur::recover_database(*effective);
     } else {
       concur::run_daemon(inputs, *effective, CONCUR_VERSION, log);
     }
@@ -89,6 +110,7 @@ int run(const concur::SettingInputs& inputs, Task task) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_terminate(on_terminate);
   concur::SettingInputs inputs;
   inputs.environment = environment;
   inputs.uid = geteuid();
@@ -102,10 +124,15 @@ int main(int argc, char** argv) {
   CLI::Option* check = app.add_flag_callback(
       "--check-config", [&task] { task = Task::kCheckConfig; },
       "print the settings in force and where each came from");
+  CLI::Option* migrate = app.add_flag_callback(
+                                "--migrate-only", [&task] { task = Task::kMigrate; },
+                                "bring the database to this version's schema, and serve nobody")
+                             ->excludes(check);
   app.add_flag_callback(
-         "--migrate-only", [&task] { task = Task::kMigrate; },
-         "bring the database to this version's schema, and serve nobody")
-      ->excludes(check);
+         "--recover", [&task] { task = Task::kRecover; },
+         "salvage what can be read of a damaged database into DATABASE.recovered")
+      ->excludes(check)
+      ->excludes(migrate);
   add_settings(app, inputs.flags);
   try {
     app.parse(words_of(argc, argv));

@@ -128,12 +128,18 @@ Result<void> read_text(std::string_view name, const json::value& value, std::str
   return {};
 }
 
+// A number such as 1e400 is read as infinite, which JSON cannot write.
+bool is_meta_value(const json::value& value) {
+  if (value.is_structured() || value.is_null()) return false;
+  return !value.is_double() || std::isfinite(value.get_double());
+}
+
 Result<void> read_meta(const json::value& value, std::string& into) {
   const Error bad =
       bad_field("meta", "an object of at most 16 texts, numbers or truth values and 1 KiB");
   if (!value.is_object() || value.get_object().size() > kMostMetaKeys) return bad;
   for (const auto& member : value.get_object()) {
-    if (member.value().is_structured() || member.value().is_null()) return bad;
+    if (!is_meta_value(member.value())) return bad;
   }
   std::string text = json::serialize(value);
   if (text.size() > kMostMetaBytes) return bad;

@@ -6,6 +6,7 @@
 #include "daemon/file_lock.hpp"
 #include "daemon/inherited_socket.hpp"
 #include "daemon/notifier.hpp"
+#include "daemon/owner.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
 #include "net/tcp_gate.hpp"
@@ -63,15 +64,8 @@ void make_default_folder(const Effective& effective, std::string_view key, const
   chmod(folder.c_str(), mode);
 }
 
-// Whatever name the file goes by, its lock has one.
-std::string real_path(const std::string& path) {
-  std::error_code error;
-  const fs::path real = fs::weakly_canonical(path, error);
-  return error ? path : real.string();
-}
-
 FileLock lock(const std::string& path, ExitCode otherwise) {
-  auto held = FileLock::acquire(real_path(path));
+  auto held = FileLock::acquire(path);
   if (held) return std::move(*held);
   const bool taken = held.error().kind == ErrorKind::kUnavailable;
   throw StartupError(taken ? ExitCode::kAlreadyRunning : otherwise, held.error().message);
@@ -104,7 +98,7 @@ Endpoint inherited_endpoint(const Effective& effective, InheritedSocket socket, 
                 effective.settings.socket);
   }
   Endpoint endpoint{socket.path, std::move(socket.fd), std::nullopt};
-  auto held = FileLock::acquire(real_path(endpoint.path));
+  auto held = FileLock::acquire(endpoint.path);
   if (held) {
     endpoint.lock = std::move(*held);
   } else if (held.error().kind == ErrorKind::kUnavailable) {
@@ -149,13 +143,20 @@ std::optional<KeyRing> load_keys(const Settings& settings) {
   return KeyRing(must(read_api_keys(settings.api_key_file, geteuid()), ExitCode::kUsage));
 }
 
-// Room for each connection the servers allow, and the database's own files.
+// Room for each connection the servers allow, and the database's own files. With hardly any it
+// would run and could take nobody in.
 void raise_file_limit(bool tcp, Logger& log) {
-  const rlim_t wanted = (tcp ? 2 : 1) * Server::kMostConnections + 64;
+  constexpr rlim_t kOwn = 64;
+  const rlim_t wanted = (tcp ? 2 : 1) * Server::kMostConnections + kOwn;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < kOwn) {
+    throw StartupError(ExitCode::kInternal,
+                       fmt::format("cannot run with {} open files: it takes {} (getrlimit(2))",
+                                   limit.rlim_cur, kOwn));
+  }
   if (limit.rlim_cur < wanted) {
     log.warning("only {} open files are allowed: fewer than {} connections can be served",
                 limit.rlim_cur, Server::kMostConnections);
@@ -412,6 +413,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
 
 void migrate_database(const SettingInputs& inputs, const Effective& effective, Logger& log) {
   const std::string& path = effective.settings.database;
+  become_owner(path);
   umask(0077);
   std::signal(SIGXFSZ, SIG_IGN);
   Notifier notifier(inputs.environment, getpid());

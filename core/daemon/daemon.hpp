@@ -16,8 +16,9 @@ namespace concur {
 void run_daemon(const SettingInputs& inputs, const Effective& effective, const std::string& version,
                 Logger& log);
 
-// Brings the database to the newest schema, creating it where it is absent, and does nothing else.
-// Throws StartupError where it cannot, or where a daemon runs on it.
+// Brings the database to the newest schema, creating it where it is absent, and does nothing else;
+// root does it as the database's owner. Throws StartupError where it cannot, or where a daemon runs
+// on it.
 void migrate_database(const SettingInputs& inputs, const Effective& effective, Logger& log);
 
 }  // namespace concur

@@ -7,10 +7,17 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace concur {
 
 namespace {
+
+std::string real_path(const std::string& path) {
+  std::error_code error;
+  const auto real = std::filesystem::weakly_canonical(path, error);
+  return error ? path : real.string();
+}
 
 std::string owner_of(int fd) {
   char text[32] = {};
@@ -24,19 +31,20 @@ std::string owner_of(int fd) {
 }  // namespace
 
 Result<FileLock> FileLock::acquire(const std::string& path) {
-  const std::string name = path + ".lock";
-  Fd fd(open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const std::string real = real_path(path);
+  const std::string lock = real + ".lock";
+  Fd fd(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) {
     return Error{ErrorKind::kForbidden,
-                 fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
+                 fmt::format("cannot lock {}: {}", lock, std::strerror(errno))};
   }
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
       return Error{ErrorKind::kForbidden,
-                   fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
+                   fmt::format("cannot lock {}: {}", lock, std::strerror(errno))};
     }
     return Error{ErrorKind::kUnavailable,
-                 fmt::format("cannot use {}: concurrencyd is already running on it{}", path,
+                 fmt::format("cannot use {}: concurrencyd is already running on it{}", real,
                              owner_of(fd.get()))};
   }
   const std::string pid = fmt::format("{}\n", getpid());

@@ -110,6 +110,7 @@ class Registry {
   struct Saved {
     Slot slot;
     std::uint32_t unsaved_ms;
+    std::uint32_t ttl_ms;  // of the lease before
   };
   struct Described {
     Slot slot;
@@ -208,6 +209,7 @@ class Registry {
   void remove(Slot slot, SlotState why, const Now& now);
   void remove(Slot slot, SlotState why, std::uint32_t active, const Now& now);
   void save(Slot slot);
+  void save(Slot slot, Millis ttl_before);
   void hold_off(Slot slot, const Now& now);
   void forget_gone(std::uint32_t most, Instant now);
   void forget_oldest_gone();

@@ -81,10 +81,12 @@ void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now&
 }
 
 // No answer depends on a saved lease, so none waits for it.
-void Registry::save(Slot slot) {
+void Registry::save(Slot slot) { save(slot, table_.session(slot).ttl()); }
+
+void Registry::save(Slot slot, Millis ttl_before) {
   SessionSlot& session = table_.session(slot);
   const std::uint32_t unsaved = std::exchange(session.unsaved_ms, 0);
-  record(kNoSlot, Saved{slot, unsaved},
+  record(kNoSlot, Saved{slot, unsaved, static_cast<std::uint32_t>(ttl_before.count())},
          Save{session.row, session.started, session.last_seen(), session.expires, session.ttl()});
 }
 
@@ -159,7 +161,14 @@ void Registry::take_back(const Removed& removed) {
 }
 
 void Registry::take_back(const Saved& saved) {
-  table_.session(saved.slot).unsaved_ms += saved.unsaved_ms;
+  SessionSlot& session = table_.session(saved.slot);
+  session.unsaved_ms += saved.unsaved_ms;
+  if (session.ttl_ms == saved.ttl_ms) return;
+  const Instant seen = session.last_seen();
+  session.ttl_ms = saved.ttl_ms;
+  session.set_lease(seen, seen + session.ttl());
+  UserSlot& owner = table_.user(session.user);
+  owner.earliest = std::min(owner.earliest, session.expires);
 }
 
 void Registry::take_back(const std::unique_ptr<Described>& described) {

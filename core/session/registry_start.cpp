@@ -99,12 +99,13 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
   }
   // The row would keep the old lease until the sweeper came by, which judges by the new one: so the
   // answer waits for the save.
-  const bool another_ttl = start.ttl && *start.ttl != table_.session(slot).ttl();
+  const Millis ttl = table_.session(slot).ttl();
+  const bool another_ttl = start.ttl && *start.ttl != ttl;
   if (another_ttl) set_ttl(table_.session(slot), *start.ttl);
   const bool described = describe(slot, start.details);
   Granted granted = renew(slot, terms.limit, now);
   granted.would_deny = refused;
-  if (another_ttl) save(slot);
+  if (another_ttl) save(slot, ttl);
   if (another_ttl || described) table_.user(user).last_change = last_change();
   return granted;
 }

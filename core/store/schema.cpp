@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
+#include <string>
+#include <string_view>
 
 namespace concur {
 
@@ -77,26 +80,13 @@ constexpr std::array kMigrations{
     )",
 };
 
-Result<void> check_ours(Sqlite& db, std::int64_t version) {
-  const auto application = db.number("PRAGMA application_id");
-  if (!application) return application.error();
-  const auto objects = db.number("SELECT count(*) FROM sqlite_schema");
-  if (!objects) return objects.error();
-  const bool is_new = *application == 0 && version == 0 && *objects == 0;
-  if (!is_new && *application != kApplicationId) {
-    return Error{ErrorKind::kCorrupt, "it belongs to another program"};
-  }
-  if (version > newest_schema()) {
-    return Error{
-        ErrorKind::kCorrupt,
-        fmt::format("a newer concurrencyd wrote it (schema {}, this one knows {}): install "
-                    "that version again, or restore a backup",
-                    version, newest_schema())};
-  }
-  const auto verdict = db.string("PRAGMA quick_check(1)");
-  if (!verdict) return verdict.error();
-  if (*verdict != "ok") return Error{ErrorKind::kCorrupt, "it is damaged: " + *verdict};
-  return {};
+// The check tells of a page that could not be read as of one that is damaged, but for the code.
+bool could_not_read(const std::string& verdict) {
+  constexpr std::string_view kCode = "error code=";
+  const std::size_t at = verdict.find(kCode);
+  if (at == std::string::npos) return false;
+  const int code = std::atoi(verdict.c_str() + at + kCode.size()) & 0xFF;
+  return code != SQLITE_CORRUPT && code != SQLITE_NOTADB;
 }
 
 Result<void> run_migration(Sqlite& db, std::size_t number) {
@@ -113,14 +103,92 @@ Result<void> run_migration(Sqlite& db, std::size_t number) {
   return {};
 }
 
+// What a table is like, whatever white space its text has; empty where there is none.
+Result<std::string> shape_of(Sqlite& db, const std::string& table) {
+  auto shape = db.prepare(
+      "SELECT (SELECT wr || strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1) || "
+      "group_concat(name || ' ' || type || ' ' || \"notnull\" || ' ' || pk) "
+      "FROM pragma_table_info(?1)");
+  if (!shape) return shape.error();
+  shape->bind(1, table);
+  const auto row = shape->step();
+  if (!row) return row.error();
+  return shape->text(0);
+}
+
+// A schema can be damaged so that it is still one: each table must be as the migrations make it.
+// Others, such as an operator's own or those of ANALYZE, are nobody's business.
+Result<void> check_tables(Sqlite& db, std::int64_t version) {
+  auto model = Sqlite::open(":memory:");
+  if (!model) return model.error();
+  for (std::size_t number = 1; number <= static_cast<std::size_t>(version); ++number) {
+    if (auto made = run_migration(*model, number); !made) return made;
+  }
+  auto tables = model->prepare("SELECT name FROM sqlite_schema WHERE type = 'table'");
+  if (!tables) return tables.error();
+  while (true) {
+    const auto more = tables->step();
+    if (!more) return more.error();
+    if (!*more) return {};
+    const std::string table = tables->text(0);
+    const auto wanted = shape_of(*model, table);
+    if (!wanted) return wanted.error();
+    const auto found = shape_of(db, table);
+    // The schema was read before: it is what it says that fails.
+    if (!found) return Error{ErrorKind::kCorrupt, found.error().message};
+    if (*found == *wanted) continue;
+    return Error{
+        ErrorKind::kCorrupt,
+        fmt::format("it is damaged: its table {} is not that of schema {}", table, version)};
+  }
+}
+
+Result<void> check_ours(Sqlite& db, std::int64_t version) {
+  const auto application = db.number("PRAGMA application_id");
+  if (!application) return application.error();
+  const auto objects = db.number("SELECT count(*) FROM sqlite_schema");
+  if (!objects) return objects.error();
+  const bool is_new = *application == 0 && version == 0 && *objects == 0;
+  if (!is_new && *application != kApplicationId) {
+    return Error{ErrorKind::kInvalid, "it belongs to another program"};
+  }
+  if (version > newest_schema()) {
+    return Error{
+        ErrorKind::kInvalid,
+        fmt::format("a newer concurrencyd wrote it (schema {}, this one knows {}): install "
+                    "that version again, or restore a backup",
+                    version, newest_schema())};
+  }
+  return check_tables(db, version);
+}
+
+// A header or a schema that no SQLite writes is an error of no class of its own.
+Error as_damage(Sqlite& db, Error error) {
+  const int code = sqlite3_errcode(db.handle());
+  const bool odd = code == SQLITE_ERROR || code == SQLITE_OK;
+  if (odd && error.kind == ErrorKind::kUnavailable) error.kind = ErrorKind::kCorrupt;
+  return error;
+}
+
+Result<void> check_pages(Sqlite& db) {
+  const auto verdict = db.string("PRAGMA quick_check(1)");
+  if (!verdict) return as_damage(db, verdict.error());
+  if (could_not_read(*verdict)) {
+    return Error{ErrorKind::kUnavailable, "cannot read it: " + *verdict};
+  }
+  if (*verdict != "ok") return Error{ErrorKind::kCorrupt, "it is damaged: " + *verdict};
+  return {};
+}
+
 }  // namespace
 
 std::int64_t newest_schema() { return static_cast<std::int64_t>(kMigrations.size()); }
 
 Result<void> migrate(Sqlite& db) {
   const auto version = db.number("PRAGMA user_version");
-  if (!version) return version.error();
-  if (const auto ours = check_ours(db, *version); !ours) return ours.error();
+  if (!version) return as_damage(db, version.error());
+  if (const auto ours = check_ours(db, *version); !ours) return as_damage(db, ours.error());
+  if (auto sound = check_pages(db); !sound) return sound;
   if (*version == 0) {
     // Must stand before the first table; lets a shrunken database give its space back.
     if (const auto set = db.exec("PRAGMA auto_vacuum = INCREMENTAL"); !set) return set.error();

@@ -13,8 +13,8 @@ inline constexpr std::int64_t kApplicationId = 0x636E'6372;
 std::int64_t newest_schema();
 
 // Brings the database to the newest schema, a new file from nothing, each step in one transaction.
-// Before anything is written it is checked: kCorrupt, and the file untouched, where it is damaged,
-// another program's, or newer than this one.
+// Before anything is written it is checked: kCorrupt, and the file untouched, where it is damaged;
+// kInvalid, and untouched too, where it is another program's, or newer than this one.
 Result<void> migrate(Sqlite& db);
 
 }  // namespace concur

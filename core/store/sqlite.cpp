@@ -120,6 +120,10 @@ Result<std::string> Sqlite::string(std::string_view sql) {
   return statement->text(0);
 }
 
+void Sqlite::keep_log(bool keep) {
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
+}
+
 void Sqlite::on_progress(const std::function<void()>* tick) {
   constexpr int kInstructions = 10'000;  // some of a millisecond's work
   if (tick == nullptr) return sqlite3_progress_handler(db_.get(), 0, nullptr, nullptr);

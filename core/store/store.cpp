@@ -4,6 +4,7 @@
 #include "store/schema.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -43,6 +44,13 @@ Result<std::int64_t> find_or_add_boot(Sqlite& db, const std::string& boot) {
   return id;
 }
 
+// Nullopt where there is none.
+std::optional<off_t> size_of(const std::string& file) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) != 0) return std::nullopt;
+  return info.st_size;
+}
+
 Result<void> set_up(Sqlite& db, Durability durability) {
   const auto mode = db.string("PRAGMA journal_mode = WAL");
   if (!mode) return mode.error();
@@ -56,18 +64,33 @@ Result<void> set_up(Sqlite& db, Durability durability) {
                   durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20));
 }
 
+// After kill -9 the log may hold commits that only the page cache has. Whoever repeats a start that
+// is among them is told that it stands, so it must be on the disk by then: a checkpoint syncs the
+// log before it copies from it. Where it fails the next commit does too, and is heard.
+void settle_log(Sqlite& db) { static_cast<void>(db.exec("PRAGMA wal_checkpoint(PASSIVE)")); }
+
 }  // namespace
 
 Result<Store> Store::open(const std::string& path, Durability durability, const std::string& boot,
                           const std::function<void()>* tick) {
   const auto cannot = [&path](const Error& error) {
-    return Error{error.kind, fmt::format("cannot open database {}: {}", path, error.message)};
+    constexpr std::string_view kHint = " (concurrencyd --recover salvages what can be read)";
+    return Error{error.kind, fmt::format("cannot open database {}: {}{}", path, error.message,
+                                         error.kind == ErrorKind::kCorrupt ? kHint : "")};
   };
+  const bool has_log = size_of(path + "-wal").value_or(0) > 0;
+  if (has_log && size_of(path) == 0) {
+    // SQLite would throw the log away, and with it what was committed last.
+    return cannot({ErrorKind::kCorrupt, "it is empty, and its write-ahead log is not"});
+  }
   auto db = Sqlite::open(path);
   if (!db) return cannot(db.error());
   db->on_progress(tick);
+  db->keep_log(has_log);
   if (const auto done = migrate(*db); !done) return cannot(done.error());
+  db->keep_log(false);
   if (const auto done = set_up(*db, durability); !done) return cannot(done.error());
+  if (durability == Durability::kFull) settle_log(*db);
   const auto boot_row = find_or_add_boot(*db, boot);
   if (!boot_row) return cannot(boot_row.error());
   if (const auto added = add_distinct_functions(*db); !added) return cannot(added.error());

@@ -12,7 +12,7 @@ _concurrencyd() {
     --log-format) words='text json' ;;
     --limit | --lease | --history | --socket-mode) return ;;
     *)
-      words='--config --check-config --migrate-only --socket --database --limit --lease --on-limit --mode --durability
+      words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --mode --durability
         --history --socket-mode --admin-group --log-level --log-format --help --version'
       ;;
   esac

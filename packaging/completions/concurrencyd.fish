@@ -2,6 +2,7 @@
 complete -c concurrencyd -f
 complete -c concurrencyd -l config -rF -d 'read settings from a file'
 complete -c concurrencyd -l check-config -d 'print the settings in force and where each came from'
+complete -c concurrencyd -l recover -d 'salvage what can be read of a damaged database into DATABASE.recovered'
 complete -c concurrencyd -l migrate-only -d 'bring the database to the newest schema, and serve nobody'
 complete -c concurrencyd -l socket -rF -d 'listen on this Unix socket'
 complete -c concurrencyd -l database -rF -d 'keep the sessions in this SQLite database'

@@ -255,6 +255,18 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("in", flush=Tru
   expect_answer 0 '.concurrentSessions == 1'
 }
 
+@test "--migrate-only by root leaves nothing to root that the database's owner needs" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root, to be two users"
+  setpriv --reuid=65534 --regid=65534 --clear-groups true || skip "may not become another user"
+  start_daemon
+  stop_daemon
+  rm "$DATABASE.lock"
+  chown 65534:65534 "$DIR" "$DATABASE"
+  run --separate-stderr concurrencyd --socket "$SOCKET" --database "$DATABASE" --migrate-only
+  expect_exit 0 "has schema"
+  [ "$(stat -c %u "$DATABASE" "$DATABASE.lock" | sort -u)" = 65534 ]
+}
+
 @test "--migrate-only leaves a database alone that a daemon runs on, or that is newer" {
   start_daemon
   failing_daemon --socket "$SOCKET" --database "$DATABASE" --migrate-only
@@ -264,5 +276,7 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("in", flush=Tru
   failing_daemon --socket "$SOCKET" --database "$DATABASE" --migrate-only
   expect_exit 12 "$DATABASE" "newer"
   failing_daemon --migrate-only --check-config
+  expect_exit 2
+  failing_daemon --migrate-only --recover
   expect_exit 2
 }

@@ -60,6 +60,8 @@ TEST_CASE("parse_start_body") {
                              "{\"meta\":[]}",
                              "{\"meta\":{\"a\":{}}}",
                              "{\"meta\":{\"a\":null}}",
+                             "{\"meta\":{\"a\":1e400}}",
+                             "{\"meta\":{\"a\":-1e400}}",
                              "{\"sessionId\":\"x\"}",
                              "{\"ttl\":90,}",
                              "{'ttl':90}",

@@ -6,6 +6,8 @@
 
 #include <fstream>
 #include <map>
+#include <utility>
+#include <vector>
 
 using namespace concur;
 using namespace std::chrono_literals;
@@ -123,20 +125,22 @@ TEST_CASE("resolve_settings: bad values name their source") {
           "cannot read config file " + folder.file("none") + ": No such file or directory");
   }
   SUBCASE("each kind of value") {
-    for (const auto& [key, value] : std::map<std::string, std::string>{{"limit", "-1"},
-                                                                       {"limit", "3 "},
-                                                                       {"lease", "0"},
-                                                                       {"lease", "31d"},
-                                                                       {"lease", "soon"},
-                                                                       {"socket-mode", "888"},
-                                                                       {"socket-mode", "1777"},
-                                                                       {"socket", ""},
-                                                                       {"log-level", "loud"},
-                                                                       {"log-format", "xml"},
-                                                                       {"database", ""}}) {
+    for (const auto& setting :
+         std::vector<std::pair<std::string, std::string>>{{"limit", "-1"},
+                                                          {"limit", "3 "},
+                                                          {"lease", "0"},
+                                                          {"lease", "31d"},
+                                                          {"lease", "soon"},
+                                                          {"socket-mode", "888"},
+                                                          {"socket-mode", "1777"},
+                                                          {"socket", ""},
+                                                          {"log-level", "loud"},
+                                                          {"log-format", "xml"},
+                                                          {"database", ""}}) {
+      const std::string& key = setting.first;
       CAPTURE(key);
       Case other;
-      other.inputs.flags[key] = value;
+      other.inputs.flags[key] = setting.second;
       CHECK(other.bad().starts_with("cannot set " + key));
     }
   }

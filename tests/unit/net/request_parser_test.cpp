@@ -105,7 +105,8 @@ TEST_CASE("RequestParser") {
              {"GET / HTTP/1.1\r\nX: " + long_line + "\r\n\r\n", 431},
              {long_line, 431},
              {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n", 413}}) {
-      CAPTURE(bytes.substr(0, 60));
+      const std::string start = bytes.substr(0, 60);
+      CAPTURE(start);
       Feed feed;
       CHECK_FALSE(feed.add(bytes));
       CHECK(feed.parser.problem().status == status);

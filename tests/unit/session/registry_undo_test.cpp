@@ -97,6 +97,20 @@ TEST_CASE("Registry::undo") {
     registry.undo();
     CHECK(std::get<Gone>(apply(Heartbeat{id("a"), id("s1")}).answer).reason == EndReason::kEnded);
   }
+  SUBCASE("a renewal with another lease that failed renews by the lease before") {
+    apply(Start{id("a"), id("s1")});
+    settle();
+    clock.tick(10s);
+    Start longer{id("a"), id("s1")};
+    longer.ttl = 1h;
+    apply(longer);
+    registry.undo();
+    const auto listed = std::get<UserSessions>(apply(ListUser{id("a")}).answer);
+    REQUIRE(listed.sessions.size() == 1);
+    CHECK(listed.sessions[0].expires_at == clock.now().wall() + 90s);
+    clock.tick(90s);
+    CHECK(std::get<Gone>(apply(Heartbeat{id("a"), id("s1")}).answer).reason == EndReason::kExpired);
+  }
   SUBCASE("what is confirmed stays, what came after goes") {
     apply(Start{id("a"), id("s1")});
     const Sequence first = registry.last_change();

@@ -1,22 +1,23 @@
 #include "store/store.hpp"
 
 #include "store/schema.hpp"
+#include "support/file_bytes.hpp"
 #include "support/full_disk.hpp"
 #include "support/moments.hpp"
 #include "support/temp_folder.hpp"
 
 #include <doctest/doctest.h>
 
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 using namespace concur;
 using namespace std::chrono_literals;
+using concur::test::bytes_of;
 using concur::test::FakeClock;
 using concur::test::FullDisk;
 using concur::test::TempFolder;
+using concur::test::write_bytes;
 
 namespace {
 
@@ -44,15 +45,6 @@ std::vector<Change> one(Change change) {
   std::vector<Change> changes;
   changes.push_back(std::move(change));
   return changes;
-}
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void write_bytes(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 void run_sql(const std::string& path, const std::string& sql) {
@@ -216,11 +208,15 @@ TEST_CASE("Store::open refuses, and leaves untouched,") {
     write_bytes(path, std::string(8192, 'x'));
     const Error error = refused();
     CHECK(error.kind == ErrorKind::kCorrupt);
-    CHECK(error.message == "cannot open database " + path + ": file is not a database");
+    CHECK(error.message == "cannot open database " + path +
+                               ": file is not a database"
+                               " (concurrencyd --recover salvages what can be read)");
   }
   SUBCASE("another program's database") {
     run_sql(path, "CREATE TABLE theirs(x); INSERT INTO theirs VALUES (1)");
-    CHECK(refused().message.ends_with("it belongs to another program"));
+    const Error error = refused();
+    CHECK(error.kind == ErrorKind::kInvalid);
+    CHECK(error.message.ends_with("it belongs to another program"));
   }
   SUBCASE("a database marked by another application") {
     run_sql(path, "PRAGMA application_id = 7");
@@ -247,6 +243,35 @@ TEST_CASE("Store::open refuses, and leaves untouched,") {
     for (std::size_t i = 40'000; i < 44'096; ++i) bytes[i] = static_cast<char>(bytes[i] ^ 0x5A);
     write_bytes(path, bytes);
     CHECK(refused().message.find("damaged") != std::string::npos);
+  }
+  SUBCASE("one whose schema is damaged, and is one") {
+    { open_store(path); }
+    std::string bytes = bytes_of(path);
+    bytes[bytes.find("device TEXT") + 1] = 'x';
+    write_bytes(path, bytes);
+    const Error error = refused();
+    CHECK(error.kind == ErrorKind::kCorrupt);
+    CHECK(error.message.find("is not that of schema") != std::string::npos);
+  }
+  SUBCASE("one with a write-ahead log, that is") {
+    std::string bytes;
+    std::string log;
+    {
+      Store store = open_store(path);
+      run_sql(path, "PRAGMA user_version = 99");
+      bytes = bytes_of(path);
+      log = bytes_of(path + "-wal");
+    }
+    ErrorKind kind = ErrorKind::kInvalid;
+    SUBCASE("newer") {}
+    SUBCASE("empty but for the log") {
+      bytes.clear();
+      kind = ErrorKind::kCorrupt;
+    }
+    write_bytes(path, bytes);
+    write_bytes(path + "-wal", log);
+    CHECK(refused().kind == kind);
+    CHECK(bytes_of(path + "-wal") == log);
   }
   SUBCASE("a folder") {
     CHECK(Store::open(folder.file("."), Durability::kFull, "boot").has_error());

@@ -1,0 +1,328 @@
+#include "store/recover.hpp"
+
+#include "base/clock.hpp"
+#include "session/distinct_count.hpp"
+#include "session/id.hpp"
+#include "store/log_reader.hpp"
+#include "store/page_reader.hpp"
+#include "store/rows.hpp"
+#include "store/schema.hpp"
+#include "store/sqlite.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Error system_error(int cause) { return {ErrorKind::kUnavailable, std::strerror(cause)}; }
+
+// --- files ---
+
+class WorkFolder {
+ public:
+  static Result<WorkFolder> make(const std::string& beside) {
+    std::string path = beside + ".recover-XXXXXX";
+    if (mkdtemp(path.data()) == nullptr) return system_error(errno);
+    return WorkFolder(std::move(path));
+  }
+  WorkFolder(WorkFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  WorkFolder& operator=(WorkFolder&&) = delete;
+  ~WorkFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  std::string file(std::string_view name) const { return fmt::format("{}/{}", path_, name); }
+
+ private:
+  explicit WorkFolder(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+// What the disk does not give back comes as zeros: the rest of the file is still worth having.
+Result<void> copy_file(const std::string& from, const std::string& to) {
+  constexpr std::size_t kPart = 4096;
+  const Fd in(open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat info {};
+  if (!in || fstat(in.get(), &info) != 0) return system_error(errno);
+  if (S_ISDIR(info.st_mode)) return system_error(EISDIR);
+  if (!S_ISREG(info.st_mode)) return Error{ErrorKind::kUnavailable, "it is no file"};
+  const Fd out(open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!out) return system_error(errno);
+  std::string part;
+  for (off_t at = 0; at < info.st_size; at += static_cast<off_t>(part.size())) {
+    const auto left = static_cast<std::size_t>(info.st_size - at);
+    part.assign(std::min(kPart, left), '\0');
+    if (pread(in.get(), part.data(), part.size(), at) < 0 && errno != EIO) {
+      return system_error(errno);
+    }
+    const ssize_t written = pwrite(out.get(), part.data(), part.size(), at);
+    if (written < 0) return system_error(errno);
+    if (static_cast<std::size_t>(written) != part.size()) return system_error(ENOSPC);
+  }
+  return {};
+}
+
+// --- rows ---
+
+// A table of the new database, and how rows get into it.
+struct Target {
+  RecoveredTable table;
+  bool keyed = false;
+  std::size_t columns = 0;
+  const RowSource* source = nullptr;  // none: it is not loaded at start-up
+  Statement insert;
+  Statement echo;  // gives back the row that is bound to it, as one of the table's would come
+};
+
+std::string placeholders(std::size_t count) {
+  std::string text = "?";
+  while (--count > 0) text += ", ?";
+  return text;
+}
+
+// The tables differ in their kind or their number of columns: by these a row is known, for its page
+// does not name its table.
+Result<std::vector<Target>> targets_of(Sqlite& db) {
+  auto tables = db.prepare(
+      "SELECT name, wr, ncol FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
+      "AND name NOT LIKE 'sqlite_%' ORDER BY name");
+  if (!tables) return tables.error();
+  std::vector<Target> targets;
+  while (true) {
+    const auto more = tables->step();
+    if (!more) return more.error();
+    if (!*more) return targets;
+    Target target;
+    target.table.name = tables->text(0);
+    target.keyed = tables->integer(1) != 0;
+    target.columns = static_cast<std::size_t>(tables->integer(2));
+    for (const RowSource& source : row_sources()) {
+      if (source.name == target.table.name) target.source = &source;
+    }
+    const std::string values = placeholders(target.columns);
+    auto insert = db.prepare(fmt::format("INSERT INTO {} VALUES ({})", target.table.name, values));
+    if (!insert) return insert.error();
+    auto echo = db.prepare(fmt::format("SELECT {}", values));
+    if (!echo) return echo.error();
+    target.insert = std::move(*insert);
+    target.echo = std::move(*echo);
+    targets.push_back(std::move(target));
+  }
+}
+
+void bind(Statement& to, const std::vector<Value>& row) {
+  int at = 0;
+  for (const Value& value : row) {
+    ++at;
+    if (const auto* number = std::get_if<std::int64_t>(&value)) {
+      to.bind(at, *number);
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      to.bind(at, *text);
+    } else if (const auto* blob = std::get_if<Blob>(&value)) {
+      to.bind_blob(at, blob->bytes);
+    } else {
+      to.bind_null(at);
+    }
+  }
+}
+
+// What of the record of who shares and of the boots is wrong; of all else the reader at load says.
+std::string refusal_of_unloaded(const std::vector<Value>& row) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 53;
+  for (const Value& value : row) {
+    const auto* number = std::get_if<std::int64_t>(&value);
+    if (number != nullptr && (*number < 0 || *number > kMost)) return "a number is out of range";
+    const auto* text = std::get_if<std::string>(&value);
+    if (text != nullptr && !text->empty() && !Id::parse("text", *text))
+      return "a text is malformed";
+    const auto* blob = std::get_if<Blob>(&value);
+    if (blob != nullptr && !DistinctCount::parse(blob->bytes)) return "its hashes are malformed";
+  }
+  return {};
+}
+
+class Salvage {
+ public:
+  Salvage(Sqlite& db, std::vector<Target> targets) : db_(db), targets_(std::move(targets)) {}
+
+  Result<void> take_all(PageReader& reader) {
+    report_.pages = reader.pages();
+    report_.missing_pages = reader.missing_pages();
+    for (std::uint32_t number = 1; number <= reader.pages(); ++number) {
+      const PageContent page = reader.read(number);
+      if (page.kind == PageContent::Kind::kUnreadable) ++report_.unreadable_pages;
+      if (auto done = take(page); !done) return done;
+    }
+    return {};
+  }
+
+  RecoverReport report() && {
+    for (Target& target : targets_) report_.tables.push_back(std::move(target.table));
+    return std::move(report_);
+  }
+
+ private:
+  Target* target_of(const PageContent& page, std::size_t columns) {
+    const auto found = std::find_if(targets_.begin(), targets_.end(), [&](const Target& each) {
+      return each.keyed == page.keyed && each.columns == columns;
+    });
+    return found == targets_.end() ? nullptr : &*found;
+  }
+
+  Result<void> take(const PageContent& page) {
+    Target* last = nullptr;
+    for (const std::vector<Value>& row : page.rows) {
+      Target* target = target_of(page, row.size());
+      if (target == nullptr) {
+        ++report_.foreign_rows;
+        continue;
+      }
+      last = target;
+      if (auto done = take(*target, row); !done) return done;
+    }
+    // All rows of a page are of one table.
+    if (last != nullptr) last->table.unreadable += page.unreadable_rows;
+    return {};
+  }
+
+  Result<void> take(Target& target, const std::vector<Value>& row) {
+    auto refusal = refusal_of(target, row);
+    if (!refusal) return refusal.error();
+    if (refusal->empty()) {
+      bind(target.insert, row);
+      auto done = target.insert.run();
+      if (done) {
+        ++target.table.rows;
+        return done;
+      }
+      if (sqlite3_errcode(db_.handle()) != SQLITE_CONSTRAINT) return done;
+      *refusal = done.error().message;
+    }
+    if (target.table.invalid++ == 0 && report_.first_invalid.empty()) {
+      report_.first_invalid = fmt::format("{}: {}", target.table.name, *refusal);
+    }
+    return {};
+  }
+
+  static Result<std::string> refusal_of(Target& target, const std::vector<Value>& row) {
+    if (target.source == nullptr) return refusal_of_unloaded(row);
+    bind(target.echo, row);
+    const auto there = target.echo.step();
+    if (!there) return there.error();
+    std::string refusal = target.source->read(target.echo, SystemClock().now(), 0).refusal;
+    target.echo.reset();
+    return refusal;
+  }
+
+  Sqlite& db_;
+  std::vector<Target> targets_;
+  RecoverReport report_;
+};
+
+// The new database, in the folder.
+Result<RecoverReport> salvage(PageReader& reader, const std::string& path) {
+  auto db = Sqlite::open(path);
+  if (!db) return db.error();
+  if (const auto made = migrate(*db); !made) return made.error();
+  // Nobody has it before it is whole: it need not survive anything.
+  auto done = db->exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; BEGIN");
+  if (!done) return done.error();
+  auto targets = targets_of(*db);
+  if (!targets) return targets.error();
+  Salvage salvage(*db, std::move(*targets));
+  done = salvage.take_all(reader);
+  if (!done) return done.error();
+  // Rows of a boot that is lost must not be taken for those of the next one that gets its number;
+  // no boot has an empty name.
+  done = db->exec(
+      "INSERT OR IGNORE INTO boots(id, boot_id) SELECT boot, '' FROM sessions "
+      "UNION SELECT boot, '' FROM hold_offs; COMMIT");
+  if (!done) return done.error();
+  return std::move(salvage).report();
+}
+
+// --- the new file ---
+
+Result<void> publish(const std::string& made, const std::string& into) {
+  const Fd file(open(made.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file || fchmod(file.get(), 0600) != 0 || fsync(file.get()) != 0) return system_error(errno);
+  if (renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, into.c_str(), RENAME_NOREPLACE) != 0) {
+    return system_error(errno);
+  }
+  const fs::path folder = fs::path(into).parent_path();
+  const Fd holder(open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!holder || fsync(holder.get()) != 0) return system_error(errno);
+  return {};
+}
+
+Result<RecoverReport> recover_in(const WorkFolder& folder, const std::string& database,
+                                 const std::string& into) {
+  const std::string copy = folder.file("damaged.db");
+  const std::string log = folder.file("damaged.db-wal");
+  if (const auto done = copy_file(database, copy); !done) return done.error();
+  std::error_code error;
+  if (fs::exists(database + "-wal", error)) {
+    if (const auto done = copy_file(database + "-wal", log); !done) return done.error();
+  }
+  const auto logged = put_log_in(log, copy);
+  if (!logged) return logged.error();
+  auto reader = PageReader::open(copy);
+  if (!reader) return reader.error();
+  const std::string made = folder.file("recovered.db");
+  auto report = salvage(*reader, made);
+  if (!report) return report.error();
+  report->damaged_frames = logged->damaged;
+  if (!report->has_rows()) return Error{ErrorKind::kCorrupt, "nothing in it can be read"};
+  if (const auto done = publish(made, into); !done) return done.error();
+  return report;
+}
+
+}  // namespace
+
+bool RecoverReport::has_rows() const {
+  return std::any_of(tables.begin(), tables.end(),
+                     [](const RecoveredTable& table) { return table.rows > 0; });
+}
+
+bool RecoverReport::lost_nothing() const {
+  return unreadable_pages + missing_pages + damaged_frames == 0 &&
+         std::all_of(tables.begin(), tables.end(), [](const RecoveredTable& table) {
+           return table.invalid + table.unreadable == 0;
+         });
+}
+
+Result<RecoverReport> recover(const std::string& database, const std::string& into) {
+  const auto cannot = [&database](ErrorKind kind, std::string_view cause) {
+    return Error{kind, fmt::format("cannot recover {}: {}", database, cause)};
+  };
+  struct stat info {};
+  if (stat(database.c_str(), &info) != 0) {
+    const ErrorKind kind = errno == ENOENT ? ErrorKind::kAbsent : ErrorKind::kUnavailable;
+    return cannot(kind, std::strerror(errno));
+  }
+  if (lstat(into.c_str(), &info) == 0) {
+    return cannot(ErrorKind::kInvalid,
+                  fmt::format("{} is there already; move it away, or use it", into));
+  }
+  auto folder = WorkFolder::make(database);
+  if (!folder) return cannot(folder.error().kind, folder.error().message);
+  auto report = recover_in(*folder, database, into);
+  if (!report) return cannot(report.error().kind, report.error().message);
+  return report;
+}
+
+}  // namespace concur

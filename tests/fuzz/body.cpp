@@ -1,0 +1,109 @@
+// JSON bodies: what is taken is within its bounds and would be taken from the database too, what is
+// refused is told in JSON. The first byte chooses the kind of body.
+#include "api/answer_json.hpp"
+#include "api/request_body.hpp"
+#include "base/utf8.hpp"
+#include "session/id.hpp"
+#include "support/claim.hpp"
+#include "support/fuzz_target.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <string>
+#include <string_view>
+
+using namespace concur;
+using fuzz::claim;
+namespace json = boost::json;
+
+namespace {
+
+void check_refusal(const Error& error) {
+  claim(error.kind == ErrorKind::kInvalid, "a body is refused as invalid");
+  const Response response = to_response(error);
+  claim(response.status == 400, "with 400");
+  json::error_code failed;
+  const json::value told = json::parse(response.body, failed);
+  claim(!failed && told.is_object() && told.get_object().contains("error") &&
+            told.get_object().contains("message"),
+        "in JSON");
+}
+
+void check_text(const std::string& text) {
+  claim(text.size() <= 256 && is_utf8(text) && !has_control(text), "a text is plain");
+}
+
+void check_start(const StartBody& body) {
+  claim(!body.ttl || (*body.ttl >= kShortestLease && *body.ttl <= kLongestLease),
+        "a lease is within its bounds");
+  claim(!body.limit || *body.limit <= kMostLimit, "a limit is within its bounds");
+  check_text(body.details.device);
+  check_text(body.details.ip);
+  check_text(body.details.content);
+  claim(!body.replace || Id::parse("session", *body.replace), "replace is a session's name");
+  const std::string& meta = body.details.meta;
+  claim(meta.size() <= 1024, "meta is bounded");
+  if (meta.empty()) return;
+  json::error_code failed;
+  const json::value read = json::parse(meta, failed);
+  claim(!failed && read.is_object(), "meta can be read from the database again");
+  // Not to the last digit of a number, which Boost.JSON reads roughly; it is read only once.
+  json::parse(json::serialize(read), failed);
+  claim(!failed, "and is JSON then");
+}
+
+template <class T>
+void check(const Result<T>& parsed, void (*check_value)(const T&)) {
+  if (parsed) {
+    check_value(*parsed);
+  } else {
+    check_refusal(parsed.error());
+  }
+}
+
+void check_line(std::string_view text) {
+  BatchLine line;
+  const auto parsed = parse_batch_line(text, 7, line);
+  if (!parsed) return check_refusal(parsed.error());
+  claim(is_utf8(line.user) && is_utf8(line.session), "names are UTF-8");
+  claim(line.command == BatchCommand::kStart || (!line.body.ttl && line.body.details.empty()),
+        "a start's fields are of starts alone");
+  check_start(line.body);
+}
+
+void check_purge(const PurgeBody& body) {
+  claim(body.idle >= Millis(0), "idle is no less than nothing");
+  claim(!body.user || body.idle == Millis(0), "one of user and idle");
+}
+
+void check_rule(const RuleBody& body) {
+  claim(!body.limit || !*body.limit || **body.limit <= kMostLimit, "a limit is within its bounds");
+  claim(!body.plan || !*body.plan || Id::parse("plan", **body.plan), "a plan has a name");
+  claim(body.limit || body.plan || body.on_limit, "something is to be changed");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
+  switch (data[0] % 5) {
+    case 0:
+      check(parse_start_body(text), check_start);
+      break;
+    case 1:
+      check_line(text);
+      break;
+    case 2:
+      check(parse_purge_body(text), check_purge);
+      break;
+    case 3:
+      check(parse_limit_body(text), check_rule);
+      break;
+    default:
+      check(parse_plan_body(text), check_rule);
+  }
+  return 0;
+}

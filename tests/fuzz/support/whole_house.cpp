@@ -1,0 +1,164 @@
+#include "support/whole_house.hpp"
+
+#include "support/claim.hpp"
+#include "support/temp_folder.hpp"
+
+#include <sys/socket.h>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+namespace concur::fuzz {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kPatience = std::chrono::seconds(15);  // of the real clock, for what must end
+
+template <class T>
+T must(Result<T> result) {
+  claim(result.has_value(), result ? "" : result.error().message);
+  return std::move(*result);
+}
+
+// A database as it is after the first start, to be copied: making one takes long.
+std::string fresh_database() {
+  static const test::TempFolder folder;
+  static const std::string blank = [] {
+    std::string path = folder.file("blank.db");
+    must(Store::open(path, Durability::kNormal, "boot"));
+    return path;
+  }();
+  std::string path = folder.file("sessions.db");
+  for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(path + suffix);
+  fs::copy_file(blank, path);
+  return path;
+}
+
+}  // namespace
+
+WholeHouse::WholeHouse(Role client)
+    : path_(fresh_database()),
+      service_(loop_, clock_, log_, Registry(Policy{}, 1),
+               must(Store::open(path_, Durability::kNormal, "boot")), path_),
+      api_(service_, clock_, log_) {
+  api_.set_info({"fuzz", 1, clock_.now().instant, [] { return std::size_t{1}; }, 1});
+  std::array<int, 2> ends{};
+  claim(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0, "there are sockets");
+  client_ = Fd(ends[0]);
+  boost::asio::local::stream_protocol::socket server(loop_, boost::asio::local::stream_protocol(),
+                                                     ends[1]);
+  connection_ = std::make_shared<Connection>(Connection::Socket(std::move(server)), client, api_,
+                                             tick_, [this](Connection&) { closed_ = true; });
+  connection_->open();
+}
+
+WholeHouse::~WholeHouse() { connection_->close(); }
+
+void WholeHouse::send(std::string_view bytes) {
+  while (!bytes.empty() && !closed_) {
+    const ssize_t sent =
+        ::send(client_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const bool full = sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (sent < 0 && !full) return;
+    if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+    work();
+  }
+}
+
+void WholeHouse::pass(std::chrono::seconds time) {
+  clock_.tick(time);
+  tick_ += static_cast<Tick>(time.count());
+  if (!closed_) connection_->check_time();
+  work();
+}
+
+// What the journal still does is known; reports and copies are read beside it, and finish() waits
+// for their answers.
+bool WholeHouse::busy() const { return service_.status().changes_waiting > 0; }
+
+void WholeHouse::work() {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (true) {
+    loop_.restart();
+    const std::size_t done = loop_.poll();
+    receive();
+    if (done > 0) continue;
+    if (!busy()) return;
+    claim(std::chrono::steady_clock::now() < end, "a commit comes to its end");
+    loop_.run_one_for(std::chrono::milliseconds(1));
+  }
+}
+
+void WholeHouse::receive() {
+  std::array<char, 16384> buffer;
+  while (true) {
+    const ssize_t got = ::recv(client_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got <= 0) return;
+    received_.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+std::string WholeHouse::finish() {
+  shutdown(client_.get(), SHUT_WR);
+  work();
+  if (!closed_) connection_->drain();
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!closed_) {
+    claim(std::chrono::steady_clock::now() < end, "a connection comes to its end");
+    work();
+    loop_.restart();
+    if (!closed_) loop_.run_one_for(std::chrono::milliseconds(1));
+  }
+  receive();
+  return std::move(received_);
+}
+
+void WholeHouse::stop() {
+  bool stopped = false;
+  service_.finish([&stopped] { stopped = true; });
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!stopped) {
+    claim(std::chrono::steady_clock::now() < end, "a service comes to its end");
+    work();
+    loop_.restart();
+    if (!stopped) loop_.run_one_for(std::chrono::milliseconds(1));
+  }
+}
+
+std::set<WholeHouse::Name> WholeHouse::active() {
+  std::set<Name> names;
+  std::optional<std::uint32_t> next = 0;
+  while (next) {
+    const std::uint32_t after = *next;
+    next.reset();
+    service_.submit(ListAll{after, kMostListed}, [&names, &next](const Result<Answer>& answer) {
+      claim(answer.has_value(), "all can be listed");
+      const Page& page = std::get<Page>(*answer);
+      for (const SessionInfo& each : page.sessions) {
+        claim(names.emplace(each.user, each.session).second, "a session is there once");
+      }
+      next = page.next;
+    });
+  }
+  return names;
+}
+
+std::set<WholeHouse::Name> WholeHouse::stored() const {
+  std::set<Name> names;
+  Store store = must(Store::open(path_, Durability::kNormal, "boot"));
+  const LoadReport report = must(store.load(clock_.now(), [&names](const StoredRow& row) {
+    const auto* session = std::get_if<Row>(&row);
+    return session == nullptr || names.emplace(session->user, session->session).second;
+  }));
+  claim(report.refused == 0, "all that was stored is valid");
+  return names;
+}
+
+}  // namespace concur::fuzz

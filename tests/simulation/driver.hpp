@@ -1,0 +1,91 @@
+#pragma once
+
+#include "machine.hpp"
+#include "model.hpp"
+#include "random.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace concur::simulation {
+
+// What the service did and should not have done.
+struct Mismatch : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// One seed's run: does random things to the service and holds each answer against the model's.
+class Driver {
+ public:
+  explicit Driver(std::uint64_t seed);
+
+  // Throws Mismatch.
+  void step();
+
+  std::uint64_t steps() const { return step_; }
+  const std::map<std::string, std::uint64_t>& met() const { return met_; }
+  // The latest, for people.
+  const std::deque<std::string>& trace() const { return trace_; }
+
+ private:
+  struct Asked {
+    std::string command;
+    Model::Given given;
+    std::pair<std::string, std::string> settles{};  // whose lease is told anew
+    bool answered = false;
+  };
+
+  // commands
+  Command any_command();
+  Start any_start();
+  Command any_operator_command();
+  Id user();
+  Id session();
+
+  // asking
+  void turn();
+  void ask(const Command& command);
+  void hear(Asked& asked, const Result<Answer>& answer);
+  void compare(Asked& asked, const Answer& answer);
+  void look_at_everything();
+  void read_report();
+  void check_all_answered();
+
+  // what happens to it
+  void arm();
+  void pass_time();
+  void change_policy();
+  void restart();
+  void start();
+  void recover();
+  void check_recovered();
+  bool matches(const Model::State& state, Model::State& found, std::string& why);
+  void check_leases(const Model::State& found);
+  void note_trouble();
+
+  void note(std::string line);
+  [[noreturn]] void fail(const std::string& what) const;
+
+  Random random_;
+  Machine machine_;
+  Model model_;
+  Policy policy_;
+  std::uint64_t step_ = 0;
+  bool was_clean_ = false;  // the last stop
+  bool rebooted_ = false;   // since the last stop
+  bool cut_armed_ = false;
+  Now stopped_;                                // when the service was last seen to run
+  Instant trouble_;                            // when commits last did not work
+  std::vector<std::shared_ptr<Asked>> asked_;  // in this turn
+  std::map<std::string, std::vector<SessionInfo>> found_;
+  std::deque<std::string> trace_;
+  std::map<std::string, std::uint64_t> met_;
+};
+
+}  // namespace concur::simulation

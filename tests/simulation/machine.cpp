@@ -1,0 +1,117 @@
+#include "machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace concur::simulation {
+
+namespace {
+
+constexpr const char* kPath = "sessions.db";
+constexpr Millis kOnTime{250};
+
+}  // namespace
+
+struct Machine::Running {
+  Running(const Clock& clock, Registry registry, Store store)
+      : work(loop.get_executor()),
+        service(loop, clock, log, std::move(registry), std::move(store), kPath) {}
+
+  boost::asio::io_context loop{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work;
+  Logger log{LogLevel::kError, LogFormat::kText};
+  LocalService service;
+};
+
+Machine::Machine(std::uint64_t seed) : disk(seed), random_(seed ^ 0x5EED), vfs_(disk) {
+  disk.set_gate([this] { stage_.pass(); });
+}
+
+Machine::~Machine() {
+  if (running_) tear_down();
+}
+
+Service& Machine::service() { return running_->service; }
+
+Result<void> Machine::start(const Policy& policy) {
+  const Now now = clock.now();
+  auto store = Store::open(kPath, Durability::kFull, "boot " + std::to_string(boot_));
+  if (!store) return store.error();
+  Registry registry(policy, 1);
+  const auto report =
+      store->load(now, [&](StoredRow row) { return registry.restore(std::move(row), now); });
+  if (!report) return report.error();
+  if (report->refused > 0) {
+    return Error{ErrorKind::kInternal, "rows were refused: " + report->first_refusal};
+  }
+  registry.reserve_rows(report->last_id);
+  stage_.open(false);
+  running_ = std::make_unique<Running>(clock, std::move(registry), std::move(*store));
+  stage_.meet();
+  stage_.settle();
+  return {};
+}
+
+// What a dead machine had ready is not told to anybody.
+bool Machine::poll() { return !disk.is_dead() && running_->loop.poll() > 0; }
+
+void Machine::run() {
+  while (true) {
+    const bool ran = poll();
+    stage_.settle();
+    if (disk.is_dead()) return;
+    if (stage_.waiting() > 0) {
+      stage_.let_one(random_);
+    } else if (!ran) {
+      return;
+    }
+  }
+}
+
+void Machine::run_a_little(std::uint64_t turns) {
+  poll();
+  stage_.settle();
+  for (; turns > 0 && stage_.waiting() > 0 && !disk.is_dead(); --turns) stage_.let_one(random_);
+}
+
+void Machine::advance(Millis by) {
+  while (by > Millis(0) && !disk.is_dead()) {
+    const Millis step = std::min(by, kOnTime);
+    clock.tick(step);
+    run();
+    by -= step;
+  }
+}
+
+bool Machine::finish() {
+  bool done = false;
+  running_->service.finish([&done] { done = true; });
+  run();
+  tear_down();
+  return done;
+}
+
+void Machine::tear_down() {
+  stage_.open(true);
+  running_.reset();
+  Vfs::forget();
+}
+
+void Machine::kill() {
+  disk.stop();
+  if (running_) tear_down();
+  disk.restart();
+}
+
+void Machine::cut_power(Survival survival) {
+  disk.stop();
+  if (running_) tear_down();
+  disk.restart(survival);
+}
+
+void Machine::reboot(Millis off) {
+  ++boot_;
+  clock.reboot(off);
+}
+
+}  // namespace concur::simulation

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "disk.hpp"
+#include "stage.hpp"
+#include "time.hpp"
+#include "vfs.hpp"
+
+#include "service/local_service.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace concur::simulation {
+
+// A machine on which the real service runs: with a disk, clocks and threads of the simulation's.
+class Machine {
+ public:
+  explicit Machine(std::uint64_t seed);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  ~Machine();
+
+  Disk disk;
+  WorldClock clock;
+
+  // As the daemon starts. An error where the database cannot be opened.
+  Result<void> start(const Policy& policy);
+  bool is_running() const { return running_ != nullptr; }
+  Service& service();
+
+  // Everything that is ready happens, until there is nothing left to do or the machine is dead.
+  void run();
+  // A part of it: at most so many turns of a thread.
+  void run_a_little(std::uint64_t turns);
+  // Time passes and the loop runs on time.
+  void advance(Millis by);
+
+  // A clean stop, which takes no time. False where it did not come to its end.
+  bool finish();
+  // The process dies; or the power goes, and what is on the disk when it comes back is as
+  // `survival` says.
+  void kill();
+  void cut_power(Survival survival);
+  void reboot(Millis off);
+
+ private:
+  struct Running;
+  void tear_down();
+  bool poll();
+
+  Random random_;
+  Stage stage_;
+  Vfs vfs_;
+  int boot_ = 1;
+  std::unique_ptr<Running> running_;
+};
+
+}  // namespace concur::simulation

@@ -1,0 +1,446 @@
+#include "model.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace concur::simulation {
+
+namespace {
+
+template <class Sessions>
+auto find(Sessions& sessions, std::string_view name) {
+  return std::ranges::find(sessions, name, &Model::Session::name);
+}
+
+std::uint32_t count(const std::vector<Model::Session>& sessions) {
+  return static_cast<std::uint32_t>(sessions.size());
+}
+
+}  // namespace
+
+// --- what becomes durable ---
+
+Model::Given Model::give(const Command& command, const Now& now) {
+  changed_ = false;
+  expire_all(now);
+  Given given{std::visit([&](const auto& each) { return decide(each, now); }, command), 0};
+  if (!changed_) return given;
+  given.change = ++changes_;
+  steps_.push_back({changes_, state_});
+  return given;
+}
+
+void Model::confirm(std::uint64_t change) {
+  while (!steps_.empty() && steps_.front().change <= change) {
+    durable_ = std::move(steps_.front().state);
+    steps_.erase(steps_.begin());
+  }
+}
+
+void Model::undo() {
+  for (Step& step : steps_) ghosts_.push_back(std::move(step.state));
+  steps_.clear();
+  state_ = durable_;
+}
+
+bool Model::may_forget(const std::string& user, const std::string& session, const Now& now) {
+  auto& gone = state_.users[user].gone;
+  const auto found = gone.find(session);
+  if (found == gone.end()) return true;
+  if (found->second.at + std::chrono::hours(1) > now.instant) return false;
+  gone.erase(found);
+  return true;
+}
+
+void Model::settle_lease(const std::string& user, const std::string& session) {
+  const auto found = find(state_.users[user].sessions, session);
+  if (found != state_.users[user].sessions.end()) leases_[found->id].is_unsure = false;
+}
+
+void Model::wake(Millis slept, const Now& now) {
+  for (auto& [id, lease] : leases_) {
+    if (lease.expires <= now.instant - slept) continue;
+    lease.expires = std::max(lease.expires, now.instant + heartbeat_interval(lease.ttl));
+  }
+}
+
+std::vector<Model::State> Model::possible() const {
+  std::vector<State> all{durable_};
+  for (const Step& step : steps_) all.push_back(step.state);
+  all.insert(all.end(), ghosts_.begin(), ghosts_.end());
+  return all;
+}
+
+void Model::adopt(State state) {
+  state_ = durable_ = std::move(state);
+  steps_.clear();
+  ghosts_.clear();
+  std::erase_if(leases_, [this](const auto& each) {
+    return std::ranges::none_of(state_.users, [&](const auto& user) {
+      return std::ranges::count(user.second.sessions, each.first, &Session::id) > 0;
+    });
+  });
+}
+
+std::vector<std::string> Model::users() const {
+  std::vector<std::string> names;
+  for (const auto& [name, user] : state_.users) names.push_back(name);
+  return names;
+}
+
+// --- sessions ---
+
+Model::Terms Model::terms_of(const std::string& user) const {
+  Terms terms{policy.limit, policy.on_limit, LimitSource::kDefault};
+  const auto found = state_.users.find(user);
+  if (found == state_.users.end()) return terms;
+  const Rule& rule = found->second.rule;
+  const auto plan = state_.plans.find(rule.plan);
+  if (plan != state_.plans.end()) {
+    terms.limit = plan->second.limit;
+    terms.on_limit = plan->second.on_limit.value_or(terms.on_limit);
+    terms.from = LimitSource::kPlan;
+  }
+  if (rule.limit) {
+    terms.limit = *rule.limit;
+    terms.from = LimitSource::kUser;
+  }
+  terms.on_limit = rule.on_limit.value_or(terms.on_limit);
+  return terms;
+}
+
+void Model::remove(User& user, const std::string& session, const Gone& gone) {
+  user.sessions.erase(find(user.sessions, session));
+  user.gone[session] = gone;
+}
+
+// What has expired is no longer there, whoever asks. That is no change that anybody waits for: it
+// is told by the time, and the same after it was undone.
+void Model::expire(User& user, const Now& now) {
+  for (std::size_t i = 0; i < user.sessions.size();) {
+    const Session session = user.sessions[i];
+    if (is_over(session.id, now)) {
+      remove(user, session.name, {EndReason::kExpired, {}, leases_.at(session.id).expires});
+      user.lapsed.push_back(session);
+    } else {
+      ++i;
+    }
+  }
+}
+
+void Model::expire_all(const Now& now) {
+  for (auto& [name, user] : state_.users) expire(user, now);
+}
+
+// Whoever is told something that depends on it waits until their end is stored.
+void Model::settle_lapsed(User& user) {
+  changed_ = changed_ || !user.lapsed.empty();
+  user.lapsed.clear();
+}
+
+SessionInfo Model::info(const std::string& user, const Session& session, const Now& now) const {
+  const Lease& lease = leases_.at(session.id);
+  return {user,
+          session.name,
+          now.to_wall(session.started),
+          now.to_wall(lease.seen),
+          now.to_wall(lease.expires),
+          session.details};
+}
+
+Granted Model::grant(const std::string& user, const Session& session, std::uint32_t limit,
+                     bool renewed, const Now& now) {
+  const Lease& lease = leases_.at(session.id);
+  Granted granted;
+  granted.user = user;
+  granted.session = session.name;
+  granted.renewed = renewed;
+  granted.active = count(state_.users[user].sessions);
+  granted.limit = limit;
+  granted.expires_at = now.to_wall(lease.expires);
+  granted.heartbeat_interval = heartbeat_interval(lease.ttl);
+  return granted;
+}
+
+Denied Model::deny(const Start& start, std::uint32_t attempted, std::uint32_t limit,
+                   const Now& now) {
+  const std::string user(start.user.text());
+  Denied denied;
+  denied.user = user;
+  denied.session = std::string(start.session.text());
+  denied.active = count(state_.users[user].sessions);
+  denied.attempted = attempted;
+  denied.limit = limit;
+  denied.retry_after = Millis::max();
+  for (const Session& session : state_.users[user].sessions) {
+    denied.sessions.push_back(info(user, session, now));
+    denied.retry_after =
+        std::min<Millis>(denied.retry_after, leases_.at(session.id).expires - now.instant);
+  }
+  return denied;
+}
+
+void Model::evict(User& user, const std::string& session, const Start& by, bool holds_off,
+                  const Now& now) {
+  const Session leaving = *find(user.sessions, session);
+  if (holds_off) {
+    user.hold_offs.push_back({session, leaving.details.device, now.instant, now.wall(), false});
+    if (user.hold_offs.size() > kMostHeldOff) user.hold_offs.erase(user.hold_offs.begin());
+  }
+  remove(user, session,
+         {EndReason::kEvicted, {std::string(by.session.text()), by.details.device}, now.instant});
+}
+
+Answer Model::decide(const Start& start, const Now& now) {
+  const std::string name(start.user.text());
+  const std::string session(start.session.text());
+  const std::string& device = start.details.device;
+  Terms terms = terms_of(name);
+  terms.limit = start.limit.value_or(terms.limit);
+  terms.on_limit = start.on_limit.value_or(terms.on_limit);
+  const bool observes = policy.mode == Mode::kObserve;
+  User& user = state_.users[name];
+  settle_lapsed(user);
+
+  const auto known = find(user.sessions, session);
+  if (known != user.sessions.end()) {
+    const bool above = start.refuse_repeat_above_limit && terms.limit != kUnlimited &&
+                       user.sessions.size() > terms.limit;
+    if (above && !observes) return deny(start, count(user.sessions), terms.limit, now);
+    Lease& lease = leases_[known->id];
+    if (start.ttl && *start.ttl != lease.ttl) {
+      lease.ttl = *start.ttl;
+      lease.is_unsure = true;
+      changed_ = true;
+    }
+    const Details before = known->details;
+    if (!start.details.content.empty()) known->details.content = start.details.content;
+    if (!start.details.meta.empty()) known->details.meta = start.details.meta;
+    changed_ = changed_ || !(before == known->details);
+    lease.seen = now.instant;
+    lease.expires = now.instant + lease.ttl;
+    Granted granted = grant(name, *known, terms.limit, true, now);
+    granted.would_deny = above;
+    return granted;
+  }
+
+  // Who leaves of itself: the same device's, then the one that is to be replaced.
+  std::vector<std::string> leaving;
+  bool reconnects = false;
+  for (const Session& each : user.sessions) {
+    if (device.empty() || each.details.device != device) continue;
+    leaving.push_back(each.name);
+    reconnects = true;
+  }
+  const std::size_t active = user.sessions.size();
+  Millis held{0};
+  for (const HoldOff& each : user.hold_offs) {
+    const bool concerned = each.session == session || (!device.empty() && each.device == device);
+    if (concerned) held = std::max<Millis>(held, each.since + kHoldOff - now.instant);
+  }
+  bool replace_would_help = false;
+  if (start.replace) {
+    const std::string target(start.replace->text());
+    const bool is_there = find(user.sessions, target) != user.sessions.end();
+    if (is_there && std::ranges::count(leaving, target) == 0) {
+      if (held == Millis(0)) leaving.push_back(target);
+      replace_would_help = active <= terms.limit;
+    }
+  }
+  std::vector<std::string> oldest;
+  bool denied = false;
+  std::optional<Millis> because_held;
+  const bool fits =
+      reconnects || terms.limit == kUnlimited || active - leaving.size() < terms.limit;
+  if (!fits && terms.on_limit == OnLimit::kEvictOldest && held == Millis(0)) {
+    for (const Session& each : user.sessions) {
+      if (active - leaving.size() - oldest.size() < terms.limit) break;
+      if (std::ranges::count(leaving, each.name) == 0) oldest.push_back(each.name);
+    }
+  } else if (!fits) {
+    denied = true;
+    const bool would_evict = replace_would_help || terms.on_limit == OnLimit::kEvictOldest;
+    if (held > Millis(0) && would_evict) because_held = held;
+  }
+  if (denied && !observes) {
+    Denied answer = deny(start, static_cast<std::uint32_t>(active) + 1, terms.limit, now);
+    answer.hold_off = because_held;
+    return answer;
+  }
+  for (const std::string& each : leaving) {
+    evict(user, each, start, !(reconnects && each == leaving.front()), now);
+  }
+  if (!observes) {
+    for (const std::string& each : oldest) evict(user, each, start, true, now);
+    leaving.insert(leaving.end(), oldest.begin(), oldest.end());
+    oldest.clear();
+  }
+  const Session added{next_id_++, session, now.instant, start.details, false};
+  user.sessions.push_back(added);
+  const Millis ttl = start.ttl.value_or(policy.lease);
+  leases_[added.id] = {now.instant, now.instant + ttl, ttl};
+  changed_ = true;
+  Granted granted = grant(name, added, terms.limit, false, now);
+  granted.evicted = std::move(leaving);
+  granted.would_deny = denied;
+  granted.would_evict = std::move(oldest);
+  return granted;
+}
+
+Answer Model::decide(const Heartbeat& beat, const Now& now) {
+  const std::string name(beat.user.text());
+  const std::string session(beat.session.text());
+  User& user = state_.users[name];
+  const auto known = find(user.sessions, session);
+  if (known != user.sessions.end()) {
+    Lease& lease = leases_[known->id];
+    lease.seen = now.instant;
+    lease.expires = now.instant + lease.ttl;
+    return grant(name, *known, terms_of(name).limit, true, now);
+  }
+  const auto gone = user.gone.find(session);
+  if (gone == user.gone.end()) return Unknown{name, session};
+  if (find(user.lapsed, session) != user.lapsed.end()) settle_lapsed(user);
+  Gone& why = gone->second;
+  concur::Gone answer{name, session, why.reason, {}};
+  if (why.reason == EndReason::kEvicted) answer.eviction = Eviction{why.by, now.to_wall(why.at)};
+  return answer;
+}
+
+Answer Model::decide(const End& end, const Now& now) {
+  Ended answer{std::string(end.user.text()), std::string(end.session.text()), false, 0, {}, {}};
+  User& user = state_.users[answer.user];
+  settle_lapsed(user);
+  const auto gone = user.gone.find(answer.session);
+  if (find(user.sessions, answer.session) != user.sessions.end()) {
+    remove(user, answer.session, {EndReason::kEnded, {}, now.instant});
+    changed_ = true;
+    answer.ended = true;
+  } else if (gone != user.gone.end()) {
+    answer.reason = gone->second.reason;
+    if (answer.reason == EndReason::kEvicted) {
+      answer.eviction = Eviction{gone->second.by, now.to_wall(gone->second.at)};
+    }
+  }
+  answer.active = count(user.sessions);
+  return answer;
+}
+
+Answer Model::decide(const ListUser& list, const Now& now) {
+  const std::string name(list.user.text());
+  UserSessions answer{name, count(state_.users[name].sessions), terms_of(name).limit, {}, {}};
+  for (const Session& each : state_.users[name].sessions) {
+    answer.sessions.push_back(info(name, each, now));
+  }
+  return answer;
+}
+
+Answer Model::decide(const ListAll& /*list*/, const Now& now) {
+  Page page;
+  for (const auto& [name, user] : state_.users) {
+    for (const Session& each : user.sessions) page.sessions.push_back(info(name, each, now));
+  }
+  return page;
+}
+
+Answer Model::decide(const Purge& purge, const Now& now) {
+  Purged answer{0, purge.dry_run};
+  for (auto& [name, user] : state_.users) {
+    if (purge.user && purge.user->text() != name) continue;
+    if (!purge.dry_run) settle_lapsed(user);
+    for (const Session& each : std::vector<Session>(user.sessions)) {
+      if (leases_.at(each.id).seen + purge.idle > now.instant) continue;
+      ++answer.count;
+      if (purge.dry_run) continue;
+      remove(user, each.name, {EndReason::kPurged, {}, now.instant});
+      changed_ = true;
+    }
+  }
+  return answer;
+}
+
+// --- limits and plans ---
+
+UserLimit Model::limit_of(const std::string& user, const Now& /*now*/) {
+  const Terms terms = terms_of(user);
+  const User& who = state_.users[user];
+  return {user, terms.limit, terms.from, who.rule.plan, terms.on_limit, count(who.sessions)};
+}
+
+Answer Model::decide(const ShowLimit& show, const Now& now) {
+  return limit_of(std::string(show.user.text()), now);
+}
+
+Answer Model::decide(const SetLimit& set, const Now& now) {
+  const std::string name(set.user.text());
+  Rule rule = state_.users[name].rule;
+  if (set.limit) rule.limit = *set.limit;
+  if (set.on_limit) rule.on_limit = *set.on_limit;
+  if (set.plan) {
+    rule.plan = *set.plan ? std::string((*set.plan)->text()) : std::string();
+    if (*set.plan && !state_.plans.contains(rule.plan)) {
+      return Refused{{ErrorKind::kInvalid, {}}};
+    }
+  }
+  changed_ = !(rule == state_.users[name].rule);
+  state_.users[name].rule = rule;
+  return limit_of(name, now);
+}
+
+Answer Model::decide(const ListLimits& /*list*/, const Now& now) {
+  LimitPage page;
+  for (const std::string& name : users()) {
+    if (!state_.users[name].rule.empty()) page.limits.push_back(limit_of(name, now));
+  }
+  return page;
+}
+
+PlanInfo Model::plan_info(const std::string& name) const {
+  const Plan& plan = state_.plans.at(name);
+  PlanInfo info{name, plan.limit, plan.on_limit, 0, 0};
+  for (const auto& [who, user] : state_.users) {
+    if (user.rule.plan != name) continue;
+    ++info.users;
+    const bool above = plan.limit != kUnlimited && user.sessions.size() > plan.limit;
+    if (!user.rule.limit && above) ++info.users_above;
+  }
+  return info;
+}
+
+Answer Model::decide(const ShowPlan& show, const Now& /*now*/) {
+  const std::string name(show.plan.text());
+  if (!state_.plans.contains(name)) return Refused{{ErrorKind::kAbsent, {}}};
+  return plan_info(name);
+}
+
+Answer Model::decide(const SetPlan& set, const Now& /*now*/) {
+  const std::string name(set.plan.text());
+  const bool is_new = !state_.plans.contains(name);
+  if (is_new && !set.limit) return Refused{{ErrorKind::kInvalid, {}}};
+  Plan& plan = state_.plans[name];
+  plan.limit = set.limit.value_or(plan.limit);
+  if (set.on_limit) plan.on_limit = *set.on_limit;
+  changed_ = true;
+  return plan_info(name);
+}
+
+Answer Model::decide(const RemovePlan& remove, const Now& /*now*/) {
+  const std::string name(remove.plan.text());
+  if (!state_.plans.contains(name)) return PlanRemoved{name, false, 0};
+  const std::uint32_t users = plan_info(name).users;
+  if (users > 0 && !remove.force) return Refused{{ErrorKind::kInvalid, {}}};
+  state_.plans.erase(name);
+  changed_ = true;
+  return PlanRemoved{name, true, users};
+}
+
+Answer Model::decide(const ListPlans& /*list*/, const Now& /*now*/) {
+  PlanList list;
+  for (const auto& [name, plan] : state_.plans) {
+    list.plans.push_back(plan_info(name));
+    list.plans.back().users_above = 0;
+  }
+  return list;
+}
+
+}  // namespace concur::simulation

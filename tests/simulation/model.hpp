@@ -1,0 +1,155 @@
+#pragma once
+
+#include "session/answer.hpp"
+#include "session/command.hpp"
+#include "session/policy.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace concur::simulation {
+
+// What the service must answer, written from what is promised to users: as simple as can be, for a
+// handful of users. It takes each command at the moment it is given, and hears afterwards whether
+// that was made durable.
+class Model {
+ public:
+  struct Session {
+    std::int64_t id = 0;  // in the order of starts
+    std::string name;
+    Instant started;
+    Details details;
+    bool other_boot = false;  // it was found after a reboot: its times go by the wall clock
+  };
+  struct Gone {
+    EndReason reason{};
+    EvictedBy by;
+    Instant at;
+  };
+  struct HoldOff {
+    std::string session;
+    std::string device;
+    Instant since;
+    WallTime wall;  // the same moment, as it was then
+    bool other_boot = false;
+  };
+  struct Rule {
+    std::optional<std::uint32_t> limit;
+    std::string plan;
+    std::optional<OnLimit> on_limit;
+    bool operator==(const Rule&) const = default;
+    bool empty() const { return !limit && plan.empty() && !on_limit; }
+  };
+  struct User {
+    std::vector<Session> sessions;  // oldest start first
+    std::vector<Session> lapsed;    // expired, and nobody was told for sure: the row may stand yet
+    std::map<std::string, Gone> gone;
+    std::vector<HoldOff> hold_offs;
+    Rule rule;
+  };
+  struct Plan {
+    std::uint32_t limit = 0;
+    std::optional<OnLimit> on_limit;
+    bool operator==(const Plan&) const = default;
+  };
+  // What is stored of everybody, but for leases.
+  struct State {
+    std::map<std::string, User> users;
+    std::map<std::string, Plan> plans;
+  };
+  // A sign of life is kept whatever becomes of the command that it came with.
+  struct Lease {
+    Instant seen;
+    Instant expires;
+    Millis ttl{};
+    bool is_unsure = false;  // another ttl was told of, and it is not known whether it was stored
+  };
+
+  struct Given {
+    Answer answer;
+    std::uint64_t change = 0;  // what to tell confirm(); 0 where nothing was changed
+  };
+
+  Policy policy;
+
+  Given give(const Command& command, const Now& now);
+  // All changes up to this one are durable.
+  void confirm(std::uint64_t change);
+  // None that is not confirmed took place. They may still come back after a crash, until something
+  // else was stored in their place.
+  void undo();
+  void overwritten() { ghosts_.clear(); }
+
+  // True where that session has been gone for so long that it may have been forgotten; then it is.
+  bool may_forget(const std::string& user, const std::string& session, const Now& now);
+  // What was told of that session's lease is stored.
+  void settle_lease(const std::string& user, const std::string& session);
+
+  // Suspended until now, for so long.
+  void wake(Millis slept, const Now& now);
+
+  // What may be found after a crash, the likeliest first.
+  std::vector<State> possible() const;
+  // This was found.
+  void adopt(State state);
+
+  const State& state() const { return state_; }
+  Lease& lease(std::int64_t id) { return leases_[id]; }
+  bool is_over(std::int64_t id, const Now& now) const {
+    return leases_.at(id).expires <= now.instant;
+  }
+  std::vector<std::string> users() const;
+
+ private:
+  struct Terms {
+    std::uint32_t limit;
+    OnLimit on_limit;
+    LimitSource from;
+  };
+
+  Answer decide(const Start& start, const Now& now);
+  Answer decide(const Heartbeat& beat, const Now& now);
+  Answer decide(const End& end, const Now& now);
+  Answer decide(const ListUser& list, const Now& now);
+  Answer decide(const ListAll& list, const Now& now);
+  Answer decide(const Purge& purge, const Now& now);
+  Answer decide(const ShowLimit& show, const Now& now);
+  Answer decide(const SetLimit& set, const Now& now);
+  Answer decide(const ListLimits& list, const Now& now);
+  Answer decide(const ShowPlan& show, const Now& now);
+  Answer decide(const SetPlan& set, const Now& now);
+  Answer decide(const RemovePlan& remove, const Now& now);
+  Answer decide(const ListPlans& list, const Now& now);
+
+  Terms terms_of(const std::string& user) const;
+  void expire(User& user, const Now& now);
+  void expire_all(const Now& now);
+  void settle_lapsed(User& user);
+  void remove(User& user, const std::string& session, const Gone& gone);
+  void evict(User& user, const std::string& session, const Start& by, bool holds_off,
+             const Now& now);
+  Granted grant(const std::string& user, const Session& session, std::uint32_t limit, bool renewed,
+                const Now& now);
+  Denied deny(const Start& start, std::uint32_t attempted, std::uint32_t limit, const Now& now);
+  SessionInfo info(const std::string& user, const Session& session, const Now& now) const;
+  UserLimit limit_of(const std::string& user, const Now& now);
+  PlanInfo plan_info(const std::string& plan) const;
+
+  State state_;
+  State durable_;
+  struct Step {
+    std::uint64_t change;
+    State state;
+  };
+  std::vector<Step> steps_;    // after each change that is not confirmed
+  std::vector<State> ghosts_;  // what was undone
+  std::map<std::int64_t, Lease> leases_;
+  std::uint64_t changes_ = 0;
+  bool changed_ = false;
+  std::int64_t next_id_ = 1;
+};
+
+}  // namespace concur::simulation
