@@ -134,8 +134,7 @@ Result<void> check_tables(Sqlite& db, std::int64_t version) {
     const auto wanted = shape_of(*model, table);
     if (!wanted) return wanted.error();
     const auto found = shape_of(db, table);
-    // The schema was read before: it is what it says that fails.
-    if (!found) return Error{ErrorKind::kCorrupt, found.error().message};
+    if (!found) return found.error();
     if (*found == *wanted) continue;
     return Error{
         ErrorKind::kCorrupt,

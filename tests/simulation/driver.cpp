@@ -178,9 +178,7 @@ void Driver::ask(const Command& command) {
   auto asked = std::make_shared<Asked>();
   asked->command = text_of(command);
   asked->given = model_.give(command, now);
-  if (const auto* start = std::get_if<Start>(&command); start && start->ttl) {
-    asked->settles = {std::string(start->user.text()), std::string(start->session.text())};
-  }
+  if (const auto* start = std::get_if<Start>(&command)) asked->ttl = start->ttl;
   asked_.push_back(asked);
   note(asked->command);
   machine_.service().submit(command,
@@ -200,7 +198,7 @@ void Driver::hear(Asked& asked, const Result<Answer>& answer) {
     return;
   }
   compare(asked, *answer);
-  if (!asked.settles.first.empty()) model_.settle_lease(asked.settles.first, asked.settles.second);
+  if (asked.given.relet != 0) model_.settle_lease(asked.given.relet, *asked.ttl);
   // What is stored is so in order.
   for (const auto& each : asked_) {
     if (each->given.change == 0) continue;
@@ -578,8 +576,8 @@ void Driver::check_leases(const Model::State& found) {
       const Id id = *Id::parse("session", session.name);
       machine_.service().submit(Heartbeat{user, id}, [&](const Result<Answer>& answer) {
         const auto& granted = std::get<Granted>(*answer);
-        lease = {now.instant, now.instant + granted.heartbeat_interval * 3,
-                 granted.heartbeat_interval * 3};
+        const Millis ttl = granted.heartbeat_interval * 3;
+        lease = {now.instant, now.instant + ttl, ttl, ttl};
       });
     }
   }

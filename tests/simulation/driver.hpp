@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -37,7 +38,7 @@ class Driver {
   struct Asked {
     std::string command;
     Model::Given given;
-    std::pair<std::string, std::string> settles{};  // whose lease is told anew
+    std::optional<Millis> ttl{};  // that it asks for
     bool answered = false;
   };
 

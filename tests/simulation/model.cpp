@@ -22,8 +22,10 @@ std::uint32_t count(const std::vector<Model::Session>& sessions) {
 
 Model::Given Model::give(const Command& command, const Now& now) {
   changed_ = false;
+  relet_ = 0;
   expire_all(now);
-  Given given{std::visit([&](const auto& each) { return decide(each, now); }, command), 0};
+  Given given{std::visit([&](const auto& each) { return decide(each, now); }, command), 0, 0};
+  given.relet = relet_;
   if (!changed_) return given;
   given.change = ++changes_;
   steps_.push_back({changes_, state_});
@@ -41,6 +43,11 @@ void Model::undo() {
   for (Step& step : steps_) ghosts_.push_back(std::move(step.state));
   steps_.clear();
   state_ = durable_;
+  for (auto& [id, lease] : leases_) {
+    if (lease.ttl == lease.stored) continue;
+    lease.ttl = lease.stored;
+    lease.expires = lease.seen + lease.ttl;
+  }
 }
 
 bool Model::may_forget(const std::string& user, const std::string& session, const Now& now) {
@@ -52,9 +59,11 @@ bool Model::may_forget(const std::string& user, const std::string& session, cons
   return true;
 }
 
-void Model::settle_lease(const std::string& user, const std::string& session) {
-  const auto found = find(state_.users[user].sessions, session);
-  if (found != state_.users[user].sessions.end()) leases_[found->id].is_unsure = false;
+void Model::settle_lease(std::int64_t session, Millis ttl) {
+  const auto found = leases_.find(session);
+  if (found == leases_.end()) return;
+  found->second.stored = ttl;
+  found->second.is_unsure = found->second.ttl != ttl;
 }
 
 void Model::wake(Millis slept, const Now& now) {
@@ -211,6 +220,7 @@ Answer Model::decide(const Start& start, const Now& now) {
     if (start.ttl && *start.ttl != lease.ttl) {
       lease.ttl = *start.ttl;
       lease.is_unsure = true;
+      relet_ = known->id;
       changed_ = true;
     }
     const Details before = known->details;
@@ -278,7 +288,7 @@ Answer Model::decide(const Start& start, const Now& now) {
   const Session added{next_id_++, session, now.instant, start.details, false};
   user.sessions.push_back(added);
   const Millis ttl = start.ttl.value_or(policy.lease);
-  leases_[added.id] = {now.instant, now.instant + ttl, ttl};
+  leases_[added.id] = {now.instant, now.instant + ttl, ttl, ttl};
   changed_ = true;
   Granted granted = grant(name, added, terms.limit, false, now);
   granted.evicted = std::move(leaving);

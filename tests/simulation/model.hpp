@@ -60,17 +60,19 @@ class Model {
     std::map<std::string, User> users;
     std::map<std::string, Plan> plans;
   };
-  // A sign of life is kept whatever becomes of the command that it came with.
+  // A sign of life is kept whatever becomes of the command that it came with; another ttl is not.
   struct Lease {
     Instant seen;
     Instant expires;
     Millis ttl{};
+    Millis stored{};         // the ttl that is stored, as far as was told
     bool is_unsure = false;  // another ttl was told of, and it is not known whether it was stored
   };
 
   struct Given {
     Answer answer;
     std::uint64_t change = 0;  // what to tell confirm(); 0 where nothing was changed
+    std::int64_t relet = 0;    // the session whose ttl it changed
   };
 
   Policy policy;
@@ -85,8 +87,8 @@ class Model {
 
   // True where that session has been gone for so long that it may have been forgotten; then it is.
   bool may_forget(const std::string& user, const std::string& session, const Now& now);
-  // What was told of that session's lease is stored.
-  void settle_lease(const std::string& user, const std::string& session);
+  // That session's lease is stored with the ttl it was told of.
+  void settle_lease(std::int64_t session, Millis ttl);
 
   // Suspended until now, for so long.
   void wake(Millis slept, const Now& now);
@@ -149,6 +151,7 @@ class Model {
   std::map<std::int64_t, Lease> leases_;
   std::uint64_t changes_ = 0;
   bool changed_ = false;
+  std::int64_t relet_ = 0;
   std::int64_t next_id_ = 1;
 };
 
