@@ -186,6 +186,7 @@ void Driver::ask(const Command& command) {
 }
 
 void Driver::hear(Asked& asked, const Result<Answer>& answer) {
+  if (machine_.disk.is_dead()) return;  // so is the daemon: nobody hears it
   if (asked.answered) fail("answered twice: " + asked.command);
   asked.answered = true;
   if (!answer) {
