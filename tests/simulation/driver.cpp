@@ -526,7 +526,7 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
   stopped.instant = Instant::min();
   Model trial = model_;
   trial.adopt(found);
-  std::vector<Command> commands{ListPlans{}};
+  std::vector<Command> commands{ListPlans{}, ListLimits{}};
   for (const std::string& name : kUsers) commands.emplace_back(ShowLimit{*Id::parse("user", name)});
   for (const Command& command : commands) {
     machine_.service().submit(command, [&](const Result<Answer>& answer) {
