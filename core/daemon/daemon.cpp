@@ -223,7 +223,7 @@ class Daemon {
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         stop_timer_(loop_),
         watchdog_timer_(loop_),
-        service_(loop_, clock_, log, std::move(registry), std::move(store),
+        service_(runner_, clock_, log, std::move(registry), std::move(store),
                  effective.settings.database),
         api_(service_, clock_, log) {}
 
@@ -244,7 +244,7 @@ class Daemon {
     let_signals_in();
     boost::asio::post(loop_, [this] { notifier_.ready(); });
     feed_watchdog();
-    loop_.run();
+    runner_.run();
   }
 
  private:
@@ -350,7 +350,8 @@ class Daemon {
   Notifier& notifier_;
   Logger& log_;
   SystemClock clock_;
-  boost::asio::io_context loop_{1};
+  boost::asio::io_context loop_;
+  LoopRunner runner_{loop_};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer stop_timer_;
   boost::asio::steady_timer watchdog_timer_;

@@ -28,9 +28,10 @@ std::uint64_t size_of(const std::string& path) {
 
 }  // namespace
 
-LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Logger& log,
-                           Registry registry, Store store, std::string path)
-    : loop_(loop),
+LocalService::LocalService(LoopRunner& runner, const Clock& clock, Logger& log, Registry registry,
+                           Store store, std::string path)
+    : runner_(runner),
+      loop_(runner.loop()),
       clock_(clock),
       log_(log),
       registry_(std::move(registry)),
@@ -39,7 +40,7 @@ LocalService::LocalService(boost::asio::io_context& loop, const Clock& clock, Lo
       path_(std::move(path)),
       clock_set_(clock.now()),
       denials_(log),
-      sweep_timer_(loop),
+      sweep_timer_(loop_),
       reporter_(path_),
       copier_(path_),
       journal_(std::move(store), [this](const Result<void>& outcome) {
@@ -55,6 +56,7 @@ void LocalService::submit(const Command& command, Reply reply) {
     reply(Error{ErrorKind::kUnavailable, "cannot take a command: the daemon is stopping"});
     return;
   }
+  ++others_;
   const Now now = look_at_clock();
   registry_.tell_renewals(events_.wants_renewals());
   Decision decision = registry_.apply(command, now);
@@ -200,7 +202,7 @@ void LocalService::finish(std::function<void()> done) {
   denials_.flush();
   finished_ = std::move(done);
   registry_.settle(look_at_clock());
-  flush();
+  if (!committing_ && registry_.has_changes()) hand_over();
   finish_if_idle();
 }
 

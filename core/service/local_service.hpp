@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/loop_runner.hpp"
 #include "base/rarely.hpp"
 #include "service/copier.hpp"
 #include "service/denial_log.hpp"
@@ -23,16 +24,16 @@ namespace concur {
 
 // The service on one machine: a registry in memory and a journal on a thread beside it.
 //
-// Changes collect while a commit is under way and go out together with the next. An answer leaves
-// after the commit of every change it depends on. If a commit fails, all that is not durable is
-// undone, its callers get kUnavailable, and each further batch, or a probe once a second, tries
-// again.
+// Changes collect while a commit is under way and go out together with the next; a change that
+// comes alone is committed at once, on the thread of the loop. An answer leaves after the commit of
+// every change it depends on. If a commit fails, all that is not durable is undone, its callers get
+// kUnavailable, and each further batch, or a probe once a second, tries again.
 class LocalService final : public Service {
  public:
   // `registry` holds what `store` held; `path` is the database's, for its size. The clock, the log
-  // and the loop must outlive the service.
-  LocalService(boost::asio::io_context& loop, const Clock& clock, Logger& log, Registry registry,
-               Store store, std::string path);
+  // and the runner must outlive the service.
+  LocalService(LoopRunner& runner, const Clock& clock, Logger& log, Registry registry, Store store,
+               std::string path);
 
   void submit(const Command& command, Reply reply) override;
   void report(const ReportQuery& query, ReportReply reply) override;
@@ -56,8 +57,10 @@ class LocalService final : public Service {
   void refuse(const Waiting& waiting, const std::string& message);
   void publish_events();
   void schedule_flush();
-  void flush();
+  bool came_alone() const;
+  Batch begin_commit();
   void hand_over();
+  void commit_here();
   void committed(const Result<void>& outcome);
   void succeeded();
   void failed(const Error& error);
@@ -73,6 +76,7 @@ class LocalService final : public Service {
   void watch_wal();
   Millis lap() const;
 
+  LoopRunner& runner_;
   boost::asio::io_context& loop_;
   const Clock& clock_;
   Logger& log_;
@@ -83,9 +87,13 @@ class LocalService final : public Service {
 
   std::vector<Waiting> waiting_;   // for the commit under way
   std::vector<Waiting> gathered_;  // for the one after it
+  std::size_t others_ = 0;         // commands since the flush was scheduled
   Sequence handed_upto_ = 0;
   std::size_t handed_changes_ = 0;  // of the commit under way, and when it began
   Now handed_at_;
+  // Of the commit before: how long it took, and how many commands it answered.
+  std::chrono::nanoseconds commit_took_{};
+  std::size_t answered_ = 0;
   // Engaged while a commit is under way: the loop must not run out of work before its outcome.
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
       committing_;

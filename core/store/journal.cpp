@@ -30,40 +30,60 @@ void Journal::submit(Batch batch) {
   changed_.notify_one();
 }
 
-// None where the journal stops, or nothing has come by then.
-std::optional<Batch> Journal::next(std::chrono::steady_clock::time_point until) {
+// Waits for a batch, for the end, or until it is time to tidy what was committed.
+Journal::Errand Journal::next(Steady::time_point tidy_at) {
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, until, [this] { return handed_ || stopping_; });
-  return std::exchange(handed_, std::nullopt);
+  const auto called = [this] { return handed_ || stopping_; };
+  changed_.wait(lock, [&] { return called() || untidy_; });
+  if (!called()) changed_.wait_until(lock, tidy_at, called);
+  Errand errand{std::exchange(handed_, std::nullopt), false};
+  errand.stop = !errand.batch && stopping_;
+  untidy_ = errand.batch.has_value();
+  return errand;
 }
 
-Journal::State Journal::state() {
-  const std::lock_guard lock(mutex_);
-  return handed_ ? State::kBusy : stopping_ ? State::kStopping : State::kIdle;
+Result<void> Journal::commit(const Batch& batch) {
+  const std::lock_guard lock(at_store_);
+  oldest_hour_ = batch.oldest_hour;
+  return store_.commit(batch.changes, batch.offset);
+}
+
+Result<void> Journal::commit_here(const Batch& batch) {
+  auto outcome = commit(batch);
+  wants_tidying();
+  return outcome;
 }
 
 // Tidies in steps between two commits, and looks whether it should once a second at most: looking
 // costs as much as a small commit.
 void Journal::run() {
   constexpr auto kOften = std::chrono::seconds(1);
-  constexpr auto kLongest = std::chrono::hours(24);
-  using Steady = std::chrono::steady_clock;
   Steady::time_point tidy_at = Steady::now();
-  std::int64_t oldest_hour = 0;
-  bool untidy = false;
   while (true) {
-    const auto batch = next(untidy ? tidy_at : Steady::now() + kLongest);
-    if (batch) {
-      done_(store_.commit(batch->changes, batch->offset));
-      oldest_hour = batch->oldest_hour;
-      untidy = true;
+    const Errand errand = next(tidy_at);
+    if (errand.stop) return;
+    if (errand.batch) {
+      done_(commit(*errand.batch));
+    } else if (tidy()) {
+      wants_tidying();
+    } else {
+      tidy_at = Steady::now() + kOften;
     }
-    const State now = state();
-    if (now == State::kStopping) return;
-    if (now == State::kBusy || !untidy || Steady::now() < tidy_at) continue;
-    untidy = store_.trim_history(oldest_hour) || store_.give_back_space();
-    if (!untidy) tidy_at = Steady::now() + kOften;
   }
+}
+
+// True where there is more to do.
+bool Journal::tidy() {
+  const std::lock_guard lock(at_store_);
+  return store_.trim_history(oldest_hour_) || store_.give_back_space();
+}
+
+void Journal::wants_tidying() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(untidy_, true)) return;
+  }
+  changed_.notify_one();
 }
 
 }  // namespace concur

@@ -186,6 +186,7 @@ void Driver::ask(const Command& command) {
 }
 
 void Driver::hear(Asked& asked, const Result<Answer>& answer) {
+  if (machine_.disk.is_dead()) return;  // so is the daemon: nobody hears it
   if (asked.answered) fail("answered twice: " + asked.command);
   asked.answered = true;
   if (!answer) {
@@ -525,7 +526,7 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
   stopped.instant = Instant::min();
   Model trial = model_;
   trial.adopt(found);
-  std::vector<Command> commands{ListPlans{}};
+  std::vector<Command> commands{ListPlans{}, ListLimits{}};
   for (const std::string& name : kUsers) commands.emplace_back(ShowLimit{*Id::parse("user", name)});
   for (const Command& command : commands) {
     machine_.service().submit(command, [&](const Result<Answer>& answer) {

@@ -15,9 +15,10 @@ constexpr Millis kOnTime{250};
 struct Machine::Running {
   Running(const Clock& clock, Registry registry, Store store)
       : work(loop.get_executor()),
-        service(loop, clock, log, std::move(registry), std::move(store), kPath) {}
+        service(runner, clock, log, std::move(registry), std::move(store), kPath) {}
 
-  boost::asio::io_context loop{1};
+  boost::asio::io_context loop;
+  LoopRunner runner{loop};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work;
   Logger log{LogLevel::kError, LogFormat::kText};
   LocalService service;

@@ -310,7 +310,10 @@ Answer Model::decide(const Heartbeat& beat, const Now& now) {
   }
   const auto gone = user.gone.find(session);
   if (gone == user.gone.end()) return Unknown{name, session};
-  if (find(user.lapsed, session) != user.lapsed.end()) settle_lapsed(user);
+  if (const auto own = find(user.lapsed, session); own != user.lapsed.end()) {
+    user.lapsed.erase(own);  // the others of the user are not looked at
+    changed_ = true;
+  }
   Gone& why = gone->second;
   concur::Gone answer{name, session, why.reason, {}};
   if (why.reason == EndReason::kEvicted) answer.eviction = Eviction{why.by, now.to_wall(why.at)};

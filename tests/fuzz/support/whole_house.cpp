@@ -45,7 +45,7 @@ std::string fresh_database() {
 
 WholeHouse::WholeHouse(Role client)
     : path_(fresh_database()),
-      service_(loop_, clock_, log_, Registry(Policy{}, 1),
+      service_(runner_, clock_, log_, Registry(Policy{}, 1),
                must(Store::open(path_, Durability::kNormal, "boot")), path_),
       api_(service_, clock_, log_) {
   api_.set_info({"fuzz", 1, clock_.now().instant, [] { return std::size_t{1}; }, 1});

@@ -46,6 +46,7 @@ class WholeHouse {
 
   std::string path_;
   boost::asio::io_context loop_;
+  LoopRunner runner_{loop_};
   test::FakeClock clock_;
   Logger log_{LogLevel::kError, LogFormat::kText};
   LocalService service_;
