@@ -44,7 +44,8 @@ std::string fresh_database() {
 }  // namespace
 
 WholeHouse::WholeHouse(Role client)
-    : path_(fresh_database()),
+    : gate_(client),
+      path_(fresh_database()),
       service_(runner_, clock_, log_, Registry(Policy{}, 1),
                must(Store::open(path_, Durability::kNormal, "boot")), path_),
       api_(service_, clock_, log_) {
@@ -54,7 +55,7 @@ WholeHouse::WholeHouse(Role client)
   client_ = Fd(ends[0]);
   boost::asio::local::stream_protocol::socket server(loop_, boost::asio::local::stream_protocol(),
                                                      ends[1]);
-  connection_ = std::make_shared<Connection>(Connection::Socket(std::move(server)), client, api_,
+  connection_ = std::make_shared<Connection>(Connection::Socket(std::move(server)), gate_, api_,
                                              tick_, [this](Connection&) { closed_ = true; });
   connection_->open();
 }

@@ -10,12 +10,28 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace concur::fuzz {
+
+// Lets everybody in, in one role.
+class OpenGate final : public Gate {
+ public:
+  explicit OpenGate(Role role) : role_(role) {}
+
+  Caller greet(int /*socket*/) override { return {role_, "a fuzzer", true}; }
+  std::optional<Refusal> admit(Caller& /*caller*/, const Credentials& /*given*/) override {
+    return std::nullopt;
+  }
+  bool still_knows(const Caller& /*caller*/) const override { return true; }
+
+ private:
+  Role role_;
+};
 
 // All of a daemon but its socket and its signals, with a database of its own and one client: bytes
 // in, bytes out. Its clocks stand still until they are moved.
@@ -44,6 +60,7 @@ class WholeHouse {
   bool busy() const;
   void receive();
 
+  OpenGate gate_;
   std::string path_;
   boost::asio::io_context loop_;
   LoopRunner runner_{loop_};
