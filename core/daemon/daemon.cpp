@@ -313,7 +313,7 @@ class Daemon {
     if (!tcp_gate_ || path.empty()) return;
     auto keys = read_api_keys(path, geteuid());
     if (!keys) return log_.error("{}; the old keys stay", keys.error().message);
-    log_.info("{} API keys are in force", keys->size());
+    log_.info("API keys in force from {}: {}", path, keys->size());
     tcp_gate_->set_keys(KeyRing(std::move(*keys)));
     tcp_server_->close_strangers();
   }
@@ -404,7 +404,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   log.info("concurrencyd {} listens on {}: {}", version, endpoint.path, settings_line(settings));
   if (tcp) {
     log.info("listening on {} too, {}", to_text(local_address(tcp->listener)),
-             tcp->keys ? fmt::format("with {} API keys", tcp->keys->size())
+             tcp->keys ? fmt::format("for API keys: {}", tcp->keys->size())
                        : "without keys: all on this machine may connect, as clients");
   }
   daemon.serve(std::move(endpoint.listener), backlog, operators, std::move(tcp), version);

@@ -44,7 +44,8 @@ void RequestParser::Grammar::on_field_impl(http::field name, string_view text, s
   } else if (boost::beast::iequals(text, "x-api-key")) {
     keep(into_.key_);
   } else if (boost::beast::iequals(text, "sec-fetch-site")) {
-    // By its text, for Boost has known it since some version. Fetch Metadata: none where a person asked, in the address bar.
+    // By its text, for Boost has known it since some version. Fetch Metadata: none where a person
+    // asked, in the address bar.
     into_.from_page_ = into_.from_page_ || value != "none";
   }
   if (name == http::field::expect && boost::beast::iequals(value, "100-continue")) {

@@ -3,17 +3,17 @@ _concurrencyd() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words
   COMPREPLY=()
   case $prev in
-    --socket | --database | --config) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --socket | --database | --config | --api-key-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     --admin-group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") && return ;;
     --on-limit) words='deny evict-oldest' ;;
     --mode) words='enforce observe' ;;
     --durability) words='full normal' ;;
     --log-level) words='error warning info debug' ;;
     --log-format) words='text json' ;;
-    --limit | --lease | --history | --socket-mode) return ;;
+    --limit | --lease | --history | --socket-mode | --listen) return ;;
     *)
       words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --mode --durability
-        --history --socket-mode --admin-group --log-level --log-format --help --version'
+        --history --socket-mode --admin-group --listen --api-key-file --log-level --log-format --help --version'
       ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

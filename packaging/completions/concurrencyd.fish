@@ -14,6 +14,8 @@ complete -c concurrencyd -l durability -xa 'full normal' -d 'what an answer wait
 complete -c concurrencyd -l history -x -d 'how long the record of who shares is kept'
 complete -c concurrencyd -l socket-mode -x -d 'who may connect'
 complete -c concurrencyd -l admin-group -xa '(__fish_complete_groups)' -d 'whose members are operators'
+complete -c concurrencyd -l listen -x -d 'listen on TCP too'
+complete -c concurrencyd -l api-key-file -rF -d 'whose keys TCP requests must have'
 complete -c concurrencyd -l log-level -xa 'error warning info debug' -d 'how much to log'
 complete -c concurrencyd -l log-format -xa 'text json' -d 'how log lines are written'
 complete -c concurrencyd -l help -d 'print the flags'

@@ -39,7 +39,7 @@ expect_usage_error() {
   daemon_run --help
   [ "$status" -eq 0 ] && [ -z "$stderr" ]
   for option in --socket --database --config --limit --lease --durability --socket-mode --admin-group \
-    --log-level --log-format --check-config; do
+    --listen --api-key-file --log-level --log-format --check-config; do
     [[ $output == *"$option "* ]]
   done
 }
@@ -55,6 +55,8 @@ expect_usage_error() {
   expect_setting 'durability = full  # default'
   expect_setting 'socket-mode = 0660  # default'
   expect_setting 'admin-group = concur-admin  # default'
+  expect_setting 'listen =   # default'
+  expect_setting 'api-key-file =   # default'
   expect_setting 'log-level = info  # default'
   expect_setting 'log-format = text  # default'
 }
