@@ -30,7 +30,7 @@ void tune(int socket) {
 std::string peer_address(int socket) {
   TcpAddress address;
   socklen_t size = static_cast<socklen_t>(address.capacity());
-  if (getpeername(socket, address.data(), &size) != 0) return "an unknown address";
+  if (getpeername(socket, address.data(), &size) != 0) return "somewhere";
   address.resize(size);
   return to_text(address);
 }
