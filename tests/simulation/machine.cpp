@@ -35,6 +35,7 @@ Machine::~Machine() {
 Service& Machine::service() { return running_->service; }
 
 Result<void> Machine::start(const Policy& policy) {
+  Vfs::forget();  // the first to open a database makes the index of its log anew
   const Now now = clock.now();
   auto store = Store::open(kPath, Durability::kFull, "boot " + std::to_string(boot_));
   if (!store) return store.error();
