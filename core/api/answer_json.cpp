@@ -131,6 +131,21 @@ int write(JsonWriter& json, const Denied& denied) {
   return 409;
 }
 
+std::string throttled_message(const Throttled& throttled) {
+  return fmt::format(
+      "cannot start session {} of user {}: the user starts more than {} sessions a minute",
+      throttled.session, throttled.user, throttled.rate);
+}
+
+int write(JsonWriter& json, const Throttled& throttled) {
+  json.field("error", error_name(429))
+      .field("message", throttled_message(throttled))
+      .field("user", throttled.user)
+      .field("session", throttled.session)
+      .field("retryAfter", throttled.retry_after);
+  return 429;
+}
+
 int write(JsonWriter& json, const Gone& gone) {
   json.field("error", std::string_view("session_gone"))
       .field("reason", name_of(gone.reason))
@@ -255,6 +270,11 @@ int write(JsonWriter& json, const Refused& refused) {
   return status;
 }
 
+// In whole seconds (RFC 9110, section 10.2.3).
+std::string retry_after(Millis wait) {
+  return fmt::format("Retry-After: {}\r\n", std::chrono::ceil<std::chrono::seconds>(wait).count());
+}
+
 Response first_text(int status, std::string text) {
   return {status, std::move(text), "text/plain; charset=utf-8", {}};
 }
@@ -279,6 +299,9 @@ Response to_response(const Answer& answer) {
   response.status = std::visit([&json](const auto& a) { return write(json, a); }, answer);
   json.end_object();
   response.body += '\n';
+  if (const auto* throttled = std::get_if<Throttled>(&answer)) {
+    response.headers = retry_after(throttled->retry_after);
+  }
   return response;
 }
 
@@ -307,6 +330,11 @@ Response to_first_response(const Answer& answer) {
     return first_count(ended->user, ended->active);
   if (const auto* denied = std::get_if<Denied>(&answer)) {
     return first_text(400, denial_message(*denied));
+  }
+  if (const auto* throttled = std::get_if<Throttled>(&answer)) {
+    Response response = first_text(429, throttled_message(*throttled));
+    response.headers = retry_after(throttled->retry_after);
+    return response;
   }
   return first_text(500, "cannot answer: the service gave no answer of this kind");
 }

@@ -103,12 +103,15 @@ void write_commands(Exposition& to, const Counts& counts) {
   const auto outcome = [&to](std::string_view name, std::uint64_t count) {
     to.sample({}, fmt::format("outcome=\"{}\"", name), count);
   };
-  to.head("starts_total", "counter",
-          "Starts by outcome; would_deny were let in by the observe mode, failed had no answer.");
+  to.head(
+      "starts_total", "counter",
+      "Starts by outcome; would_deny were let in by the observe mode, throttled were too many of "
+      "one user in a minute, failed had no answer.");
   outcome("started", counts.starts.started);
   outcome("renewed", counts.starts.renewed);
   outcome("denied", counts.starts.denied);
   outcome("would_deny", counts.starts.would_deny);
+  outcome("throttled", counts.starts.throttled);
   outcome("failed", counts.starts.failed);
   to.head("heartbeats_total", "counter", "Heartbeats by outcome.");
   outcome("renewed", counts.heartbeats.renewed);

@@ -80,6 +80,16 @@ Result<void> set_limit(Settings& into, const std::string& value) {
   return {};
 }
 
+Result<void> set_start_rate(Settings& into, const std::string& value) {
+  const auto rate = parse_number<std::uint32_t>(value, 10, kMostStartRate);
+  if (!rate) {
+    return Error{ErrorKind::kInvalid,
+                 fmt::format("it takes a whole number from 0 (any number) to {}", kMostStartRate)};
+  }
+  into.policy.start_rate = *rate;
+  return {};
+}
+
 Result<void> set_lease(Settings& into, const std::string& value) {
   const auto lease = parse_duration(value);
   if (!lease) return lease.error();
@@ -138,6 +148,8 @@ constexpr Setting kTable[] = {
     {"mode", "enforce|observe", "observe: denials are told and counted, and admitted", true,
      [](Settings& s, const std::string& v) { return set_word<Mode>(kModes, v, s.policy.mode); },
      [](const Settings& s) { return get_word<Mode>(kModes, s.policy.mode); }},
+    {"start-rate", "N", "starts of one user a minute, renewals not counted; 0 is any number", true,
+     set_start_rate, [](const Settings& s) { return std::to_string(s.policy.start_rate); }},
     {"durability", "full|normal", "full: an answer leaves only after its change is on the disk",
      false,
      [](Settings& s, const std::string& v) {

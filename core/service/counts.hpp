@@ -25,6 +25,7 @@ struct Counts {
     std::uint64_t renewed = 0;
     std::uint64_t denied = 0;
     std::uint64_t would_deny = 0;  // observed, and let in
+    std::uint64_t throttled = 0;   // too many a minute: 429
     std::uint64_t failed = 0;      // no answer could be had: 503
   };
   struct Heartbeats {

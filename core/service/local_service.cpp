@@ -72,8 +72,19 @@ void LocalService::submit(const Command& command, Reply reply) {
 void LocalService::answer(CommandKind kind, std::chrono::nanoseconds since, Answer given,
                           const Reply& reply) {
   meters_.answered(kind, given, looked_);
+  if (const auto* throttled = std::get_if<Throttled>(&given)) tell_throttled(*throttled);
   reply(std::move(given));
   meters_.took(kind, clock_.since_boot() - since);
+}
+
+void LocalService::tell_throttled(const Throttled& throttled) {
+  const auto held_back = warn_of_throttled_.next(looked_);
+  if (!held_back) return;
+  log_.warning(
+      "user {} starts more than {} sessions a minute and is answered 429: look for a player that "
+      "starts again and again{}",
+      throttled.user, throttled.rate,
+      *held_back == 0 ? "" : fmt::format(" ({} more such answers before)", *held_back));
 }
 
 void LocalService::refuse(const Waiting& waiting, const std::string& message) {

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/loop_runner.hpp"
 #include "base/rarely.hpp"
+#include "base/ration.hpp"
 #include "service/copier.hpp"
 #include "service/denial_log.hpp"
 #include "service/meters.hpp"
@@ -54,6 +55,7 @@ class LocalService final : public Service {
 
   Now look_at_clock();
   void answer(CommandKind kind, std::chrono::nanoseconds since, Answer given, const Reply& reply);
+  void tell_throttled(const Throttled& throttled);
   void refuse(const Waiting& waiting, const std::string& message);
   void publish_events();
   void schedule_flush();
@@ -114,6 +116,7 @@ class LocalService final : public Service {
 
   Meters meters_;
   DenialLog denials_;
+  Ration warn_of_throttled_;
   Rarely warn_of_slowness_;
   Rarely warn_of_wal_;
 

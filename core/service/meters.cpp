@@ -17,6 +17,8 @@ void Meters::answered(CommandKind kind, const Answer& answer, Instant now) {
   } else if (std::holds_alternative<Denied>(answer)) {
     denials_.add(now);
     ++counts_.starts.denied;
+  } else if (std::holds_alternative<Throttled>(answer)) {
+    ++counts_.starts.throttled;
   } else if (std::holds_alternative<Gone>(answer)) {
     ++counts_.heartbeats.gone;
   } else if (std::holds_alternative<Unknown>(answer)) {

@@ -45,6 +45,15 @@ struct Denied {
   std::optional<Millis> hold_off{};   // for how long it may not evict, where that is why
 };
 
+// A start that came too soon after too many others of the user. Nothing is known of whether there
+// would be room.
+struct Throttled {
+  std::string user;
+  std::string session;
+  std::uint32_t rate = 0;  // starts a minute
+  Millis retry_after{};
+};
+
 struct Eviction {
   EvictedBy by;
   WallTime at;
@@ -132,7 +141,7 @@ struct Refused {
   Error why;
 };
 
-using Answer = std::variant<Granted, Denied, Gone, Unknown, Ended, UserSessions, Page, Purged,
-                            UserLimit, LimitPage, PlanInfo, PlanList, PlanRemoved, Refused>;
+using Answer = std::variant<Granted, Denied, Throttled, Gone, Unknown, Ended, UserSessions, Page,
+                            Purged, UserLimit, LimitPage, PlanInfo, PlanList, PlanRemoved, Refused>;
 
 }  // namespace concur

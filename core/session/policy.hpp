@@ -26,7 +26,11 @@ struct Policy {
   Millis lease = std::chrono::seconds(90);
   OnLimit on_limit = OnLimit::kDeny;
   Mode mode = Mode::kEnforce;
+  std::uint32_t start_rate =
+      200;  // starts of one user a minute that are no renewals; 0: any number
 };
+
+inline constexpr std::uint32_t kMostStartRate = 1'000'000;
 
 // Bounds of any lease, both inclusive. The sweeper keeps the promise about saved heartbeats (a
 // third of a lease) down to the shortest; the longest fits 32 bits of milliseconds.

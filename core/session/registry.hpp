@@ -7,6 +7,7 @@
 #include "session/hold_offs.hpp"
 #include "session/plans.hpp"
 #include "session/policy.hpp"
+#include "session/start_throttle.hpp"
 #include "session/table.hpp"
 
 #include <algorithm>
@@ -34,7 +35,7 @@ struct Decision {
 // sweep() only tidies up.
 class Registry {
  public:
-  Registry(const Policy& policy, std::uint64_t hash_seed) : policy_(policy), table_(hash_seed) {}
+  Registry(const Policy& policy, std::uint64_t hash_seed) : policy_(policy), table_(hash_seed), throttle_(hash_seed) {}
 
   const Policy& policy() const { return policy_; }
   void set_policy(const Policy& policy, const Now& now);
@@ -251,6 +252,7 @@ class Registry {
   Plans plans_;
   HoldOffs hold_offs_;
   UsageRecord usage_;
+  StartThrottle throttle_;
   std::int64_t next_row_ = 1;
   Millis shortest_ = kLongestLease;
   Slot hand_ = 0;  // where sweep() goes on

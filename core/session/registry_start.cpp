@@ -42,10 +42,17 @@ Registry::Terms Registry::terms_of(Slot user, const Start& start) const {
 Answer Registry::decide(const Start& start, const Now& now) {
   const Slot user = table_.find_user(start.user.text());
   const Terms terms = terms_of(user, start);
+  if (user != kNoSlot) {
+    expire_due(user, now);
+    const Slot slot = table_.find_session(user, start.session.text());
+    if (is_active(slot)) return renew_by_start(start, slot, terms, now);
+  }
+  const std::uint32_t rate = policy_.start_rate;
+  if (const auto wait = throttle_.refuse(start.user.text(), rate, now.instant)) {
+    return Throttled{std::string(start.user.text()), std::string(start.session.text()), rate,
+                     *wait};
+  }
   if (user == kNoSlot) return start_new(start, terms, now, Room());
-  expire_due(user, now);
-  const Slot slot = table_.find_session(user, start.session.text());
-  if (is_active(slot)) return renew_by_start(start, slot, terms, now);
 
   const Room room = find_room(start, user, terms, now);
   const bool observes = policy_.mode == Mode::kObserve;

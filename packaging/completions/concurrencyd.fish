@@ -10,6 +10,7 @@ complete -c concurrencyd -l limit -x -d 'active sessions a user may have at once
 complete -c concurrencyd -l lease -x -d 'how long a session counts without a sign of life'
 complete -c concurrencyd -l on-limit -xa 'deny evict-oldest' -d 'what happens to a start beyond the limit'
 complete -c concurrencyd -l mode -xa 'enforce observe' -d 'enforce the limit, or only tell'
+complete -c concurrencyd -l start-rate -x -d 'starts of one user a minute'
 complete -c concurrencyd -l durability -xa 'full normal' -d 'what an answer waits for'
 complete -c concurrencyd -l history -x -d 'how long the record of who shares is kept'
 complete -c concurrencyd -l socket-mode -x -d 'who may connect'

@@ -41,6 +41,7 @@ const char* word_of(Survival survival) {
 
 Policy first_policy() {
   Policy policy;
+  policy.start_rate = 0;  // nothing that the model knows of
   policy.lease = 12s;
   return policy;
 }

@@ -59,6 +59,9 @@ struct AnswerText {
         a.heartbeat_interval.count(), fmt::join(a.evicted, " "), a.would_deny,
         fmt::join(a.would_evict, " "));
   }
+  std::string operator()(const Throttled& a) const {
+    return fmt::format("throttled {}/{}", a.user, a.session);
+  }
   std::string operator()(const Denied& a) const {
     return fmt::format("denied {}/{} active {} attempted {} limit {} retry {} held {}:{}", a.user,
                        a.session, a.active, a.attempted, a.limit, a.retry_after.count(),

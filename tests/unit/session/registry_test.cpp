@@ -51,6 +51,21 @@ TEST_CASE("Registry: limits") {
     for (int i = 0; i < 100; ++i) house.start("abc", std::to_string(i));
     CHECK(house.list("abc").active == 100);
   }
+  SUBCASE("too many starts of a user in a minute are refused before the limit is looked at") {
+    Policy policy;
+    policy.start_rate = 2;
+    house.registry.set_policy(policy, house.clock.now());
+    house.start("abc", "s1");
+    house.start("abc", "s2");
+    const auto throttled = house.ask<Throttled>(Start{id("abc"), id("s3")});
+    CHECK(throttled.rate == 2);
+    CHECK(throttled.retry_after == 30s);
+    CHECK(house.start("abc", "s1").renewed);
+    CHECK(house.start("xyz", "s1").active == 1);
+    house.clock.tick(30s);
+    CHECK(house.start("abc", "s3").active == 3);
+    CHECK(house.names("abc") == "s1 s2 s3");
+  }
   SUBCASE("a request's own limit goes before the policy's") {
     house.start("abc", "s1");
     CHECK(house.ask<Denied>(Start{id("abc"), id("s2"), {}, 1}).limit == 1);

@@ -15,10 +15,17 @@ namespace concur::test {
 
 inline Id id(std::string_view text) { return *Id::parse("id", text); }
 
+// The default, but that a user may start as often as a test wants.
+inline Policy unthrottled() {
+  Policy policy;
+  policy.start_rate = 0;
+  return policy;
+}
+
 // A registry whose store always works, unless a test holds its word back.
 struct House {
   FakeClock clock;
-  Registry registry{Policy{}, 1};
+  Registry registry{unthrottled(), 1};
   bool stores = true;
 
   template <class T = Answer>
@@ -48,7 +55,10 @@ struct House {
     return changes;
   }
 
-  void set_policy(const Policy& policy) { registry.set_policy(policy, clock.now()); }
+  void set_policy(Policy policy) {
+    policy.start_rate = 0;
+    registry.set_policy(policy, clock.now());
+  }
 
   Granted start(std::string_view user, std::string_view session) {
     return ask<Granted>(Start{id(user), id(session)});

@@ -1,0 +1,34 @@
+#include "session/start_throttle.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace concur {
+
+std::optional<Millis> StartThrottle::refuse(std::string_view user, std::uint32_t rate,
+                                            Instant now) {
+  constexpr Moment kMinute = std::chrono::minutes(1);
+  if (rate == 0) return std::nullopt;
+  const Moment at = now.time_since_epoch();
+  const std::uint64_t hash = XXH3_64bits_withSeed(user.data(), user.size(), hash_seed_);
+  auto found = due_.find(hash);
+  if (found == due_.end()) {
+    if (due_.size() >= look_at_) forget_rested(at);
+    if (due_.size() >= kMostUsers) return std::nullopt;
+    found = due_.emplace(hash, at).first;
+  }
+  const Moment due = std::max(found->second, at) + kMinute / rate;
+  if (due - at > kMinute) return std::chrono::ceil<Millis>(due - at - kMinute);
+  found->second = due;
+  return std::nullopt;
+}
+
+// Doubles the number at which it is done again, so that each start pays little for it.
+void StartThrottle::forget_rested(Moment now) {
+  boost::unordered::erase_if(due_, [now](const auto& each) { return each.second <= now; });
+  look_at_ = std::clamp<std::size_t>(2 * due_.size(), 1024, kMostUsers);
+}
+
+}  // namespace concur

@@ -1,0 +1,98 @@
+"""One user's starts a minute: what a player that starts again and again is answered, and that nobody else notices."""
+
+import json
+import threading
+import time
+import unittest
+
+import harness
+
+FIRST_SERVICE = "/startSession/userId/abc/sessionId/"
+
+
+class Rate(unittest.TestCase):
+    def setUp(self):
+        self.folder = harness.private_folder()
+        self.clock = harness.TestClock(self.folder)
+
+    def daemon(self, *options):
+        return harness.Daemon(*options, clock=self.clock, folder=self.folder)
+
+    def test_what_is_answered(self):
+        with self.daemon("--start-rate", "6", "--limit", "2") as daemon, daemon.connect() as player:
+            statuses = [player.start("abc", f"s{number}").status for number in range(7)]
+            self.assertEqual(statuses, [201, 201, 409, 409, 409, 409, 429], "denied ones count too")
+            answer = player.start("abc", "s9")
+            self.assertEqual(answer.json(), {
+                "error": "too_many_requests",
+                "message": "cannot start session s9 of user abc: the user starts more than 6 sessions a minute",
+                "user": "abc", "session": "s9", "retryAfter": 10})
+            self.assertIn(b"\r\nRetry-After: 10", answer.head)
+            self.assertEqual(player.start("abc", "s0").status, 200, "a renewal is none")
+            self.assertEqual(player.heartbeat("abc", "s0").status, 200)
+            self.assertEqual(player.end("abc", "s0").status, 200)
+            self.assertEqual(player.start("abc", "s0").status, 429, "room or not")
+            self.assertEqual(player.start("xyz", "s1").status, 201)
+            first = player.get(FIRST_SERVICE + "s0")
+            self.assertEqual((first.status, b"\r\nRetry-After: 10" in first.head), (429, True))
+            batch = player.ask(harness.request("POST", "/v1/batch", b'{"command":"start","user":"abc","session":"s0"}\n'))
+            line = json.loads(batch.body)
+            self.assertEqual((line["status"], line["error"], line["retryAfter"]), (429, "too_many_requests", 10))
+            done = harness.concur("start", "--user", "abc", "--session", "s0", socket=daemon.socket)
+            self.assertEqual(done.returncode, 3)
+            self.assertEqual(json.loads(done.stdout)["error"], "too_many_requests")
+            self.clock.advance(9_999)
+            self.assertEqual(player.start("abc", "s0").json()["retryAfter"], 0.001)
+            self.clock.advance(1)
+            self.assertEqual(player.start("abc", "s0").status, 201)
+            self.assertEqual(player.start("abc", "s5").status, 429)
+            self.assertIn("user abc starts more than 6 sessions a minute and is answered 429", daemon.log.read_text())
+            self.assertIn(b'concurrencyd_starts_total{outcome="throttled"} 8\n', player.get("/metrics").body)
+
+    def test_the_wall_clock_has_no_say(self):
+        with self.daemon("--start-rate", "1") as daemon, daemon.connect() as player:
+            self.assertEqual(player.start("abc", "s1").status, 201)
+            self.clock.set(self.clock.boot, self.clock.wall + 86_400_000)
+            self.assertEqual(player.start("abc", "s2").json()["retryAfter"], 60)
+
+    def test_a_reload(self):
+        with self.daemon() as daemon, daemon.connect() as player:
+            daemon.reload({"start-rate": "2"})
+            self.assertEqual([player.start("abc", f"s{number}").status for number in range(3)], [201, 201, 429])
+            daemon.reload({"start-rate": "0"})
+            self.assertEqual(player.start("abc", "s2").status, 201)
+
+    def test_one_broken_player_among_good_ones(self):
+        """It starts as fast as it can on many connections; the others are all served, and it gets its 200 and no more."""
+        with self.daemon("--limit", "0") as daemon:
+            stop = threading.Event()
+            taken = []
+
+            def break_down(number):
+                with daemon.connect() as connection:
+                    count = 0
+                    while not stop.is_set():
+                        pipeline = [harness.start_request("broken", f"{number}-{count + each}") for each in range(50)]
+                        connection.send(b"".join(pipeline))
+                        taken.extend(connection.receive().status for _ in pipeline)
+                        count += 50
+
+            players = [threading.Thread(target=break_down, args=(number,)) for number in range(4)]
+            for each in players:
+                each.start()
+            try:
+                with daemon.connect() as good:
+                    while taken.count(429) < 500:
+                        time.sleep(0.001)
+                    for number in range(300):
+                        self.assertEqual(good.start(f"good{number}", "s").status, 201)
+            finally:
+                stop.set()
+                for each in players:
+                    each.join()
+            self.assertEqual(taken.count(201), 200)
+            self.assertEqual(set(taken), {201, 429})
+
+
+if __name__ == "__main__":
+    unittest.main()
