@@ -1,6 +1,7 @@
 """A disk that hangs: who waits for it waits, and nobody else does; whatever hung is answered when it goes on."""
 
 import fcntl
+import re
 import select
 import signal
 import unittest
@@ -48,6 +49,27 @@ class Hang(unittest.TestCase):
                 self.assertEqual(starter.receive().status, 201)
             listed = player.get("/v1/users/viewer/sessions")
             self.assertEqual(listed.json()["concurrentSessions"], 1)
+
+    def test_a_flood_meanwhile_is_shed(self):
+        """What can wait does, the rest is told so at once; all is well as soon as the disk is."""
+        clients, pipeline, room = 700, 100, 65_536
+        with self.daemon as daemon, daemon.connect() as player, harness.Fleet(daemon.socket, clients) as fleet:
+            self.assertEqual(player.start("viewer", "s").status, 201)
+            with self.disk:
+                for number, client in enumerate(fleet.connections):
+                    client.socket.setblocking(True)
+                    client.send(b"".join(harness.start_request(f"u{number}", f"s{each}") for each in range(pipeline)))
+                while not re.search(rb'starts_total{outcome="failed"} [1-9]', player.get("/metrics").body):
+                    self.assertEqual(player.heartbeat("viewer", "s").status, 200)
+                self.assertEqual(player.start("late", "s").status, 503)
+                self.assertIn(b"\r\nRetry-After: 1", player.start("late", "s").head)
+            statuses = []
+            for client in fleet.connections:
+                client.socket.settimeout(client.timeout)
+                statuses += [client.receive().status for _ in range(pipeline)]
+            self.assertEqual(set(statuses), {201, 409, 503})
+            self.assertLessEqual(statuses.count(503), clients * pipeline - room)
+            self.assertEqual(player.start("late", "s").status, 201)
 
     def test_a_stop_waits_for_it(self):
         with self.daemon as daemon, daemon.connect() as starter, daemon.connect() as player:
