@@ -26,8 +26,9 @@ void LoopRunner::lead() {
     lock.unlock();
     const bool ran = run_one();
     lock.lock();
-    if (ran || term != term_) continue;
+    if (ran || (term != term_ && !failure_)) continue;
     over_ = true;
+    loop_.stop();  // for whoever took over from one who failed
     changed_.notify_all();
     return;
   }
@@ -38,6 +39,7 @@ bool LoopRunner::run_one() {
   try {
     return loop_.run_one() > 0;
   } catch (...) {
+    const std::lock_guard lock(mutex_);
     failure_ = std::current_exception();
     return false;
   }

@@ -62,7 +62,7 @@ class LoopRunner {
   bool waiting_ = false;     // the leader is held up
   bool resting_ = false;     // the follower wants to be told when one begins
   bool over_ = false;
-  std::exception_ptr failure_;  // of the leader
+  std::exception_ptr failure_;  // of a handler
 };
 
 }  // namespace concur

@@ -1,6 +1,7 @@
 #include "base/loop_runner.hpp"
 
 #include <doctest/doctest.h>
+#include <boost/asio/executor_work_guard.hpp>
 
 #include <functional>
 #include <future>
@@ -80,6 +81,22 @@ TEST_CASE("LoopRunner") {
   }
   SUBCASE("what a handler throws comes out") {
     boost::asio::post(loop, [] { throw std::runtime_error("broken"); });
+    CHECK_THROWS_WITH(runner.run(), "broken");
+  }
+  SUBCASE("what fails while it is waited for comes out, whoever leads by then") {
+    const auto busy = boost::asio::make_work_guard(loop);
+    boost::asio::post(loop, [&] {
+      std::promise<void> another_ran;
+      auto signal = another_ran.get_future();
+      boost::asio::post(loop,
+                        [promise = std::move(another_ran)]() mutable { promise.set_value(); });
+      runner.wait_for(
+          [signal = std::move(signal)]() mutable -> int {
+            signal.wait();
+            throw std::runtime_error("broken");
+          },
+          [](int /*unused*/) {});
+    });
     CHECK_THROWS_WITH(runner.run(), "broken");
   }
   SUBCASE("what a handler throws on the other thread comes out too") {
