@@ -25,9 +25,10 @@ in_background() {
   PIDS+=("$!")
 }
 
-# A daemon on $SOCKET and $DATABASE, ready to answer; $DAEMON is its pid.
+# A daemon on $SOCKET and $DATABASE, ready to answer; $DAEMON is its pid. How fast a test starts sessions must not matter:
+# it has no throttle.
 start_daemon() {
-  in_background concurrencyd --socket "$SOCKET" --database "$DATABASE" "$@"
+  in_background concurrencyd --socket "$SOCKET" --database "$DATABASE" --start-rate 0 "$@"
   DAEMON=$!
   if ! concur --socket "$SOCKET" --timeout 10s status >/dev/null; then
     cat "$LOG" >&2
@@ -44,7 +45,7 @@ start_daemon_with_clock() {
   advance_clock 5000000000
   in_background env LD_PRELOAD="$library" TEST_CLOCK_FILE="$DIR/clock" \
     ASAN_OPTIONS="verify_asan_link_order=0:${ASAN_OPTIONS-}" \
-    concurrencyd --socket "$SOCKET" --database "$DATABASE" "$@"
+    concurrencyd --socket "$SOCKET" --database "$DATABASE" --start-rate 0 "$@"
   DAEMON=$!
   concur --socket "$SOCKET" --timeout 10s status >/dev/null
 }

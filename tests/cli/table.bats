@@ -6,7 +6,7 @@
 load helper
 
 setup_file() {
-  share_daemon --start-rate 0
+  share_daemon
   export CONCUR_SOCKET=$SOCKET
   concur start --user abc --session phone --ttl 2h --device tv-1 --ip 192.0.2.7 --content film-9 >/dev/null
   concur start --user abc --session tablet --ttl 3d >/dev/null

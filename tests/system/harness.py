@@ -226,8 +226,10 @@ class Daemon:
         return self.process is not None and self.process.poll() is None
 
     def command(self):
+        # How fast a test is must not matter: the throttle is for those that name it.
+        throttle = [] if "--start-rate" in self.options or "start-rate" in self.settings else ["--start-rate", "0"]
         return [*self.launcher, str(DAEMON), "--socket", str(self.socket), "--database", str(self.database),
-                "--config", str(self.config), *self.options]
+                "--config", str(self.config), *throttle, *self.options]
 
     def start(self):
         if not DAEMON.exists():

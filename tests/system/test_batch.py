@@ -19,7 +19,7 @@ MOST_AT_ONCE = 32
 
 class Batches(unittest.TestCase):
     def setUp(self):
-        self.daemon = self.enterContext(harness.Daemon("--lease", "600s", "--start-rate", "0"))
+        self.daemon = self.enterContext(harness.Daemon("--lease", "600s"))
         self.connection = self.enterContext(self.daemon.connect())
 
     def statuses(self, body):

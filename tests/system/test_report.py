@@ -24,8 +24,7 @@ class Recorded(unittest.TestCase):
     def setUp(self):
         folder = harness.private_folder()
         self.clock = harness.TestClock(folder)
-        self.daemon = self.enterContext(harness.Daemon("--lease", "1h", "--start-rate", "0", *self.options,
-                                                           clock=self.clock, folder=folder))
+        self.daemon = self.enterContext(harness.Daemon("--lease", "1h", *self.options, clock=self.clock, folder=folder))
         self.database = str(folder / "sessions.db")
 
     def report(self, query=""):

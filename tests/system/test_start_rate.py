@@ -15,8 +15,8 @@ class Rate(unittest.TestCase):
         self.folder = harness.private_folder()
         self.clock = harness.TestClock(self.folder)
 
-    def daemon(self, *options):
-        return harness.Daemon(*options, clock=self.clock, folder=self.folder)
+    def daemon(self, *options, settings=None):
+        return harness.Daemon(*options, clock=self.clock, folder=self.folder, settings=settings)
 
     def test_what_is_answered(self):
         with self.daemon("--start-rate", "6", "--limit", "2") as daemon, daemon.connect() as player:
@@ -56,7 +56,7 @@ class Rate(unittest.TestCase):
             self.assertEqual(player.start("abc", "s2").json()["retryAfter"], 60)
 
     def test_a_reload(self):
-        with self.daemon() as daemon, daemon.connect() as player:
+        with self.daemon(settings={"start-rate": "200"}) as daemon, daemon.connect() as player:
             daemon.reload({"start-rate": "2"})
             self.assertEqual([player.start("abc", f"s{number}").status for number in range(3)], [201, 201, 429])
             daemon.reload({"start-rate": "0"})
@@ -64,7 +64,7 @@ class Rate(unittest.TestCase):
 
     def test_one_broken_player_among_good_ones(self):
         """It starts as fast as it can on many connections; the others are all served, and it gets its 200 and no more."""
-        with self.daemon("--limit", "0") as daemon:
+        with self.daemon("--limit", "0", "--start-rate", "200") as daemon:
             stop = threading.Event()
             taken = []
 
