@@ -22,30 +22,29 @@ std::string_view refusal_of(Role least) {
 std::span<const Route> Api::routes() {
   // The most frequent first: they are tried in turn.
   static constexpr Route kRoutes[] = {
-      {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", Role::kClient, &Api::heartbeat},
-      {"PUT", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::start,
-       Role::kOperator},
-      {"DELETE", "/v1/users/{user}/sessions/{session}", Role::kClient, &Api::end},
-      {"GET", "/v1/users/{user}/sessions", Role::kClient, &Api::list_user},
-      {"GET", "/v1/sessions", Role::kOperator, &Api::list_all},
-      {"POST", "/v1/purge", Role::kOperator, &Api::purge},
-      {"GET", "/v1/users/{user}/limit", Role::kOperator, &Api::show_limit},
-      {"PUT", "/v1/users/{user}/limit", Role::kOperator, &Api::set_limit},
-      {"DELETE", "/v1/users/{user}/limit", Role::kOperator, &Api::clear_limit},
-      {"GET", "/v1/limits", Role::kOperator, &Api::list_limits},
-      {"GET", "/v1/plans", Role::kOperator, &Api::list_plans},
-      {"GET", "/v1/plans/{plan}", Role::kOperator, &Api::show_plan},
-      {"PUT", "/v1/plans/{plan}", Role::kOperator, &Api::set_plan},
-      {"DELETE", "/v1/plans/{plan}", Role::kOperator, &Api::remove_plan},
-      {"GET", "/v1/report", Role::kOperator, &Api::report},
-      {"POST", "/v1/backup", Role::kOperator, &Api::backup},
-      {"POST", "/v1/batch", Role::kClient, &Api::batch, Role::kOperator},
-      {"GET", "/v1/events", Role::kClient, &Api::events, Role::kOperator},
-      {"GET", "/v1/status", Role::kClient, &Api::status},
-      {"GET", "/healthz", Role::kMetrics, &Api::health},
-      {"GET", "/metrics", Role::kMetrics, &Api::metrics},
-      {"GET", "/startSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_start},
-      {"GET", "/endSession/userId/{user}/sessionId/{session}", Role::kClient, &Api::first_end},
+      {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", &Api::heartbeat, Role::kClient},
+      {"PUT", "/v1/users/{user}/sessions/{session}", &Api::start, Role::kClient, Role::kOperator},
+      {"DELETE", "/v1/users/{user}/sessions/{session}", &Api::end, Role::kClient},
+      {"GET", "/v1/users/{user}/sessions", &Api::list_user, Role::kClient},
+      {"GET", "/v1/sessions", &Api::list_all, Role::kOperator},
+      {"POST", "/v1/purge", &Api::purge, Role::kOperator},
+      {"GET", "/v1/users/{user}/limit", &Api::show_limit, Role::kOperator},
+      {"PUT", "/v1/users/{user}/limit", &Api::set_limit, Role::kOperator},
+      {"DELETE", "/v1/users/{user}/limit", &Api::clear_limit, Role::kOperator},
+      {"GET", "/v1/limits", &Api::list_limits, Role::kOperator},
+      {"GET", "/v1/plans", &Api::list_plans, Role::kOperator},
+      {"GET", "/v1/plans/{plan}", &Api::show_plan, Role::kOperator},
+      {"PUT", "/v1/plans/{plan}", &Api::set_plan, Role::kOperator},
+      {"DELETE", "/v1/plans/{plan}", &Api::remove_plan, Role::kOperator},
+      {"GET", "/v1/report", &Api::report, Role::kOperator},
+      {"POST", "/v1/backup", &Api::backup, Role::kOperator},
+      {"POST", "/v1/batch", &Api::batch, Role::kClient, Role::kOperator},
+      {"GET", "/v1/events", &Api::events, Role::kClient, Role::kOperator},
+      {"GET", "/v1/status", &Api::status, Role::kClient},
+      {"GET", "/healthz", &Api::health, Role::kMetrics},
+      {"GET", "/metrics", &Api::metrics, Role::kMetrics},
+      {"GET", "/startSession/userId/{user}/sessionId/{session}", &Api::first_start, Role::kClient},
+      {"GET", "/endSession/userId/{user}/sessionId/{session}", &Api::first_end, Role::kClient},
   };
   return kRoutes;
 }
@@ -78,9 +77,7 @@ std::optional<Call> Api::admit(const Request& request, const Target& target,
   return Call{request, target, std::move(found.names), *found.route};
 }
 
-bool Api::permits(const Call& call, Role least) {
-  return permits(call.request, call.route, least);
-}
+bool Api::permits(const Call& call, Role least) { return permits(call.request, call.route, least); }
 
 // Where the caller may not, the log tells.
 bool Api::permits(const Request& request, const Route& route, Role least) {

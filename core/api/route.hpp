@@ -28,10 +28,9 @@ struct Call {
 // One line of the route table, which says who may do what.
 struct Route {
   std::string_view method;
-  std::string_view
-      pattern;  // "/v1/users/{user}/sessions"; what is in braces matches any one segment
-  Role least;   // who may
+  std::string_view pattern;  // "/v1/users/{user}/sessions": braces match any one segment
   void (Api::*handler)(const Call& call, Handler::Respond respond);
+  Role least;  // who may
   // Who may use what widens it, where something does: a limit that a start brings, the events of
   // all users.
   Role least_widened = Role::kOperator;
