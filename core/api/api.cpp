@@ -150,7 +150,8 @@ std::shared_ptr<CommandBatch> Api::open_batch(const Call& call, const Respond& r
                          caller = std::string(call.request.caller)] {
     return permits({{}, {}, {}, role, caller}, route, route.least_widened);
   };
-  auto opened = std::make_shared<CommandBatch>(service_, std::move(may_set_limits), batches_);
+  auto opened = std::make_shared<CommandBatch>(service_, memory_, std::string(call.request.caller),
+                                               std::move(may_set_limits), batches_);
   respond({200, {}, "application/x-ndjson", {}, opened});
   return opened;
 }

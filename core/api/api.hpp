@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/batch.hpp"
+#include "api/client_memory.hpp"
 #include "api/daemon_info.hpp"
 #include "api/message.hpp"
 #include "api/route.hpp"
@@ -21,9 +22,9 @@ namespace concur {
 // and its answers back.
 class Api final : public Handler {
  public:
-  // All three must outlive the api.
-  Api(Service& service, const Clock& clock, Logger& log)
-      : service_(service), clock_(clock), log_(log) {}
+  // All four must outlive the api.
+  Api(Service& service, ClientMemory& memory, const Clock& clock, Logger& log)
+      : service_(service), memory_(memory), clock_(clock), log_(log) {}
 
   void set_info(DaemonInfo info) { info_ = std::move(info); }
 
@@ -69,6 +70,7 @@ class Api final : public Handler {
   void submit_first(const Command& command, Respond respond);
 
   Service& service_;
+  ClientMemory& memory_;
   const Clock& clock_;
   Logger& log_;
   DaemonInfo info_;

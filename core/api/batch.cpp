@@ -28,9 +28,12 @@ void append_line(std::string& out, const Response& response) {
 
 }  // namespace
 
-CommandBatch::CommandBatch(Service& service, std::function<bool()> may_set_limits,
+CommandBatch::CommandBatch(Service& service, ClientMemory& memory, std::string caller,
+                           std::function<bool()> may_set_limits,
                            std::shared_ptr<std::size_t> running)
     : service_(service),
+      memory_(memory, [this] { return let_go(); }),
+      caller_(std::move(caller)),
       may_set_limits_(std::move(may_set_limits)),
       running_(std::move(running)) {
   ++*running_;
@@ -50,6 +53,7 @@ bool CommandBatch::take(std::string_view part) {
   const bool in_place = input_.empty();
   if (in_place) part.remove_prefix(split(part));
   input_ += part;
+  count_memory();
   if (too_much) {
     end_input(413, "a batch has at most 8 MiB");
   } else if (!in_place) {
@@ -82,7 +86,7 @@ bool CommandBatch::owes_too_much() const {
 void CommandBatch::work() {
   input_.erase(0, split(input_));
   if (input_over_ && !held_up_ && !closed_) end_of_input();
-  if (closed_) input_ = {};
+  if (closed_) give_back(input_);
   wake();
 }
 
@@ -183,13 +187,14 @@ std::uint64_t CommandBatch::place() {
 }
 
 void CommandBatch::answer(std::uint64_t number, const Response& response) {
+  if (broken_) return;
   Owed& owed = owed_[number - first_owed_];
   if (number != first_owed_) {
     append_line(owed.text, response);
     owed.ready = true;
     held_ += owed.text.size();
     ++ready_count_;
-    return;
+    return count_memory();
   }
   append_line(ready_, response);
   owed_.pop_front();
@@ -199,11 +204,26 @@ void CommandBatch::answer(std::uint64_t number, const Response& response) {
     held_ -= owed_.front().text.size();
     owed_.pop_front();
   }
+  count_memory();
   wake();
 }
 
+void CommandBatch::count_memory() {
+  memory_.set(input_.capacity() + ready_.capacity() + held_ + owed_.size() * sizeof(Owed));
+}
+
+// Others need the memory, and this one holds most of it. What is being worked on may be in use.
+std::string CommandBatch::let_go() {
+  broken_ = closed_ = true;
+  give_back(ready_);
+  given_ = 0;
+  for (Owed& owed : owed_) give_back(owed.text);
+  wake();
+  return caller_;
+}
+
 void CommandBatch::wake() {
-  const bool at_end = closed_ && owed_.empty();
+  const bool at_end = broken_ || (closed_ && owed_.empty());
   if (given_ == ready_.size() && !at_end) return;
   if (std::exchange(waiting_, false) && wake_) wake_();
 }
@@ -212,6 +232,8 @@ BodySource::State CommandBatch::read(std::string& out, std::size_t room) {
   waiting_ = false;
   give(out, room);
   if (held_up_) work();
+  if (broken_) return State::kBroken;
+  count_memory();
   if (given_ < ready_.size()) return State::kMore;
   if (closed_ && owed_.empty()) {
     release();

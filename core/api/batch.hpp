@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/client_memory.hpp"
 #include "api/message.hpp"
 #include "api/request_body.hpp"
 #include "service/service.hpp"
@@ -27,10 +28,10 @@ class CommandBatch final : public BodySink,
   static constexpr std::size_t kMostLineBytes = std::size_t{64} * 1024;
   static constexpr std::size_t kMostOwedBytes = std::size_t{4} * 1024 * 1024;
 
-  // The service must outlive it. `may_set_limits` is asked for each start that brings one;
-  // `running` counts batches that have not come to their end.
-  CommandBatch(Service& service, std::function<bool()> may_set_limits,
-               std::shared_ptr<std::size_t> running);
+  // Service and memory must outlive it. `caller` is for the log; `may_set_limits` is asked for each
+  // start that brings one; `running` counts batches that have not come to their end.
+  CommandBatch(Service& service, ClientMemory& memory, std::string caller,
+               std::function<bool()> may_set_limits, std::shared_ptr<std::size_t> running);
   CommandBatch(const CommandBatch&) = delete;
   CommandBatch& operator=(const CommandBatch&) = delete;
   ~CommandBatch() override { release(); }
@@ -67,8 +68,12 @@ class CommandBatch final : public BodySink,
   void wake();
   void release();
   bool owes_too_much() const;
+  void count_memory();
+  std::string let_go();
 
   Service& service_;
+  ClientMemory::Part memory_;
+  std::string caller_;
   std::function<bool()> may_set_limits_;
   std::shared_ptr<std::size_t> running_;  // null once it has come to its end
   std::function<void()> wake_;
@@ -84,6 +89,7 @@ class CommandBatch final : public BodySink,
   int end_status_ = 0;       // 0: it is whole
   std::string end_cause_;
   bool closed_ = false;  // each line that will be taken has been
+  bool broken_ = false;  // its answers were let go of, for others need the memory
   BatchLine parsed_;
 
   std::deque<Owed> owed_;

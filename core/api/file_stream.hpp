@@ -11,7 +11,7 @@
 namespace concur {
 
 // A file as the body of an answer, read as fast as it goes out. For one that was just written, so
-// that reading it waits for no disk. One that cannot be read to its end is cut off there.
+// that reading it waits for no disk.
 class FileStream final : public BodySource {
  public:
   explicit FileStream(Fd file) : file_(std::move(file)) {}
@@ -22,6 +22,7 @@ class FileStream final : public BodySource {
     out.resize(before + std::min(std::max<std::size_t>(room, 1), kMost));
     const ssize_t got = ::read(file_.get(), out.data() + before, out.size() - before);
     out.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
+    if (got < 0) return State::kBroken;
     return got > 0 ? State::kMore : State::kEnd;
   }
 

@@ -27,6 +27,7 @@ class BodySource {
     kMore,     // there is more now: read again
     kWaiting,  // nothing more for now: on_more's function will tell
     kEnd,      // that was all
+    kBroken,   // what is left cannot be given: the connection closes, so that it shows
   };
 
   virtual ~BodySource() = default;

@@ -220,22 +220,23 @@ class Daemon {
         effective_(effective),
         notifier_(notifier),
         log_(log),
+        memory_(clock_, log),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         stop_timer_(loop_),
         watchdog_timer_(loop_),
         service_(runner_, clock_, log, std::move(registry), std::move(store),
                  effective.settings.database),
-        api_(service_, clock_, log) {}
+        api_(service_, memory_, clock_, log) {}
 
   // `backlog`: what becomes at the stop of those who wait to be accepted.
   void serve(Fd listener, Server::Backlog backlog, const Operators& operators,
              std::optional<TcpDoor> tcp, const std::string& version) {
     backlog_ = backlog;
     gate_.emplace(operators);
-    server_.emplace(loop_, std::move(listener), *gate_, api_, log_);
+    server_.emplace(loop_, std::move(listener), *gate_, api_, memory_, log_);
     if (tcp) {
       tcp_gate_.emplace(std::move(tcp->keys), clock_, log_);
-      tcp_server_.emplace(loop_, std::move(tcp->listener), *tcp_gate_, api_, log_);
+      tcp_server_.emplace(loop_, std::move(tcp->listener), *tcp_gate_, api_, memory_, log_);
     }
     api_.set_info({version, getpid(), clock_.now().instant, [this] { return connections(); },
                    (tcp_server_ ? 2 : 1) * Server::kMostConnections});
@@ -350,6 +351,7 @@ class Daemon {
   Notifier& notifier_;
   Logger& log_;
   SystemClock clock_;
+  ClientMemory memory_;  // what the loop has still to do may refer to it
   boost::asio::io_context loop_;
   LoopRunner runner_{loop_};
   boost::asio::signal_set signals_;

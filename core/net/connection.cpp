@@ -24,11 +24,13 @@ constexpr Tick kLateTime = 2;     // at most; what trying a key costs
 
 }  // namespace
 
-Connection::Connection(Socket socket, Gate& gate, Handler& handler, const Tick& now, Closed closed)
+Connection::Connection(Socket socket, Gate& gate, Handler& handler, ClientMemory& memory,
+                       const Tick& now, Closed closed)
     : socket_(std::move(socket)),
       gate_(gate),
       caller_(gate.greet(socket_.native_handle())),
       handler_(handler),
+      memory_(memory, [this] { return let_go(); }),
       now_(now),
       closed_(std::move(closed)),
       parser_([&handler](std::string_view method, std::string_view target) {
@@ -103,7 +105,8 @@ bool Connection::may_take_more() const {
 void Connection::process() {
   if (processing_) return;
   processing_ = true;
-  while (!in_.empty() && (receiving_ ? take_body() : may_take_more() && take_request())) {
+  while (!broken_ && !in_.empty() &&
+         (receiving_ ? take_body() : may_take_more() && take_request())) {
   }
   processing_ = false;
   if (open_) write();

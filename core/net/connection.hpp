@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/client_memory.hpp"
 #include "api/message.hpp"
 #include "net/gate.hpp"
 #include "net/in_buffer.hpp"
@@ -21,7 +22,8 @@ using Tick = std::uint32_t;
 
 // One client's connection: reads requests, hands them to the handler, writes the answers in the
 // order of the requests, though they may come in any. Bounded in all directions: bytes read ahead,
-// requests under way, bytes not yet written, and time.
+// requests under way, bytes not yet written, and time; and all connections together by the memory
+// that clients may take.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Socket = boost::asio::generic::stream_protocol::socket;
@@ -29,7 +31,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // `now` is the server's tick counter. `closed` is called once, when the connection is over. All
   // must outlive it.
-  Connection(Socket socket, Gate& gate, Handler& handler, const Tick& now, Closed closed);
+  Connection(Socket socket, Gate& gate, Handler& handler, ClientMemory& memory, const Tick& now,
+             Closed closed);
 
   void open();
 
@@ -83,6 +86,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void post_write();
   void wait_writable();
   void after_write();
+  void count_memory();
+  std::string let_go();
   void discard_rest();
   bool idle() const { return places_.empty() && in_.empty() && unwritten() == 0; }
   std::size_t unwritten() const { return out_.size() - written_; }
@@ -92,6 +97,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Gate& gate_;
   Caller caller_;
   Handler& handler_;
+  ClientMemory::Part memory_;
   const Tick& now_;
   Closed closed_;
 
@@ -133,6 +139,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool no_more_ = false;  // takes no further request: the client is done, or was refused
   bool draining_ = false;
   bool discarding_ = false;
+  bool broken_ = false;  // some of what is owed cannot be given any more: it closes at once
   bool open_ = true;
 };
 

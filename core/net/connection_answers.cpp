@@ -12,6 +12,7 @@ namespace concur {
 namespace {
 
 constexpr std::size_t kMostAhead = std::size_t{64} * 1024;  // of a source, not yet written
+constexpr std::size_t kKept = std::size_t{8} * 1024;  // of room, for the next answer
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool is_would_block(const boost::system::error_code& error) {
@@ -33,11 +34,12 @@ Handler::Respond Connection::responder() {
 }
 
 void Connection::respond(std::uint64_t number, Response response) {
-  if (!open_) return;
+  if (!open_ || broken_) return;
   Place& place = places_[number - first_place_];
   place.response = std::move(response);
   place.ready = true;
   held_ += size_of(place.response);
+  count_memory();
   if (const auto& source = place.response.source) {
     source->on_more([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->post_write();
@@ -69,6 +71,8 @@ bool Connection::collect() {
     if (!place.begun) begin_answer(place);
     if (place.response.source) {
       const auto state = pull(place);
+      broken_ = broken_ || state == BodySource::State::kBroken;
+      if (broken_) return false;
       if (state != BodySource::State::kEnd) return state == BodySource::State::kMore;
       if (place.chunks) out_ += kLastChunk;
       if (sink_ && first_place_ == sink_place_) {
@@ -136,7 +140,8 @@ void Connection::post_write() {
 }
 
 void Connection::write() {
-  const bool more = collect();
+  const bool more = !broken_ && collect();
+  if (broken_) return close();
   if (!waiting_writable_ && unwritten() > 0) {
     boost::system::error_code error;
     written_ += socket_.write_some(boost::asio::buffer(out_.data() + written_, unwritten()), error);
@@ -146,9 +151,11 @@ void Connection::write() {
       wait_writable();
     } else {
       out_.clear();
+      if (out_.capacity() > kKept) give_back(out_);
       written_ = 0;
     }
   }
+  count_memory();
   if (more && unwritten() == 0) post_write();
   after_write();
 }
@@ -181,6 +188,23 @@ void Connection::after_write() {
   } else {
     process();
   }
+}
+
+// Room that is kept for what comes next counts too.
+void Connection::count_memory() {
+  constexpr std::size_t kUnderWay = 1024;  // of each request, here and where its answer waits
+  memory_.set(in_.capacity() + parser_.capacity() + out_.capacity() + held_ +
+              places_.size() * kUnderWay);
+}
+
+// Others need the memory, and this one holds most of it. What is being worked on may be in use.
+std::string Connection::let_go() {
+  broken_ = true;
+  give_back(out_);
+  written_ = 0;
+  for (Place& place : places_) give_back(place.response.body);
+  post_write();
+  return caller_.name;
 }
 
 // A close with unread bytes would reset the connection and could take the answer with it.

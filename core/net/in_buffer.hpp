@@ -13,6 +13,7 @@ class InBuffer {
  public:
   std::string_view data() const { return {storage_.data() + begin_, end_ - begin_}; }
   bool empty() const { return begin_ == end_; }
+  std::size_t capacity() const { return storage_.size(); }
 
   void consume(std::size_t size) {
     begin_ += size;

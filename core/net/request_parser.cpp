@@ -71,9 +71,11 @@ bool RequestParser::take_expectation() {
 }
 
 void RequestParser::reset() {
+  constexpr std::size_t kKeptBody = 4096;
   method_.clear();
   target_.clear();
   body_.clear();
+  if (body_.capacity() > kKeptBody) body_.shrink_to_fit();
   host_.reset();
   key_.reset();
   from_page_ = false;

@@ -52,6 +52,7 @@ class RequestParser {
   std::string_view method() const { return method_; }
   std::string_view target() const { return target_; }
   std::string_view body() const { return body_; }
+  std::size_t capacity() const { return body_.capacity(); }
   bool keep_alive() const { return parser_->keep_alive() && parser_->version() >= 11; }
   // What the header says of who sends it, once it is whole.
   bool header_done() const { return parser_->is_header_done(); }

@@ -34,11 +34,12 @@ boost::asio::generic::stream_protocol protocol_of(const Fd& socket) {
 }  // namespace
 
 Server::Server(boost::asio::io_context& loop, Fd listener, Gate& gate, Handler& handler,
-               Logger& log)
+               ClientMemory& memory, Logger& log)
     : loop_(loop),
       acceptor_(loop, protocol_of(listener), listener.release()),
       gate_(gate),
       handler_(handler),
+      memory_(memory),
       log_(log),
       tick_timer_(loop),
       accept_timer_(loop) {
@@ -90,7 +91,7 @@ void Server::accept_later(const boost::system::error_code& error) {
 void Server::welcome(Accepted socket) {
   if (connections_.size() >= kMostConnections) return turn_away(std::move(socket));
   const auto connection =
-      std::make_shared<Connection>(std::move(socket), gate_, handler_, now_,
+      std::make_shared<Connection>(std::move(socket), gate_, handler_, memory_, now_,
                                    [this](Connection& closed) { on_closed(closed); });
   connections_.emplace(connection.get(), connection);
   connection->open();

@@ -25,8 +25,9 @@ class Server {
  public:
   static constexpr std::size_t kMostConnections = 4096;
 
-  // Loop, gate, handler and log must outlive it.
-  Server(boost::asio::io_context& loop, Fd listener, Gate& gate, Handler& handler, Logger& log);
+  // Loop, gate, handler, memory and log must outlive it.
+  Server(boost::asio::io_context& loop, Fd listener, Gate& gate, Handler& handler,
+         ClientMemory& memory, Logger& log);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server() { close(); }  // what the answers under way refer to may end before the loop does
@@ -67,6 +68,7 @@ class Server {
   Acceptor acceptor_;
   Gate& gate_;
   Handler& handler_;
+  ClientMemory& memory_;
   Logger& log_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   boost::asio::steady_timer tick_timer_;

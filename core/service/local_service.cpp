@@ -20,8 +20,12 @@ constexpr std::size_t kSweepBacklog =
 
 // Answers that wait for the next commit, beyond which starts are refused at once: those that are
 // let in are answered within two seconds where 40,000 a second become durable, and six whole
-// batches fit. Ends make room and are always let in.
-constexpr std::size_t kMostGathered = 65'536;
+// batches fit. Ends, which make room, and all else are let in for as long again.
+constexpr std::size_t kMostStarts = 65'536;
+constexpr std::size_t kMostGathered = 2 * kMostStarts;
+// Of sessions that answers list which wait, denials among them, beyond which none that may list any
+// is let in.
+constexpr std::size_t kMostHeld = std::size_t{64} << 20;
 
 constexpr std::uint64_t kLargeWal = std::uint64_t{256} << 20;
 
@@ -29,6 +33,23 @@ std::uint64_t size_of(const std::string& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   return error ? 0 : size;
+}
+
+std::size_t size_of(const std::vector<SessionInfo>& sessions) {
+  std::size_t size = 0;
+  for (const SessionInfo& each : sessions) {
+    const Details& details = each.details;
+    size += sizeof each + each.user.size() + each.session.size() + details.device.size() +
+            details.ip.size() + details.content.size() + details.meta.size();
+  }
+  return size;
+}
+
+std::size_t size_of(const Answer& answer) {
+  if (const auto* denied = std::get_if<Denied>(&answer)) return size_of(denied->sessions);
+  if (const auto* user = std::get_if<UserSessions>(&answer)) return size_of(user->sessions);
+  if (const auto* page = std::get_if<Page>(&answer)) return size_of(page->sessions);
+  return 0;
 }
 
 }  // namespace
@@ -61,10 +82,9 @@ void LocalService::submit(const Command& command, Reply reply) {
     reply(Error{ErrorKind::kUnavailable, "cannot take a command: the daemon is stopping"});
     return;
   }
-  if (kind == CommandKind::kStart && gathered_.size() >= kMostGathered) {
+  if (std::string full = no_room_for(kind); !full.empty()) {
     meters_.failed(kind);
-    reply(Error{ErrorKind::kUnavailable,
-                fmt::format("cannot start: {} others wait for the disk already", kMostGathered)});
+    reply(Error{ErrorKind::kUnavailable, std::move(full)});
     return;
   }
   ++others_;
@@ -77,7 +97,24 @@ void LocalService::submit(const Command& command, Reply reply) {
     return answer(kind, now.since_boot, std::move(decision.answer), reply);
   }
   auto& queue = committing_ && decision.waits_for <= handed_upto_ ? waiting_ : gathered_;
-  queue.push_back({kind, now.since_boot, std::move(decision.answer), std::move(reply)});
+  const std::size_t bytes = size_of(decision.answer);
+  held_ += bytes;
+  queue.push_back({kind, now.since_boot, std::move(decision.answer), std::move(reply), bytes});
+}
+
+// Why such a command cannot be let in, where it may have to wait; empty where it can.
+std::string LocalService::no_room_for(CommandKind kind) const {
+  const bool start = kind == CommandKind::kStart;
+  const std::size_t most = start ? kMostStarts : kMostGathered;
+  if (gathered_.size() >= most) {
+    return fmt::format("cannot {}: {} others wait for the disk already",
+                       start ? "start" : "take it", most);
+  }
+  if (held_ >= kMostHeld && (start || kind == CommandKind::kOther)) {
+    return fmt::format("cannot {}: long answers wait for the disk already, {} MiB of them",
+                       start ? "start" : "take it", kMostHeld >> 20);
+  }
+  return {};
 }
 
 void LocalService::answer(CommandKind kind, std::chrono::nanoseconds since, Answer given,

@@ -51,11 +51,13 @@ class LocalService final : public Service {
     std::chrono::nanoseconds since;  // on the clock's since_boot()
     Answer answer;
     Reply reply;
+    std::size_t bytes;  // of the sessions that the answer lists
   };
 
   Now look_at_clock();
   void answer(CommandKind kind, std::chrono::nanoseconds since, Answer given, const Reply& reply);
   void tell_throttled(const Throttled& throttled);
+  std::string no_room_for(CommandKind kind) const;
   void refuse(const Waiting& waiting, const std::string& message);
   void publish_events();
   void schedule_flush();
@@ -89,6 +91,7 @@ class LocalService final : public Service {
 
   std::vector<Waiting> waiting_;   // for the commit under way
   std::vector<Waiting> gathered_;  // for the one after it
+  std::size_t held_ = 0;           // bytes of both
   std::size_t others_ = 0;         // commands since the flush was scheduled
   Sequence handed_upto_ = 0;
   std::size_t handed_changes_ = 0;  // of the commit under way, and when it began

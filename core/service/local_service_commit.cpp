@@ -96,6 +96,7 @@ void LocalService::succeeded() {
   registry_.confirm(handed_upto_);
   publish_events();
   for (auto& each : std::exchange(waiting_, {})) {
+    held_ -= each.bytes;
     answer(each.kind, each.since, std::move(each.answer), each.reply);
   }
   for (const auto& report : std::exchange(reports_waiting_, {})) report();
@@ -115,6 +116,7 @@ void LocalService::failed(const Error& error) {
   auto waiting = std::exchange(waiting_, {});
   std::move(gathered_.begin(), gathered_.end(), std::back_inserter(waiting));
   gathered_.clear();
+  held_ = 0;
   for (const Waiting& each : waiting) refuse(each, message);
   // They tell of what is stored then.
   for (const auto& report : std::exchange(reports_waiting_, {})) report();

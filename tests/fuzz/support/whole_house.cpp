@@ -48,15 +48,16 @@ WholeHouse::WholeHouse(Role client)
       path_(fresh_database()),
       service_(runner_, clock_, log_, Registry(Policy{}, 1),
                must(Store::open(path_, Durability::kNormal, "boot")), path_),
-      api_(service_, clock_, log_) {
+      api_(service_, memory_, clock_, log_) {
   api_.set_info({"fuzz", 1, clock_.now().instant, [] { return std::size_t{1}; }, 1});
   std::array<int, 2> ends{};
   claim(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0, "there are sockets");
   client_ = Fd(ends[0]);
   boost::asio::local::stream_protocol::socket server(loop_, boost::asio::local::stream_protocol(),
                                                      ends[1]);
-  connection_ = std::make_shared<Connection>(Connection::Socket(std::move(server)), gate_, api_,
-                                             tick_, [this](Connection&) { closed_ = true; });
+  connection_ =
+      std::make_shared<Connection>(Connection::Socket(std::move(server)), gate_, api_, memory_,
+                                   tick_, [this](Connection&) { closed_ = true; });
   connection_->open();
 }
 

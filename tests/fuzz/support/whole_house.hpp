@@ -62,10 +62,11 @@ class WholeHouse {
 
   OpenGate gate_;
   std::string path_;
-  boost::asio::io_context loop_;
-  LoopRunner runner_{loop_};
   test::FakeClock clock_;
   Logger log_{LogLevel::kError, LogFormat::kText};
+  ClientMemory memory_{clock_, log_};
+  boost::asio::io_context loop_;
+  LoopRunner runner_{loop_};
   LocalService service_;
   Api api_;
   Tick tick_ = 0;

@@ -1,5 +1,7 @@
 #include "api/batch.hpp"
 
+#include "support/moments.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,8 +10,10 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 using namespace concur;
+using test::FakeClock;
 
 namespace {
 
@@ -61,9 +65,11 @@ std::string start_line(std::string_view user) {
 }
 
 struct Exchange {
-  explicit Exchange(bool may_set_limits = true)
-      : batch(std::make_shared<CommandBatch>(
-            service, [may_set_limits] { return may_set_limits; }, running)) {
+  explicit Exchange(bool may_set_limits = true, std::size_t most_memory = ClientMemory::kMost)
+      : memory(clock, log, most_memory),
+        batch(std::make_shared<CommandBatch>(
+            service, memory, "uid 1, pid 2", [may_set_limits] { return may_set_limits; },
+            running)) {
     batch->on_more([this] { ++woken; });
   }
 
@@ -74,6 +80,9 @@ struct Exchange {
   }
 
   FakeService service;
+  FakeClock clock;
+  Logger log{LogLevel::kError, LogFormat::kText};
+  ClientMemory memory;
   std::shared_ptr<std::size_t> running = std::make_shared<std::size_t>(0);
   std::shared_ptr<CommandBatch> batch;
   int woken = 0;
@@ -202,7 +211,7 @@ TEST_CASE("CommandBatch") {
     exchange.read(State::kEnd);
     CHECK(*exchange.running == 0);
     auto other = std::make_shared<CommandBatch>(
-        exchange.service, [] { return false; }, exchange.running);
+        exchange.service, exchange.memory, "uid 1, pid 2", [] { return false; }, exchange.running);
     CHECK(*exchange.running == 1);
     other->take(start_line("a"));
     other.reset();
@@ -217,4 +226,24 @@ TEST_CASE("CommandBatch of a client refuses limits") {
   CHECK(exchange.read(State::kWaiting)
             .starts_with("{\"status\":403,\"error\":\"permission_denied\","));
   CHECK(exchange.service.submitted == 0);
+}
+
+TEST_CASE("CommandBatch breaks off where others need the memory of what it owes") {
+  Exchange exchange(true, 1'000'000);
+  exchange.service.padding = 100'000;
+  exchange.batch->take(start_line("a") + kBeat + kBeat + kBeat);
+  CHECK(exchange.read(State::kWaiting).empty());
+  CHECK(exchange.memory.total() > 300'000);
+  std::vector<std::unique_ptr<ClientMemory::Part>> others;
+  for (int i = 0; i < 4; ++i) {
+    others.push_back(std::make_unique<ClientMemory::Part>(exchange.memory, [] { return ""; }));
+    others.back()->set(200'000);
+  }
+  CHECK(exchange.memory.total() == 800'000);
+  CHECK(exchange.woken == 1);
+  exchange.service.answer_oldest();
+  CHECK_FALSE(exchange.batch->take(kBeat));
+  CHECK(exchange.service.submitted == 4);
+  CHECK(exchange.read(State::kBroken).empty());
+  CHECK(exchange.memory.total() == 800'000);
 }

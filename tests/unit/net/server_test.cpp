@@ -3,6 +3,7 @@
 #include "net/unix_gate.hpp"
 
 #include "support/fake_daemon.hpp"
+#include "support/moments.hpp"
 #include "support/temp_folder.hpp"
 
 #include <doctest/doctest.h>
@@ -65,9 +66,11 @@ std::size_t answered_after(std::size_t turns, bool accepted_before) {
   REQUIRE(::fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0);
   AnswersAll handler;
   Logger log(LogLevel::kError, LogFormat::kText);
+  const FakeClock clock;
+  ClientMemory memory(clock, log);
   boost::asio::io_context loop(1);
   UnixGate gate(Operators{});
-  Server server(loop, std::move(listener), gate, handler, log);
+  Server server(loop, std::move(listener), gate, handler, memory, log);
 
   std::vector<Fd> clients(kClients);
   for (Fd& client : clients) client = connect_to_socket(path);
