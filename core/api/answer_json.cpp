@@ -271,6 +271,8 @@ int write(JsonWriter& json, const Refused& refused) {
 }
 
 // In whole seconds (RFC 9110, section 10.2.3).
+constexpr std::string_view kRetrySoon = "Retry-After: 1\r\n";
+
 std::string retry_after(Millis wait) {
   return fmt::format("Retry-After: {}\r\n", std::chrono::ceil<std::chrono::seconds>(wait).count());
 }
@@ -301,6 +303,8 @@ Response to_response(const Answer& answer) {
   response.body += '\n';
   if (const auto* throttled = std::get_if<Throttled>(&answer)) {
     response.headers = retry_after(throttled->retry_after);
+  } else if (response.status == 503) {
+    response.headers = kRetrySoon;
   }
   return response;
 }
@@ -318,7 +322,7 @@ Response error_response(int status, std::string_view message) {
       .field("message", message)
       .end_object();
   response.body += '\n';
-  if (status == 503) response.headers = "Retry-After: 1\r\n";
+  if (status == 503) response.headers = kRetrySoon;
   return response;
 }
 
@@ -336,12 +340,13 @@ Response to_first_response(const Answer& answer) {
     response.headers = retry_after(throttled->retry_after);
     return response;
   }
+  if (const auto* refused = std::get_if<Refused>(&answer)) return to_first_response(refused->why);
   return first_text(500, "cannot answer: the service gave no answer of this kind");
 }
 
 Response to_first_response(const Error& error) {
   Response response = first_text(status_of(error.kind), error.message);
-  if (response.status == 503) response.headers = "Retry-After: 1\r\n";
+  if (response.status == 503) response.headers = kRetrySoon;
   return response;
 }
 

@@ -114,6 +114,17 @@ Result<void> set_history(Settings& into, const std::string& value) {
   return {};
 }
 
+Result<void> set_max_sessions(Settings& into, const std::string& value) {
+  const auto most = parse_number<std::uint32_t>(value, 10, kMostMaxSessions);
+  if (!most) {
+    return Error{
+        ErrorKind::kInvalid,
+        fmt::format("it takes a whole number from 0 (any number) to {}", kMostMaxSessions)};
+  }
+  into.policy.max_sessions = *most;
+  return {};
+}
+
 Result<void> set_socket_mode(Settings& into, const std::string& value) {
   const auto mode = parse_number<mode_t>(value, 8, 0777);
   if (!mode) return Error{ErrorKind::kInvalid, "it takes an octal file mode such as 0660"};
@@ -150,6 +161,9 @@ constexpr Setting kTable[] = {
      [](const Settings& s) { return get_word<Mode>(kModes, s.policy.mode); }},
     {"start-rate", "N", "starts of one user a minute, renewals not counted; 0 is any number", true,
      set_start_rate, [](const Settings& s) { return std::to_string(s.policy.start_rate); }},
+    {"max-sessions", "N", "active sessions of all users, for the memory they take; 0 is any number",
+     true, set_max_sessions,
+     [](const Settings& s) { return std::to_string(s.policy.max_sessions); }},
     {"durability", "full|normal", "full: an answer leaves only after its change is on the disk",
      false,
      [](Settings& s, const std::string& v) {

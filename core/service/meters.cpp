@@ -26,6 +26,8 @@ void Meters::answered(CommandKind kind, const Answer& answer, Instant now) {
   } else if (const auto* end = std::get_if<Ended>(&answer)) {
     if (end->ended) ends_.add(now);
     ++(end->ended ? counts_.ends.ended : counts_.ends.not_active);
+  } else if (std::holds_alternative<Refused>(answer)) {
+    failed(kind);
   }
 }
 

@@ -28,9 +28,11 @@ struct Policy {
   Mode mode = Mode::kEnforce;
   std::uint32_t start_rate =
       200;  // starts of one user a minute that are no renewals; 0: any number
+  std::uint32_t max_sessions = 10'000'000;  // active ones of all users; 0: any number
 };
 
 inline constexpr std::uint32_t kMostStartRate = 1'000'000;
+inline constexpr std::uint32_t kMostMaxSessions = 1'000'000'000;
 
 // Bounds of any lease, both inclusive. The sweeper keeps the promise about saved heartbeats (a
 // third of a lease) down to the shortest; the longest fits 32 bits of milliseconds.

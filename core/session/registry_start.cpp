@@ -1,6 +1,8 @@
 // The registry's first part: whether a session may start, and who makes room for it.
 #include "session/registry.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 
@@ -46,6 +48,13 @@ Answer Registry::decide(const Start& start, const Now& now) {
     expire_due(user, now);
     const Slot slot = table_.find_session(user, start.session.text());
     if (is_active(slot)) return renew_by_start(start, slot, terms, now);
+  }
+  if (policy_.max_sessions != 0 && table_.active_sessions() >= policy_.max_sessions) {
+    return Refused{
+        {ErrorKind::kUnavailable,
+         fmt::format("cannot start session {} of user {}: there are {} sessions, the most "
+                     "that max-sessions allows",
+                     start.session.text(), start.user.text(), policy_.max_sessions)}};
   }
   const std::uint32_t rate = policy_.start_rate;
   if (const auto wait = throttle_.refuse(start.user.text(), rate, now.instant)) {

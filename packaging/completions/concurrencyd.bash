@@ -10,10 +10,10 @@ _concurrencyd() {
     --durability) words='full normal' ;;
     --log-level) words='error warning info debug' ;;
     --log-format) words='text json' ;;
-    --limit | --lease | --history | --start-rate | --socket-mode | --listen) return ;;
+    --limit | --lease | --history | --start-rate | --max-sessions | --socket-mode | --listen) return ;;
     *)
       words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --mode --start-rate
-        --durability --history --socket-mode --admin-group --listen --api-key-file --log-level --log-format --help --version'
+        --max-sessions --durability --history --socket-mode --admin-group --listen --api-key-file --log-level --log-format --help --version'
       ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -11,6 +11,7 @@ complete -c concurrencyd -l lease -x -d 'how long a session counts without a sig
 complete -c concurrencyd -l on-limit -xa 'deny evict-oldest' -d 'what happens to a start beyond the limit'
 complete -c concurrencyd -l mode -xa 'enforce observe' -d 'enforce the limit, or only tell'
 complete -c concurrencyd -l start-rate -x -d 'starts of one user a minute'
+complete -c concurrencyd -l max-sessions -x -d 'active sessions of all users'
 complete -c concurrencyd -l durability -xa 'full normal' -d 'what an answer waits for'
 complete -c concurrencyd -l history -x -d 'how long the record of who shares is kept'
 complete -c concurrencyd -l socket-mode -x -d 'who may connect'

@@ -142,7 +142,7 @@ class Concurrencyd(Server):
     def command(self):
         options = ["--socket", self.socket, "--database", str(self.directory / "sessions.db"),
                    "--lease", f"{self.lease}s", "--limit", str(LIMIT), "--log-level", "warning",
-                   "--start-rate", "1000000"]  # looked at, and never reached: no peer has such a rule
+                   "--start-rate", "1000000", "--max-sessions", "0"]  # looked at, and never reached: no peer has such a rule
         if self.durability != "full":
             options += ["--durability", self.durability]
         return [program(BIN_DIR, "concurrencyd", "CONCUR_BIN_DIR"), *options]

@@ -112,5 +112,27 @@ class Crowd(unittest.TestCase):
         self.assertEqual(self.closed(crowd), 0)
 
 
+class Sessions(unittest.TestCase):
+    def test_of_all_users_have_a_bound_too(self):
+        with harness.Daemon(settings={"max-sessions": "100"}) as daemon, daemon.connect() as client:
+            statuses = [client.start(f"user{number}", "s").status for number in range(300)]
+            self.assertEqual(statuses, [201] * 100 + [503] * 200)
+            answer = client.start("late", "s")
+            self.assertEqual(answer.json(), {
+                "error": "unavailable",
+                "message": "cannot start session s of user late: there are 100 sessions, the most that max-sessions allows"})
+            self.assertIn(b"\r\nRetry-After: 1", answer.head)
+            first = client.get("/startSession/userId/late/sessionId/s")
+            self.assertEqual((first.status, b"\r\nRetry-After: 1" in first.head), (503, True))
+            self.assertIn(b'concurrencyd_starts_total{outcome="failed"} 202\n', client.get("/metrics").body)
+            self.assertEqual(client.start("user1", "s").status, 200, "a renewal takes no more")
+            self.assertEqual(client.heartbeat("user1", "s").status, 200)
+            self.assertEqual(client.end("user1", "s").status, 200)
+            self.assertEqual(client.start("late", "s").status, 201)
+            self.assertEqual(client.start("later", "s").status, 503)
+            daemon.reload({"max-sessions": "0"})
+            self.assertEqual(client.start("later", "s").status, 201)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -66,6 +66,20 @@ TEST_CASE("Registry: limits") {
     CHECK(house.start("abc", "s3").active == 3);
     CHECK(house.names("abc") == "s1 s2 s3");
   }
+  SUBCASE("more sessions than there may be in all are refused, and renewals are not") {
+    Policy policy = house.registry.policy();
+    policy.max_sessions = 3;
+    house.registry.set_policy(policy, house.clock.now());
+    house.fill("abc");
+    const auto refused = house.ask<Refused>(Start{id("xyz"), id("s1")});
+    CHECK(refused.why.kind == ErrorKind::kUnavailable);
+    CHECK(refused.why.message ==
+          "cannot start session s1 of user xyz: there are 3 sessions, the most that max-sessions "
+          "allows");
+    CHECK(house.start("abc", "s1").renewed);
+    house.ask<Ended>(End{id("abc"), id("s2")});
+    CHECK(house.start("xyz", "s1").active == 1);
+  }
   SUBCASE("a request's own limit goes before the policy's") {
     house.start("abc", "s1");
     CHECK(house.ask<Denied>(Start{id("abc"), id("s2"), {}, 1}).limit == 1);
