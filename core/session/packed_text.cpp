@@ -11,7 +11,7 @@ namespace concur {
 namespace {
 
 constexpr std::size_t kUuidText = 36;
-constexpr std::size_t kUuidBytes = 16;
+constexpr std::size_t kMostDigits = 32;
 constexpr char kDigits[] = "0123456789abcdef";
 
 // By character; -1 for one that is no lower-case hex digit.
@@ -24,15 +24,14 @@ constexpr auto kHexValues = [] {
 
 int hex_value(char c) { return kHexValues[static_cast<unsigned char>(c)]; }
 
-// Where the sixteen pairs of digits stand.
-constexpr std::array<std::uint8_t, kUuidBytes> kPairs{0,  2,  4,  6,  9,  11, 14, 16,
-                                                      19, 21, 24, 26, 28, 30, 32, 34};
+// Where the pairs of digits stand.
+using Pairs = std::array<std::uint8_t, kMostDigits / 2>;
+constexpr Pairs kUuid{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+constexpr Pairs kPlain{0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
 
-bool pack_uuid(std::string_view text, char* to) {
-  if (text.size() != kUuidText) return false;
-  if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return false;
+bool pack_pairs(const Pairs& pairs, const char* text, char* to) {
   int all = 0;
-  for (const std::size_t at : kPairs) {
+  for (const std::size_t at : pairs) {
     const int pair = hex_value(text[at]) * 16 | hex_value(text[at + 1]);
     *to++ = static_cast<char>(pair);
     all |= pair;
@@ -40,13 +39,35 @@ bool pack_uuid(std::string_view text, char* to) {
   return all >= 0;
 }
 
-void unpack_uuid(const char* from, char* to) {
-  to[8] = to[13] = to[18] = to[23] = '-';
-  for (const std::size_t at : kPairs) {
+void unpack_pairs(const Pairs& pairs, const char* from, char* text) {
+  for (const std::size_t at : pairs) {
     const auto byte = static_cast<unsigned char>(*from++);
-    to[at] = kDigits[byte / 16];
-    to[at + 1] = kDigits[byte % 16];
+    text[at] = kDigits[byte / 16];
+    text[at + 1] = kDigits[byte % 16];
   }
+}
+
+// False where the text is neither a UUID nor so many hex digits.
+bool pack_hex(std::string_view text, char* to) {
+  if (text.size() == kUuidText) {
+    if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return false;
+    return pack_pairs(kUuid, text.data(), to);
+  }
+  if (text.size() > kMostDigits) return false;
+  char digits[kMostDigits];
+  std::fill(std::copy(text.begin(), text.end(), digits), std::end(digits), '0');
+  return pack_pairs(kPlain, digits, to);
+}
+
+std::string unpack_hex(const char* from, std::size_t size) {
+  char text[kUuidText];
+  if (size == kUuidText) {
+    text[8] = text[13] = text[18] = text[23] = '-';
+    unpack_pairs(kUuid, from, text);
+  } else {
+    unpack_pairs(kPlain, from, text);
+  }
+  return {text, size};
 }
 
 }  // namespace
@@ -55,8 +76,8 @@ PackedText::PackedText(std::string_view text) {
   if (text.size() <= kInline) {
     std::copy(text.begin(), text.end(), bytes_);
     tag_ = static_cast<std::uint8_t>(text.size());
-  } else if (pack_uuid(text, bytes_)) {
-    tag_ = kUuid;
+  } else if (pack_hex(text, bytes_)) {
+    tag_ = static_cast<std::uint8_t>(text.size());
   } else {
     char* data = new char[text.size()];
     const auto size = static_cast<std::uint32_t>(text.size());
@@ -105,17 +126,26 @@ std::string_view PackedText::heap_view() const {
 
 bool PackedText::equals(std::string_view text) const {
   if (tag_ == kHeap) return heap_view() == text;
-  if (tag_ != kUuid) return std::string_view(bytes_, tag_) == text;
-  char packed[kUuidBytes];
-  return pack_uuid(text, packed) && std::memcmp(packed, bytes_, kUuidBytes) == 0;
+  if (tag_ != text.size()) return false;
+  if (tag_ <= kInline) return std::string_view(bytes_, tag_) == text;
+  char packed[kInline];
+  return pack_hex(text, packed) && std::memcmp(packed, bytes_, kInline) == 0;
+}
+
+bool PackedText::operator==(const PackedText& other) const {
+  if (tag_ != other.tag_) return false;
+  if (tag_ == kHeap) return heap_view() == other.heap_view();
+  return std::memcmp(bytes_, other.bytes_, kInline) == 0;
 }
 
 std::string PackedText::str() const {
   if (tag_ == kHeap) return std::string(heap_view());
-  if (tag_ != kUuid) return std::string(bytes_, tag_);
-  std::string text(kUuidText, '\0');
-  unpack_uuid(bytes_, text.data());
-  return text;
+  if (tag_ <= kInline) return {bytes_, tag_};
+  return unpack_hex(bytes_, tag_);
+}
+
+std::string_view PackedText::key() const {
+  return tag_ == kHeap ? heap_view() : std::string_view(bytes_, kInline);
 }
 
 }  // namespace concur

@@ -7,9 +7,9 @@
 
 namespace concur {
 
-// An immutable text of at most 2^32 - 1 bytes in 23 bytes: short ones inline, canonical lower-case
-// UUIDs (RFC 9562, section 4) as their 16 bytes, others on the heap. A million names are a large
-// part of the daemon's memory.
+// An immutable text of at most 2^32 - 1 bytes in 17 bytes: short ones inline, up to 32 lower-case
+// hex digits by two in a byte, with the dashes of a UUID (RFC 9562, section 4) or without, others
+// on the heap. A million names are a large part of the daemon's memory.
 class PackedText {
  public:
   PackedText() = default;
@@ -22,12 +22,15 @@ class PackedText {
   bool empty() const { return tag_ == 0; }
 
   bool equals(std::string_view text) const;
+  bool operator==(const PackedText& other) const;
   std::string str() const;
 
+  // Bytes to hash: the same for equal texts. Valid as long as this is.
+  std::string_view key() const;
+
  private:
-  static constexpr std::size_t kInline = 22;
-  static constexpr std::uint8_t kUuid = 100;
-  static constexpr std::uint8_t kHeap = 101;
+  static constexpr std::size_t kInline = 16;
+  static constexpr std::uint8_t kHeap = 255;
 
   PackedText(const PackedText& other);
 
@@ -35,7 +38,7 @@ class PackedText {
   void steal(PackedText& other);
 
   char bytes_[kInline] = {};
-  std::uint8_t tag_ = 0;  // the inline length, kUuid or kHeap
+  std::uint8_t tag_ = 0;  // the text's length, or kHeap
 };
 
 }  // namespace concur
