@@ -12,6 +12,10 @@ namespace concur {
 
 namespace {
 
+// More active sessions than kMostWalked make a user crowded, so many are few again.
+constexpr std::uint32_t kMostWalked = 8;
+constexpr std::uint32_t kFewAgain = 4;
+
 std::uint32_t hash_of(std::string_view text, std::uint64_t seed) {
   return static_cast<std::uint32_t>(XXH3_64bits_withSeed(text.data(), text.size(), seed));
 }
@@ -32,17 +36,17 @@ bool Table::Equal::operator()(const UserKey& key, const Entry& e) const {
 bool Table::Equal::operator()(const SessionKey& key, const Entry& e) const {
   if (key.hash != e.hash) return false;
   const SessionSlot& session = key.table.sessions_[e.slot];
-  return session.user == key.user && session.name.equals(key.name);
+  return session.user == key.user && session.name == key.name;
 }
 
 Table::UserKey Table::user_key(std::string_view name) const {
   return {*this, name, hash_of(name, seed_)};
 }
 
-Table::SessionKey Table::session_key(Slot user, std::string_view name) const {
+Table::SessionKey Table::session_key(Slot user, const PackedText& name) const {
   // The user's slot goes into the seed: the same name under many users must not pile up in one
   // place.
-  return {*this, user, name, hash_of(name, seed_ + 0x9E37'79B9'7F4A'7C15U * (user + 1ULL))};
+  return {*this, user, name, hash_of(name.key(), seed_ + 0x9E37'79B9'7F4A'7C15U * (user + 1ULL))};
 }
 
 Slot Table::find_user(std::string_view name) const {
@@ -51,6 +55,16 @@ Slot Table::find_user(std::string_view name) const {
 }
 
 Slot Table::find_session(Slot user, std::string_view name) const {
+  return find_session(user, PackedText(name));
+}
+
+Slot Table::find_session(Slot user, const PackedText& name) const {
+  const UserSlot& owner = users_[user];
+  if (!owner.crowded) {
+    for (Slot slot = owner.head; slot != kNoSlot; slot = sessions_[slot].next) {
+      if (sessions_[slot].name == name) return slot;
+    }
+  }
   const auto found = session_index_.find(session_key(user, name));
   return found == session_index_.end() ? kNoSlot : found->slot;
 }
@@ -94,22 +108,37 @@ Slot Table::find_or_add_user(std::string_view name) {
 
 void Table::index_session(Slot slot) {
   const SessionSlot& session = sessions_[slot];
-  const std::string name = session.name.str();
-  const SessionKey key = session_key(session.user, name);
-  const auto found = session_index_.find(key);
-  if (found != session_index_.end()) session_index_.erase(found);
-  session_index_.insert({key.hash, slot});
+  session_index_.insert({session_key(session.user, session.name).hash, slot});
+}
+
+void Table::unindex_session(Slot slot) {
+  const SessionSlot& session = sessions_[slot];
+  session_index_.erase(Entry{session_key(session.user, session.name).hash, slot});
+}
+
+void Table::set_crowded(UserSlot& owner, bool crowded) {
+  owner.crowded = crowded;
+  for (Slot slot = owner.head; slot != kNoSlot; slot = sessions_[slot].next) {
+    if (crowded) {
+      index_session(slot);
+    } else {
+      unindex_session(slot);
+    }
+  }
 }
 
 Slot Table::add(std::string_view user, std::string_view session) {
   const Slot owner = find_or_add_user(user);
+  PackedText name(session);
+  const auto gone = session_index_.find(session_key(owner, name));
+  if (gone != session_index_.end()) session_index_.erase(gone);
   const Slot slot = sessions_.acquire();
   SessionSlot& added = sessions_[slot];
   added.user = owner;
-  added.name = PackedText(session);
+  added.name = std::move(name);
   added.prev = users_[owner].tail;
   ++users_[owner].held;
-  relink(slot);
+  link(slot);
   return slot;
 }
 
@@ -122,9 +151,16 @@ void Table::unlink(Slot slot) {
   (session.next == kNoSlot ? owner.tail : sessions_[session.next].prev) = session.prev;
   if (--owner.active == 0) --active_users_;
   --active_;
+  index_session(slot);
+  if (owner.crowded && owner.active == kFewAgain) set_crowded(owner, false);
 }
 
 void Table::relink(Slot slot) {
+  unindex_session(slot);
+  link(slot);
+}
+
+void Table::link(Slot slot) {
   SessionSlot& session = sessions_[slot];
   UserSlot& owner = users_[session.user];
   (session.prev == kNoSlot ? owner.head : sessions_[session.prev].next) = slot;
@@ -132,7 +168,11 @@ void Table::relink(Slot slot) {
   session.state = SlotState::kActive;
   if (owner.active++ == 0) ++active_users_;
   ++active_;
-  index_session(slot);
+  if (owner.crowded) {
+    index_session(slot);
+  } else if (owner.active > kMostWalked) {
+    set_crowded(owner, true);
+  }
   index_device(slot);
 }
 
@@ -144,14 +184,10 @@ void Table::remember(Slot slot, Slot user, std::string_view name) {
 }
 
 void Table::release(Slot slot) {
-  const SessionSlot& session = sessions_[slot];
-  const std::string name = session.name.str();
-  const SessionKey key = session_key(session.user, name);
-  const auto found = session_index_.find(key);
-  if (found != session_index_.end() && found->slot == slot) session_index_.erase(found);
+  unindex_session(slot);
   details_.erase(slot);
   evicted_by_.erase(slot);
-  const Slot owner = session.user;
+  const Slot owner = sessions_[slot].user;
   sessions_.release(slot);
   let_go(owner);
 }

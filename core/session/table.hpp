@@ -41,6 +41,7 @@ static_assert(sizeof(SessionSlot) <= 72);
 
 struct UserSlot {
   PackedText name;
+  bool crowded = false;  // its active sessions are indexed
   Slot head = kNoSlot;
   Slot tail = kNoSlot;
   std::uint32_t active = 0;  // the length of the list from head to tail
@@ -54,6 +55,9 @@ static_assert(sizeof(UserSlot) <= 64);
 
 // The sessions in memory and the ways to find them: by user and name, by user in the order of
 // starts, by slot. Knows nothing of limits or of undoing. Not for use by several threads.
+//
+// A user's few active sessions are found by a walk; indexed are those of crowded users, and the
+// gone. Most users have few, and an index of all would be a sixth of the memory.
 class Table {
  public:
   // `seed` keys the hashes, so that chosen names cannot be made to collide.
@@ -122,7 +126,7 @@ class Table {
   struct SessionKey {
     const Table& table;
     Slot user;
-    std::string_view name;
+    const PackedText& name;
     std::uint32_t hash;
   };
   struct DeviceKey {
@@ -154,14 +158,18 @@ class Table {
   DeviceKey device_key(Slot user, std::string_view device) const;
   void index_device(Slot slot);
   void unindex_device(Slot slot);
-  SessionKey session_key(Slot user, std::string_view name) const;
+  SessionKey session_key(Slot user, const PackedText& name) const;
   Slot find_or_add_user(std::string_view name);
+  Slot find_session(Slot user, const PackedText& name) const;
+  void link(Slot slot);
   void index_session(Slot slot);
+  void unindex_session(Slot slot);
+  void set_crowded(UserSlot& owner, bool crowded);
 
   std::uint64_t seed_;
   Slab<SessionSlot> sessions_;
   Slab<UserSlot> users_;
-  Index session_index_;
+  Index session_index_;  // gone ones, and active ones of crowded users
   Index user_index_;
   Index device_index_;  // active sessions that told a device
   boost::unordered_flat_map<Slot, std::unique_ptr<Details>> details_;

@@ -1,0 +1,115 @@
+#include "session/table.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace concur;
+
+namespace {
+
+// A table, and beside it the sessions it must find.
+struct Pair {
+  Table table{1};
+  std::map<std::string, Slot> active;
+  std::map<std::string, Slot> gone;
+  std::vector<Slot> forgotten;  // gone ones in whose place there is another
+
+  void start(const std::string& name) {
+    active[name] = table.add("abc", name);
+    const auto before = gone.find(name);
+    if (before == gone.end()) return;
+    forgotten.push_back(before->second);
+    gone.erase(before);
+  }
+  void end(const std::string& name) {
+    const Slot slot = active.at(name);
+    table.unlink(slot);
+    table.session(slot).state = SlotState::kEnded;
+    gone[name] = slot;
+    active.erase(name);
+  }
+  void take_back_end(const std::string& name) {
+    table.relink(gone.at(name));
+    active[name] = gone.at(name);
+    gone.erase(name);
+  }
+  void forget_gone() {
+    for (const auto& [name, slot] : gone) table.release(slot);
+    for (const Slot slot : forgotten) table.release(slot);
+    gone.clear();
+    forgotten.clear();
+  }
+
+  void check() const {
+    const Slot user = table.find_user("abc");
+    const Slot other = table.find_user("abd");
+    CHECK(table.active_sessions() == active.size());
+    for (const auto* all : {&active, &gone}) {
+      for (const auto& [name, slot] : *all) {
+        CAPTURE(name);
+        CHECK(table.find_session(user, name) == slot);
+        CHECK(table.find_session(user, name + "x") == kNoSlot);
+        CHECK(table.find_session(other, name) == kNoSlot);
+      }
+    }
+  }
+};
+
+std::string name_of(unsigned number) {
+  const std::string digits = std::to_string(number);
+  return number % 3 == 0 ? "a name that is long enough for the heap " + digits : digits;
+}
+
+}  // namespace
+
+TEST_CASE("Table finds a user's sessions, however many, active and gone") {
+  Pair pair;
+  pair.table.hold_user("abc");
+  pair.table.hold_user("abd");
+  for (unsigned i = 0; i < 40; ++i) {
+    pair.start(name_of(i));
+    pair.check();
+  }
+  SUBCASE("the oldest going first") {
+    for (unsigned i = 0; i < 40; ++i) {
+      pair.end(name_of(i));
+      pair.check();
+    }
+  }
+  SUBCASE("the latest going first, and each back again") {
+    for (unsigned i = 40; i > 0; --i) pair.end(name_of(i - 1));
+    pair.check();
+    for (unsigned i = 0; i < 40; ++i) {
+      pair.take_back_end(name_of(i));
+      pair.check();
+    }
+  }
+  SUBCASE("another in the place of one that is gone") {
+    for (unsigned i = 0; i < 35; ++i) pair.end(name_of(i));
+    for (unsigned i = 0; i < 40; i += 2) {
+      if (i < 35) pair.start(name_of(i));
+      pair.check();
+    }
+    pair.forget_gone();
+    pair.check();
+    CHECK(pair.table.find_session(pair.table.find_user("abc"), name_of(1)) == kNoSlot);
+  }
+  SUBCASE("coming and going at random") {
+    std::mt19937 random(7);
+    for (int step = 0; step < 2000; ++step) {
+      const std::string name = name_of(static_cast<unsigned>(random() % 20));
+      if (pair.active.count(name) == 0) {
+        pair.start(name);
+      } else {
+        pair.end(name);
+        if (random() % 4 == 0) pair.take_back_end(name);
+      }
+      if (random() % 50 == 0) pair.forget_gone();
+      pair.check();
+    }
+  }
+}
