@@ -3,7 +3,6 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 namespace concur {
@@ -23,7 +22,9 @@ class Slab {
       free_.pop_back();
       return slot;
     }
-    if (end_ % kChunk == 0) chunks_.push_back(std::make_unique<T[]>(kChunk));
+    // Reserved and not filled: memory that was never used is not taken from the system.
+    if (end_ % kChunk == 0) chunks_.emplace_back().reserve(kChunk);
+    chunks_.back().emplace_back();
     return end_++;
   }
 
@@ -45,9 +46,9 @@ class Slab {
   Slot end() const { return end_; }
 
  private:
-  static constexpr std::uint32_t kChunk = 4096;
+  static constexpr std::uint32_t kChunk = 16'384;
 
-  std::vector<std::unique_ptr<T[]>> chunks_;
+  std::vector<std::vector<T>> chunks_;
   std::vector<Slot> free_;
   Slot end_ = 0;
 };
