@@ -47,7 +47,9 @@ Decision Registry::apply(const Command& command, const Now& now) {
 }
 
 Sequence Registry::last_change_of(Slot user) const {
-  return user == kNoSlot ? plans_changed_ : std::max(plans_changed_, table_.user(user).last_change);
+  return user == kNoSlot
+             ? plans_changed_
+             : std::max(plans_changed_, static_cast<Sequence>(table_.user(user).last_change));
 }
 
 void Registry::set_policy(const Policy& policy, const Now& now) {
@@ -65,7 +67,7 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
       // the disk.
       const SessionSlot& session = table_.session(slot);
       const bool active = session.state == SlotState::kActive;
-      if (active && session.expires > now.instant) return renew(slot, terms_of(user).limit, now);
+      if (active && session.expires() > now.instant) return renew(slot, terms_of(user).limit, now);
       if (active) expire_due(user, now);
       const SlotState state = session.state;
       return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),
@@ -104,7 +106,7 @@ Answer Registry::decide(const ListUser& list, const Now& now) {
   answer.active = active_at(user, now.instant);
   for (Slot slot = table_.user(user).head; slot != kNoSlot; slot = table_.session(slot).next) {
     const SessionSlot& session = table_.session(slot);
-    if (session.row <= list.after || session.expires <= now.instant) continue;
+    if (session.row <= list.after || session.expires() <= now.instant) continue;
     if (answer.sessions.size() == list.most) {
       answer.next = table_.session(session.prev).row;
       break;
@@ -118,7 +120,7 @@ Answer Registry::decide(const ListAll& list, const Now& now) const {
   Page page;
   for (Slot slot = list.after; slot < table_.end(); ++slot) {
     const SessionSlot& session = table_.session(slot);
-    if (session.state != SlotState::kActive || session.expires <= now.instant) continue;
+    if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
     if (page.sessions.size() == list.most) {
       page.next = slot;
       break;
@@ -139,7 +141,7 @@ Answer Registry::decide(const Purge& purge, const Now& now) {
     const SessionSlot& session = table_.session(slot);
     if (session.state != SlotState::kActive) continue;
     if (!purge.dry_run) expire_due(session.user, now);
-    if (session.state != SlotState::kActive || session.expires <= now.instant) continue;
+    if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
     if (session.last_seen() + purge.idle > now.instant) continue;
     ++answer.count;
     if (!purge.dry_run) remove(slot, SlotState::kPurged, now);
@@ -153,7 +155,7 @@ std::uint64_t Registry::purge_user(Slot user, const Purge& purge, const Now& now
   for (Slot slot = table_.user(user).head; slot != kNoSlot;) {
     const SessionSlot& session = table_.session(slot);
     const Slot next = session.next;
-    if (session.expires > now.instant && session.last_seen() + purge.idle <= now.instant) {
+    if (session.expires() > now.instant && session.last_seen() + purge.idle <= now.instant) {
       ++count;
       if (!purge.dry_run) remove(slot, SlotState::kPurged, now);
     }
@@ -166,14 +168,14 @@ SessionInfo Registry::info(Slot slot, const Now& now) const {
   const SessionSlot& session = table_.session(slot);
   const Details* details = table_.details(slot);
   return {table_.user(session.user).name.str(), session.name.str(),
-          now.to_wall(session.started),         now.to_wall(session.last_seen()),
-          now.to_wall(session.expires),         details ? *details : Details()};
+          now.to_wall(session.started()),       now.to_wall(session.last_seen()),
+          now.to_wall(session.expires()),       details ? *details : Details()};
 }
 
 std::optional<Eviction> Registry::eviction_of(Slot slot, const Now& now) const {
   const EvictedBy* by = table_.evicted_by(slot);
   if (by == nullptr) return std::nullopt;
-  return Eviction{*by, now.to_wall(table_.session(slot).expires)};
+  return Eviction{*by, now.to_wall(table_.session(slot).expires())};
 }
 
 // Looks anew where a lease may have run out; the bound is exact again once the expired are swept.
@@ -183,7 +185,7 @@ std::uint32_t Registry::active_at(Slot user, Instant now) {
   std::uint32_t active = 0;
   Instant earliest = Instant::max();
   for (Slot slot = owner.head; slot != kNoSlot; slot = table_.session(slot).next) {
-    const Instant expires = table_.session(slot).expires;
+    const Instant expires = table_.session(slot).expires();
     earliest = std::min(earliest, expires);
     if (expires > now) ++active;
   }

@@ -35,7 +35,8 @@ struct Decision {
 // sweep() only tidies up.
 class Registry {
  public:
-  Registry(const Policy& policy, std::uint64_t hash_seed) : policy_(policy), table_(hash_seed), throttle_(hash_seed) {}
+  Registry(const Policy& policy, std::uint64_t hash_seed)
+      : policy_(policy), table_(hash_seed), throttle_(hash_seed) {}
 
   const Policy& policy() const { return policy_; }
   void set_policy(const Policy& policy, const Now& now);
@@ -43,7 +44,8 @@ class Registry {
   // Takes in what was stored, at start-up: plans, what is set for users, sessions in ascending
   // order of row ids, hold-offs in the order they began. A lease is at least a heartbeat interval
   // and at most its ttl from now on, a hold-off at most kHoldOff. False, and nothing changed, where
-  // that user has a session of that name already, or there are too many plans.
+  // that user has a session of that name already, or there are too many plans. A session's row id
+  // and start, in milliseconds, must fit an Int48.
   bool restore(StoredRow row, const Now& now);
 
   Decision apply(const Command& command, const Now& now);

@@ -51,10 +51,10 @@ void Registry::expire_due(Slot user, const Now& now) {
   for (Slot slot = table_.user(user).head; slot != kNoSlot;) {
     const SessionSlot& session = table_.session(slot);
     const Slot next = session.next;
-    if (session.expires <= now.instant) {
+    if (session.expires() <= now.instant) {
       remove(slot, SlotState::kExpired, active, now);
     } else {
-      earliest = std::min(earliest, session.expires);
+      earliest = std::min(earliest, session.expires());
     }
     slot = next;
   }
@@ -69,9 +69,9 @@ void Registry::remove(Slot slot, SlotState why, const Now& now) {
 void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now& now) {
   SessionSlot& session = table_.session(slot);
   table_.unlink(slot);
-  const Instant expired = session.expires;
+  const Instant expired = session.expires();
   session.state = why;
-  session.expires = now.instant;
+  session.set_expires(now.instant);
   record(session.user, Removed{slot, expired}, Remove{session.row});
   std::unique_ptr<EventMore> more;
   if (const EvictedBy* by = table_.evicted_by(slot)) {
@@ -86,8 +86,9 @@ void Registry::save(Slot slot) { save(slot, table_.session(slot).ttl()); }
 void Registry::save(Slot slot, Millis ttl_before) {
   SessionSlot& session = table_.session(slot);
   const std::uint32_t unsaved = std::exchange(session.unsaved_ms, 0);
-  record(kNoSlot, Saved{slot, unsaved, static_cast<std::uint32_t>(ttl_before.count())},
-         Save{session.row, session.started, session.last_seen(), session.expires, session.ttl()});
+  record(
+      kNoSlot, Saved{slot, unsaved, static_cast<std::uint32_t>(ttl_before.count())},
+      Save{session.row, session.started(), session.last_seen(), session.expires(), session.ttl()});
 }
 
 void Registry::hold_off(Slot slot, const Now& now) {
@@ -153,11 +154,11 @@ void Registry::take_back(const Added& added) {
 
 void Registry::take_back(const Removed& removed) {
   SessionSlot& session = table_.session(removed.slot);
-  session.expires = removed.expires;
+  session.set_expires(removed.expires);
   table_.clear_evicted_by(removed.slot);
   table_.relink(removed.slot);
   UserSlot& owner = table_.user(session.user);
-  owner.earliest = std::min(owner.earliest, session.expires);
+  owner.earliest = std::min(owner.earliest, session.expires());
 }
 
 void Registry::take_back(const Saved& saved) {
@@ -168,7 +169,7 @@ void Registry::take_back(const Saved& saved) {
   session.ttl_ms = saved.ttl_ms;
   session.set_lease(seen, seen + session.ttl());
   UserSlot& owner = table_.user(session.user);
-  owner.earliest = std::min(owner.earliest, session.expires);
+  owner.earliest = std::min(owner.earliest, session.expires());
 }
 
 void Registry::take_back(const std::unique_ptr<Described>& described) {
@@ -205,7 +206,7 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     const Slot slot = hand_++;
     const SessionSlot& session = table_.session(slot);
     if (session.state != SlotState::kActive) continue;
-    if (session.expires <= now.instant) {
+    if (session.expires() <= now.instant) {
       expire_due(session.user, now);
     } else if (session.unsaved_ms > 0) {
       // No unsaved sign of life is older than the saved one; it must be saved within a third of a
@@ -223,7 +224,7 @@ void Registry::settle(const Now& now) {
   for (Slot slot = 0; slot < table_.end(); ++slot) {
     const SessionSlot& session = table_.session(slot);
     if (session.state != SlotState::kActive) continue;
-    if (session.expires <= now.instant) {
+    if (session.expires() <= now.instant) {
       expire_due(session.user, now);
     } else if (session.unsaved_ms > 0) {
       save(slot);
@@ -242,15 +243,15 @@ void Registry::wake(Millis slept, const Now& now) {
   for (Slot slot = 0; slot < table_.end(); ++slot) {
     SessionSlot& session = table_.session(slot);
     const bool was_active =
-        session.state == SlotState::kActive && session.expires > now.instant - slept;
+        session.state == SlotState::kActive && session.expires() > now.instant - slept;
     const Instant least = now.instant + heartbeat_interval(session.ttl());
-    if (was_active && session.expires < least) session.set_lease(session.last_seen(), least);
+    if (was_active && session.expires() < least) session.set_lease(session.last_seen(), least);
   }
 }
 
 void Registry::forget_gone(std::uint32_t most, Instant now) {
   for (; most > 0 && !gone_.empty(); --most) {
-    const Instant went = table_.session(gone_.front()).expires;
+    const Instant went = table_.session(gone_.front()).expires();
     if (went + kRememberGone > now) return;
     forget_oldest_gone();
   }

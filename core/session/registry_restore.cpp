@@ -18,12 +18,12 @@ bool Registry::restore_row(Row row, const Now& now) {
   SessionSlot& session = table_.session(slot);
   session.row = row.id;
   set_ttl(session, ttl);
-  session.started = std::min(row.started, now.instant);
+  session.set_started(std::min(row.started, now.instant));
   session.set_lease(
       std::min(row.last_seen, now.instant),
       std::clamp(row.expires, now.instant + heartbeat_interval(ttl), now.instant + ttl));
   UserSlot& owner = table_.user(session.user);
-  owner.earliest = std::min(owner.earliest, session.expires);
+  owner.earliest = std::min(owner.earliest, session.expires());
   if (row.details) table_.set_details(slot, std::move(*row.details));
   next_row_ = std::max(next_row_, row.id + 1);
   return true;

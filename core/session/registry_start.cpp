@@ -180,14 +180,14 @@ Granted Registry::start_new(const Start& start, const Terms& terms, const Now& n
   SessionSlot& session = table_.session(slot);
   session.row = next_row_++;
   set_ttl(session, ttl);
-  session.started = now.instant;
+  session.set_started(now.instant);
   session.set_lease(now.instant, now.instant + ttl);
   UserSlot& owner = table_.user(session.user);
-  owner.earliest = std::min(owner.earliest, session.expires);
+  owner.earliest = std::min(owner.earliest, session.expires());
   table_.set_details(slot, start.details);
   record(session.user, Added{slot, gone},
          Insert{{session.row, std::string(start.user.text()), std::string(start.session.text()),
-                 session.started, now.instant, session.expires, ttl, copy_of(start.details)}});
+                 session.started(), now.instant, session.expires(), ttl, copy_of(start.details)}});
   std::unique_ptr<EventMore> more;
   if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
   tell(EventKind::kStarted, session.user, session.name, owner.active, terms.limit, std::move(more),
@@ -203,7 +203,7 @@ Granted Registry::renew(Slot slot, std::uint32_t limit, const Now& now) {
   session.unsaved_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 1, UINT32_MAX));
   session.set_lease(now.instant, now.instant + session.ttl());
   UserSlot& owner = table_.user(session.user);
-  owner.earliest = std::min(owner.earliest, session.expires);
+  owner.earliest = std::min(owner.earliest, session.expires());
   if (tells_renewals_) {
     tell(EventKind::kRenewed, session.user, session.name, active_at(session.user, now.instant),
          limit, nullptr, now);
@@ -234,7 +234,7 @@ Granted Registry::grant(Slot slot, std::uint32_t limit, bool renewed, const Now&
           renewed,
           active_at(session.user, now.instant),
           limit,
-          now.to_wall(session.expires),
+          now.to_wall(session.expires()),
           heartbeat_interval(session.ttl())};
 }
 
@@ -251,7 +251,7 @@ Denied Registry::deny(const Start& start, Slot user, std::uint32_t attempted, st
   denied.sessions.reserve(std::min<std::size_t>(owner.active, kMostListed));
   for (Slot slot = owner.head; slot != kNoSlot; slot = table_.session(slot).next) {
     denied.retry_after =
-        std::min<Millis>(denied.retry_after, table_.session(slot).expires - now.instant);
+        std::min<Millis>(denied.retry_after, table_.session(slot).expires() - now.instant);
     if (denied.sessions.size() < kMostListed) denied.sessions.push_back(info(slot, now));
   }
   return denied;

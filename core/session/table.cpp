@@ -25,7 +25,7 @@ std::uint32_t hash_of(std::string_view text, std::uint64_t seed) {
 void SessionSlot::set_lease(Instant last_seen, Instant expiry) {
   constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
   const auto since = std::clamp<std::int64_t>((expiry - last_seen).count(), 0, kMost);
-  expires = expiry;
+  set_expires(expiry);
   seen_ms = static_cast<std::uint32_t>(since);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "session/change.hpp"
+#include "session/int48.hpp"
 #include "session/packed_text.hpp"
 #include "session/plans.hpp"
 #include "session/session.hpp"
@@ -27,31 +28,37 @@ struct SessionSlot {
   std::uint32_t ttl_ms = 0;
   std::uint32_t unsaved_ms = 0;  // how far last_seen lies ahead of the one in the store
   std::uint32_t seen_ms = 0;     // how long before `expires` the last sign of life came
+  Int48 row;
+  Int48 started_ms;  // on the boot clock, as is the next
+  Int48 expires_ms;
   PackedText name;
   SlotState state = SlotState::kFree;
-  std::int64_t row = 0;
-  Instant started;
-  Instant expires;  // of a gone session: when it went
 
   Millis ttl() const { return Millis(ttl_ms); }
-  Instant last_seen() const { return expires - Millis(seen_ms); }
+  Instant started() const { return Instant(Millis(started_ms)); }
+  Instant expires() const {
+    return Instant(Millis(expires_ms));
+  }  // of a gone session: when it went
+  Instant last_seen() const { return expires() - Millis(seen_ms); }
+  void set_started(Instant at) { started_ms = at.time_since_epoch().count(); }
+  void set_expires(Instant at) { expires_ms = at.time_since_epoch().count(); }
   void set_lease(Instant last_seen, Instant expiry);
 };
-static_assert(sizeof(SessionSlot) <= 72);
+static_assert(sizeof(SessionSlot) <= 60);
 
 struct UserSlot {
-  PackedText name;
-  bool crowded = false;  // its active sessions are indexed
   Slot head = kNoSlot;
   Slot tail = kNoSlot;
   std::uint32_t active = 0;  // the length of the list from head to tail
   std::uint32_t held = 0;  // sessions that name this user, gone ones too, and who else holds it; it
                            // goes with the last
   UserRule rule;
-  Sequence last_change = 0;
   Instant earliest = Instant::max();  // no active session of this user expires before
+  Int48 last_change;
+  PackedText name;
+  bool crowded = false;  // its active sessions are indexed
 };
-static_assert(sizeof(UserSlot) <= 64);
+static_assert(sizeof(UserSlot) <= 56);
 
 // The sessions in memory and the ways to find them: by user and name, by user in the order of
 // starts, by slot. Knows nothing of limits or of undoing. Not for use by several threads.

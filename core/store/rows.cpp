@@ -14,9 +14,11 @@ namespace concur {
 
 namespace {
 
-// Far beyond any real clock, and small enough that sums of a few cannot overflow.
+// Milliseconds of 2,200 years, far beyond any real clock, and few enough that the registry can hold
+// the difference of two.
 bool is_sane(std::int64_t number) {
-  constexpr std::int64_t kMost = 1LL << 53;
+  constexpr std::int64_t kMost = 1LL << 46;
+  static_assert(2 * kMost <= Int48::kMost + 1);
   return number > -kMost && number < kMost;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "session/int48.hpp"
 #include "session/session.hpp"
 #include "store/sqlite.hpp"
 
@@ -9,8 +10,10 @@
 
 namespace concur {
 
-// Beyond it a start could find no id; at a million starts a second they last 36,000 years.
-inline constexpr std::int64_t kLastRow = 1LL << 60;
+// Beyond it a row is refused. The registry has room for as many ids again: at 64,000 starts a
+// second either half lasts 34 years.
+inline constexpr std::int64_t kLastRow = 1LL << 46;
+static_assert(2 * kLastRow <= Int48::kMost + 1);
 
 // A row as it stands in the database, hostile until checked.
 struct ReadRow {

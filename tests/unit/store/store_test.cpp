@@ -1,5 +1,7 @@
 #include "store/store.hpp"
 
+#include "session/registry.hpp"
+#include "store/rows.hpp"
 #include "store/schema.hpp"
 #include "support/file_bytes.hpp"
 #include "support/full_disk.hpp"
@@ -8,6 +10,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -316,6 +320,48 @@ TEST_CASE("Store::load leaves aside rows that hold no session") {
   CHECK(report->rows == 2);
   CHECK(report->refused == 9);
   CHECK(report->first_refusal == "sessions, row -6: cannot accept row: a number is out of range");
+}
+
+TEST_CASE("Store::load takes in what a registry can hold, and no more") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  { open_store(path); }
+  // The last row id and, but for one, the bound of times.
+  const std::string most = std::to_string(kLastRow);
+  const std::string beyond = std::to_string(kLastRow + 1);
+  const std::string latest = std::to_string(kLastRow - 1);
+  const auto row = [](const std::string& id, const std::string& name, const std::string& started,
+                      const std::string& offset) {
+    return "INSERT INTO sessions(id, user, session, started_at, last_seen_at, expires_at, ttl, "
+           "clock_offset, boot) VALUES (" +
+           id + ", 'a', '" + name + "', " + started + ", 1, 2, 90000, " + offset + ", 1);";
+  };
+  run_sql(path, row("1", "early", "-" + latest, latest) + row("2", "late", latest, "-" + latest) +
+                    row(most, "last", "1", "0") + row(beyond, "too many", "1", "0") +
+                    row("3", "too late", most, "0") + row("4", "too early", "-" + most, "0") +
+                    row("5", "too far ahead", "1", most) +
+                    row("6", "too far back", "1", "-" + most));
+  Store store = open_store(path);
+  const FakeClock clock;
+  Registry registry(Policy{}, 1);
+  std::map<std::string, Instant> started;
+  const auto report = store.load(clock.now(), [&](StoredRow loaded) {
+    const Row& session = std::get<Row>(loaded);
+    started[session.session] = std::min(session.started, clock.now().instant);
+    return registry.restore(std::move(loaded), clock.now());
+  });
+  REQUIRE(report.has_value());
+  CHECK(report->refused == 5);
+  CHECK(report->last_id == kLastRow);
+  CHECK(started.size() == 3);
+  const Answer answer = registry.apply(ListUser{*Id::parse("user", "a")}, clock.now()).answer;
+  const auto& listed = std::get<UserSessions>(answer).sessions;
+  CHECK(listed.size() == 3);
+  for (const SessionInfo& session : listed) {
+    CAPTURE(session.session);
+    CHECK(session.started_at == clock.now().to_wall(started.at(session.session)));
+  }
+  CHECK(started.at("early") == Instant(Millis(-2 * (kLastRow - 1))));
 }
 
 TEST_CASE("Store::give_back_space shrinks a file that has become mostly empty") {
