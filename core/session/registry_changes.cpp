@@ -144,9 +144,7 @@ void Registry::undo() {
 void Registry::take_back(const Added& added) {
   const std::string name = table_.session(added.slot).name.str();
   const Slot user = table_.session(added.slot).user;
-  bool gone = false;
-  usage_.uncount_start(user, gone);
-  if (gone) table_.let_go(user);
+  usage_.uncount_start(user);
   table_.unlink(added.slot);
   table_.release(added.slot);
   table_.remember(added.gone, user, name);

@@ -89,14 +89,11 @@ void UsageRecord::count_players(Entry& entry, const Attempt& attempt, Millis lea
 
 std::optional<UsageRecord::Part> UsageRecord::take(const Now& now, bool all, bool& gone) {
   gone = false;
-  auto found = users_.end();
-  Slot user = kNoSlot;
-  while (found == users_.end()) {
-    if (queue_.empty() || (!all && queue_.front().since + kPart > now.instant)) return std::nullopt;
-    user = queue_.front().user;
-    queue_.pop_front();
-    found = users_.find(user);
-  }
+  if (queue_.empty() || (!all && queue_.front().since + kPart > now.instant)) return std::nullopt;
+  const Slot user = queue_.front().user;
+  queue_.pop_front();
+  const auto found = users_.find(user);
+  assert(found != users_.end());
   Entry& entry = *found->second;
   std::erase_if(entry.waiting, [&](const Waiting& each) { return each.until <= now.instant; });
   const std::int64_t hour = entry.usage.hour;
@@ -111,14 +108,17 @@ std::optional<UsageRecord::Part> UsageRecord::take(const Now& now, bool all, boo
   return part;
 }
 
-void UsageRecord::uncount_start(Slot user, bool& gone) {
+// The user stays until its turn comes, even if nothing is left of it: it has its place in the
+// queue.
+void UsageRecord::uncount_start(Slot user) {
   const auto found = users_.find(user);
-  gone = false;
   if (found == users_.end() || found->second->usage.starts == 0) return;
-  --found->second->usage.starts;
-  if (!found->second->usage.empty() || !found->second->waiting.empty()) return;
-  users_.erase(found);
-  gone = true;
+  Usage& usage = found->second->usage;
+  --usage.starts;
+  if (!usage.empty()) return;
+  const std::int64_t hour = usage.hour;
+  usage = Usage();
+  usage.hour = hour;
 }
 
 void UsageRecord::put_back(Part part, const Now& now, bool& added) {

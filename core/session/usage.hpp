@@ -77,8 +77,8 @@ class UsageRecord {
   // here no longer where `gone` says so.
   std::optional<Part> take(const Now& now, bool all, bool& gone);
 
-  // A start of the user was undone. `gone` as for take().
-  void uncount_start(Slot user, bool& gone);
+  // A start of the user was undone.
+  void uncount_start(Slot user);
 
   // A part that could not be stored comes back. `added` as for count().
   void put_back(Part part, const Now& now, bool& added);
@@ -104,7 +104,7 @@ class UsageRecord {
   static void count_players(Entry& entry, const Attempt& attempt, Millis lease, Instant now);
 
   boost::unordered_flat_map<Slot, std::unique_ptr<Entry>> users_;
-  std::deque<Queued> queue_;  // each user of users_, the longest there first; and some who are not
+  std::deque<Queued> queue_;  // each user of users_ once, the longest there first
 };
 
 }  // namespace concur

@@ -183,6 +183,19 @@ TEST_CASE("The record of who shares is handed over") {
     house.registry.undo();
     CHECK(recorded(house).empty());
   }
+  SUBCASE("of all users, whatever was undone before") {
+    for (int times = 0; times < 3; ++times) {
+      house.start("abc", "s1");
+      house.registry.undo();
+    }
+    house.start("abc", "s1");
+    house.start("xyz", "s1");
+    house.store();
+    Start refused = attempt("s2");
+    refused.limit = 1;
+    house.ask(refused);  // keeps abc in the record
+    CHECK(recorded(house, "xyz").size() == 1);
+  }
   SUBCASE("on a clean stop") {
     house.start("abc", "s1");
     house.registry.settle(house.clock.now());
