@@ -151,6 +151,10 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
   if (!is_new && *application != kApplicationId) {
     return Error{ErrorKind::kInvalid, "it belongs to another program"};
   }
+  if (version < 0) {
+    return Error{ErrorKind::kCorrupt,
+                 fmt::format("it is damaged: its schema has the number {}", version)};
+  }
   if (version > newest_schema()) {
     return Error{
         ErrorKind::kInvalid,
