@@ -22,6 +22,13 @@ constexpr auto kHexValues = [] {
   return values;
 }();
 
+// By byte.
+constexpr auto kHexPairs = [] {
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t i = 0; i < 256; ++i) pairs[i] = {kDigits[i / 16], kDigits[i % 16]};
+  return pairs;
+}();
+
 int hex_value(char c) { return kHexValues[static_cast<unsigned char>(c)]; }
 
 // Where the pairs of digits stand.
@@ -41,9 +48,7 @@ bool pack_pairs(const Pairs& pairs, const char* text, char* to) {
 
 void unpack_pairs(const Pairs& pairs, const char* from, char* text) {
   for (const std::size_t at : pairs) {
-    const auto byte = static_cast<unsigned char>(*from++);
-    text[at] = kDigits[byte / 16];
-    text[at + 1] = kDigits[byte % 16];
+    std::memcpy(text + at, kHexPairs[static_cast<unsigned char>(*from++)].data(), 2);
   }
 }
 
