@@ -5,6 +5,7 @@ load helper
 
 setup_file() { share_daemon; }
 teardown_file() { end_shared_daemon; }
+teardown() { remove_own_dir; }
 
 @test "start answers with the count, the limit, when the lease ends and how often to beat" {
   concur_run start --user start1 --session xyz
@@ -106,13 +107,16 @@ teardown_file() { end_shared_daemon; }
 }
 
 @test "purge of the idle ends those without a sign of life" {
+  make_dir
+  export CONCUR_SOCKET=$SOCKET
+  start_daemon_with_clock
   concur start --user purge3 --session a >/dev/null
   concur_run purge --idle 1h
   expect_answer 0 '. == {purged: 0}'
-  sleep 0.3
+  advance_clock 250
   concur start --user purge4 --session a >/dev/null
   concur_run purge --idle 250ms
-  expect_answer 0 '.purged >= 1'
+  expect_answer 0 '. == {purged: 1}'
   concur_run heartbeat --user purge3 --session a
   expect_answer 5 '.reason == "purged"'
   concur_run heartbeat --user purge4 --session a

@@ -34,6 +34,7 @@ DAEMON = BIN_DIR / "concurrencyd"
 CONCUR = BIN_DIR / "concur"
 TEST_CLOCK_LIBRARY = LIB_DIR / "libtestclock.so"
 SLOWNESS = float(os.environ.get("CONCUR_TEST_SLOWNESS") or 1)
+SANITIZED = bool(os.environ.get("CONCUR_TEST_SANITIZED"))
 
 SECOND = 1000  # all instants and durations of the tests are whole milliseconds
 
@@ -48,6 +49,11 @@ class TestSetupError(Exception):
 def seconds(allowed):
     """A deadline's length, stretched for slow builds."""
     return allowed * SLOWNESS
+
+
+def memory(allowed):
+    """How much memory a daemon may take, where that tells anything: a sanitizer keeps what is freed."""
+    return float("inf") if SANITIZED else allowed
 
 
 def rounds(default):
@@ -88,6 +94,12 @@ def private_folder():
 
 
 # ---- time --------------------------------------------------------------------------------------------------------
+
+
+def preload(library, **more):
+    """The environment of a daemon behind a library. One built with AddressSanitizer refuses that without the option."""
+    options = os.environ.get("ASAN_OPTIONS", "")
+    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": (options + ":" if options else "") + "verify_asan_link_order=0"} | more
 
 
 class TestClock:
@@ -153,14 +165,7 @@ class TestClock:
         self._fields[self.MODE] = 0
 
     def environment(self):
-        # Without the option a daemon built with AddressSanitizer refuses to run behind a preloaded library.
-        sanitizer = os.environ.get("ASAN_OPTIONS", "")
-        return {
-            "LD_PRELOAD": str(TEST_CLOCK_LIBRARY),
-            "TEST_CLOCK_FILE": str(self.path),
-            "TEST_BOOT_ID_FILE": str(self.boot_id),
-            "ASAN_OPTIONS": (sanitizer + ":" if sanitizer else "") + "verify_asan_link_order=0",
-        }
+        return preload(TEST_CLOCK_LIBRARY, TEST_CLOCK_FILE=str(self.path), TEST_BOOT_ID_FILE=str(self.boot_id))
 
 
 _second_prefixes = {}

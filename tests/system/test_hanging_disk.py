@@ -15,7 +15,7 @@ class HangingDisk:
     def __init__(self, folder):
         self.path = folder / "disk"
         self.path.touch()
-        self.environment = {"LD_PRELOAD": str(harness.LIB_DIR / "libtestdisk.so"), "TEST_DISK_FILE": str(self.path)}
+        self.environment = harness.preload(harness.LIB_DIR / "libtestdisk.so", TEST_DISK_FILE=str(self.path))
 
     def __enter__(self):
         self._file = open(self.path, "rb")
