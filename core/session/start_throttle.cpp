@@ -15,7 +15,7 @@ std::optional<Millis> StartThrottle::refuse(std::string_view user, std::uint32_t
   const std::uint64_t hash = XXH3_64bits_withSeed(user.data(), user.size(), hash_seed_);
   auto found = due_.find(hash);
   if (found == due_.end()) {
-    if (due_.size() >= look_at_) forget_rested(at);
+    if (due_.size() >= look_at_ && at >= look_after_) forget_rested(at);
     if (due_.size() >= kMostUsers) return std::nullopt;
     found = due_.emplace(hash, at).first;
   }
@@ -25,9 +25,11 @@ std::optional<Millis> StartThrottle::refuse(std::string_view user, std::uint32_t
   return std::nullopt;
 }
 
-// Doubles the number at which it is done again, so that each start pays little for it.
+// Doubles the number at which it is done again, so that each start pays little for it; where there
+// are as many as there may be, the next look is a while away.
 void StartThrottle::forget_rested(Moment now) {
   boost::unordered::erase_if(due_, [now](const auto& each) { return each.second <= now; });
+  if (due_.size() > kMostUsers / 2) look_after_ = now + std::chrono::milliseconds(100);
   look_at_ = std::clamp<std::size_t>(2 * due_.size(), 1024, kMostUsers);
 }
 

@@ -38,6 +38,7 @@ class StartThrottle {
   // By the hash of the name: when the start after those that were taken would be on time.
   boost::unordered_flat_map<std::uint64_t, Moment> due_;
   std::size_t look_at_ = 1024;  // users, before the rested are looked for
+  Moment look_after_{};         // nor before that moment
 };
 
 }  // namespace concur
