@@ -21,6 +21,18 @@ const std::vector<std::string> kUsers{"u0", "u1", "u2", "u3", "u4"};
 const std::vector<std::string> kSessions{"s0", "s1", "s2", "s3", "s4", "s5", "s6"};
 const std::vector<std::string> kPlans{"p0", "p1", "p2"};
 
+std::optional<std::string> user_of(const Command& command) {
+  return std::visit(
+      [](const auto& each) -> std::optional<std::string> {
+        if constexpr (requires { each.user; }) {
+          const std::optional<Id> user = each.user;
+          if (user) return std::string(user->text());
+        }
+        return std::nullopt;
+      },
+      command);
+}
+
 std::string at(Instant instant) { return std::to_string(instant.time_since_epoch().count()); }
 
 const char* word_of(Survival survival) {
@@ -168,7 +180,9 @@ void Driver::turn() {
   const std::uint64_t groups = 1 + random_.below(3);
   for (std::uint64_t group = 0; group < groups && !machine_.disk.is_dead(); ++group) {
     for (std::uint64_t left = 1 + random_.below(4); left > 0; --left) ask(any_command());
+    check_events(false);
     if (group + 1 < groups) machine_.run_a_little(random_.below(12));
+    check_events(false);
   }
   machine_.run();
   check_all_answered();
@@ -179,7 +193,9 @@ void Driver::ask(const Command& command) {
   auto asked = std::make_shared<Asked>();
   asked->command = text_of(command);
   asked->given = model_.give(command, now);
+  asked->user = user_of(command);
   if (const auto* start = std::get_if<Start>(&command)) asked->ttl = start->ttl;
+  if (asked->user) recorded_[*asked->user].most += tally_of(asked->given.answer);
   asked_.push_back(asked);
   note(asked->command);
   machine_.service().submit(command,
@@ -189,6 +205,7 @@ void Driver::ask(const Command& command) {
 void Driver::hear(Asked& asked, const Result<Answer>& answer) {
   if (machine_.disk.is_dead()) return;  // so is the daemon: nobody hears it
   if (asked.answered) fail("answered twice: " + asked.command);
+  check_order(asked);
   asked.answered = true;
   if (!answer) {
     ++met_["503"];
@@ -200,6 +217,8 @@ void Driver::hear(Asked& asked, const Result<Answer>& answer) {
     return;
   }
   compare(asked, *answer);
+  answered_ += tally_of(*answer);
+  if (asked.user) recorded_[*asked.user].answered += tally_of(*answer);
   if (asked.given.relet != 0) model_.settle_lease(asked.given.relet, *asked.ttl);
   // What is stored is so in order.
   for (const auto& each : asked_) {
@@ -233,21 +252,58 @@ void Driver::compare(Asked& asked, const Answer& answer) {
   fail(fmt::format("{}\n  expected: {}\n  but was:  {}", asked.command, expected, actual));
 }
 
+// It may tell of what was changed before it, and that must be durable by then: of its own user, or
+// of a plan.
+void Driver::check_order(const Asked& asked) {
+  for (const auto& each : asked_) {
+    if (each.get() == &asked) return;
+    if (each->answered || each->given.change == 0) continue;
+    const bool is_purge = each->command.starts_with("purge all");  // perhaps of others alone
+    if (asked.user && (each->user ? *each->user != *asked.user : is_purge)) continue;
+    fail(fmt::format("answered before it was durable what it may tell of: {}, after {}",
+                     asked.command, each->command));
+  }
+}
+
+// An event comes out when what it tells is durable: then its answer leaves too.
+void Driver::check_events(bool all_answered) {
+  if (machine_.disk.is_dead()) return;
+  const EventLog& log = machine_.service().events();
+  for (; events_read_ < log.next(); ++events_read_) events_ += tally_of(log.at(events_read_));
+  Tally answered = answered_;
+  answered.observed = 0;
+  if (all_answered ? events_ == answered : events_.within(answered)) return;
+  fail(fmt::format("the events tell of {}\n  answered were: {}", text_of(events_),
+                   text_of(answered)));
+}
+
 void Driver::check_all_answered() {
   if (machine_.disk.is_dead()) return;
   for (const auto& each : asked_) {
     if (!each->answered) fail("never answered: " + each->command);
   }
+  check_events(true);
   note_trouble();
 }
 
 void Driver::note_trouble() {
   if (machine_.disk.is_dead()) return;
-  if (!machine_.service().status().trouble.empty()) {
+  const bool troubled = !machine_.service().status().trouble.empty();
+  if (troubled || machine_.disk.was_hit()) {
     trouble_ = machine_.clock.now().instant;
-  } else {
-    model_.overwritten();
+    forget_recorded();
   }
+  if (!troubled) model_.overwritten();
+}
+
+// Whether the sweeper must have come by before the stop, and stored it, since that was over.
+bool Driver::was_swept(Instant over) const {
+  return std::max({over, started_, trouble_}) + kTroubled <= stopped_.instant;
+}
+
+// What no report told of yet may be lost.
+void Driver::forget_recorded() {
+  for (auto& [name, recorded] : recorded_) recorded.answered = {};
 }
 
 void Driver::look_at_everything() {
@@ -266,18 +322,42 @@ void Driver::look_at_everything() {
 
 void Driver::read_report() {
   if (machine_.disk.is_dead()) return;
-  note("report");
-  bool answered = false;
+  const std::string name(user().text());
+  note("report of " + name);
+  std::optional<Result<Report>> report;
   ReportQuery query;
-  query.back = 24h;
-  machine_.service().report(query, [this, &answered](const Result<Report>& report) {
-    answered = true;
-    if (!report && !machine_.disk.was_hit()) fail("no report: " + report.error().message);
-  });
+  query.back = kLongestHistory;
+  query.user = name;
+  machine_.service().report(query, [&report](Result<Report> read) { report = std::move(read); });
   machine_.run();
-  if (!answered && !machine_.disk.is_dead()) fail("no report came");
+  if (machine_.disk.is_dead()) return;
+  if (!report) fail("no report came");
+  const bool hit = machine_.disk.was_hit();
   note_trouble();
   ++met_["report"];
+  if (!*report) {
+    if (!hit) fail("no report: " + report->error().message);
+    return;
+  }
+  Tally told;
+  for (const UsageReport& hour : (*report)->hours) {
+    told.starts += hour.starts;
+    told.denials += hour.denials;
+  }
+  Recorded& recorded = recorded_[name];
+  Tally least = recorded.told;
+  least += recorded.answered;
+  Tally most = recorded.most;
+  for (Tally* each : {&least, &most}) {
+    each->denials += std::exchange(each->observed, 0);
+    each->ends = each->evictions = each->purges = 0;
+  }
+  if (!least.within(told) || !told.within(most)) {
+    fail(fmt::format("the report of {} tells of {}\n  at least: {}\n  at most:  {}", name,
+                     text_of(told), text_of(least), text_of(most)));
+  }
+  // What could not be stored comes in later.
+  recorded = {told, {}, hit ? recorded.most : told};
 }
 
 // --- what happens to it ---
@@ -312,11 +392,12 @@ void Driver::arm() {
 
 void Driver::pass_time() {
   asked_.clear();
-  const Now now = machine_.clock.now();
   const std::uint64_t how = random_.below(400);
-  if (how == 0) {
+  if (how < 2) {
     note("an hour passes");
     machine_.advance(1h + 5s);
+    // Nobody but the sweeper came by.
+    if (random_.one_in(2)) machine_.disk.stop();
   } else if (how < 20) {
     const Millis by = Millis(random_.between(1000, random_.one_in(2) ? 10'000 : 7'200'000));
     note(fmt::format("suspended for {} ms", by.count()));
@@ -333,20 +414,49 @@ void Driver::pass_time() {
     machine_.clock.set_wall(by);
     ++met_["wall clock set"];
   } else if (how < 140) {
-    // To the very millisecond when somebody's lease ends, or one beside it.
-    Instant next = Instant::max();
-    for (const auto& [name, who] : model_.state().users) {
-      for (const auto& each : who.sessions) {
-        const Instant expires = model_.lease(each.id).expires;
-        if (expires > now.instant) next = std::min(next, expires);
-      }
-    }
-    const Millis by = next == Instant::max() ? 0ms : Millis(next - now.instant);
-    if (by <= 40s) machine_.advance(std::max<Millis>(0ms, by + Millis(random_.between(-1, 1))));
+    wait_for_lease();
+  } else if (how < 170) {
+    wait_for_hold_off();
   } else {
     machine_.advance(Millis(random_.below(random_.one_in(3) ? 12'000 : 1'500)));
   }
   check_all_answered();
+}
+
+// To the very millisecond when somebody's lease ends, or one beside it.
+void Driver::wait_for_lease() {
+  const Now now = machine_.clock.now();
+  Instant next = Instant::max();
+  for (const auto& [name, who] : model_.state().users) {
+    for (const auto& each : who.sessions) {
+      const Instant expires = model_.lease(each.id).expires;
+      if (expires > now.instant) next = std::min(next, expires);
+    }
+  }
+  const Millis by = next == Instant::max() ? 0ms : Millis(next - now.instant);
+  if (by <= 40s) machine_.advance(std::max<Millis>(0ms, by + Millis(random_.between(-1, 1))));
+}
+
+// The same for a hold-off: whoever was evicted tries to evict.
+void Driver::wait_for_hold_off() {
+  const Id who = user();
+  const auto found = model_.state().users.find(std::string(who.text()));
+  if (found == model_.state().users.end()) return;
+  const Now now = machine_.clock.now();
+  for (const Model::HoldOff& each : found->second.hold_offs) {
+    const Millis left = each.since + kHoldOff - now.instant;
+    if (left <= 0ms || left > 40s) continue;
+    const std::string session = each.session;
+    machine_.advance(std::max<Millis>(0ms, left + Millis(random_.between(-1, 1))));
+    if (machine_.disk.is_dead()) return;
+    Start back{who, *Id::parse("session", session)};
+    back.limit = 1;
+    back.on_limit = OnLimit::kEvictOldest;
+    ask(back);
+    machine_.run();
+    ++met_["end of a hold-off"];
+    return;
+  }
 }
 
 void Driver::change_policy() {
@@ -378,6 +488,7 @@ void Driver::recover() {
   stopped_ = machine_.clock.now();
   if (machine_.disk.was_hit()) trouble_ = stopped_.instant;
   was_clean_ = false;
+  forget_recorded();
   if (random_.one_in(3)) {
     note("killed");
     ++met_["kill"];
@@ -434,7 +545,11 @@ void Driver::start() {
   if (cut_armed_) machine_.disk.cut_after(1'000'000'000);
   cut_armed_ = false;
   note("started");
+  answered_ = events_ = {};
+  events_read_ = 1;
+  machine_.service().set_history(kLongestHistory);
   check_recovered();
+  started_ = machine_.clock.now().instant;
 }
 
 // --- what was found again ---
@@ -509,7 +624,8 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
         why = fmt::format("{}'s sessions are not in their order", name);
         return false;
       }
-      if (was_clean_ && model_.is_over(session.id, stopped_)) {
+      if (model_.is_over(session.id, stopped_) &&
+          (was_clean_ || was_swept(model_.lease(session.id).expires))) {
         why = fmt::format("{}/{} had expired before the stop", name, info.session);
         return false;
       }

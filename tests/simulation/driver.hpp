@@ -3,6 +3,7 @@
 #include "machine.hpp"
 #include "model.hpp"
 #include "random.hpp"
+#include "tally.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -38,8 +39,16 @@ class Driver {
   struct Asked {
     std::string command;
     Model::Given given;
-    std::optional<Millis> ttl{};  // that it asks for
+    std::optional<std::string> user{};  // none: it concerns all
+    std::optional<Millis> ttl{};        // that it asks for
     bool answered = false;
+  };
+  // What the record of who shares has of a user: at least what a report told and what was answered
+  // since, at most what was decided.
+  struct Recorded {
+    Tally told;
+    Tally answered;
+    Tally most;
   };
 
   // commands
@@ -54,13 +63,18 @@ class Driver {
   void ask(const Command& command);
   void hear(Asked& asked, const Result<Answer>& answer);
   void compare(Asked& asked, const Answer& answer);
+  void check_order(const Asked& asked);
+  void check_events(bool all_answered);
   void look_at_everything();
   void read_report();
+  void forget_recorded();
   void check_all_answered();
 
   // what happens to it
   void arm();
   void pass_time();
+  void wait_for_lease();
+  void wait_for_hold_off();
   void change_policy();
   void restart();
   void start();
@@ -69,6 +83,7 @@ class Driver {
   bool matches(const Model::State& state, Model::State& found, std::string& why);
   void check_leases(const Model::State& found);
   void note_trouble();
+  bool was_swept(Instant over) const;
 
   void note(std::string line);
   [[noreturn]] void fail(const std::string& what) const;
@@ -82,9 +97,14 @@ class Driver {
   bool rebooted_ = false;   // since the last stop
   bool cut_armed_ = false;
   Now stopped_;                                // when the service was last seen to run
+  Instant started_;                            // when it was last started
   Instant trouble_;                            // when commits last did not work
   std::vector<std::shared_ptr<Asked>> asked_;  // in this turn
   std::map<std::string, std::vector<SessionInfo>> found_;
+  Tally answered_;  // since it was started
+  Tally events_;
+  std::uint64_t events_read_ = 0;
+  std::map<std::string, Recorded> recorded_;
   std::deque<std::string> trace_;
   std::map<std::string, std::uint64_t> met_;
 };
