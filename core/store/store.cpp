@@ -66,8 +66,14 @@ Result<void> set_up(Sqlite& db, Durability durability) {
 
 // After kill -9 the log may hold commits that only the page cache has. Whoever repeats a start that
 // is among them is told that it stands, so it must be on the disk by then: a checkpoint syncs the
-// log before it copies from it. Where it fails the next commit does too, and is heard.
-void settle_log(Sqlite& db) { static_cast<void>(db.exec("PRAGMA wal_checkpoint(PASSIVE)")); }
+// log before it copies from it. And what a sync failed to keep is never tried again by the next
+// one, so that whatever follows it in the log would be lost with it: the copy stands instead. Where
+// there is no room for the copy, at least the sync was done.
+Result<void> settle_log(Sqlite& db) {
+  const auto done = db.exec("PRAGMA main.wal_checkpoint(PASSIVE)");
+  if (!done && sqlite3_errcode(db.handle()) != SQLITE_FULL) return done.error();
+  return {};
+}
 
 }  // namespace
 
@@ -90,7 +96,9 @@ Result<Store> Store::open(const std::string& path, Durability durability, const 
   if (const auto done = migrate(*db); !done) return cannot(done.error());
   db->keep_log(false);
   if (const auto done = set_up(*db, durability); !done) return cannot(done.error());
-  if (durability == Durability::kFull) settle_log(*db);
+  if (durability == Durability::kFull) {
+    if (const auto done = settle_log(*db); !done) return cannot(done.error());
+  }
   const auto boot_row = find_or_add_boot(*db, boot);
   if (!boot_row) return cannot(boot_row.error());
   if (const auto added = add_distinct_functions(*db); !added) return cannot(added.error());

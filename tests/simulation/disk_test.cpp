@@ -197,6 +197,39 @@ TEST_CASE("Store: what is found at the start stays, though its commit was never 
   CHECK(rows(store) == 1);
 }
 
+TEST_CASE("Store: what follows a commit that no sync will ever keep is kept") {
+  const auto open = [] { return Store::open("sessions.db", Durability::kFull, "boot"); };
+  const auto insert = [](std::int64_t id) {
+    std::vector<Change> start;
+    start.emplace_back(Insert{{id, "abc", std::to_string(id), Instant(), Instant(),
+                               Instant() + kLease, kLease, nullptr}});
+    return start;
+  };
+  Fault forgets{0, 1, Outcome::kError, bit_of(Operation::kSync)};
+  forgets.forgets = true;
+  Disk disk(7);
+  const Vfs vfs(disk);
+  {
+    auto store = open();
+    disk.break_with(forgets);
+    REQUIRE_FALSE(store->commit(insert(1), Millis(0)).has_value());
+    disk.stop();
+  }
+  Vfs::forget();
+  disk.restart();
+  disk.break_with(forgets);
+  {
+    auto store = open();
+    if (!store) store = open();
+    REQUIRE(store->commit(insert(2), Millis(0)).has_value());
+    disk.stop();
+  }
+  Vfs::forget();
+  disk.restart(Survival::kNothing);
+  auto store = open();
+  CHECK(store->load(Now(), [](const StoredRow&) { return true; })->rows == 2);
+}
+
 TEST_CASE("Store::open on a disk that fails") {
   Disk disk(7);
   const Vfs vfs(disk);
