@@ -11,6 +11,22 @@ constexpr std::size_t kSector = 512;
 
 }  // namespace
 
+const char* word_of(Survival survival) {
+  switch (survival) {
+    case Survival::kNothing:
+      return "nothing survives";
+    case Survival::kEverything:
+      return "everything survives";
+    case Survival::kPrefix:
+      return "prefixes survive";
+    case Survival::kPages:
+      return "some writes survive";
+    case Survival::kSectors:
+      return "some sectors survive";
+  }
+  return "";
+}
+
 struct Disk::File {
   std::string name;
   Bytes content;  // as the process sees it

@@ -34,6 +34,7 @@ enum class Survival : std::uint8_t {
   kSectors,  // any of the 512 bytes of any of the writes
 };
 inline constexpr std::size_t kSurvivals = 5;
+const char* word_of(Survival survival);
 
 // What goes wrong next.
 struct Fault {

@@ -17,6 +17,11 @@
 
 namespace concur::simulation {
 
+inline const std::vector<std::string> kUsers{"u0", "u1", "u2", "u3", "u4"};
+
+// For so long after commits failed a lease may not be saved yet.
+inline constexpr Millis kTroubled = std::chrono::seconds(15);
+
 // What the service did and should not have done.
 struct Mismatch : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -78,10 +83,18 @@ class Driver {
   void change_policy();
   void restart();
   void start();
+  void reboot();
   void recover();
   void check_recovered();
   bool matches(const Model::State& state, Model::State& found, std::string& why);
-  void check_leases(const Model::State& found);
+  bool match_sessions(const std::string& name, Model::User& who, std::string& why);
+  bool match_hold_offs(const std::string& name, Model::User& who, std::string& why);
+  bool match_limits(const Model::State& found, std::string& why);
+  bool match_leases(const Model::State& found, std::string& why);
+  Model::Lease found_lease(const std::string& user, const std::string& session);
+  const char* wrong_lease(const Model::Session& session, const Model::Lease& told,
+                          const Model::Lease& found);
+  void adopt_leases();
   void note_trouble();
   bool was_swept(Instant over) const;
 
@@ -94,13 +107,14 @@ class Driver {
   Policy policy_;
   std::uint64_t step_ = 0;
   bool was_clean_ = false;  // the last stop
-  bool rebooted_ = false;   // since the last stop
+  bool rebooted_ = false;   // since the last stop, as far as the service can tell
   bool cut_armed_ = false;
   Now stopped_;                                // when the service was last seen to run
   Instant started_;                            // when it was last started
   Instant trouble_;                            // when commits last did not work
   std::vector<std::shared_ptr<Asked>> asked_;  // in this turn
   std::map<std::string, std::vector<SessionInfo>> found_;
+  std::map<std::string, std::vector<Machine::HoldOff>> found_hold_offs_;
   Tally answered_;  // since it was started
   Tally events_;
   std::uint64_t events_read_ = 0;

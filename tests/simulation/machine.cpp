@@ -1,5 +1,7 @@
 #include "machine.hpp"
 
+#include "store/sqlite.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -37,7 +39,8 @@ Service& Machine::service() { return running_->service; }
 Result<void> Machine::start(const Policy& policy) {
   Vfs::forget();  // the first to open a database makes the index of its log anew
   const Now now = clock.now();
-  auto store = Store::open(kPath, Durability::kFull, "boot " + std::to_string(boot_));
+  const std::string boot = tells_boots_ ? "boot " + std::to_string(boot_) : "";
+  auto store = Store::open(kPath, Durability::kFull, boot);
   if (!store) return store.error();
   Registry registry(policy, 1);
   const auto report =
@@ -99,6 +102,16 @@ void Machine::tear_down() {
   stage_.open(true);
   running_.reset();
   Vfs::forget();
+}
+
+std::vector<Machine::HoldOff> Machine::hold_offs() {
+  Sqlite db = Sqlite::open(kPath).value();
+  Statement rows = db.prepare("SELECT user, session, device, since FROM hold_offs").value();
+  std::vector<HoldOff> all;
+  while (rows.step().value()) {
+    all.push_back({rows.text(0), rows.text(1), rows.text(2), WallTime(Millis(rows.integer(3)))});
+  }
+  return all;
 }
 
 void Machine::kill() {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace concur::simulation {
 
@@ -23,6 +24,14 @@ class Machine {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
   ~Machine();
+
+  // As it is stored.
+  struct HoldOff {
+    std::string user;
+    std::string session;
+    std::string device;
+    WallTime since;
+  };
 
   Disk disk;
   WorldClock clock;
@@ -46,6 +55,12 @@ class Machine {
   void kill();
   void cut_power(Survival survival);
   void reboot(Millis off);
+  // Some systems do not tell their boots apart.
+  void hide_boots() { tells_boots_ = false; }
+  bool tells_boots() const { return tells_boots_; }
+
+  // What the database holds of it while the service runs.
+  std::vector<HoldOff> hold_offs();
 
  private:
   struct Running;
@@ -56,6 +71,7 @@ class Machine {
   Stage stage_;
   Vfs vfs_;
   int boot_ = 1;
+  bool tells_boots_ = true;
   std::unique_ptr<Running> running_;
 };
 

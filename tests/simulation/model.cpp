@@ -66,6 +66,37 @@ void Model::settle_lease(std::int64_t session, Millis ttl) {
   found->second.is_unsure = found->second.ttl != ttl;
 }
 
+// In what is and in all that may be found again.
+template <class Change>
+void Model::in_each_state(const Change& change) {
+  const auto in = [&change](State& state) {
+    for (auto& [name, user] : state.users) change(user);
+  };
+  in(state_);
+  in(durable_);
+  for (Step& step : steps_) in(step.state);
+  for (State& ghost : ghosts_) in(ghost);
+}
+
+void Model::set_wall() {
+  in_each_state([](User& user) {
+    for (Session& each : user.sessions) each.wall_moved = true;
+    for (Session& each : user.lapsed) each.wall_moved = true;
+  });
+}
+
+void Model::shift(Millis by) {
+  in_each_state([by](User& user) {
+    for (Session& each : user.sessions) each.started += by;
+    for (Session& each : user.lapsed) each.started += by;
+    for (HoldOff& each : user.hold_offs) each.since += by;
+  });
+  for (auto& [id, lease] : leases_) {
+    lease.seen += by;
+    lease.expires += by;
+  }
+}
+
 void Model::wake(Millis slept, const Now& now) {
   for (auto& [id, lease] : leases_) {
     if (lease.expires <= now.instant - slept) continue;
@@ -285,7 +316,7 @@ Answer Model::decide(const Start& start, const Now& now) {
     leaving.insert(leaving.end(), oldest.begin(), oldest.end());
     oldest.clear();
   }
-  const Session added{next_id_++, session, now.instant, start.details, false};
+  Session added{next_id_++, session, now.instant, start.details};
   user.sessions.push_back(added);
   const Millis ttl = start.ttl.value_or(policy.lease);
   leases_[added.id] = {now.instant, now.instant + ttl, ttl, ttl};

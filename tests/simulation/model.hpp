@@ -22,7 +22,11 @@ class Model {
     std::string name;
     Instant started;
     Details details;
-    bool other_boot = false;  // it was found after a reboot: its times go by the wall clock
+    bool rebooted = false;    // it was found after a reboot
+    bool wall_moved = false;  // the wall clock was set since it started
+    // Its times are known only roughly: after a reboot they go by a wall clock that was set, and it
+    // depends on when it was stored by how much they are off.
+    bool is_loose = false;
   };
   struct Gone {
     EndReason reason{};
@@ -90,6 +94,10 @@ class Model {
   // That session's lease is stored with the ttl it was told of.
   void settle_lease(std::int64_t session, Millis ttl);
 
+  // The wall clock was set.
+  void set_wall();
+  // The boot clock begins anew, so much further on, by the wall clock; or less far.
+  void shift(Millis by);
   // Suspended until now, for so long.
   void wake(Millis slept, const Now& now);
 
@@ -126,6 +134,8 @@ class Model {
   Answer decide(const RemovePlan& remove, const Now& now);
   Answer decide(const ListPlans& list, const Now& now);
 
+  template <class Change>
+  void in_each_state(const Change& change);
   Terms terms_of(const std::string& user) const;
   void expire(User& user, const Now& now);
   void expire_all(const Now& now);

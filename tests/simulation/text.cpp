@@ -160,5 +160,6 @@ struct CommandText {
 
 std::string text_of(const Command& command) { return std::visit(CommandText(), command); }
 std::string text_of(const Answer& answer) { return std::visit(AnswerText(), answer); }
+std::string text_of(Instant instant) { return std::to_string(instant.time_since_epoch().count()); }
 
 }  // namespace concur::simulation

@@ -1,0 +1,95 @@
+// The driver's part that makes up commands.
+#include "driver.hpp"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+namespace concur::simulation {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::vector<std::string> kSessions{"s0", "s1", "s2", "s3", "s4", "s5", "s6"};
+const std::vector<std::string> kPlans{"p0", "p1", "p2"};
+
+}  // namespace
+
+Id Driver::user() { return *Id::parse("user", kUsers[random_.below(kUsers.size())]); }
+Id Driver::session() { return *Id::parse("session", kSessions[random_.below(kSessions.size())]); }
+
+Start Driver::any_start() {
+  static const std::vector<Millis> kTtls{3s, 9s, 30s, 3600s};
+  Start start{user(), session()};
+  if (random_.one_in(5)) start.ttl = kTtls[random_.below(kTtls.size())];
+  if (random_.one_in(8)) start.limit = static_cast<std::uint32_t>(random_.below(5));
+  if (random_.one_in(3)) start.details.device = fmt::format("d{}", random_.below(3));
+  if (random_.one_in(8)) start.details.ip = "192.0.2.1";
+  if (random_.one_in(6)) start.details.content = fmt::format("c{}", random_.below(3));
+  if (random_.one_in(10)) start.details.meta = fmt::format(R"({{"n":{}}})", random_.below(3));
+  if (random_.one_in(5)) {
+    start.on_limit = random_.one_in(2) ? OnLimit::kDeny : OnLimit::kEvictOldest;
+  }
+  if (random_.one_in(6)) start.replace = session();
+  start.refuse_repeat_above_limit = random_.one_in(10);
+  return start;
+}
+
+Command Driver::any_operator_command() {
+  const Id plan = *Id::parse("plan", kPlans[random_.below(kPlans.size())]);
+  const auto limit = static_cast<std::uint32_t>(random_.below(5));
+  const auto on_limit = random_.one_in(2) ? OnLimit::kDeny : OnLimit::kEvictOldest;
+  switch (random_.below(7)) {
+    case 0:
+    case 1: {
+      SetLimit set{user()};
+      if (random_.one_in(2)) {
+        set.limit.emplace();
+        if (random_.one_in(2)) *set.limit = limit;
+      }
+      if (random_.one_in(2)) {
+        set.plan.emplace();
+        if (random_.one_in(2)) *set.plan = plan;
+      }
+      if (random_.one_in(3)) {
+        set.on_limit.emplace();
+        if (random_.one_in(2)) *set.on_limit = on_limit;
+      }
+      return set;
+    }
+    case 2: {
+      SetPlan set{plan};
+      if (!random_.one_in(4)) set.limit = limit;
+      if (random_.one_in(3)) {
+        set.on_limit.emplace();
+        if (random_.one_in(2)) *set.on_limit = on_limit;
+      }
+      return set;
+    }
+    case 3:
+      return RemovePlan{plan, random_.one_in(2)};
+    case 4:
+      return ShowPlan{plan};
+    case 5: {
+      Purge purge;
+      if (!random_.one_in(4)) purge.user = user();
+      if (random_.one_in(2)) purge.idle = Millis(random_.below(15'000));
+      purge.dry_run = random_.one_in(3);
+      return purge;
+    }
+    default:
+      return ShowLimit{user()};
+  }
+}
+
+Command Driver::any_command() {
+  const std::uint64_t which = random_.below(20);
+  if (which < 9) return any_start();
+  if (which < 14) return Heartbeat{user(), session()};
+  if (which < 17) return End{user(), session()};
+  if (which < 18) return ListUser{user()};
+  return any_operator_command();
+}
+
+}  // namespace concur::simulation

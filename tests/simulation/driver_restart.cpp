@@ -1,0 +1,330 @@
+// The driver's part about the end of a service and the start of the next: what must be found again.
+#include "driver.hpp"
+#include "text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace concur::simulation {
+
+using namespace std::chrono_literals;
+
+void Driver::restart() {
+  machine_.disk.mend();
+  if (!random_.one_in(2)) {
+    machine_.disk.stop();
+    return recover();
+  }
+  note("stopped cleanly");
+  ++met_["clean stop"];
+  stopped_ = machine_.clock.now();
+  if (!machine_.finish()) fail("the stop did not come to its end");
+  was_clean_ = true;
+  start();
+}
+
+// After the process died, or the power went.
+void Driver::recover() {
+  stopped_ = machine_.clock.now();
+  if (machine_.disk.was_hit()) trouble_ = stopped_.instant;
+  was_clean_ = false;
+  forget_recorded();
+  if (random_.one_in(3)) {
+    note("killed");
+    ++met_["kill"];
+    machine_.kill();
+  } else {
+    const auto survival = static_cast<Survival>(random_.below(kSurvivals));
+    note(fmt::format("power cut: {}", word_of(survival)));
+    ++met_["power cut"];
+    machine_.cut_power(survival);
+  }
+  start();
+}
+
+void Driver::start() {
+  rebooted_ = !machine_.tells_boots();
+  cut_armed_ = false;
+  if (step_ > 0 && random_.one_in(4)) {
+    reboot();
+  } else if (random_.one_in(2)) {
+    machine_.clock.tick(Millis(random_.below(20'000)));
+  }
+  for (int tries = 0;; ++tries) {
+    if (tries < 3 && random_.one_in(3)) arm();
+    const auto started = machine_.start(policy_);
+    if (machine_.disk.is_dead()) {
+      const auto survival = static_cast<Survival>(random_.below(kSurvivals));
+      note(fmt::format("power cut at the start: {}", word_of(survival)));
+      ++met_["power cut at the start"];
+      machine_.cut_power(survival);
+      cut_armed_ = false;
+      continue;
+    }
+    if (started) break;
+    note("cannot start: " + started.error().message);
+    ++met_["start failed"];
+    // SQLite's check says no more than this of a page that it cannot read, however often.
+    const bool unclear = started.error().message.find("ptrmap") != std::string::npos;
+    const bool right = started.error().kind == ErrorKind::kUnavailable || unclear;
+    if (!right || !machine_.disk.was_hit()) {
+      fail("without cause: " + started.error().message);
+    }
+    machine_.disk.mend();
+  }
+  machine_.disk.mend();
+  if (cut_armed_) machine_.disk.cut_after(1'000'000'000);
+  cut_armed_ = false;
+  note("started");
+  answered_ = events_ = {};
+  events_read_ = 1;
+  machine_.service().set_history(kLongestHistory);
+  check_recovered();
+  started_ = machine_.clock.now().instant;
+}
+
+// Everything goes by the wall clock then, which may have been wrong before, or be wrong now. To the
+// service it is as if so much time had passed.
+void Driver::reboot() {
+  const Now before = machine_.clock.now();
+  const Millis off(random_.between(1000, 120'000));
+  switch (random_.below(6)) {
+    case 0:
+      machine_.clock.set_wall(Millis(random_.between(-86'400'000, 86'400'000)));
+      break;
+    case 1:
+    case 2:
+      machine_.clock.set_wall(Millis(random_.between(-200'000, 200'000)));
+      break;
+    case 3:
+      if (random_.one_in(4)) machine_.clock.set_wall(-before.wall().time_since_epoch());  // 1970
+      break;
+    default:
+      break;
+  }
+  machine_.reboot(off);
+  const Millis by = before.offset() - machine_.clock.now().offset();
+  model_.shift(by);
+  for (Instant* each : {&stopped_.instant, &started_, &trouble_}) *each += by;
+  note(fmt::format("off for {} ms, by the wall clock {}", off.count(),
+                   (machine_.clock.now().wall() - before.wall()).count()));
+  rebooted_ = true;
+  ++met_["reboot"];
+}
+
+// --- what was found again ---
+
+void Driver::check_recovered() {
+  found_.clear();
+  for (const std::string& name : kUsers) {
+    machine_.service().submit(ListUser{*Id::parse("user", name)},
+                              [&](const Result<Answer>& answer) {
+                                if (!answer) fail("cannot list: " + answer.error().message);
+                                found_[name] = std::get<UserSessions>(*answer).sessions;
+                              });
+  }
+  machine_.run();
+  found_hold_offs_.clear();
+  for (auto& each : machine_.hold_offs()) found_hold_offs_[each.user].push_back(each);
+  std::string why;
+  for (const Model::State& state : model_.possible()) {
+    Model::State found;
+    std::string reason;
+    if (!matches(state, found, reason)) {
+      why += "\n  " + reason;
+      continue;
+    }
+    model_.adopt(std::move(found));
+    adopt_leases();
+    look_at_everything();
+    return;
+  }
+  fail("what is found is nothing that may have been:" + why);
+}
+
+// Whether that is what was stored; `found` is then the model's view of it.
+bool Driver::matches(const Model::State& state, Model::State& found, std::string& why) {
+  found = state;
+  for (const std::string& name : kUsers) {
+    Model::User& who = found.users[name];
+    who.gone.clear();
+    if (!match_sessions(name, who, why) || !match_hold_offs(name, who, why)) return false;
+  }
+  return match_leases(found, why) && match_limits(found, why);
+}
+
+bool Driver::match_sessions(const std::string& name, Model::User& who, std::string& why) {
+  const Now now = machine_.clock.now();
+  std::vector<Model::Session> known = std::move(who.sessions);
+  if (!was_clean_) known.insert(known.end(), who.lapsed.begin(), who.lapsed.end());
+  who.sessions.clear();
+  who.lapsed.clear();
+  for (const SessionInfo& info : found_[name]) {
+    const auto same = std::ranges::find_if(known, [&](const Model::Session& each) {
+      return each.name == info.session && each.details == info.details;
+    });
+    if (same == known.end()) {
+      why = fmt::format("nobody knows of {}/{}", name, info.session);
+      return false;
+    }
+    Model::Session session = *same;
+    const Model::Lease& lease = model_.lease(session.id);
+    session.rebooted = session.rebooted || rebooted_;
+    // What lies ahead is drawn to the present, at each start anew.
+    const bool is_ahead = session.started > now.instant || lease.seen > now.instant ||
+                          lease.expires > now.instant + lease.ttl;
+    if (session.rebooted && (session.wall_moved || is_ahead)) session.is_loose = true;
+    const Instant started((info.started_at - now.offset()).time_since_epoch());
+    if (!session.is_loose && started != session.started) {
+      why = fmt::format("{}/{} started at {}, not {}", name, info.session, text_of(started),
+                        text_of(session.started));
+      return false;
+    }
+    session.started = started;
+    if (!who.sessions.empty() && who.sessions.back().id >= session.id) {
+      why = fmt::format("{}'s sessions are not in their order", name);
+      return false;
+    }
+    const bool was_over = model_.is_over(session.id, stopped_);
+    if (was_over && (was_clean_ || was_swept(lease.expires))) {
+      why = fmt::format("{}/{} had expired before the stop", name, info.session);
+      return false;
+    }
+    known.erase(same);
+    who.sessions.push_back(session);
+  }
+  for (const Model::Session& each : known) {
+    if (model_.is_over(each.id, stopped_)) continue;
+    why = fmt::format("{}/{} is lost", name, each.name);
+    return false;
+  }
+  return true;
+}
+
+// A hold-off that is over goes some time; what is stored of it after a reboot may revive it, for as
+// long as a hold-off is.
+bool Driver::match_hold_offs(const std::string& name, Model::User& who, std::string& why) {
+  const Now now = machine_.clock.now();
+  std::vector<Machine::HoldOff> rows = found_hold_offs_[name];
+  std::vector<Model::HoldOff> kept;
+  for (Model::HoldOff& each : who.hold_offs) {
+    const auto row = std::ranges::find_if(rows, [&each](const Machine::HoldOff& stored) {
+      return stored.session == each.session && stored.device == each.device &&
+             stored.since == each.wall;
+    });
+    const Instant over = each.since + kHoldOff;
+    if (row == rows.end()) {
+      if (over <= stopped_.instant) continue;
+      why = fmt::format("that {}/{} is held off is lost", name, each.session);
+      return false;
+    }
+    // One that seems to be younger may stand before it, and a failed commit leaves it to the next
+    // service.
+    if (trouble_ < over && was_swept(over + kHoldOff)) {
+      why = fmt::format("that {}/{} is held off was over long before", name, each.session);
+      return false;
+    }
+    rows.erase(row);
+    each.other_boot = each.other_boot || rebooted_;
+    if (each.other_boot) {
+      each.since = std::min(Instant((each.wall - now.offset()).time_since_epoch()), now.instant);
+    }
+    kept.push_back(each);
+  }
+  who.hold_offs = std::move(kept);
+  if (rows.empty()) return true;
+  why = fmt::format("nobody knows that {}/{} is held off", name, rows.front().session);
+  return false;
+}
+
+// What they come to, with nobody's lease over.
+bool Driver::match_limits(const Model::State& found, std::string& why) {
+  Now stopped = machine_.clock.now();
+  stopped.instant = Instant::min();
+  Model trial = model_;
+  trial.adopt(found);
+  std::vector<Command> commands{ListPlans{}, ListLimits{}};
+  for (const std::string& name : kUsers) commands.emplace_back(ShowLimit{*Id::parse("user", name)});
+  for (const Command& command : commands) {
+    machine_.service().submit(command, [&](const Result<Answer>& answer) {
+      const std::string expected = text_of(trial.give(command, stopped).answer);
+      if (answer && text_of(*answer) != expected) {
+        why = fmt::format("expected {}, found {}", expected, text_of(*answer));
+      }
+    });
+  }
+  return why.empty();
+}
+
+bool Driver::match_leases(const Model::State& found, std::string& why) {
+  for (const auto& [name, who] : found.users) {
+    for (const Model::Session& session : who.sessions) {
+      const Model::Lease& told = model_.lease(session.id);
+      if (told.is_unsure) continue;
+      const Model::Lease lease = found_lease(name, session.name);
+      const char* wrong = wrong_lease(session, told, lease);
+      if (wrong == nullptr) continue;
+      why = fmt::format("{}/{}: {}: seen {}, expires {}; told were {}, {}; ttl {}, now {}", name,
+                        session.name, wrong, text_of(lease.seen), text_of(lease.expires),
+                        text_of(told.seen), text_of(told.expires), told.ttl.count(),
+                        text_of(machine_.clock.now().instant));
+      return false;
+    }
+  }
+  return true;
+}
+
+Model::Lease Driver::found_lease(const std::string& user, const std::string& session) {
+  const Millis offset = machine_.clock.now().offset();
+  const auto info = std::ranges::find(found_[user], session, &SessionInfo::session);
+  Model::Lease lease;
+  lease.seen = Instant((info->last_seen_at - offset).time_since_epoch());
+  lease.expires = Instant((info->expires_at - offset).time_since_epoch());
+  return lease;
+}
+
+// Null where nothing is.
+const char* Driver::wrong_lease(const Model::Session& session, const Model::Lease& told,
+                                const Model::Lease& found) {
+  const Instant now = machine_.clock.now().instant;
+  const Millis interval = heartbeat_interval(told.ttl);
+  if (found.expires < now + interval) return "it has less than a heartbeat interval of grace";
+  if (found.expires > now + told.ttl) return "it has more than a lease";
+  if (session.is_loose) return nullptr;
+  if (found.seen > told.seen) return "it was seen when it was not";
+  const bool saved = stopped_.instant - trouble_ >= kTroubled;
+  const bool old = stopped_.instant - told.seen >= interval;
+  if (saved && old && found.seen < told.seen) {
+    return "a sign of life older than a third of a lease is lost";
+  }
+  if (was_clean_ && found.seen != told.seen) return "the clean stop did not store its lease";
+  if (found.expires > std::max(told.expires, now + interval)) return "it has more than it was told";
+  if (found.expires < std::min(found.seen, now) + told.ttl) return "it has less than it was told";
+  return nullptr;
+}
+
+// From now on they are as they were found.
+void Driver::adopt_leases() {
+  const Now now = machine_.clock.now();
+  for (const auto& [name, who] : model_.state().users) {
+    for (const Model::Session& session : who.sessions) {
+      Model::Lease& lease = model_.lease(session.id);
+      const Model::Lease found = found_lease(name, session.name);
+      lease.seen = found.seen;
+      lease.expires = found.expires;
+      if (!lease.is_unsure) continue;
+      const Id user = *Id::parse("user", name);
+      const Id id = *Id::parse("session", session.name);
+      machine_.service().submit(Heartbeat{user, id}, [&](const Result<Answer>& answer) {
+        const auto& granted = std::get<Granted>(*answer);
+        const Millis ttl = granted.heartbeat_interval * 3;
+        lease = {now.instant, now.instant + ttl, ttl, ttl};
+      });
+    }
+  }
+}
+
+}  // namespace concur::simulation
