@@ -18,11 +18,11 @@ constexpr std::uint32_t kLeastSwept = 4096;  // slots a tick: a small house is t
 constexpr std::size_t kSweepBacklog =
     16384;  // changes waiting for the journal, beyond which the sweeper rests
 
-// Answers that wait for the next commit, beyond which starts are refused at once: those that are
+// Answers that wait for the disk, beyond which starts are refused at once: those that are
 // let in are answered within two seconds where 40,000 a second become durable, and six whole
 // batches fit. Ends, which make room, and all else are let in for as long again.
 constexpr std::size_t kMostStarts = 65'536;
-constexpr std::size_t kMostGathered = 2 * kMostStarts;
+constexpr std::size_t kMostWaiting = 2 * kMostStarts;
 // Of sessions that answers list which wait, denials among them, beyond which none that may list any
 // is let in.
 constexpr std::size_t kMostHeld = std::size_t{64} << 20;
@@ -105,8 +105,8 @@ void LocalService::submit(const Command& command, Reply reply) {
 // Why such a command cannot be let in, where it may have to wait; empty where it can.
 std::string LocalService::no_room_for(CommandKind kind) const {
   const bool start = kind == CommandKind::kStart;
-  const std::size_t most = start ? kMostStarts : kMostGathered;
-  if (gathered_.size() >= most) {
+  const std::size_t most = start ? kMostStarts : kMostWaiting;
+  if (waiting_.size() + gathered_.size() >= most) {
     return fmt::format("cannot {}: {} others wait for the disk already",
                        start ? "start" : "take it", most);
   }
