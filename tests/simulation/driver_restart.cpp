@@ -23,6 +23,7 @@ void Driver::restart() {
   stopped_ = machine_.clock.now();
   if (!machine_.finish()) fail("the stop did not come to its end");
   was_clean_ = true;
+  model_.save(started_);
   start();
 }
 
@@ -184,6 +185,10 @@ bool Driver::match_sessions(const std::string& name, Model::User& who, std::stri
       return false;
     }
     session.started = started;
+    if (started > now.instant) {
+      why = fmt::format("{}/{} started in the time to come", name, info.session);
+      return false;
+    }
     if (!who.sessions.empty() && who.sessions.back().id >= session.id) {
       why = fmt::format("{}'s sessions are not in their order", name);
       return false;
@@ -293,6 +298,7 @@ const char* Driver::wrong_lease(const Model::Session& session, const Model::Leas
   const Millis interval = heartbeat_interval(told.ttl);
   if (found.expires < now + interval) return "it has less than a heartbeat interval of grace";
   if (found.expires > now + told.ttl) return "it has more than a lease";
+  if (found.seen > now) return "it was seen in the time to come";
   if (session.is_loose) return nullptr;
   if (found.seen > told.seen) return "it was seen when it was not";
   const bool saved = stopped_.instant - trouble_ >= kTroubled;

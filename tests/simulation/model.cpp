@@ -85,6 +85,15 @@ void Model::set_wall() {
   });
 }
 
+void Model::save(Instant since) {
+  in_each_state([&](User& user) {
+    for (Session& each : user.sessions) {
+      if (leases_.at(each.id).seen <= since) continue;
+      each.rebooted = each.is_loose = false;
+    }
+  });
+}
+
 void Model::shift(Millis by) {
   in_each_state([by](User& user) {
     for (Session& each : user.sessions) each.started += by;

@@ -96,6 +96,8 @@ class Model {
 
   // The wall clock was set.
   void set_wall();
+  // The sessions that gave a sign of life since then were stored anew, in this boot.
+  void save(Instant since);
   // The boot clock begins anew, so much further on, by the wall clock; or less far.
   void shift(Millis by);
   // Suspended until now, for so long.
