@@ -23,6 +23,8 @@ const char* word_of(Survival survival) {
       return "some writes survive";
     case Survival::kSectors:
       return "some sectors survive";
+    case Survival::kInOrder:
+      return "the first writes survive";
   }
   return "";
 }
@@ -156,7 +158,8 @@ Outcome Disk::sync(const Handle& file) {
     file->is_named = true;
     file->pending.erase(file->pending.begin(), done);
   }
-  if (verdict == Verdict::kFail && fault.forgets) file->pending.erase(file->pending.begin(), done);
+  const bool forgets = verdict == Verdict::kFail && fault.forgets && !lies_;
+  if (forgets) file->pending.erase(file->pending.begin(), done);
   return verdict == Verdict::kGo ? Outcome::kDone : Outcome::kError;
 }
 
@@ -261,6 +264,13 @@ void Disk::restart(Survival survival) {
   restart();
 }
 
+void Disk::replace() {
+  const std::lock_guard lock(mutex_);
+  files_.clear();
+  removed_.clear();
+  lies_ = false;
+}
+
 // --- the power is away ---
 
 void Disk::apply(Bytes& to, const Pending& pending) {
@@ -304,27 +314,31 @@ void Disk::settle(File& file, Survival survival) {
       case Survival::kSectors:
         apply_torn(file.durable, each);
         break;
+      case Survival::kInOrder:
+        break;  // see lose_the_last()
     }
   }
   file.pending.clear();
   file.content = file.durable;
 }
 
-void Disk::lose_power(Survival survival) {
-  if (lies_) {
-    // In order over all files: up to some write everything is there, and nothing behind it.
-    std::uint64_t first = sequence_;
-    for (auto& [name, file] : files_) {
-      if (!file->pending.empty()) first = std::min(first, file->pending.front().sequence);
-    }
-    const std::uint64_t upto = first + random_.below(sequence_ - first + 2);
-    for (auto& [name, file] : files_) {
-      std::erase_if(file->pending, [&](const Pending& each) { return each.sequence >= upto; });
-      settle(*file, Survival::kEverything);
-    }
-    removed_.clear();
-    return;
+// Up to some write everything is there, and nothing behind it.
+void Disk::lose_the_last() {
+  std::uint64_t first = sequence_;
+  for (auto& [name, file] : files_) {
+    if (!file->pending.empty()) first = std::min(first, file->pending.front().sequence);
   }
+  const std::uint64_t upto = first + random_.below(sequence_ - first + 2);
+  for (auto& [name, file] : files_) {
+    std::erase_if(file->pending, [&](const Pending& each) { return each.sequence >= upto; });
+    settle(*file, Survival::kEverything);
+    file->is_named = true;
+  }
+  removed_.clear();
+}
+
+void Disk::lose_power(Survival survival) {
+  if (survival == Survival::kInOrder) return lose_the_last();
   for (auto each = files_.begin(); each != files_.end();) {
     File& file = *each->second;
     const bool is_there = file.is_named || survival == Survival::kEverything ||

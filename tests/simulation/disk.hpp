@@ -32,8 +32,9 @@ enum class Survival : std::uint8_t {
   kPrefix,   // of each file's writes the first ones, the last of them torn
   kPages,    // any of the writes, each whole
   kSectors,  // any of the 512 bytes of any of the writes
+  kInOrder,  // of all files' writes together the first ones
 };
-inline constexpr std::size_t kSurvivals = 5;
+inline constexpr std::size_t kSurvivals = 6;
 const char* word_of(Survival survival);
 
 // What goes wrong next.
@@ -85,14 +86,15 @@ class Disk {
   bool is_dead();
   bool was_hit();  // by a fault, since it was last mended
 
-  // A disk that lies: syncs succeed and keep nothing; what is written gets there in its order some
-  // time. An honest sync is one of before or after.
+  // A disk that lies: syncs succeed and keep nothing.
   void set_lying(bool lies);
 
   // The process died, and no more: whatever was written is there. Faults are mended.
   void restart();
   // The power was away.
   void restart(Survival survival);
+  // There is another in its place, a new one.
+  void replace();
 
   std::uint64_t operations();
   const std::array<std::uint64_t, kOperations>& injected() const { return injected_; }
@@ -113,6 +115,7 @@ class Disk {
   void apply_torn(Bytes& to, const Pending& pending);
   void settle(File& file, Survival survival);
   void lose_power(Survival survival);
+  void lose_the_last();
   void put(File& file, Pending pending);
 
   std::mutex mutex_;

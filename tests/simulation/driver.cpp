@@ -58,6 +58,7 @@ void Driver::fail(const std::string& what) const { throw Mismatch(what); }
 void Driver::step() {
   ++step_;
   if (random_.one_in(5)) arm();
+  if (random_.one_in(100)) lie();
   turn();
   if (machine_.disk.is_dead()) return recover();
   if (random_.one_in(3)) pass_time();

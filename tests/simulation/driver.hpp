@@ -77,6 +77,7 @@ class Driver {
 
   // what happens to it
   void arm();
+  void lie();
   void pass_time();
   void wait_for_lease();
   void wait_for_hold_off();
@@ -85,6 +86,8 @@ class Driver {
   void start();
   void reboot();
   void recover();
+  void play_on_ruins();
+  void check_on_ruins(const Answer& answer);
   void check_recovered();
   bool matches(const Model::State& state, Model::State& found, std::string& why);
   bool match_sessions(const std::string& name, Model::User& who, std::string& why);
@@ -109,6 +112,8 @@ class Driver {
   bool was_clean_ = false;  // the last stop
   bool rebooted_ = false;   // since the last stop, as far as the service can tell
   bool cut_armed_ = false;
+  bool lies_ = false;                          // the disk, now
+  bool lied_ = false;                          // until the power went
   Now stopped_;                                // when the service was last seen to run
   Instant started_;                            // when it was last started
   Instant trouble_;                            // when commits last did not work

@@ -24,6 +24,8 @@ void Driver::restart() {
   if (!machine_.finish()) fail("the stop did not come to its end");
   was_clean_ = true;
   model_.save(started_);
+  lies_ = false;
+  machine_.disk.set_lying(false);
   start();
 }
 
@@ -42,8 +44,72 @@ void Driver::recover() {
     note(fmt::format("power cut: {}", word_of(survival)));
     ++met_["power cut"];
     machine_.cut_power(survival);
+    if (lies_) {
+      ++met_["power cut after lies"];
+      // Without an order there is no telling what is there.
+      const bool mixed = survival == Survival::kPrefix || survival == Survival::kPages ||
+                         survival == Survival::kSectors;
+      if (mixed) play_on_ruins();
+      // What was told is lost, but what is found was true once.
+      lied_ = true;
+      trouble_ = stopped_.instant;
+      for (auto& [name, recorded] : recorded_) recorded.told = {};
+    }
   }
+  lies_ = false;
+  machine_.disk.set_lying(false);
   start();
+}
+
+// Nothing can be said of what is found then, but that it is refused, or else worked with as ever.
+// The disk is thrown away afterwards.
+void Driver::play_on_ruins() {
+  const auto started = machine_.start(policy_);
+  note(started ? "started on ruins" : "ruins: " + started.error().message);
+  ++met_[started ? "ruins, started" : "ruins, refused"];
+  if (started) {
+    for (int turns = 0; turns < 20; ++turns) {
+      int waiting = 0;
+      for (int commands = 0; commands < 3; ++commands) {
+        ++waiting;
+        machine_.service().submit(any_command(), [&](const Result<Answer>& answer) {
+          --waiting;
+          if (!answer) fail("damage was found too late: " + answer.error().message);
+          check_on_ruins(*answer);
+        });
+        machine_.run_a_little(random_.below(6));
+      }
+      machine_.run();
+      if (waiting != 0) fail("not each was answered once, on ruins");
+      machine_.advance(Millis(random_.below(3000)));
+    }
+    machine_.kill();
+  } else if (started.error().kind == ErrorKind::kUnavailable) {
+    fail("damage is not told as such: " + started.error().message);
+  }
+  machine_.disk.replace();
+  model_ = Model();
+  model_.policy = policy_;
+  recorded_.clear();
+}
+
+void Driver::check_on_ruins(const Answer& answer) {
+  if (const auto* granted = std::get_if<Granted>(&answer)) {
+    // Observed, nobody is kept out; and a reconnect keeps its place, whatever the limit.
+    const bool observed = granted->would_deny || !granted->would_evict.empty();
+    const bool counts = !granted->renewed && !observed && granted->evicted.empty();
+    if (counts && granted->limit != kUnlimited && granted->active > granted->limit) {
+      fail("more than the limit, on ruins: " + text_of(answer));
+    }
+  } else if (const auto* list = std::get_if<UserSessions>(&answer)) {
+    std::vector<std::string> names;
+    for (const SessionInfo& each : list->sessions) names.push_back(each.session);
+    std::ranges::sort(names);
+    const bool twice = std::ranges::adjacent_find(names) != names.end();
+    if (twice || list->active != names.size()) {
+      fail("a session counts twice, on ruins: " + text_of(answer));
+    }
+  }
 }
 
 void Driver::start() {
@@ -54,8 +120,9 @@ void Driver::start() {
   } else if (random_.one_in(2)) {
     machine_.clock.tick(Millis(random_.below(20'000)));
   }
+  if (random_.one_in(12)) lie();
   for (int tries = 0;; ++tries) {
-    if (tries < 3 && random_.one_in(3)) arm();
+    if (!lies_ && tries < 3 && random_.one_in(3)) arm();
     const auto started = machine_.start(policy_);
     if (machine_.disk.is_dead()) {
       const auto survival = static_cast<Survival>(random_.below(kSurvivals));
@@ -65,6 +132,7 @@ void Driver::start() {
       cut_armed_ = false;
       continue;
     }
+    if (started && *started > 0) fail(fmt::format("{} rows were refused", *started));
     if (started) break;
     note("cannot start: " + started.error().message);
     ++met_["start failed"];
@@ -84,6 +152,8 @@ void Driver::start() {
   events_read_ = 1;
   machine_.service().set_history(kLongestHistory);
   check_recovered();
+  lied_ = false;
+  if (lies_) model_.remember_all();
   started_ = machine_.clock.now().instant;
 }
 
@@ -268,7 +338,7 @@ bool Driver::match_leases(const Model::State& found, std::string& why) {
   for (const auto& [name, who] : found.users) {
     for (const Model::Session& session : who.sessions) {
       const Model::Lease& told = model_.lease(session.id);
-      if (told.is_unsure) continue;
+      if (told.is_unsure || lied_) continue;
       const Model::Lease lease = found_lease(name, session.name);
       const char* wrong = wrong_lease(session, told, lease);
       if (wrong == nullptr) continue;
@@ -321,12 +391,17 @@ void Driver::adopt_leases() {
       const Model::Lease found = found_lease(name, session.name);
       lease.seen = found.seen;
       lease.expires = found.expires;
-      if (!lease.is_unsure) continue;
+      if (!lease.is_unsure && !lied_) continue;
       const Id user = *Id::parse("user", name);
       const Id id = *Id::parse("session", session.name);
       machine_.service().submit(Heartbeat{user, id}, [&](const Result<Answer>& answer) {
         const auto& granted = std::get<Granted>(*answer);
         const Millis ttl = granted.heartbeat_interval * 3;
+        if (found.expires < now.instant + granted.heartbeat_interval ||
+            found.expires > now.instant + ttl) {
+          fail(fmt::format("{}/{}: it has less than its grace, or more than its lease", name,
+                           session.name));
+        }
         lease = {now.instant, now.instant + ttl, ttl, ttl};
       });
     }

@@ -39,6 +39,15 @@ void Driver::arm() {
   machine_.disk.break_with(fault);
 }
 
+// Until the power goes, or the process ends before that.
+void Driver::lie() {
+  if (lies_) return;
+  note("the disk lies from now on");
+  lies_ = true;
+  machine_.disk.set_lying(true);
+  model_.remember_all();
+}
+
 void Driver::pass_time() {
   asked_.clear();
   const std::uint64_t how = random_.below(400);

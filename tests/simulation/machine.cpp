@@ -36,7 +36,7 @@ Machine::~Machine() {
 
 Service& Machine::service() { return running_->service; }
 
-Result<void> Machine::start(const Policy& policy) {
+Result<std::uint64_t> Machine::start(const Policy& policy) {
   Vfs::forget();  // the first to open a database makes the index of its log anew
   const Now now = clock.now();
   const std::string boot = tells_boots_ ? "boot " + std::to_string(boot_) : "";
@@ -46,15 +46,12 @@ Result<void> Machine::start(const Policy& policy) {
   const auto report =
       store->load(now, [&](StoredRow row) { return registry.restore(std::move(row), now); });
   if (!report) return report.error();
-  if (report->refused > 0) {
-    return Error{ErrorKind::kInternal, "rows were refused: " + report->first_refusal};
-  }
   registry.reserve_rows(report->last_id);
   stage_.open(false);
   running_ = std::make_unique<Running>(clock, std::move(registry), std::move(*store));
   stage_.meet();
   stage_.settle();
-  return {};
+  return report->refused;
 }
 
 // What a dead machine had ready is not told to anybody.

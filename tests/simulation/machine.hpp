@@ -36,8 +36,9 @@ class Machine {
   Disk disk;
   WorldClock clock;
 
-  // As the daemon starts. An error where the database cannot be opened.
-  Result<void> start(const Policy& policy);
+  // As the daemon starts; tells how many rows were refused. An error where the database cannot be
+  // opened.
+  Result<std::uint64_t> start(const Policy& policy);
   bool is_running() const { return running_ != nullptr; }
   Service& service();
 

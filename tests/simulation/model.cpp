@@ -34,6 +34,7 @@ Model::Given Model::give(const Command& command, const Now& now) {
 
 void Model::confirm(std::uint64_t change) {
   while (!steps_.empty() && steps_.front().change <= change) {
+    if (remembers_all_) past_.push_back(std::move(durable_));
     durable_ = std::move(steps_.front().state);
     steps_.erase(steps_.begin());
   }
@@ -48,6 +49,11 @@ void Model::undo() {
     lease.ttl = lease.stored;
     lease.expires = lease.seen + lease.ttl;
   }
+}
+
+void Model::overwritten() {
+  if (remembers_all_) past_.insert(past_.end(), ghosts_.begin(), ghosts_.end());
+  ghosts_.clear();
 }
 
 bool Model::may_forget(const std::string& user, const std::string& session, const Now& now) {
@@ -76,6 +82,7 @@ void Model::in_each_state(const Change& change) {
   in(durable_);
   for (Step& step : steps_) in(step.state);
   for (State& ghost : ghosts_) in(ghost);
+  for (State& past : past_) in(past);
 }
 
 void Model::set_wall() {
@@ -117,6 +124,7 @@ std::vector<Model::State> Model::possible() const {
   std::vector<State> all{durable_};
   for (const Step& step : steps_) all.push_back(step.state);
   all.insert(all.end(), ghosts_.begin(), ghosts_.end());
+  all.insert(all.end(), past_.rbegin(), past_.rend());
   return all;
 }
 
@@ -124,6 +132,8 @@ void Model::adopt(State state) {
   state_ = durable_ = std::move(state);
   steps_.clear();
   ghosts_.clear();
+  past_.clear();
+  remembers_all_ = false;
   std::erase_if(leases_, [this](const auto& each) {
     return std::ranges::none_of(state_.users, [&](const auto& user) {
       return std::ranges::count(user.second.sessions, each.first, &Session::id) > 0;

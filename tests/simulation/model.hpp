@@ -87,7 +87,7 @@ class Model {
   // None that is not confirmed took place. They may still come back after a crash, until something
   // else was stored in their place.
   void undo();
-  void overwritten() { ghosts_.clear(); }
+  void overwritten();
 
   // True where that session has been gone for so long that it may have been forgotten; then it is.
   bool may_forget(const std::string& user, const std::string& session, const Now& now);
@@ -100,6 +100,8 @@ class Model {
   void save(Instant since);
   // The boot clock begins anew, so much further on, by the wall clock; or less far.
   void shift(Millis by);
+  // From now on all that was durable once may be found again, until something is.
+  void remember_all() { remembers_all_ = true; }
   // Suspended until now, for so long.
   void wake(Millis slept, const Now& now);
 
@@ -160,6 +162,8 @@ class Model {
   };
   std::vector<Step> steps_;    // after each change that is not confirmed
   std::vector<State> ghosts_;  // what was undone
+  std::vector<State> past_;    // what is to be remembered
+  bool remembers_all_ = false;
   std::map<std::int64_t, Lease> leases_;
   std::uint64_t changes_ = 0;
   bool changed_ = false;
