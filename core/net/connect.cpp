@@ -12,9 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <memory>
 
 namespace concur {
 
@@ -52,26 +50,14 @@ struct Failure {
   std::string hint;
 };
 
-// Names come from the system's own files alone: what else knows any is a plugin of the machine's C
-// library, and concur has one of its own linked in.
-using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-
 std::string owner_name(uid_t id) {
-  if (const File file(std::fopen("/etc/passwd", "re"), &std::fclose); file) {
-    while (const passwd* entry = ::fgetpwent(file.get())) {
-      if (entry->pw_uid == id) return entry->pw_name;
-    }
-  }
-  return fmt::format("user {}", id);
+  const passwd* entry = ::getpwuid(id);
+  return entry != nullptr ? entry->pw_name : fmt::format("user {}", id);
 }
 
 std::string group_name(gid_t id) {
-  if (const File file(std::fopen("/etc/group", "re"), &std::fclose); file) {
-    while (const group* entry = ::fgetgrent(file.get())) {
-      if (entry->gr_gid == id) return entry->gr_name;
-    }
-  }
-  return fmt::format("{}", id);
+  const group* entry = ::getgrgid(id);
+  return entry != nullptr ? entry->gr_name : fmt::format("{}", id);
 }
 
 // What keeps this process out is the socket itself, or the lowest folder above it that can still be
