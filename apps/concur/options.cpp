@@ -31,10 +31,12 @@ void add_global(CLI::App& app, Options& options) {
       ->take_last();
 }
 
-// The options of a command are made only once it is named: a process asks for one, and making all
-// of them would cost each.
+// Only the command that is named, where `verb` names one, and its options only once it is reached:
+// a process asks for one, and making all of them would cost each.
 template <class T>
-void add_command(CLI::App& app, Options& options, const char* name, const char* about) {
+void add_command(CLI::App& app, Options& options, std::string_view verb, const char* name,
+                 const char* about) {
+  if (!verb.empty() && verb != name) return;
   CLI::App* sub = app.add_subcommand(name, about);
   sub->preparse_callback([sub, &options](std::size_t /*args_left*/) {
     add_options(*sub, options.command.emplace<T>());
@@ -43,8 +45,9 @@ void add_command(CLI::App& app, Options& options, const char* name, const char* 
 }
 
 // A command that has commands of its own, which `add` adds.
-void add_group(CLI::App& app, Options& options, const char* name, const char* about,
-               void (*add)(CLI::App&, Options&)) {
+void add_group(CLI::App& app, Options& options, std::string_view verb, const char* name,
+               const char* about, void (*add)(CLI::App&, Options&)) {
+  if (!verb.empty() && verb != name) return;
   CLI::App* sub = app.add_subcommand(name, about);
   sub->preparse_callback([sub, &options, add](std::size_t /*args_left*/) {
     add_global(*sub, options);
@@ -54,10 +57,11 @@ void add_group(CLI::App& app, Options& options, const char* name, const char* ab
 }
 
 void add_limit_commands(CLI::App& app, Options& options) {
-  add_command<LimitGet>(app, options, "get", "Show a user's limit, and where it comes from");
-  add_command<LimitSet>(app, options, "set", "Give a user a limit or a plan");
-  add_command<LimitUnset>(app, options, "unset", "Take a user's own limit and plan away");
-  add_command<LimitList>(app, options, "list", "List the users with a limit or plan of their own");
+  add_command<LimitGet>(app, options, {}, "get", "Show a user's limit, and where it comes from");
+  add_command<LimitSet>(app, options, {}, "set", "Give a user a limit or a plan");
+  add_command<LimitUnset>(app, options, {}, "unset", "Take a user's own limit and plan away");
+  add_command<LimitList>(app, options, {}, "list",
+                         "List the users with a limit or plan of their own");
   app.footer(
       "See concur limit COMMAND --help for its options.\n"
       "Examples:\n"
@@ -66,14 +70,36 @@ void add_limit_commands(CLI::App& app, Options& options) {
 }
 
 void add_plan_commands(CLI::App& app, Options& options) {
-  add_command<PlanSet>(app, options, "set", "Make a plan, or change it");
-  add_command<PlanUnset>(app, options, "unset", "Remove a plan");
-  add_command<PlanList>(app, options, "list", "List the plans");
+  add_command<PlanSet>(app, options, {}, "set", "Make a plan, or change it");
+  add_command<PlanUnset>(app, options, {}, "unset", "Remove a plan");
+  add_command<PlanList>(app, options, {}, "list", "List the plans");
   app.footer(
       "See concur plan COMMAND --help for its options.\n"
       "Examples:\n"
       "  concur plan set premium --max 5\n"
       "  concur plan list");
+}
+
+// The one that `verb` names, or all where it is empty.
+void add_commands(CLI::App& app, Options& options, std::string_view verb) {
+  add_command<Start>(app, options, verb, "start", "Start a session, or renew it if it is active");
+  add_command<Heartbeat>(app, options, verb, "heartbeat", "Renew an active session");
+  add_command<End>(app, options, verb, "end", "End a session");
+  add_command<List>(app, options, verb, "list", "List the active sessions");
+  add_command<Purge>(app, options, verb, "purge", "End the sessions of a user, idle ones, or all");
+  add_command<Run>(app, options, verb, "run",
+                   "Run a command as a session that lives as long as it");
+  add_command<Report>(app, options, verb, "report",
+                      "Tell who shares: denials, evictions, peaks, devices");
+  add_command<Status>(app, options, verb, "status", "Tell how the daemon is");
+  add_group(app, options, verb, "limit", "Show, set, remove or list the limits of users",
+            add_limit_commands);
+  add_group(app, options, verb, "plan", "Set, remove or list plans, which give their users a limit",
+            add_plan_commands);
+  add_command<Batch>(app, options, verb, "batch", "Do one JSON command a line of standard input");
+  add_command<Watch>(app, options, verb, "watch", "Print what happens, one JSON object a line");
+  add_command<Backup>(app, options, verb, "backup", "Copy the database while the daemon runs");
+  add_command<Top>(app, options, verb, "top", "Show the daemon live: rates, who shares, denials");
 }
 
 // CLI11 takes the argument after `--name=` for its value. It is the empty text that was meant: a
@@ -87,14 +113,20 @@ void split_empty_values(std::vector<std::string>& args) {
   }
 }
 
-// Cuts off what follows the first `--` of `concur run`: the command to run, none of whose words is
-// concur's to read.
-std::vector<std::string> take_command(std::vector<std::string>& args) {
+// The word that names the command.
+std::vector<std::string>::iterator find_verb(std::vector<std::string>& args) {
   auto verb = args.begin();
   while (verb != args.end() && verb->starts_with("--")) {
     const bool has_value = *verb == "--socket" || *verb == "--timeout";
     verb += has_value && verb + 1 != args.end() ? 2 : 1;
   }
+  return verb;
+}
+
+// Cuts off what follows the first `--` of `concur run`: the command to run, none of whose words is
+// concur's to read.
+std::vector<std::string> take_command(std::vector<std::string>& args) {
+  const auto verb = find_verb(args);
   if (verb == args.end() || *verb != Run::kVerb) return {};
   const auto mark = std::find(verb, args.end(), "--");
   if (mark == args.end()) return {};
@@ -151,23 +183,9 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
                "concur");
   app.set_version_flag("--version", "concur " CONCUR_VERSION, "Print the version");
   add_global(app, options);
-  add_command<Start>(app, options, "start", "Start a session, or renew it if it is active");
-  add_command<Heartbeat>(app, options, "heartbeat", "Renew an active session");
-  add_command<End>(app, options, "end", "End a session");
-  add_command<List>(app, options, "list", "List the active sessions");
-  add_command<Purge>(app, options, "purge", "End the sessions of a user, idle ones, or all");
-  add_command<Run>(app, options, "run", "Run a command as a session that lives as long as it");
-  add_command<Report>(app, options, "report",
-                      "Tell who shares: denials, evictions, peaks, devices");
-  add_command<Status>(app, options, "status", "Tell how the daemon is");
-  add_group(app, options, "limit", "Show, set, remove or list the limits of users",
-            add_limit_commands);
-  add_group(app, options, "plan", "Set, remove or list plans, which give their users a limit",
-            add_plan_commands);
-  add_command<Batch>(app, options, "batch", "Do one JSON command a line of standard input");
-  add_command<Watch>(app, options, "watch", "Print what happens, one JSON object a line");
-  add_command<Backup>(app, options, "backup", "Copy the database while the daemon runs");
-  add_command<Top>(app, options, "top", "Show the daemon live: rates, who shares, denials");
+  const auto verb = find_verb(args);
+  if (verb != args.end()) add_commands(app, options, *verb);
+  if (!has_commands(app)) add_commands(app, options, {});
   app.require_subcommand(0, 1);
   app.footer(
       "See concur COMMAND --help for its options and examples.\n"
