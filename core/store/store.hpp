@@ -59,6 +59,7 @@ class Store {
     Statement commit;
     Statement rollback;
     Statement insert;
+    Statement insert_many;
     Statement save;
     Statement describe;
     Statement remove;
@@ -80,6 +81,8 @@ class Store {
 
   static Result<Statements> prepare(Sqlite& db);
   Result<void> write(std::span<const Change> changes, Millis offset);
+  Result<void> write_many(std::span<const Change> inserts, Millis offset);
+  int bind(Statement& to, int first, const Row& row, Millis offset) const;
   Result<void> write(const Insert& insert, Millis offset);
   Result<void> write(const Save& save, Millis offset);
   Result<void> write(const Describe& describe, Millis offset);
