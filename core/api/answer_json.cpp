@@ -190,7 +190,7 @@ int write(JsonWriter& json, const Page& page) {
 }
 
 int write(JsonWriter& json, const Purged& purged) {
-  json.field(purged.dry_run ? "wouldPurge" : "purged", purged.count);
+  json.key(std::string_view(purged.dry_run ? "wouldPurge" : "purged")).value(purged.count);
   return 200;
 }
 

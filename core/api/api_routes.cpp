@@ -83,7 +83,7 @@ bool Api::permits(const Call& call, Role least) { return permits(call.request, c
 bool Api::permits(const Request& request, const Route& route, Role least) {
   if (request.role >= least) return true;
   if (const auto held_back = refusals_.next(clock_.now().instant)) {
-    log_.warning("refused {} {} to {}{}", route.method, route.pattern, request.caller,
+    log_.warning("refused {} {} to {}{}", route.method, route.pattern.text(), request.caller,
                  *held_back == 0 ? "" : fmt::format(" ({} more were refused before)", *held_back));
   }
   return false;

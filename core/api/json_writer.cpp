@@ -4,8 +4,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cassert>
+#include <cstdlib>
 #include <iterator>
 
 namespace concur {
@@ -63,7 +62,8 @@ void append_json_string(std::string& out, std::string_view text) {
 void append_seconds(std::string& out, Millis value) {
   const std::int64_t ms = value.count();
   if (ms % 1000 == 0) {
-    out += fmt::format_int(ms / 1000).c_str();
+    const fmt::format_int digits(ms / 1000);
+    out.append(digits.data(), digits.size());
     return;
   }
   if (ms < 0) out += '-';
@@ -93,18 +93,11 @@ void JsonWriter::separate() {
   needs_comma_ = true;
 }
 
-// In one piece: there are more keys than anything else.
 JsonWriter& JsonWriter::key(std::string_view name) {
-  constexpr std::size_t kMost = 64;
-  assert(name.size() <= kMost);
-  char text[kMost + 4];
-  char* end = text;
-  if (needs_comma_) *end++ = ',';
-  *end++ = '"';
-  end = std::copy(name.begin(), name.end(), end);
-  *end++ = '"';
-  *end++ = ':';
-  out_.append(text, end);
+  separate();
+  out_ += '"';
+  out_ += name;
+  out_ += "\":";
   needs_comma_ = false;
   return *this;
 }

@@ -2,8 +2,12 @@
 
 #include "base/clock.hpp"
 
+#include <fmt/format.h>
+
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -27,6 +31,21 @@ class JsonWriter {
   JsonWriter& end_array() { return close(']'); }
 
   JsonWriter& key(std::string_view name);
+  // One that the program spells out: put together as it is compiled.
+  template <std::size_t Size>
+  JsonWriter& key(const char (&name)[Size]) {
+    constexpr std::size_t kLength = Size - 1;
+    char text[kLength + 4];
+    text[0] = ',';
+    text[1] = '"';
+    std::memcpy(text + 2, name, kLength);
+    text[kLength + 2] = '"';
+    text[kLength + 3] = ':';
+    const std::size_t skipped = needs_comma_ ? 0 : 1;
+    out_.append(text + skipped, sizeof text - skipped);
+    needs_comma_ = false;
+    return *this;
+  }
   JsonWriter& value(std::string_view text);
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(bool truth);
@@ -35,14 +54,15 @@ class JsonWriter {
   JsonWriter& value(WallTime at);
   JsonWriter& value(std::integral auto number) {
     separate();
-    out_ += std::to_string(number);
+    const fmt::format_int digits(number);
+    out_.append(digits.data(), digits.size());
     return *this;
   }
   // A value that is JSON already.
   JsonWriter& raw(std::string_view json);
 
-  template <class T>
-  JsonWriter& field(std::string_view name, const T& of) {
+  template <std::size_t Size, class T>
+  JsonWriter& field(const char (&name)[Size], const T& of) {
     return key(name).value(of);
   }
 

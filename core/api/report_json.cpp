@@ -23,7 +23,8 @@ void write_figures(JsonWriter& json, const UsageReport& usage) {
 void write_levels(JsonWriter& json, std::string_view name,
                   const std::map<std::uint64_t, std::uint64_t>& levels) {
   json.key(name).begin_object();
-  for (const auto& [level, users] : levels) json.field(std::to_string(level), users);
+  for (const auto& [level, users] : levels)
+    json.key(std::string_view(std::to_string(level))).value(users);
   json.end_object();
 }
 

@@ -4,20 +4,19 @@ namespace concur {
 
 namespace {
 
-bool fits(std::string_view pattern, const Target& target, Names& names) {
+bool fits(const Pattern& pattern, const Target& target, Names& names) {
+  const auto expected = pattern.segments();
+  const Target::Segments& given = target.segments();
+  if (expected.size() != given.size()) return false;
   names.clear();
-  for (const std::string_view segment : target.segments()) {
-    if (pattern.empty()) return false;
-    pattern.remove_prefix(1);
-    const std::string_view expected = pattern.substr(0, pattern.find('/'));
-    if (expected.starts_with('{')) {
-      names.push_back(segment);
-    } else if (expected != segment) {
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (expected[i].starts_with('{')) {
+      names.push_back(given[i]);
+    } else if (expected[i] != given[i]) {
       return false;
     }
-    pattern.remove_prefix(expected.size());
   }
-  return pattern.empty();
+  return true;
 }
 
 }  // namespace

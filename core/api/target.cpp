@@ -59,10 +59,12 @@ Result<Target> Target::parse(std::string_view text) {
   Target target;
   if (text.empty() || text.front() != '/') return broken_target();
   const std::size_t mark = text.find('?');
-  const bool path_ok = split(text.substr(1, mark == std::string_view::npos ? mark : mark - 1), '/',
-                             [&](std::string_view part) {
-                               return target.decode(part, false, target.segments_.emplace_back());
-                             });
+  const std::string_view path = text.substr(1, mark == std::string_view::npos ? mark : mark - 1);
+  const bool encoded = path.find('%') != std::string_view::npos;
+  const bool path_ok = split(path, '/', [&](std::string_view part) {
+    std::string_view& segment = target.segments_.emplace_back(part);
+    return !encoded || target.decode(part, false, segment);
+  });
   if (!path_ok) return broken_target();
   if (mark == std::string_view::npos) return target;
   const bool query_ok = split(text.substr(mark + 1), '&', [&](std::string_view part) {

@@ -8,57 +8,56 @@ namespace concur {
 
 namespace {
 
-std::string_view reason_of(int status) {
+// All of it up to the type of what follows.
+std::string_view opening_of(int status) {
   switch (status) {
     case 200:
-      return "OK";
+      return "HTTP/1.1 200 OK\r\nContent-Type: ";
     case 201:
-      return "Created";
+      return "HTTP/1.1 201 Created\r\nContent-Type: ";
     case 204:
-      return "No Content";
+      return "HTTP/1.1 204 No Content\r\nContent-Type: ";
     case 400:
-      return "Bad Request";
+      return "HTTP/1.1 400 Bad Request\r\nContent-Type: ";
     case 403:
-      return "Forbidden";
+      return "HTTP/1.1 403 Forbidden\r\nContent-Type: ";
     case 404:
-      return "Not Found";
+      return "HTTP/1.1 404 Not Found\r\nContent-Type: ";
     case 405:
-      return "Method Not Allowed";
+      return "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: ";
     case 408:
-      return "Request Timeout";
+      return "HTTP/1.1 408 Request Timeout\r\nContent-Type: ";
     case 409:
-      return "Conflict";
+      return "HTTP/1.1 409 Conflict\r\nContent-Type: ";
     case 410:
-      return "Gone";
+      return "HTTP/1.1 410 Gone\r\nContent-Type: ";
     case 413:
-      return "Content Too Large";
+      return "HTTP/1.1 413 Content Too Large\r\nContent-Type: ";
     case 429:
-      return "Too Many Requests";
+      return "HTTP/1.1 429 Too Many Requests\r\nContent-Type: ";
     case 431:
-      return "Request Header Fields Too Large";
+      return "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: ";
     case 503:
-      return "Service Unavailable";
+      return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: ";
     case 505:
-      return "HTTP Version Not Supported";
+      return "HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Type: ";
     default:
-      return "Internal Server Error";
+      return "HTTP/1.1 500 Internal Server Error\r\nContent-Type: ";
   }
 }
 
 }  // namespace
 
 void append_head(std::string& out, const Response& response, Framing framing, bool keep_alive) {
-  out += "HTTP/1.1 ";
-  out += fmt::format_int(response.status).c_str();
-  out += ' ';
-  out += reason_of(response.status);
-  out += "\r\nContent-Type: ";
+  out += opening_of(response.status);
   out += response.content_type;
   switch (framing) {
-    case Framing::kLength:
+    case Framing::kLength: {
+      const fmt::format_int length(response.body.size());
       out += "\r\nContent-Length: ";
-      out += fmt::format_int(response.body.size()).c_str();
+      out.append(length.data(), length.size());
       break;
+    }
     case Framing::kChunked:
       out += "\r\nTransfer-Encoding: chunked";
       break;

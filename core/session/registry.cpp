@@ -39,11 +39,13 @@ std::optional<Id> user_of(const Command& command) {
 }  // namespace
 
 Decision Registry::apply(const Command& command, const Now& now) {
-  Answer answer = std::visit([&](const auto& c) { return decide(c, now); }, command);
+  Decision decision{std::visit([&](const auto& c) { return decide(c, now); }, command)};
+  if (undo_.empty()) return decision;
   // What concerns all users waits for all there is.
   const auto id = user_of(command);
   const Sequence waits_for = id ? last_change_of(table_.find_user(id->text())) : last_change();
-  return {std::move(answer), waits_for > confirmed_ ? waits_for : 0};
+  if (waits_for > confirmed_) decision.waits_for = waits_for;
+  return decision;
 }
 
 Sequence Registry::last_change_of(Slot user) const {

@@ -70,7 +70,7 @@ class Registry {
   bool flush_usage(std::size_t most, const Now& now);
 
   // The changes decided since the last call, in order. last_change() numbers the last of them.
-  std::vector<Change> take_changes() { return std::exchange(changes_, {}); }
+  std::vector<Change> take_changes();
   bool has_changes() const { return !changes_.empty(); }
   std::size_t pending_changes() const { return changes_.size(); }
   Sequence last_change() const { return confirmed_ + undo_.size(); }

@@ -118,6 +118,14 @@ void Registry::record(Slot user, Undo undo, Change change) {
 
 // --- making durable, or undoing ---
 
+// As many are likely to follow.
+std::vector<Change> Registry::take_changes() {
+  std::vector<Change> taken;
+  taken.reserve(changes_.size());
+  taken.swap(changes_);
+  return taken;
+}
+
 void Registry::confirm(Sequence upto) {
   assert(upto <= last_change());
   for (; confirmed_ < upto; ++confirmed_) {

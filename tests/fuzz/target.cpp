@@ -83,7 +83,7 @@ void check_route(const Target& target) {
     const Match found = match(Api::routes(), method, target);
     claim(found.route == nullptr || found.route->method == method, "a route has the method");
     if (found.route == nullptr) continue;
-    const auto braces = std::count(found.route->pattern.begin(), found.route->pattern.end(), '{');
+    const auto braces = std::ranges::count(found.route->pattern.text(), '{');
     claim(found.names.size() == static_cast<std::size_t>(braces), "each brace has its name");
   }
 }

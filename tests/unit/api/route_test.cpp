@@ -18,7 +18,7 @@ Found find(std::string_view method, std::string_view path) {
   const auto target = Target::parse(path);
   REQUIRE(target.has_value());
   const Match found = match(Api::routes(), method, *target);
-  return {found.route ? found.route->pattern : "",
+  return {found.route ? found.route->pattern.text() : "",
           {found.names.begin(), found.names.end()},
           found.route ? "" : found.allowed};
 }
