@@ -117,7 +117,7 @@ std::string LocalService::no_room_for(CommandKind kind) const {
   return {};
 }
 
-void LocalService::answer(CommandKind kind, std::chrono::nanoseconds since, Answer given,
+void LocalService::answer(CommandKind kind, std::chrono::nanoseconds since, Answer&& given,
                           const Reply& reply) {
   meters_.answered(kind, given, looked_);
   if (const auto* throttled = std::get_if<Throttled>(&given)) tell_throttled(*throttled);

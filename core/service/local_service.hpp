@@ -55,7 +55,7 @@ class LocalService final : public Service {
   };
 
   Now look_at_clock();
-  void answer(CommandKind kind, std::chrono::nanoseconds since, Answer given, const Reply& reply);
+  void answer(CommandKind kind, std::chrono::nanoseconds since, Answer&& given, const Reply& reply);
   void tell_throttled(const Throttled& throttled);
   std::string no_room_for(CommandKind kind) const;
   void refuse(const Waiting& waiting, const std::string& message);

@@ -43,6 +43,7 @@ Batch LocalService::begin_commit() {
   committing_.emplace(loop_.get_executor());
   handed_upto_ = registry_.last_change();
   std::swap(waiting_, gathered_);
+  gathered_.reserve(waiting_.size());  // as many are likely to follow
   answered_ = waiting_.size();
   std::swap(reports_waiting_, reports_gathered_);
   handed_at_ = clock_.now();
@@ -94,12 +95,16 @@ void LocalService::succeeded() {
     trouble_.clear();
   }
   registry_.confirm(handed_upto_);
+  auto durable = std::exchange(waiting_, {});
+  const auto reports = std::exchange(reports_waiting_, {});
+  // What was decided meanwhile is written while these are answered.
+  if (registry_.has_changes()) hand_over();
   publish_events();
-  for (auto& each : std::exchange(waiting_, {})) {
+  for (auto& each : durable) {
     held_ -= each.bytes;
     answer(each.kind, each.since, std::move(each.answer), each.reply);
   }
-  for (const auto& report : std::exchange(reports_waiting_, {})) report();
+  for (const auto& report : reports) report();
 }
 
 void LocalService::failed(const Error& error) {
