@@ -4,9 +4,10 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <boost/asio/buffer.hpp>
 
+#include <cerrno>
 #include <utility>
 
 namespace concur {
@@ -14,7 +15,9 @@ namespace concur {
 namespace {
 
 constexpr std::size_t kReadSize = std::size_t{8} * 1024;
-constexpr std::size_t kBodyReadSize = std::size_t{64} * 1024;  // of one handled while it arrives
+// Of a body that is handled while it arrives: small enough that the first commands of a batch are
+// being committed while the next are read.
+constexpr std::size_t kBodyReadSize = std::size_t{16} * 1024;
 constexpr std::size_t kMostPipelined = 128;
 constexpr std::size_t kMostOwed = std::size_t{256} * 1024;
 constexpr Tick kSendTime = 10;    // for a whole request to arrive
@@ -24,11 +27,12 @@ constexpr Tick kLateTime = 2;     // at most; what trying a key costs
 
 }  // namespace
 
-Connection::Connection(Socket socket, Gate& gate, Handler& handler, ClientMemory& memory,
-                       const Tick& now, Closed closed)
+Connection::Connection(Fd socket, Poller& poller, Gate& gate, Handler& handler,
+                       ClientMemory& memory, const Tick& now, Closed closed)
     : socket_(std::move(socket)),
+      poller_(poller),
       gate_(gate),
-      caller_(gate.greet(socket_.native_handle())),
+      caller_(gate.greet(socket_.get())),
       handler_(handler),
       memory_(memory, [this] { return let_go(); }),
       now_(now),
@@ -38,20 +42,50 @@ Connection::Connection(Socket socket, Gate& gate, Handler& handler, ClientMemory
       }),
       since_(now) {}
 
-void Connection::open() {
-  boost::system::error_code error;
-  socket_.non_blocking(true, error);
-  read();
-}
+void Connection::open() { read(); }
 
 void Connection::close() {
   if (!std::exchange(open_, false)) return;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  poller_.forget(*this);
+  socket_.close();
   sink_.reset();
   places_.clear();
   late_.reset();
   closed_(*this);
+}
+
+// --- what the poller tells ---
+
+void Connection::on_ready(unsigned events) {
+  const auto self = shared_from_this();
+  const bool over = (events & (EPOLLHUP | EPOLLERR)) != 0;
+  if (reading_) {
+    if (over || (events & EPOLLIN) != 0) receive();
+  } else if (over && streams() && !receiving_) {
+    // A source may have nothing to write for hours: that nobody is left to read it shows nowhere
+    // else where nothing is read any more.
+    close();
+  }
+  if (open_ && waiting_writable_ && (over || (events & EPOLLOUT) != 0)) {
+    waiting_writable_ = false;
+    write();
+  }
+  if (open_ && !writes_later_) watch();
+}
+
+void Connection::on_turn_end() {
+  writes_later_ = false;
+  if (open_) write();
+}
+
+// Has the poller watch for what is waited for.
+void Connection::watch() {
+  Poller::Interest wanted;
+  if (reading_ || waiting_writable_ || (streams() && !receiving_)) {
+    wanted = (reading_ ? EPOLLIN : 0U) | (waiting_writable_ ? EPOLLOUT : 0U);
+  }
+  if (!poller_.watch(socket_.get(), *this, watched_, wanted)) return close();
+  watched_ = wanted;
 }
 
 // --- reading ---
@@ -61,29 +95,30 @@ void Connection::read() {
   reading_ = true;
   input_since_ = now_;
   if (!receiving_) in_.shrink(2 * kReadSize);
+  watch();
+}
+
+void Connection::receive() {
   const std::size_t size = receiving_ ? kBodyReadSize : kReadSize;
-  socket_.async_read_some(
-      boost::asio::buffer(in_.space(size), size),
-      [self = shared_from_this()](const boost::system::error_code& error, std::size_t arrived) {
-        self->reading_ = false;
-        if (!self->open_) return;
-        if (error) return self->on_read_failed(error);
-        self->in_.commit(arrived);
-        self->on_read();
-      });
+  const ssize_t arrived = ::recv(socket_.get(), in_.space(size), size, 0);
+  if (arrived < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  reading_ = false;
+  if (arrived <= 0) return on_read_failed(arrived == 0);
+  in_.commit(static_cast<std::size_t>(arrived));
+  on_read();
 }
 
 // The end of the stream, or a broken one. Whoever only stopped sending still gets its answers.
-void Connection::on_read_failed(const boost::system::error_code& error) {
+void Connection::on_read_failed(bool at_end) {
   no_more_ = true;
   if (receiving_) give_up_body(400, "it ended before it was whole");
   const bool owes_nothing = places_.empty() && unwritten() == 0;
-  if (error != boost::asio::error::eof || discarding_ || owes_nothing || peer_is_gone()) close();
+  if (!at_end || discarding_ || owes_nothing || peer_is_gone()) close();
 }
 
 // Whether the other end is closed both ways: nobody is left to read an answer.
 bool Connection::peer_is_gone() {
-  pollfd entry{socket_.native_handle(), 0, 0};
+  pollfd entry{socket_.get(), 0, 0};
   return poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP) != 0;
 }
 
@@ -95,13 +130,13 @@ void Connection::on_read() {
 
 bool Connection::may_take_more() const {
   // Behind an answer that may have no end there is nothing to be told.
-  const bool streams = !places_.empty() && places_.back().response.source;
-  return open_ && !no_more_ && !streams && !receiving_ && !(sink_ && sink_->full()) &&
+  const bool may_have_no_end = !places_.empty() && places_.back().response.source;
+  return open_ && !no_more_ && !may_have_no_end && !receiving_ && !(sink_ && sink_->full()) &&
          places_.size() < kMostPipelined && owed() < kMostOwed;
 }
 
-// Takes requests as long as there are any and there is room for their answers, then writes what can
-// be written.
+// Takes requests as long as there are any and there is room for their answers; what can be written
+// then is, at the end of the turn.
 void Connection::process() {
   if (processing_) return;
   processing_ = true;
@@ -109,7 +144,7 @@ void Connection::process() {
          (receiving_ ? take_body() : may_take_more() && take_request())) {
   }
   processing_ = false;
-  if (open_) write();
+  if (open_) write_later();
 }
 
 // False where a whole request is not there yet.
@@ -170,6 +205,8 @@ void Connection::dispatch() {
   parser_.reset();
   admitted_ = false;
   partial_ = false;
+  // It goes out at the end of the turn; its room is of use to the next before.
+  if (open_ && !places_.empty() && places_.front().ready && !streams()) collect();
 }
 
 void Connection::refuse(int status, std::string_view cause) {
@@ -289,9 +326,9 @@ void Connection::drain() {
   if (idle() && !may_take_more()) return close();
   // What the client sends from here on fails, which tells it to ask elsewhere. What it sent before
   // is still read, and answered; its end comes behind that.
-  boost::system::error_code error;
-  const bool begun = partial_ || (socket_.available(error) > 0 && !error);
-  if (idle() && !begun) shutdown(socket_.native_handle(), SHUT_RD);
+  int arrived = 0;
+  const bool begun = partial_ || (::ioctl(socket_.get(), FIONREAD, &arrived) == 0 && arrived > 0);
+  if (idle() && !begun) ::shutdown(socket_.get(), SHUT_RD);
   if (may_take_more()) read();
 }
 

@@ -2,11 +2,11 @@
 
 #include "api/client_memory.hpp"
 #include "api/message.hpp"
+#include "base/fd.hpp"
 #include "net/gate.hpp"
 #include "net/in_buffer.hpp"
+#include "net/poller.hpp"
 #include "net/request_parser.hpp"
-
-#include <boost/asio/generic/stream_protocol.hpp>
 
 #include <cstdint>
 #include <deque>
@@ -24,15 +24,14 @@ using Tick = std::uint32_t;
 // order of the requests, though they may come in any. Bounded in all directions: bytes read ahead,
 // requests under way, bytes not yet written, and time; and all connections together by the memory
 // that clients may take.
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public Poller::Watcher, public std::enable_shared_from_this<Connection> {
  public:
-  using Socket = boost::asio::generic::stream_protocol::socket;
   using Closed = std::function<void(Connection&)>;
 
-  // `now` is the server's tick counter. `closed` is called once, when the connection is over. All
-  // must outlive it.
-  Connection(Socket socket, Gate& gate, Handler& handler, ClientMemory& memory, const Tick& now,
-             Closed closed);
+  // The socket does not block. `now` is the server's tick counter. `closed` is called once, when
+  // the connection is over. All must outlive it.
+  Connection(Fd socket, Poller& poller, Gate& gate, Handler& handler, ClientMemory& memory,
+             const Tick& now, Closed closed);
 
   void open();
 
@@ -45,6 +44,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close();
 
   const Caller& caller() const { return caller_; }
+
+  void on_ready(unsigned events) override;
+  void on_turn_end() override;
 
  private:
   // An answer under way: a place in the order of the requests.
@@ -59,9 +61,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
 
   void read();
+  void receive();
   void on_read();
   bool peer_is_gone();
-  void on_read_failed(const boost::system::error_code& error);
+  void on_read_failed(bool at_end);
+  void watch();
   void process();
   bool take_request();
   bool admit();
@@ -81,19 +85,20 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool collect();
   void begin_answer(Place& place);
   BodySource::State pull(const Place& place);
-  void watch_hangup();
   void write();
-  void post_write();
-  void wait_writable();
+  void write_later();
   void after_write();
   void count_memory();
   std::string let_go();
   void discard_rest();
+  bool streams() const { return !places_.empty() && places_.front().response.source; }
   bool idle() const { return places_.empty() && in_.empty() && unwritten() == 0; }
   std::size_t unwritten() const { return out_.size() - written_; }
   std::size_t owed() const { return unwritten() + held_; }
 
-  Socket socket_;
+  Fd socket_;
+  Poller& poller_;
+  Poller::Interest watched_;  // what the poller watches the socket for
   Gate& gate_;
   Caller caller_;
   Handler& handler_;
@@ -129,14 +134,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool reading_ = false;
   bool processing_ = false;
   bool waiting_writable_ = false;
-  bool write_posted_ = false;
+  bool writes_later_ = false;
   bool partial_ = false;    // a request has begun to arrive
   bool admitted_ = false;   // and its header was looked at by the gate
   bool receiving_ = false;  // the body that sink_ takes; it belongs to the last place
   bool body_left_ = false;  // some of it waits in in_ for room
   bool dropping_ = false;   // what arrives is of no use to anybody
-  bool watching_hangup_ = false;
-  bool no_more_ = false;  // takes no further request: the client is done, or was refused
+  bool no_more_ = false;    // takes no further request: the client is done, or was refused
   bool draining_ = false;
   bool discarding_ = false;
   bool broken_ = false;  // some of what is owed cannot be given any more: it closes at once

@@ -1,9 +1,9 @@
 #include "net/connection.hpp"
 #include "net/response_head.hpp"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/post.hpp>
+#include <sys/socket.h>
 
+#include <cerrno>
 #include <utility>
 
 // How a connection writes its answers; what it reads is in connection.cpp.
@@ -12,12 +12,8 @@ namespace concur {
 namespace {
 
 constexpr std::size_t kMostAhead = std::size_t{64} * 1024;  // of a source, not yet written
-constexpr std::size_t kKept = std::size_t{8} * 1024;  // of room, for the next answer
+constexpr std::size_t kKept = std::size_t{8} * 1024;        // of room, for the next answer
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-bool is_would_block(const boost::system::error_code& error) {
-  return error == boost::asio::error::would_block || error == boost::asio::error::try_again;
-}
 
 std::size_t size_of(const Response& response) {
   constexpr std::size_t kHead = 160;
@@ -42,16 +38,13 @@ void Connection::respond(std::uint64_t number, Response response) {
   count_memory();
   if (const auto& source = place.response.source) {
     source->on_more([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->post_write();
+      if (const auto self = weak.lock()) self->write_later();
     });
     if (draining_) source->drain();
   }
   if (number != first_place_ || processing_) return;
-  if (places_.size() == 1) {
-    write();
-    return;
-  }
-  post_write();
+  if (!place.response.source) collect();
+  write_later();
 }
 
 // Appends what is ready to the out buffer, in the order of the requests. True where there is more
@@ -99,7 +92,6 @@ void Connection::begin_answer(Place& place) {
   } else {
     out_ += response.body;
   }
-  if (response.source) watch_hangup();
 }
 
 // Reads the source no further than the client takes it.
@@ -117,58 +109,34 @@ BodySource::State Connection::pull(const Place& place) {
   return BodySource::State::kMore;
 }
 
-// A source may have nothing to write for hours: that nobody is left to read it shows nowhere else
-// where nothing is read any more.
-void Connection::watch_hangup() {
-  if (std::exchange(watching_hangup_, true)) return;
-  socket_.async_wait(
-      Socket::wait_error, [self = shared_from_this()](const boost::system::error_code& error) {
-        self->watching_hangup_ = false;
-        if (error || !self->open_ || self->receiving_) return;
-        const bool streams = !self->places_.empty() && self->places_.front().response.source;
-        if (streams && self->peer_is_gone()) self->close();
-      });
-}
-
-// Others may become ready in this turn of the loop: one write for all.
-void Connection::post_write() {
-  if (std::exchange(write_posted_, true)) return;
-  boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    self->write_posted_ = false;
-    if (self->open_) self->write();
-  });
+// Others may become ready in this turn: one write for all.
+void Connection::write_later() {
+  if (std::exchange(writes_later_, true)) return;
+  poller_.later(shared_from_this());
 }
 
 void Connection::write() {
   const bool more = !broken_ && collect();
   if (broken_) return close();
   if (!waiting_writable_ && unwritten() > 0) {
-    boost::system::error_code error;
-    written_ += socket_.write_some(boost::asio::buffer(out_.data() + written_, unwritten()), error);
-    if (error && !is_would_block(error)) return close();
+    const ssize_t sent = ::send(socket_.get(), out_.data() + written_, unwritten(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      written_ += static_cast<std::size_t>(sent);
+    } else if (errno != EAGAIN && errno != EINTR) {
+      return close();
+    }
     since_ = now_;
-    if (unwritten() > 0) {
-      wait_writable();
-    } else {
+    waiting_writable_ = unwritten() > 0;
+    if (!waiting_writable_) {
       out_.clear();
       if (out_.capacity() > kKept) give_back(out_);
       written_ = 0;
     }
   }
   count_memory();
-  if (more && unwritten() == 0) post_write();
+  if (more && unwritten() == 0) write_later();
   after_write();
-}
-
-void Connection::wait_writable() {
-  waiting_writable_ = true;
-  socket_.async_wait(Socket::wait_write,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->waiting_writable_ = false;
-                       if (!self->open_) return;
-                       if (error) return self->close();
-                       self->write();
-                     });
+  if (open_) watch();
 }
 
 void Connection::after_write() {
@@ -203,7 +171,7 @@ std::string Connection::let_go() {
   give_back(out_);
   written_ = 0;
   for (Place& place : places_) give_back(place.response.body);
-  post_write();
+  write_later();
   return caller_.name;
 }
 
@@ -212,9 +180,7 @@ void Connection::discard_rest() {
   if (discarding_) return;
   discarding_ = true;
   since_ = now_;
-  boost::system::error_code error;
-  socket_.shutdown(Socket::shutdown_send, error);
-  if (error) return close();
+  if (::shutdown(socket_.get(), SHUT_WR) != 0) return close();
   in_.clear();
   read();
 }

@@ -37,6 +37,7 @@ Server::Server(boost::asio::io_context& loop, Fd listener, Gate& gate, Handler& 
                ClientMemory& memory, Logger& log)
     : loop_(loop),
       acceptor_(loop, protocol_of(listener), listener.release()),
+      poller_(loop),
       gate_(gate),
       handler_(handler),
       memory_(memory),
@@ -90,8 +91,12 @@ void Server::accept_later(const boost::system::error_code& error) {
 
 void Server::welcome(Accepted socket) {
   if (connections_.size() >= kMostConnections) return turn_away(std::move(socket));
+  boost::system::error_code error;
+  socket.non_blocking(true, error);
+  Fd released(socket.release(error));
+  if (error) return;
   const auto connection =
-      std::make_shared<Connection>(std::move(socket), gate_, handler_, memory_, now_,
+      std::make_shared<Connection>(std::move(released), poller_, gate_, handler_, memory_, now_,
                                    [this](Connection& closed) { on_closed(closed); });
   connections_.emplace(connection.get(), connection);
   connection->open();

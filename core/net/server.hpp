@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "net/connection.hpp"
 #include "net/gate.hpp"
+#include "net/poller.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -49,7 +50,7 @@ class Server {
 
  private:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol>;
-  using Accepted = Connection::Socket;
+  using Accepted = boost::asio::generic::stream_protocol::socket;
 
   void accept();
   void on_accept(const boost::system::error_code& error, Accepted socket);
@@ -66,6 +67,7 @@ class Server {
 
   boost::asio::io_context& loop_;
   Acceptor acceptor_;
+  Poller poller_;
   Gate& gate_;
   Handler& handler_;
   ClientMemory& memory_;

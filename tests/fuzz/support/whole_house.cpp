@@ -4,7 +4,6 @@
 #include "support/temp_folder.hpp"
 
 #include <sys/socket.h>
-#include <boost/asio/local/stream_protocol.hpp>
 
 #include <array>
 #include <cerrno>
@@ -51,13 +50,11 @@ WholeHouse::WholeHouse(Role client)
       api_(service_, memory_, clock_, log_) {
   api_.set_info({"fuzz", 1, clock_.now().instant, [] { return std::size_t{1}; }, 1});
   std::array<int, 2> ends{};
-  claim(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0, "there are sockets");
+  claim(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0,
+        "there are sockets");
   client_ = Fd(ends[0]);
-  boost::asio::local::stream_protocol::socket server(loop_, boost::asio::local::stream_protocol(),
-                                                     ends[1]);
-  connection_ =
-      std::make_shared<Connection>(Connection::Socket(std::move(server)), gate_, api_, memory_,
-                                   tick_, [this](Connection&) { closed_ = true; });
+  connection_ = std::make_shared<Connection>(Fd(ends[1]), poller_, gate_, api_, memory_, tick_,
+                                             [this](Connection&) { closed_ = true; });
   connection_->open();
 }
 

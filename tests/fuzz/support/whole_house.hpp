@@ -71,6 +71,7 @@ class WholeHouse {
   Api api_;
   Tick tick_ = 0;
   bool closed_ = false;
+  Poller poller_{loop_};
   Fd client_;
   std::shared_ptr<Connection> connection_;
   std::string received_;
