@@ -12,7 +12,7 @@ namespace concur {
 namespace {
 
 constexpr std::size_t kMostAhead = std::size_t{64} * 1024;  // of a source, not yet written
-constexpr std::size_t kKept = std::size_t{8} * 1024;  // of room, for the next answer
+constexpr std::size_t kKept = std::size_t{8} * 1024;        // of room, for the next answer
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool is_would_block(const boost::system::error_code& error) {
