@@ -78,9 +78,16 @@ std::string Statement::text(int column) const {
 Error Statement::error() const { return error_of(sqlite3_db_handle(statement_.get())); }
 
 Result<Sqlite> Sqlite::open(const std::string& path) {
+  return open_with(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+Result<Sqlite> Sqlite::open_existing(const std::string& path) {
+  return open_with(path, SQLITE_OPEN_READWRITE);
+}
+
+Result<Sqlite> Sqlite::open_with(const std::string& path, int flags) {
   sqlite3* db = nullptr;
-  const int code = sqlite3_open_v2(
-      path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Sqlite opened(db);
   if (code != SQLITE_OK) return opened.error();
   // The file is hostile until checked: nothing that is written in it may run.
