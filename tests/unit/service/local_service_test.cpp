@@ -135,6 +135,15 @@ TEST_CASE("LocalService") {
   SUBCASE("after it was told to finish it takes nothing more") {
     house.finish();
     CHECK(house.ask(Start{id("abc"), id("s1")}).has_error());
+    std::vector<std::string> refusals;
+    house.service.report(ReportQuery{}, [&](const Result<Report>& report) {
+      refusals.push_back(report.has_error() ? report.error().message : "");
+    });
+    house.service.backup([&](const Result<Fd>& copy) {
+      refusals.push_back(copy.has_error() ? copy.error().message : "");
+    });
+    CHECK(refusals == std::vector<std::string>{"cannot report: the daemon is stopping",
+                                               "cannot back up: the daemon is stopping"});
   }
   SUBCASE("what happened is published once it is stored") {
     house.ask(Start{id("abc"), id("s1")});
