@@ -70,7 +70,7 @@ class Object {
     text_ += fmt::format("{}{}:{}", text_.empty() ? '{' : ',', quoted(key), json);
   }
   void add_text(std::string_view key, const std::optional<std::string>& value) {
-    if (value) add(key, quoted(*value));
+    if (value) add(key, cli::quoted(*value));
   }
   void add_seconds(std::string_view key, const std::optional<Millis>& value) {
     if (value) add(key, seconds(*value));
@@ -106,7 +106,7 @@ class Query {
 
 Request request_of(const Start& start) {
   Object meta;
-  for (const auto& [key, value] : start.meta) meta.add(key, quoted(value));
+  for (const auto& [key, value] : start.meta) meta.add(key, cli::quoted(value));
   Object body;
   body.add_seconds("ttl", start.ttl);
   body.add_count("limit", start.limit);

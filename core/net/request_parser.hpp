@@ -56,9 +56,7 @@ class RequestParser {
   bool keep_alive() const { return parser_->keep_alive() && parser_->version() >= 11; }
   // What the header says of who sends it, once it is whole.
   bool header_done() const { return parser_->is_header_done(); }
-  Credentials credentials() const {
-    return {host_, key_, from_page_};
-  }
+  Credentials credentials() const { return {host_, key_, from_page_}; }
   bool takes_chunks() const { return parser_->version() >= 11; }
 
   // Makes ready for the next request.

@@ -52,6 +52,13 @@ std::size_t size_of(const Answer& answer) {
   return 0;
 }
 
+template <class Reply>
+Reply take_first(std::deque<Reply>& replies) {
+  Reply first = std::move(replies.front());
+  replies.pop_front();
+  return first;
+}
+
 }  // namespace
 
 LocalService::LocalService(LoopRunner& runner, const Clock& clock, Logger& log, Registry registry,
@@ -180,14 +187,16 @@ void LocalService::report(const ReportQuery& query, ReportReply reply) {
 void LocalService::read_report(const ReportQuery& query, ReportReply reply) {
   const WallTime since = clock_.now().wall() - query.back;
   const auto first = std::chrono::floor<std::chrono::hours>(since.time_since_epoch()).count();
-  // The reply belongs to the loop thread: it goes there and back unseen, in a shared place.
-  auto kept = std::make_shared<ReportReply>(std::move(reply));
-  const bool taken = reporter_.submit(query, first, [this, kept](Result<Report> report) {
-    boost::asio::post(loop_,
-                      [kept, report = std::move(report)]() mutable { (*kept)(std::move(report)); });
+  reports_read_.push_back(std::move(reply));
+  const bool taken = reporter_.submit(query, first, [this](Result<Report> report) {
+    boost::asio::post(loop_, [this, report = std::move(report)]() mutable {
+      take_first(reports_read_)(std::move(report));
+    });
   });
   if (!taken) {
-    (*kept)(Error{ErrorKind::kUnavailable,
+    const ReportReply refused = std::move(reports_read_.back());
+    reports_read_.pop_back();
+    refused(Error{ErrorKind::kUnavailable,
                   "cannot report: others are being read; try again in a moment"});
   }
 }
@@ -197,13 +206,15 @@ void LocalService::backup(BackupReply reply) {
   if (finishing_) {
     return reply(Error{ErrorKind::kUnavailable, "cannot back up: the daemon is stopping"});
   }
-  auto kept = std::make_shared<BackupReply>(std::move(reply));
-  const bool taken = copier_.submit([this, kept](Result<Fd> copy) {
+  backups_made_.push_back(std::move(reply));
+  const bool taken = copier_.submit([this](Result<Fd> copy) {
     auto file = std::make_shared<Result<Fd>>(std::move(copy));
-    boost::asio::post(loop_, [kept, file] { (*kept)(std::move(*file)); });
+    boost::asio::post(loop_, [this, file] { take_first(backups_made_)(std::move(*file)); });
   });
   if (!taken) {
-    (*kept)(Error{ErrorKind::kUnavailable, "cannot back up: another backup is being made"});
+    const BackupReply refused = std::move(backups_made_.back());
+    backups_made_.pop_back();
+    refused(Error{ErrorKind::kUnavailable, "cannot back up: another backup is being made"});
   }
 }
 

@@ -17,6 +17,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -111,6 +112,10 @@ class LocalService final : public Service {
   // Reports that wait until what they tell of is stored: with the commit under way, and after it.
   std::vector<std::function<void()>> reports_waiting_;
   std::vector<std::function<void()>> reports_gathered_;
+  // Replies that wait for the threads below, which finish one after the other. They stay here: what
+  // a reply holds, such as a connection, must be let go of on the loop's thread.
+  std::deque<ReportReply> reports_read_;
+  std::deque<BackupReply> backups_made_;
   Millis history_ = kDefaultHistory;
   Now clock_set_;  // when the wall clock was last seen to have been set
 

@@ -9,7 +9,7 @@
 namespace concur {
 
 Result<DatabaseCopy> DatabaseCopy::open(const std::string& path) {
-  auto db = Sqlite::open(path);
+  auto db = Sqlite::open_existing(path);
   if (!db) return db.error();
   return DatabaseCopy(std::move(*db), path + ".copy");
 }

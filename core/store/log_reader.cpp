@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kHeaderSize = 32;
 constexpr std::size_t kFrameHeaderSize = 24;
-constexpr std::uint32_t kMagic = 0x377F'0682;  // one more where sums are of big-endian words
+constexpr std::uint32_t kLogMagic = 0x377F'0682;  // one more where sums are of big-endian words
 
 struct Sum {
   std::uint32_t first = 0;
@@ -68,9 +68,9 @@ std::optional<LogHeader> read_header(int log) {
   header.sum = sum_at(bytes, 24);
   header.salt = number_at(bytes, kHeaderSize + 8, 8);
   const auto magic = static_cast<std::uint32_t>(number_at(bytes, 0, 4));
-  const bool big_endian = magic == kMagic + 1;
+  const bool big_endian = magic == kLogMagic + 1;
   const std::uint64_t page_size = number_at(bytes, 8, 4);
-  const bool is_sound = (magic & ~1U) == kMagic && is_page_size(page_size) &&
+  const bool is_sound = (magic & ~1U) == kLogMagic && is_page_size(page_size) &&
                         add({}, std::string_view(bytes).substr(0, 24), big_endian) == header.sum;
   if (!is_sound) return header;
   header.big_endian = big_endian;

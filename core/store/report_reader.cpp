@@ -31,7 +31,7 @@ Result<void> read_all(Statement& rows, std::vector<UsageReport>& into) {
 }  // namespace
 
 Result<ReportReader> ReportReader::open(const std::string& path) {
-  auto db = Sqlite::open(path);
+  auto db = Sqlite::open_existing(path);
   if (!db) return db.error();
   if (const auto set = db->exec("PRAGMA query_only = ON; PRAGMA busy_timeout = 5000"); !set) {
     return set.error();

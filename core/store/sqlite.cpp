@@ -78,12 +78,19 @@ std::string Statement::text(int column) const {
 Error Statement::error() const { return error_of(sqlite3_db_handle(statement_.get())); }
 
 Result<Sqlite> Sqlite::open(const std::string& path) {
+  return open_with(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+Result<Sqlite> Sqlite::open_existing(const std::string& path) {
+  return open_with(path, SQLITE_OPEN_READWRITE);
+}
+
+Result<Sqlite> Sqlite::open_with(const std::string& path, int flags) {
   // Counting what it allocates costs a lock each time, and nobody asks for the count. Too late, and
   // of no consequence, where SQLite is in use already.
   [[maybe_unused]] static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   sqlite3* db = nullptr;
-  const int code = sqlite3_open_v2(
-      path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Sqlite opened(db);
   if (code != SQLITE_OK) return opened.error();
   // The file is hostile until checked: nothing that is written in it may run.

@@ -51,6 +51,8 @@ class Sqlite {
  public:
   // Opens the file for reading and writing, creating it where it is absent.
   static Result<Sqlite> open(const std::string& path);
+  // The same, but an absent file is an error.
+  static Result<Sqlite> open_existing(const std::string& path);
 
   Result<Statement> prepare(std::string_view sql);
   Result<void> exec(const std::string& sql);
@@ -73,6 +75,7 @@ class Sqlite {
     void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
   };
   explicit Sqlite(sqlite3* db) : db_(db) {}
+  static Result<Sqlite> open_with(const std::string& path, int flags);
   Error error() const;
 
   std::unique_ptr<sqlite3, Close> db_;

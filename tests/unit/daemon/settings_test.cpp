@@ -124,10 +124,20 @@ TEST_CASE("resolve_settings: bad values name their source") {
     CHECK(c.bad() ==
           "cannot read config file " + folder.file("none") + ": No such file or directory");
   }
+  SUBCASE("a file without an end") {
+    const std::string file = folder.file("conf");
+    std::ofstream(file) << std::string((std::size_t{64} << 10) + 1, '#');
+    c.inputs.flags["config"] = file;
+    CHECK(c.bad() == "cannot read config file " + file + ": it has more than 64 KiB");
+  }
   SUBCASE("each kind of value") {
     for (const auto& setting :
          std::vector<std::pair<std::string, std::string>>{{"limit", "-1"},
                                                           {"limit", "3 "},
+                                                          {"start-rate", "many"},
+                                                          {"max-sessions", "4294967296"},
+                                                          {"history", "59m"},
+                                                          {"history", "4000d"},
                                                           {"lease", "0"},
                                                           {"lease", "31d"},
                                                           {"lease", "soon"},

@@ -7,8 +7,10 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace concur;
@@ -68,6 +70,18 @@ std::size_t stored(const std::string& path) {
       store->load(FakeClock().now(), [](const StoredRow&) { return true; })->rows);
 }
 
+// Tells which thread lets go of it.
+class LetGo {
+ public:
+  explicit LetGo(std::vector<std::thread::id>& by) : by_(by) {}
+  LetGo(const LetGo&) = delete;
+  LetGo& operator=(const LetGo&) = delete;
+  ~LetGo() { by_.push_back(std::this_thread::get_id()); }
+
+ private:
+  std::vector<std::thread::id>& by_;
+};
+
 }  // namespace
 
 TEST_CASE("LocalService") {
@@ -121,6 +135,15 @@ TEST_CASE("LocalService") {
   SUBCASE("after it was told to finish it takes nothing more") {
     house.finish();
     CHECK(house.ask(Start{id("abc"), id("s1")}).has_error());
+    std::vector<std::string> refusals;
+    house.service.report(ReportQuery{}, [&](const Result<Report>& report) {
+      refusals.push_back(report.has_error() ? report.error().message : "");
+    });
+    house.service.backup([&](const Result<Fd>& copy) {
+      refusals.push_back(copy.has_error() ? copy.error().message : "");
+    });
+    CHECK(refusals == std::vector<std::string>{"cannot report: the daemon is stopping",
+                                               "cannot back up: the daemon is stopping"});
   }
   SUBCASE("what happened is published once it is stored") {
     house.ask(Start{id("abc"), id("s1")});
@@ -180,6 +203,21 @@ TEST_CASE("LocalService") {
     house.ask(Start{id("abc"), id("s3")});
     CHECK(house.service.status().evictions.total == 1);
     CHECK(house.service.status().expiries.total == 1);
+  }
+  SUBCASE("what the reply to a report or a backup holds is let go of by the loop's thread") {
+    constexpr std::size_t kRounds = 50;
+    std::vector<std::thread::id> by;
+    std::size_t answered = 0;
+    for (std::size_t i = 0; i < kRounds; ++i) {
+      const auto held = [&by] { return std::make_shared<const LetGo>(by); };
+      house.service.report(ReportQuery{}, [&, kept = held()](const Result<Report>& report) {
+        answered += report.has_value() ? 1 : 0;
+      });
+      house.service.backup(
+          [&, kept = held()](const Result<Fd>& copy) { answered += copy.has_value() ? 1 : 0; });
+      while (answered < 2 * (i + 1)) house.loop.run_one();
+    }
+    CHECK(by == std::vector(2 * kRounds, std::this_thread::get_id()));
   }
   SUBCASE("what comes alone is committed by the loop itself, with the next step of it") {
     bool answered = false;

@@ -33,6 +33,11 @@ TEST_CASE("DatabaseCopy") {
     CHECK(copy->make().has_value());
     CHECK(copy->make().has_value());
   }
+  SUBCASE("is not one of a database that has gone away, and makes none in its place") {
+    std::filesystem::remove(path);
+    CHECK(DatabaseCopy::open(path).has_error());
+    CHECK_FALSE(std::filesystem::exists(path));
+  }
   SUBCASE("cannot be made where something is in the way, and tells so") {
     std::filesystem::create_directory(path + ".copy");
     CHECK(copy->make().has_error());
