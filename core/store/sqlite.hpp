@@ -60,8 +60,8 @@ class Sqlite {
   Result<std::int64_t> number(std::string_view sql);
   Result<std::string> string(std::string_view sql);
 
-  // Whether the last close leaves the write-ahead log beside the database as it is, and the database
-  // untouched, in place of putting it in.
+  // Whether the last close leaves the write-ahead log beside the database as it is, and the
+  // database untouched, in place of putting it in.
   void keep_log(bool keep);
 
   // Calls `tick` now and then while statements run, until told otherwise with null. It must live as

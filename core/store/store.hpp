@@ -30,8 +30,9 @@ class Store {
  public:
   // Opens, checks and migrates the database; creates it where it is absent. `boot` names this boot
   // of the machine. kCorrupt: damaged; kInvalid: foreign or newer; untouched in each case, its
-  // write-ahead log too. kUnavailable: it cannot be opened or written. The message reads `cannot open database <path>: <cause>`. `tick`, if any, is
-  // called now and then, for it may take long; it must live until load() is over.
+  // write-ahead log too. kUnavailable: it cannot be opened or written. The message reads `cannot
+  // open database <path>: <cause>`. `tick`, if any, is called now and then, for it may take long;
+  // it must live until load() is over.
   static Result<Store> open(const std::string& path, Durability durability, const std::string& boot,
                             const std::function<void()>* tick = nullptr);
 
