@@ -30,9 +30,12 @@ void bind_optional(Statement& to, int at, std::optional<OnLimit> on_limit) {
 // Sessions that go into one statement: that spares a third of what a row costs by itself.
 constexpr std::size_t kMany = 8;
 
+// The transaction of a statement that fails is given up as a whole, so that it need not undo itself
+// (OR FAIL): to be able to, SQLite would keep a journal of each statement beside the log, in a file
+// in another place where there is much of it.
 std::string insert_of(std::size_t rows) {
   std::string sql =
-      "INSERT INTO sessions(id, user, session, started_at, last_seen_at, expires_at, ttl, "
+      "INSERT OR FAIL INTO sessions(id, user, session, started_at, last_seen_at, expires_at, ttl, "
       "clock_offset, boot, device, ip, content, meta) VALUES ";
   for (std::size_t i = 0; i < rows; ++i) {
     sql += i == 0 ? "(" : ", (";

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -195,6 +197,29 @@ TEST_CASE("Store: what is found at the start stays, though its commit was never 
   disk.restart(Survival::kNothing);
   Store store = open();
   CHECK(rows(store) == 1);
+}
+
+// Such as a journal of a statement in a folder for what is temporary, which has nothing to do with
+// the database's own disk.
+TEST_CASE("Store: a commit, however large, opens no further file") {
+  constexpr std::int64_t kRows = 4000;
+  Disk disk(7);
+  const Vfs vfs(disk);
+  {
+    Store store = Store::open("sessions.db", Durability::kFull, "boot").value();
+    // An operator's own index is written to in no order, so that pages are looked at again.
+    must(Sqlite::open("sessions.db")->exec("CREATE INDEX mine ON sessions(session)"));
+    std::vector<Change> changes;
+    for (std::int64_t id = 1; id <= kRows; ++id) {
+      auto details = std::make_unique<Details>();
+      details->meta = "{\"about\":\"" + std::string(1000, 'x') + "\"}";
+      changes.emplace_back(Insert{{id, "abc", std::to_string(id * 7919 % kRows), Instant(),
+                                   Instant(), Instant() + kLease, kLease, std::move(details)}});
+    }
+    disk.break_with({0, UINT64_MAX, Outcome::kFull, bit_of(Operation::kOpen)});
+    must(store.commit(changes, Millis(0)));
+    CHECK_FALSE(disk.was_hit());
+  }
 }
 
 TEST_CASE("Store: what follows a commit that no sync will ever keep is kept") {
