@@ -78,14 +78,19 @@ void Connection::on_turn_end() {
   if (open_) write();
 }
 
-// Has the poller watch for what is waited for.
+// Has the poller watch for what is waited for. Where it cannot, the connection closes at the end of
+// the turn: whoever calls goes on with it.
 void Connection::watch() {
   Poller::Interest wanted;
   if (reading_ || waiting_writable_ || (streams() && !receiving_)) {
     wanted = (reading_ ? EPOLLIN : 0U) | (waiting_writable_ ? EPOLLOUT : 0U);
   }
-  if (!poller_.watch(socket_.get(), *this, watched_, wanted)) return close();
-  watched_ = wanted;
+  if (poller_.watch(socket_.get(), *this, watched_, wanted)) {
+    watched_ = wanted;
+  } else {
+    broken_ = true;
+    write_later();
+  }
 }
 
 // --- reading ---

@@ -43,7 +43,10 @@ void Connection::respond(std::uint64_t number, Response response) {
     if (draining_) source->drain();
   }
   if (number != first_place_ || processing_) return;
-  if (!place.response.source) collect();
+  if (!place.response.source) {
+    collect();
+    since_ = now_;  // what it owes from here on is as old as this
+  }
   write_later();
 }
 

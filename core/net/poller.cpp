@@ -4,17 +4,12 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstddef>
 #include <utility>
 
 namespace concur {
 
 namespace {
-
-// Few enough that the loop's other work does not wait for long.
-constexpr std::size_t kMostReady = 128;
 
 int make_set() {
   const int set = ::epoll_create1(EPOLL_CLOEXEC);
@@ -37,9 +32,8 @@ void Poller::wait() {
 }
 
 void Poller::take_turn() {
-  std::array<epoll_event, kMostReady> events;
-  const int count = ::epoll_wait(set_.native_handle(), events.data(), kMostReady, 0);
-  ready_ = {events.data(), static_cast<std::size_t>(std::max(count, 0))};
+  const int count = ::epoll_wait(set_.native_handle(), events_.data(), kMostReady, 0);
+  ready_ = {events_.data(), static_cast<std::size_t>(std::max(count, 0))};
   in_turn_ = true;
   while (!ready_.empty()) {
     const epoll_event event = ready_.front();

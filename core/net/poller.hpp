@@ -4,6 +4,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
@@ -54,7 +56,9 @@ class Poller {
 
   boost::asio::io_context& loop_;
   boost::asio::posix::stream_descriptor set_;
-  std::span<epoll_event> ready_;  // of this turn, and not handled yet
+  static constexpr std::size_t kMostReady = 128;  // few, so that other work does not wait for long
+  std::array<epoll_event, kMostReady> events_;
+  std::span<epoll_event> ready_;  // of them, in this turn, and not handled yet
   std::shared_ptr<Late> late_ = std::make_shared<Late>();
   bool in_turn_ = false;
 };

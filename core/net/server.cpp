@@ -93,6 +93,7 @@ void Server::welcome(Accepted socket) {
   if (connections_.size() >= kMostConnections) return turn_away(std::move(socket));
   boost::system::error_code error;
   socket.non_blocking(true, error);
+  if (error) return;
   Fd released(socket.release(error));
   if (error) return;
   const auto connection =
