@@ -276,14 +276,25 @@ void Registry::forget_hold_offs(std::uint32_t most, Instant now) {
   }
 }
 
+// In the order of their names, so that rows of one page of the store come one after the other.
 void Registry::forget_usage(std::size_t most, bool all, const Now& now) {
+  struct Taken {
+    std::string name;
+    UsageRecord::Part part;
+    bool gone;
+  };
+  std::vector<Taken> taken;
   for (; most > 0; --most) {
     bool gone = false;
     auto part = usage_.take(now, all, gone);
-    if (!part) return;
-    const Slot user = part->user;
-    if (!part->usage.empty()) add_usage(std::move(*part), now);
-    if (gone) table_.let_go(user);
+    if (!part) break;
+    taken.push_back({table_.user(part->user).name.str(), std::move(*part), gone});
+  }
+  std::ranges::sort(taken, {}, &Taken::name);
+  for (Taken& each : taken) {
+    const Slot user = each.part.user;
+    if (!each.part.usage.empty()) add_usage(std::move(each.part), now);
+    if (each.gone) table_.let_go(user);
   }
 }
 

@@ -11,6 +11,7 @@ namespace concur {
 namespace {
 
 constexpr std::size_t kMostUsageParts = 65'536;
+constexpr std::size_t kPartsAtOnce = 2048;  // many, for each page that the store has of them
 
 std::unique_ptr<Details> copy_of(const Details& details) {
   return details.empty() ? nullptr : std::make_unique<Details>(details);
@@ -285,7 +286,7 @@ void Registry::count_attempt(Slot user, const Start& start, const Terms& terms, 
   auto before = usage_.count(user, attempt, policy_.lease, now, added);
   if (added) table_.hold(user);
   if (before) add_usage(std::move(*before), now);
-  if (usage_.size() > kMostUsageParts) forget_usage(2, true, now);
+  if (usage_.size() > kMostUsageParts) forget_usage(kPartsAtOnce, true, now);
 }
 
 void Registry::evict(Slot slot, const Start& by, bool holds_off, const Now& now) {

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 using namespace concur;
 using namespace std::chrono_literals;
@@ -195,6 +196,29 @@ TEST_CASE("The record of who shares is handed over") {
     refused.limit = 1;
     house.ask(refused);  // keeps abc in the record
     CHECK(recorded(house, "xyz").size() == 1);
+  }
+  SUBCASE("in the order of names, however they came") {
+    for (const char* user : {"mno", "abc", "xyz"}) house.start(user, "s1");
+    house.clock.tick(UsageRecord::kPart);
+    house.registry.sweep(100, 0ms, house.clock.now());
+    std::vector<std::string> users;
+    for (const Change& change : house.store()) {
+      if (const auto* add = std::get_if<AddUsage>(&change)) users.push_back(add->user);
+    }
+    CHECK(users == std::vector<std::string>{"abc", "mno", "xyz"});
+  }
+  SUBCASE("many at once where there are more than can be kept") {
+    const auto usages = [&] {
+      std::size_t count = 0;
+      for (const Change& change : house.store()) count += std::holds_alternative<AddUsage>(change);
+      return count;
+    };
+    for (int i = 0; i < 65'536; ++i) house.start("u" + std::to_string(i), "s1");
+    CHECK(usages() == 0);
+    house.start("one more", "s1");
+    CHECK(usages() > 1000);
+    house.start("another", "s1");
+    CHECK(usages() == 0);
   }
   SUBCASE("on a clean stop") {
     house.start("abc", "s1");
