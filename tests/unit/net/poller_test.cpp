@@ -111,9 +111,7 @@ TEST_CASE("Poller") {
   }
   SUBCASE(
       "calls those who ask outside of a turn soon, once for each time, whatever they ask then") {
-    ada->when_turn_ends = [&] {
-      poller.later(bob);
-    };
+    ada->when_turn_ends = [&] { poller.later(bob); };
     poller.later(ada);
     poller.later(bob);
     CHECK(diary.empty());
