@@ -44,6 +44,10 @@ class Batches(unittest.TestCase):
         self.assertEqual(lines[5], {"status": 410, **single})
         self.assertEqual(lines[4]["ended"], True)
 
+    def test_a_path_that_is_spelt_otherwise_is_the_same(self):
+        answer = self.connection.ask(harness.request("POST", "/v1/b%61tch", command("start", "abc") + command("end", "abc")))
+        self.assertEqual([json.loads(line)["status"] for line in answer.body.splitlines()], [201, 200])
+
     def test_a_denial_lists_who_is_watching(self):
         lines = ask_batch(self.connection, b"".join(command("start", "abc", f"s{n}") for n in range(4))).lines()
         self.assertEqual([line["status"] for line in lines], [201, 201, 201, 409])

@@ -1,5 +1,8 @@
 """Requests as a stream of bytes: however they are cut, and however many come at once, each gets its answer in its turn."""
 
+import contextlib
+import os
+import socket
 import time
 import unittest
 
@@ -61,6 +64,39 @@ class Stream(unittest.TestCase):
             self.assertEqual(self.connection.receive().status, 201)
         with self.assertRaises(harness.ConnectionLost):
             self.connection.receive()
+
+    def test_clients_that_are_half_gone_cost_no_processor_time(self):
+        # Whoever is told again and again of an end, and does nothing about it, takes a whole processor.
+        watcher = self.enterContext(self.daemon.connect())
+        watcher.send(harness.request("GET", "/v1/events?user=watched"))
+        waiting = self.enterContext(self.daemon.connect())
+        waiting.send(start_request("waiting", "s1")[:-5])
+        unread = self.enterContext(self.daemon.connect())
+        self.connection.start("unread", "s1", {"meta": {"about": "x" * 900}})
+        unread.socket.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            for _ in range(5000):
+                unread.send(harness.list_request("unread"))
+        for client in (watcher, waiting, unread):
+            client.socket.shutdown(socket.SHUT_WR)
+        self.connection.list("unread")
+        before, rested = self.processor_seconds(), False
+        end = time.monotonic() + harness.seconds(10)
+        while not rested and time.monotonic() < end:
+            time.sleep(0.5)
+            before, last = self.processor_seconds(), before
+            rested = before - last < 0.05
+        self.assertTrue(rested, "it never rests")
+
+    def processor_seconds(self):
+        with open(f"/proc/{self.daemon.pid}/stat", encoding="utf-8") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def test_another_version_of_http_is_told_of(self):
+        answer = self.connection.ask(b"GET /healthz HTTP/2.0\r\nHost: concurrencyd\r\n\r\n")
+        self.assertEqual(answer.status, 505)
+        self.assertEqual(answer.json()["message"], "cannot take the request: it is not HTTP/1.1")
 
     def test_ids_of_every_length_start_end_and_start_anew(self):
         # A name that is found again must be the living session, not the one that ended.
