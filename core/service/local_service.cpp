@@ -13,10 +13,13 @@ namespace concur {
 
 namespace {
 
-constexpr std::uint32_t kSweepStep = 1024;   // slots looked at between two turns of the loop
+constexpr std::uint32_t kSweepStep = 64;     // slots looked at between two turns of the loop
 constexpr std::uint32_t kLeastSwept = 4096;  // slots a tick: a small house is tidied at each
-constexpr std::size_t kSweepBacklog =
-    16384;  // changes waiting for the journal, beyond which the sweeper rests
+// Changes waiting for the journal, beyond which the sweeper rests: a start waits for as many too.
+constexpr std::size_t kSweepBacklog = 64;
+// For each moment that a commit takes, where there is more to sweep: starts must have the better
+// part of the journal's time, also when a million sessions expire at once.
+constexpr int kSweepRest = 2;
 
 // Answers that wait for the disk, beyond which starts are refused at once: those that are
 // let in are answered within two seconds where 40,000 a second become durable, and six whole
@@ -103,17 +106,19 @@ void LocalService::submit(const Command& command, Reply reply) {
   if (decision.waits_for == 0) {
     return answer(kind, now.since_boot, std::move(decision.answer), reply);
   }
-  auto& queue = committing_ && decision.waits_for <= handed_upto_ ? waiting_ : gathered_;
   const std::size_t bytes = size_of(decision.answer);
   held_ += bytes;
-  queue.push_back({kind, now.since_boot, std::move(decision.answer), std::move(reply), bytes});
+  ++waiting_;
+  group_of(decision.waits_for)
+      .answers.push_back(
+          {kind, now.since_boot, std::move(decision.answer), std::move(reply), bytes});
 }
 
 // Why such a command cannot be let in, where it may have to wait; empty where it can.
 std::string LocalService::no_room_for(CommandKind kind) const {
   const bool start = kind == CommandKind::kStart;
   const std::size_t most = start ? kMostStarts : kMostWaiting;
-  if (waiting_.size() + gathered_.size() >= most) {
+  if (waiting_ >= most) {
     return fmt::format("cannot {}: {} others wait for the disk already",
                        start ? "start" : "take it", most);
   }
@@ -172,9 +177,9 @@ void LocalService::report(const ReportQuery& query, ReportReply reply) {
   }
   constexpr std::size_t kPartsAtOnce = 2048;
   const bool more = registry_.flush_usage(kPartsAtOnce, look_at_clock());
-  if (!registry_.has_changes() && !committing_) return read_report(query, std::move(reply));
-  auto& queue = registry_.has_changes() ? reports_gathered_ : reports_waiting_;
-  queue.push_back([this, query, more, reply = std::move(reply)] {
+  if (!registry_.has_changes() && !committing()) return read_report(query, std::move(reply));
+  Group& last = registry_.has_changes() ? gathered_ : under_way_.back();
+  last.reports.push_back([this, query, more, reply = std::move(reply)] {
     if (more && trouble_.empty()) {
       report(query, reply);
     } else {
@@ -259,7 +264,7 @@ ServiceStatus LocalService::status() const {
   status.database_bytes = size_of(path_);
   status.wal_bytes = size_of(path_ + "-wal");
   status.commits = commits_;
-  status.changes_waiting = registry_.pending_changes() + (committing_ ? handed_changes_ : 0);
+  status.changes_waiting = changes_waiting();
   status.trouble = trouble_;
   return status;
 }
@@ -272,12 +277,12 @@ void LocalService::finish(std::function<void()> done) {
   denials_.flush();
   finished_ = std::move(done);
   registry_.settle(look_at_clock());
-  if (!committing_ && registry_.has_changes()) hand_over();
+  if (registry_.has_changes() && !commits_here_) hand_over();
   finish_if_idle();
 }
 
 void LocalService::finish_if_idle() {
-  if (finished_ && !committing_ && !registry_.has_changes()) std::exchange(finished_, nullptr)();
+  if (finished_ && !committing() && !registry_.has_changes()) std::exchange(finished_, nullptr)();
 }
 
 // --- sweeping ---
@@ -299,7 +304,7 @@ void LocalService::start_sweep() {
   denials_.tick(look_at_clock().instant);
   watch_wal();
   if (!trouble_.empty()) {
-    if (!committing_) hand_over();
+    if (!committing()) hand_over();
     schedule_sweep();
     return;
   }
@@ -309,21 +314,35 @@ void LocalService::start_sweep() {
   sweep_step(std::max(kLeastSwept, static_cast<std::uint32_t>(share)));
 }
 
+// In steps between turns of the loop, and between commits where there is much to forget.
 void LocalService::sweep_step(std::uint32_t slots) {
   if (finishing_) return;
+  if (changes_waiting() >= kSweepBacklog) {
+    left_to_sweep_ = slots;
+    return;
+  }
   const std::uint32_t step = std::min({slots, kSweepStep, registry_.slots()});
-  if (registry_.pending_changes() < kSweepBacklog) {
-    registry_.sweep(step, 2 * lap(), look_at_clock());
-    if (registry_.has_changes()) schedule_flush();
-    slots = slots > kSweepStep && registry_.slots() > kSweepStep ? slots - step : 0;
-  } else {
-    slots = 0;  // the journal is behind: go on at the next tick
-  }
-  if (slots == 0) {
-    schedule_sweep();
-  } else {
-    boost::asio::post(loop_, [this, slots] { sweep_step(slots); });
-  }
+  registry_.sweep(step, 2 * lap(), look_at_clock());
+  if (registry_.has_changes()) schedule_flush();
+  if (slots <= kSweepStep || registry_.slots() <= kSweepStep) return schedule_sweep();
+  boost::asio::post(loop_, [this, slots = slots - step] { sweep_step(slots); });
+}
+
+// After a commit. One that failed undid what was swept: that waits for the next tick.
+void LocalService::go_on_sweeping() {
+  if (left_to_sweep_ == 0 || changes_waiting() >= kSweepBacklog) return;
+  const std::uint32_t slots = std::exchange(left_to_sweep_, 0);
+  if (!trouble_.empty()) return schedule_sweep();
+  sweep_timer_.expires_after(kSweepRest * commit_took_);
+  sweep_timer_.async_wait([this, slots](const boost::system::error_code& cancelled) {
+    if (!cancelled) sweep_step(slots);
+  });
+}
+
+std::size_t LocalService::changes_waiting() const {
+  std::size_t changes = registry_.pending_changes();
+  for (const Group& group : under_way_) changes += group.changes;
+  return changes;
 }
 
 // The journal reuses the log from its beginning when no reader stands in the way.

@@ -26,10 +26,11 @@ namespace concur {
 
 // The service on one machine: a registry in memory and a journal on a thread beside it.
 //
-// Changes collect while a commit is under way and go out together with the next; a change that
-// comes alone is committed at once, on the thread of the loop. An answer leaves after the commit of
-// every change it depends on. If a commit fails, all that is not durable is undone, its callers get
-// kUnavailable, and each further batch, or a probe once a second, tries again.
+// Changes go to the journal at the end of each turn of the loop and become durable together with
+// what else came during a commit; a change that comes alone is committed at once, on the thread of
+// the loop. An answer leaves after the commit of every change it depends on. If a commit fails, all
+// that is not durable is undone, its callers get kUnavailable, and each further batch, or a probe
+// once a second, tries again.
 class LocalService final : public Service {
  public:
   // `registry` holds what `store` held; `path` is the database's, for its size. The clock, the log
@@ -54,6 +55,13 @@ class LocalService final : public Service {
     Reply reply;
     std::size_t bytes;  // of the sessions that the answer lists
   };
+  // What one commit makes durable, and who waits for it.
+  struct Group {
+    Sequence upto = 0;
+    std::size_t changes = 0;
+    std::vector<Waiting> answers{};
+    std::vector<std::function<void()>> reports{};  // they tell of what is stored then
+  };
 
   Now look_at_clock();
   void answer(CommandKind kind, std::chrono::nanoseconds since, Answer&& given, const Reply& reply);
@@ -61,15 +69,19 @@ class LocalService final : public Service {
   std::string no_room_for(CommandKind kind) const;
   void refuse(const Waiting& waiting, const std::string& message);
   void publish_events();
+  Group& group_of(Sequence change);
+  bool committing() const { return !under_way_.empty(); }
   void schedule_flush();
+  void flush();
   bool came_alone() const;
-  Batch begin_commit();
+  Batch close_group();
+  void begin_commit();
   void hand_over();
   void commit_here();
   void committed(const Result<void>& outcome);
-  void succeeded();
+  void succeeded(Group group);
   void failed(const Error& error);
-  void measure_commit(bool worked);
+  void measure_commit(const Group& group, bool worked);
   void finish_if_idle();
 
   void read_report(const ReportQuery& query, ReportReply reply);
@@ -78,6 +90,8 @@ class LocalService final : public Service {
   void schedule_sweep();
   void start_sweep();
   void sweep_step(std::uint32_t slots);
+  void go_on_sweeping();
+  std::size_t changes_waiting() const;
   void watch_wal();
   Millis lap() const;
 
@@ -90,28 +104,26 @@ class LocalService final : public Service {
   Instant looked_;  // when that was: at most a second ago
   std::string path_;
 
-  std::vector<Waiting> waiting_;   // for the commit under way
-  std::vector<Waiting> gathered_;  // for the one after it
-  std::size_t held_ = 0;           // bytes of both
-  std::size_t others_ = 0;         // commands since the flush was scheduled
-  Sequence handed_upto_ = 0;
-  std::size_t handed_changes_ = 0;  // of the commit under way, and when it began
-  Now handed_at_;
+  // Handed to the journal, in order: the one under way, and the next. Then what is decided since.
+  std::deque<Group> under_way_;
+  Group gathered_;
+  std::size_t waiting_ = 0;  // answers in all of them
+  std::size_t held_ = 0;     // bytes of those
+  std::size_t others_ = 0;   // commands since the flush was scheduled
+  Now commit_began_;         // the one under way
+  bool commits_here_ = false;
   // Of the commit before: how long it took, and how many commands it answered.
   std::chrono::nanoseconds commit_took_{};
   std::size_t answered_ = 0;
   // Engaged while a commit is under way: the loop must not run out of work before its outcome.
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
-      committing_;
+      keeps_loop_;
   bool flush_scheduled_ = false;
   std::string trouble_;
   std::uint64_t commits_ = 0;
   bool finishing_ = false;
   std::function<void()> finished_;
 
-  // Reports that wait until what they tell of is stored: with the commit under way, and after it.
-  std::vector<std::function<void()>> reports_waiting_;
-  std::vector<std::function<void()>> reports_gathered_;
   // Replies that wait for the threads below, which finish one after the other. They stay here: what
   // a reply holds, such as a connection, must be let go of on the loop's thread.
   std::deque<ReportReply> reports_read_;
@@ -129,6 +141,7 @@ class LocalService final : public Service {
   Rarely warn_of_wal_;
 
   boost::asio::steady_timer sweep_timer_;
+  std::uint32_t left_to_sweep_ = 0;  // of this tick, once the journal has caught up
   Reporter reporter_;
   Copier copier_;
   // Last, with the two before it: their threads call back into the rest until joined.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -15,98 +16,131 @@ constexpr auto kSlowCommit = std::chrono::seconds(1);
 
 }  // namespace
 
+LocalService::Group& LocalService::group_of(Sequence change) {
+  for (Group& group : under_way_) {
+    if (change <= group.upto) return group;
+  }
+  return gathered_;
+}
+
 // The flush runs behind what is ready in this turn of the loop, so that all of it shares a commit.
 void LocalService::schedule_flush() {
-  if (flush_scheduled_ || committing_) return;
+  if (flush_scheduled_ || commits_here_) return;
   flush_scheduled_ = true;
   others_ = 0;
   boost::asio::post(loop_, [this] {
     flush_scheduled_ = false;
-    if (committing_ || !registry_.has_changes()) return;
-    if (came_alone()) {
-      commit_here();
-    } else {
-      hand_over();
-    }
+    flush();
   });
 }
 
-// Nobody else asked in this turn of the loop, or waited for the commit before: then hardly anybody
-// is kept waiting. A disk that is slow beside a hop from thread to thread is left to the journal.
+void LocalService::flush() {
+  if (commits_here_ || !registry_.has_changes()) return;
+  if (came_alone()) {
+    commit_here();
+  } else {
+    hand_over();
+  }
+}
+
+// Nobody else asked in this turn of the loop, or waits for a commit, or waited for the one before:
+// then hardly anybody is kept waiting. A disk that is slow beside a hop from thread to thread is
+// left to the journal.
 bool LocalService::came_alone() const {
   constexpr auto kQuick = std::chrono::milliseconds(3);
-  return others_ == 0 && gathered_.size() == 1 && answered_ <= 1 && commit_took_ < kQuick &&
-         trouble_.empty();
+  return !committing() && others_ == 0 && gathered_.answers.size() == 1 && answered_ <= 1 &&
+         commit_took_ < kQuick && trouble_.empty();
 }
 
-Batch LocalService::begin_commit() {
-  committing_.emplace(loop_.get_executor());
-  handed_upto_ = registry_.last_change();
-  std::swap(waiting_, gathered_);
-  gathered_.reserve(waiting_.size());  // as many are likely to follow
-  answered_ = waiting_.size();
-  std::swap(reports_waiting_, reports_gathered_);
-  handed_at_ = clock_.now();
-  handed_changes_ = registry_.pending_changes();
-  return {registry_.take_changes(), handed_at_.offset(), oldest_hour(handed_at_)};
+Batch LocalService::close_group() {
+  gathered_.upto = registry_.last_change();
+  gathered_.changes = registry_.pending_changes();
+  const Now now = clock_.now();
+  return {registry_.take_changes(), now.offset(), oldest_hour(now)};
 }
 
-void LocalService::hand_over() { journal_.submit(begin_commit()); }
+void LocalService::begin_commit() {
+  keeps_loop_.emplace(loop_.get_executor());
+  commit_began_ = clock_.now();
+}
+
+void LocalService::hand_over() {
+  if (!committing()) begin_commit();
+  const bool joined = journal_.submit(close_group());
+  Group handed = std::exchange(gathered_, {});
+  gathered_.answers.reserve(handed.answers.size());  // as many are likely to follow
+  if (!joined) return under_way_.push_back(std::move(handed));
+  Group& last = under_way_.back();
+  last.upto = handed.upto;
+  last.changes += handed.changes;
+  std::ranges::move(handed.answers, std::back_inserter(last.answers));
+  std::ranges::move(handed.reports, std::back_inserter(last.reports));
+}
 
 void LocalService::commit_here() {
-  runner_.wait_for([this, batch = begin_commit()] { return journal_.commit_here(batch); },
-                   [this](const Result<void>& outcome) { committed(outcome); });
+  begin_commit();
+  commits_here_ = true;
+  Batch batch = close_group();
+  under_way_.push_back(std::exchange(gathered_, {}));
+  runner_.wait_for([this, batch = std::move(batch)] { return journal_.commit_here(batch); },
+                   [this](const Result<void>& outcome) {
+                     commits_here_ = false;
+                     committed(outcome);
+                   });
 }
 
 void LocalService::committed(const Result<void>& outcome) {
-  committing_.reset();
   ++commits_;
-  measure_commit(outcome.has_value());
+  measure_commit(under_way_.front(), outcome.has_value());
   if (outcome) {
-    succeeded();
+    Group group = std::move(under_way_.front());
+    under_way_.pop_front();
+    succeeded(std::move(group));
   } else {
     failed(outcome.error());
   }
+  if (!committing()) keeps_loop_.reset();
+  go_on_sweeping();
   if (registry_.has_changes()) schedule_flush();
   finish_if_idle();
 }
 
 // Until its outcome is known here, for that is what the answers wait for.
-void LocalService::measure_commit(bool worked) {
+void LocalService::measure_commit(const Group& group, bool worked) {
   const Now now = clock_.now();
   looked_ = now.instant;
-  auto took = now.since_boot - handed_at_.since_boot;
+  const Now began = std::exchange(commit_began_, now);
+  auto took = now.since_boot - began.since_boot;
   commit_took_ = took;
+  answered_ = group.answers.size();
   // The clock counts suspend, which is nobody's fault; how long it was is known only roughly.
-  const Millis slept = now.asleep - handed_at_.asleep;
+  const Millis slept = now.asleep - began.asleep;
   if (slept >= std::chrono::seconds(1)) took -= slept;
-  meters_.committed(worked, took, handed_changes_);
+  meters_.committed(worked, took, group.changes);
   if (took > kSlowCommit && warn_of_slowness_.due(now.instant)) {
     log_.warning(
         "a commit to {} took {:.1f} s (changes: {}), and starts and ends wait for it: the disk is "
         "slow, or others keep it busy",
-        path_, std::chrono::duration<double>(took).count(), handed_changes_);
+        path_, std::chrono::duration<double>(took).count(), group.changes);
   }
 }
 
-void LocalService::succeeded() {
+void LocalService::succeeded(Group group) {
   if (!trouble_.empty()) {
     log_.info("commits to {} work again", path_);
     trouble_.clear();
   }
-  registry_.confirm(handed_upto_);
-  auto durable = std::exchange(waiting_, {});
-  const auto reports = std::exchange(reports_waiting_, {});
-  // What was decided meanwhile is written while these are answered.
-  if (registry_.has_changes()) hand_over();
+  registry_.confirm(group.upto);
+  waiting_ -= group.answers.size();
   publish_events();
-  for (auto& each : durable) {
+  for (Waiting& each : group.answers) {
     held_ -= each.bytes;
     answer(each.kind, each.since, std::move(each.answer), each.reply);
   }
-  for (const auto& report : reports) report();
+  for (const auto& report : group.reports) report();
 }
 
+// What was handed over since is lost with it, for it may build on it.
 void LocalService::failed(const Error& error) {
   const std::string message = fmt::format("cannot commit to {}: {}", path_, error.message);
   if (trouble_.empty()) {
@@ -118,13 +152,18 @@ void LocalService::failed(const Error& error) {
   trouble_ = message;
   registry_.undo();
   publish_events();
-  auto waiting = std::exchange(waiting_, {});
-  std::move(gathered_.begin(), gathered_.end(), std::back_inserter(waiting));
-  gathered_.clear();
+  auto lost = std::exchange(under_way_, {});
+  lost.push_back(std::exchange(gathered_, {}));
+  journal_.recover();
+  waiting_ = 0;
   held_ = 0;
-  for (const Waiting& each : waiting) refuse(each, message);
+  for (const Group& group : lost) {
+    for (const Waiting& each : group.answers) refuse(each, message);
+  }
   // They tell of what is stored then.
-  for (const auto& report : std::exchange(reports_waiting_, {})) report();
+  for (const Group& group : lost) {
+    for (const auto& report : group.reports) report();
+  }
 }
 
 }  // namespace concur

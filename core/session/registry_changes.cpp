@@ -213,7 +213,9 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     const SessionSlot& session = table_.session(slot);
     if (session.state != SlotState::kActive) continue;
     if (session.expires() <= now.instant) {
-      expire_due(session.user, now);
+      // Not the user's others: in the order of slots, which is mostly that of rows, neighbours in
+      // the store go together.
+      remove(slot, SlotState::kExpired, active_at(session.user, now.instant), now);
     } else if (session.unsaved_ms > 0) {
       // No unsaved sign of life is older than the saved one; it must be saved within a third of a
       // lease.
@@ -276,25 +278,14 @@ void Registry::forget_hold_offs(std::uint32_t most, Instant now) {
   }
 }
 
-// In the order of their names, so that rows of one page of the store come one after the other.
 void Registry::forget_usage(std::size_t most, bool all, const Now& now) {
-  struct Taken {
-    std::string name;
-    UsageRecord::Part part;
-    bool gone;
-  };
-  std::vector<Taken> taken;
   for (; most > 0; --most) {
     bool gone = false;
     auto part = usage_.take(now, all, gone);
-    if (!part) break;
-    taken.push_back({table_.user(part->user).name.str(), std::move(*part), gone});
-  }
-  std::ranges::sort(taken, {}, &Taken::name);
-  for (Taken& each : taken) {
-    const Slot user = each.part.user;
-    if (!each.part.usage.empty()) add_usage(std::move(each.part), now);
-    if (each.gone) table_.let_go(user);
+    if (!part) return;
+    const Slot user = part->user;
+    if (!part->usage.empty()) add_usage(std::move(*part), now);
+    if (gone) table_.let_go(user);
   }
 }
 

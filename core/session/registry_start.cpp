@@ -11,7 +11,7 @@ namespace concur {
 namespace {
 
 constexpr std::size_t kMostUsageParts = 65'536;
-constexpr std::size_t kPartsAtOnce = 2048;  // many, for each page that the store has of them
+constexpr std::size_t kPartsAtOnce = 2;  // more than come, for each that comes
 
 std::unique_ptr<Details> copy_of(const Details& details) {
   return details.empty() ? nullptr : std::make_unique<Details>(details);

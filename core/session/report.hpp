@@ -30,6 +30,8 @@ struct UsageReport {
   std::uint64_t score = 0;  // by how many streams too many were wanted at once, over the hours
   std::uint64_t devices = 0;
   std::uint64_t addresses = 0;
+
+  bool operator==(const UsageReport&) const = default;
 };
 
 struct Report {

@@ -1,6 +1,6 @@
 #include "store/report_reader.hpp"
 
-#include "store/distinct_sql.hpp"
+#include "store/record_sql.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -8,6 +8,16 @@
 namespace concur {
 
 namespace {
+
+// Each user's hours: what was added up, and the parts that were not yet. A part's excess is the
+// most of its time, so that an hour's is the most of its parts'.
+constexpr const char* kRecord = R"(
+    CREATE TEMP VIEW record AS
+      SELECT hour, user, starts, denials, evictions, peak, attempted, excess, devices, addresses
+      FROM history
+      UNION ALL
+      SELECT hour, user, starts, denials, evictions, peak, attempted, excess, devices, addresses
+      FROM history_parts)";
 
 // A sum is NULL over no rows, and a tampered row may hold a negative number.
 std::uint64_t count_at(const Statement& row, int column) {
@@ -33,10 +43,11 @@ Result<void> read_all(Statement& rows, std::vector<UsageReport>& into) {
 Result<ReportReader> ReportReader::open(const std::string& path) {
   auto db = Sqlite::open_existing(path);
   if (!db) return db.error();
+  if (const auto made = db->exec(kRecord); !made) return made.error();
   if (const auto set = db->exec("PRAGMA query_only = ON; PRAGMA busy_timeout = 5000"); !set) {
     return set.error();
   }
-  if (const auto added = add_distinct_functions(*db); !added) return added.error();
+  if (const auto added = add_record_functions(*db); !added) return added.error();
   return ReportReader(std::move(*db));
 }
 
@@ -57,34 +68,38 @@ Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first) 
 Result<void> ReportReader::read_users(const ReportQuery& query, std::int64_t first, Report& into) {
   auto rows = db_.prepare(R"(
       SELECT user, 0, sum(starts), sum(denials), sum(evictions), max(peak), max(attempted),
-             sum(excess), count_distinct(devices), count_distinct(addresses)
-      FROM history
+             sum_of_hours(hour, excess), count_distinct(devices), count_distinct(addresses)
+      FROM record
       WHERE hour >= ?1 AND user IN (
-        SELECT user FROM history
-        WHERE hour >= ?1 AND (denials > 0 OR evictions > 0)
+        SELECT user FROM record
+        WHERE hour >= ?1
         GROUP BY user
-        ORDER BY sum(excess) DESC, sum(denials) + sum(evictions) DESC, user
+        HAVING max(denials) > 0 OR max(evictions) > 0
+        ORDER BY sum_of_hours(hour, excess) DESC, sum(denials) + sum(evictions) DESC, user
         LIMIT ?2)
       GROUP BY user
-      ORDER BY sum(excess) DESC, sum(denials) + sum(evictions) DESC, user)");
+      ORDER BY sum_of_hours(hour, excess) DESC, sum(denials) + sum(evictions) DESC, user)");
   if (!rows) return rows.error();
   rows->bind(1, first);
   rows->bind(2, std::int64_t{query.top});
   return read_all(*rows, into.users);
 }
 
-// From hour to hour, for the key begins with it.
+// From hour to hour, for the key begins with it; parts that wait are few, or many for a while.
 Result<void> ReportReader::read_hours(const std::string& user, std::int64_t first, Report& into) {
   for (const bool by_hour : {true, false}) {
     auto rows = db_.prepare(
         std::string("WITH RECURSIVE hours(at) AS "
                     "(SELECT min(hour) FROM history WHERE hour >= ?2 UNION ALL "
                     "SELECT (SELECT min(hour) FROM history WHERE hour > at) FROM hours "
-                    "WHERE at IS NOT NULL) "
+                    "WHERE at IS NOT NULL), mine AS "
+                    "(SELECT history.* FROM hours CROSS JOIN history ON hour = at AND user = ?1 "
+                    "UNION ALL "
+                    "SELECT hour, user, starts, denials, evictions, peak, attempted, excess, "
+                    "devices, addresses FROM history_parts WHERE user = ?1 AND hour >= ?2) "
                     "SELECT user, hour, sum(starts), sum(denials), sum(evictions), max(peak), "
-                    "max(attempted), sum(excess), count_distinct(devices), "
-                    "count_distinct(addresses) "
-                    "FROM hours CROSS JOIN history ON hour = at AND user = ?1 GROUP BY ") +
+                    "max(attempted), sum_of_hours(hour, excess), count_distinct(devices), "
+                    "count_distinct(addresses) FROM mine GROUP BY ") +
         (by_hour ? "hour" : "user"));
     if (!rows) return rows.error();
     rows->bind(1, user);
@@ -99,7 +114,7 @@ Result<void> ReportReader::read_histogram(const ReportQuery& query, std::int64_t
   auto rows = db_.prepare(R"(
       SELECT peak, attempted, count(*)
       FROM (SELECT max(peak) AS peak, max(attempted) AS attempted
-            FROM history WHERE hour >= ? GROUP BY user)
+            FROM record WHERE hour >= ? GROUP BY user)
       GROUP BY peak, attempted)");
   if (!rows) return rows.error();
   rows->bind(1, first);

@@ -78,6 +78,24 @@ constexpr std::array kMigrations{
         PRIMARY KEY(hour, user)
       ) STRICT, WITHOUT ROWID;
     )",
+    // 4. Parts of users' hours, in the order they were told, until they are added to `history`:
+    // what is told goes to the end of one table, whoever it is of, and finding each user's row
+    // waits for a quiet moment.
+    R"(
+      CREATE TABLE history_parts(
+        id INTEGER PRIMARY KEY,
+        hour INTEGER NOT NULL,
+        user TEXT NOT NULL,
+        starts INTEGER NOT NULL,
+        denials INTEGER NOT NULL,
+        evictions INTEGER NOT NULL,
+        peak INTEGER NOT NULL,
+        attempted INTEGER NOT NULL,
+        excess INTEGER NOT NULL,
+        devices BLOB,
+        addresses BLOB
+      ) STRICT;
+    )",
 };
 
 // The check tells of a page that could not be read as of one that is damaged, but for the code.

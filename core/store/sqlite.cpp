@@ -6,6 +6,12 @@ namespace concur {
 
 namespace {
 
+// For the whole process, before SQLite is first used. Counting what it allocates costs a lock each
+// time, and nobody asks for the count. What would undo a statement that fails stays in memory: no
+// commit is to need another file.
+[[maybe_unused]] const int kUncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+[[maybe_unused]] const int kUnspilt = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+
 Error error_of(sqlite3* db) {
   const int code = sqlite3_errcode(db);
   std::string cause = sqlite3_errmsg(db);
@@ -86,9 +92,6 @@ Result<Sqlite> Sqlite::open_existing(const std::string& path) {
 }
 
 Result<Sqlite> Sqlite::open_with(const std::string& path, int flags) {
-  // Counting what it allocates costs a lock each time, and nobody asks for the count. Too late, and
-  // of no consequence, where SQLite is in use already.
-  [[maybe_unused]] static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   sqlite3* db = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Sqlite opened(db);

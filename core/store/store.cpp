@@ -1,6 +1,6 @@
 #include "store/store.hpp"
 
-#include "store/distinct_sql.hpp"
+#include "store/record_sql.hpp"
 #include "store/schema.hpp"
 
 #include <fmt/format.h>
@@ -76,6 +76,15 @@ std::optional<off_t> size_of(const std::string& file) {
   return info.st_size;
 }
 
+// A statement's only value; nullopt where it is none or cannot be read.
+std::optional<std::int64_t> read(Statement& statement) {
+  const auto row = statement.step();
+  std::optional<std::int64_t> value;
+  if (row && *row && !statement.is_null(0)) value = statement.integer(0);
+  statement.reset();
+  return value;
+}
+
 // Of the write-ahead log, that are put into the database at once: a commit waits for it now and
 // then, and few pages make it wait often and briefly, for the same work in all.
 constexpr int kLogPages = 256;
@@ -131,10 +140,12 @@ Result<Store> Store::open(const std::string& path, Durability durability, const 
   }
   const auto boot_row = find_or_add_boot(*db, boot);
   if (!boot_row) return cannot(boot_row.error());
-  if (const auto added = add_distinct_functions(*db); !added) return cannot(added.error());
+  if (const auto added = add_record_functions(*db); !added) return cannot(added.error());
   auto statements = prepare(*db);
   if (!statements) return cannot(statements.error());
-  return Store(std::move(*db), std::move(*statements), *boot_row);
+  const auto parts = db->number("SELECT count(*) FROM history_parts");
+  if (!parts) return cannot(parts.error());
+  return Store(std::move(*db), std::move(*statements), *boot_row, *parts);
 }
 
 Result<Store::Statements> Store::prepare(Sqlite& db) {
@@ -162,8 +173,15 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       one("DELETE FROM limits WHERE user = ?"),
       one("INSERT OR REPLACE INTO plans(plan, max_sessions, on_limit) VALUES (?, ?, ?)"),
       one("DELETE FROM plans WHERE plan = ?"),
+      one("INSERT INTO history_parts(hour, user, starts, denials, evictions, peak, attempted, "
+          "excess, devices, addresses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      one("SELECT min(id) FROM history_parts"),
+      // In the order of the key, for neighbours share a page. A tampered row counts for what it
+      // can.
       one("INSERT INTO history(hour, user, starts, denials, evictions, peak, attempted, excess, "
-          "devices, addresses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+          "devices, addresses) SELECT hour, user, min(max(starts, 0), 1 << 53), "
+          "min(max(denials, 0), 1 << 53), min(max(evictions, 0), 1 << 53), peak, attempted, "
+          "excess, devices, addresses FROM history_parts WHERE id <= ? ORDER BY hour, user "
           "ON CONFLICT(hour, user) DO UPDATE SET "
           "starts = min(max(starts, 0), 1 << 53) + excluded.starts, "
           "denials = min(max(denials, 0), 1 << 53) + excluded.denials, "
@@ -172,6 +190,7 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
           "excess = max(excess, excluded.excess), "
           "devices = merge_distinct(devices, excluded.devices), "
           "addresses = merge_distinct(addresses, excluded.addresses)"),
+      one("DELETE FROM history_parts WHERE id <= ?"),
       // The oldest hour's users in order, up to the 500th: a range of the key, for the price of
       // what goes.
       one("DELETE FROM history WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1) "
@@ -220,14 +239,18 @@ Result<void> Store::load(const RowSource& source, const Now& now,
   }
 }
 
-Result<void> Store::commit(std::span<const Change> changes, Millis offset) {
+Result<void> Store::in_transaction(const std::function<Result<void>()>& work) {
   if (const auto begun = statements_.begin.run(); !begun) return begun.error();
-  Result<void> written = write(changes, offset);
-  if (written) written = statements_.commit.run();
-  if (written) return {};
+  Result<void> done = work();
+  if (done) done = statements_.commit.run();
+  if (done) return {};
   // Some failures end the transaction by themselves; then there is nothing to roll back.
   if (sqlite3_get_autocommit(db_.handle()) == 0) static_cast<void>(statements_.rollback.run());
-  return written.error();
+  return done.error();
+}
+
+Result<void> Store::commit(std::span<const Change> changes, Millis offset) {
+  return in_transaction([&] { return write(changes, offset); });
 }
 
 Result<void> Store::write(std::span<const Change> changes, Millis offset) {
@@ -353,7 +376,7 @@ Result<void> Store::write(const AddUsage& add, Millis /*offset*/) {
   const Usage& usage = add.usage;
   const std::string devices = usage.devices.bytes();
   const std::string addresses = usage.addresses.bytes();
-  Statement& to = statements_.add_usage;
+  Statement& to = statements_.add_part;
   to.bind(1, usage.hour);
   to.bind(2, add.user);
   int at = 3;
@@ -363,7 +386,28 @@ Result<void> Store::write(const AddUsage& add, Millis /*offset*/) {
   }
   to.bind_blob(at++, devices);
   to.bind_blob(at, addresses);
+  ++parts_;
   return to.run();
+}
+
+// How many at a time: a commit may wait for it. Where too many wait, all that are too many.
+bool Store::add_up_history() {
+  constexpr std::int64_t kAtOnce = 32;
+  const auto first = read(statements_.first_part);
+  if (!first) {
+    parts_ = 0;
+    return false;
+  }
+  const std::int64_t more = std::max(kAtOnce, parts_ - kMostParts) - 1;
+  const std::int64_t last = *first + std::min(more, INT64_MAX - std::max<std::int64_t>(*first, 0));
+  const auto done = in_transaction([&]() -> Result<void> {
+    statements_.add_up.bind(1, last);
+    statements_.drop_parts.bind(1, last);
+    if (auto added = statements_.add_up.run(); !added) return added;
+    return statements_.drop_parts.run();
+  });
+  if (done) parts_ -= sqlite3_changes(db_.handle());
+  return done.has_value();
 }
 
 bool Store::trim_history(std::int64_t oldest_hour) {
@@ -373,14 +417,8 @@ bool Store::trim_history(std::int64_t oldest_hour) {
 
 bool Store::give_back_space() {
   constexpr std::int64_t kWorthwhile = 2048;
-  const auto read = [](Statement& statement) {
-    const auto row = statement.step();
-    const std::int64_t value = row && *row ? statement.integer(0) : 0;
-    statement.reset();
-    return value;
-  };
-  const std::int64_t free = read(statements_.free_pages);
-  if (free < kWorthwhile || free < read(statements_.pages) / 2) return false;
+  const std::int64_t free = read(statements_.free_pages).value_or(0);
+  if (free < kWorthwhile || free < read(statements_.pages).value_or(0) / 2) return false;
   return db_.exec("PRAGMA incremental_vacuum(256)").has_value();
 }
 

@@ -46,6 +46,13 @@ class Store {
   // writes.
   Result<void> commit(std::span<const Change> changes, Millis offset);
 
+  // Adds a bounded number of the parts of users' hours that were committed to what is stored of
+  // those hours. True where there may be more to add up. Reports need not wait for it.
+  bool add_up_history();
+
+  // Whether more such parts wait than should: then each commit is to be followed by the above.
+  bool is_behind() const { return parts_ > kMostParts; }
+
   // Forgets a bounded part of the record that is older than that hour (since 1970). True where
   // there may be more of it.
   bool trim_history(std::int64_t oldest_hour);
@@ -70,17 +77,24 @@ class Store {
     Statement drop_limit;
     Statement put_plan;
     Statement drop_plan;
-    Statement add_usage;
+    Statement add_part;
+    Statement first_part;
+    Statement add_up;
+    Statement drop_parts;
     Statement trim_history;
     Statement touch;
     Statement pages;
     Statement free_pages;
   };
 
-  Store(Sqlite db, Statements statements, std::int64_t boot)
-      : db_(std::move(db)), statements_(std::move(statements)), boot_(boot) {}
+  // Of users' hours, that wait to be added up: some tens of MiB in the file.
+  static constexpr std::int64_t kMostParts = 1'000'000;
+
+  Store(Sqlite db, Statements statements, std::int64_t boot, std::int64_t parts)
+      : db_(std::move(db)), statements_(std::move(statements)), boot_(boot), parts_(parts) {}
 
   static Result<Statements> prepare(Sqlite& db);
+  Result<void> in_transaction(const std::function<Result<void>()>& work);
   Result<void> write(std::span<const Change> changes, Millis offset);
   Result<void> write_many(std::span<const Change> inserts, Millis offset);
   int bind(Statement& to, int first, const Row& row, Millis offset) const;
@@ -100,6 +114,7 @@ class Store {
   Sqlite db_;
   Statements statements_;  // behind db_, so that they are finalized before it closes
   std::int64_t boot_;      // this boot's row in `boots`
+  std::int64_t parts_;     // rows of history_parts, or a few more
 };
 
 }  // namespace concur

@@ -222,6 +222,33 @@ TEST_CASE("Store: a commit, however large, opens no further file") {
   }
 }
 
+TEST_CASE("Store: adding up what was recorded opens no further file") {
+  constexpr std::int64_t kUsers = 4000;
+  Disk disk(7);
+  const Vfs vfs(disk);
+  Store store = Store::open("sessions.db", Durability::kFull, "boot").value();
+  const auto record = [&store](std::int64_t stride) {
+    std::vector<Change> changes;
+    for (std::int64_t i = 0; i < kUsers; ++i) {
+      const std::string user = std::to_string(i * stride % kUsers) + std::string(200, 'u');
+      changes.emplace_back(AddUsage{user, Usage{1, 1}});
+    }
+    must(store.commit(changes, Millis(0)));
+  };
+  record(1);
+  while (store.add_up_history()) {
+  }
+  // Each on a page of its own.
+  record(17);
+  disk.break_with({0, UINT64_MAX, Outcome::kFull, bit_of(Operation::kOpen)});
+  while (store.add_up_history()) {
+  }
+  CHECK_FALSE(disk.was_hit());
+  disk.mend();
+  CHECK(Sqlite::open("sessions.db")->number("SELECT sum(starts) FROM history").value() ==
+        2 * kUsers);
+}
+
 TEST_CASE("Store: what follows a commit that no sync will ever keep is kept") {
   const auto open = [] { return Store::open("sessions.db", Durability::kFull, "boot"); };
   const auto insert = [](std::int64_t id) {

@@ -69,10 +69,45 @@ TEST_CASE("Journal") {
       const auto failed = desk.commit(start(2));
       REQUIRE(failed.has_error());
       CHECK_FALSE(failed.error().message.empty());
+      desk.journal.recover();
       CHECK(desk.commit(start(3)).has_error());
     }
+    desk.journal.recover();
     CHECK(desk.commit(start(4)).has_value());
     CHECK(stored(path) == 2);
+  }
+  SUBCASE("drops what builds on a batch that failed, until the caller has taken that back") {
+    Desk desk(path);
+    {
+      const FullDisk full;
+      CHECK(desk.commit(start(1)).has_error());
+    }
+    CHECK_FALSE(desk.journal.submit({start(2), Millis(0)}));
+    CHECK_FALSE(desk.journal.submit({start(3), Millis(0)}));
+    desk.journal.recover();
+    CHECK(desk.commit(start(4)).has_value());
+    CHECK(stored(path) == 1);
+  }
+  SUBCASE("makes one batch of what is handed over while another is under way") {
+    std::promise<void> begun;
+    std::promise<void> go_on;
+    std::vector<Result<void>> said;
+    {
+      Journal journal(std::move(*Store::open(path, Durability::kFull, "boot")),
+                      [&](const Result<void>& outcome) {
+                        said.push_back(outcome);
+                        if (said.size() > 1) return;
+                        begun.set_value();
+                        go_on.get_future().wait();
+                      });
+      CHECK_FALSE(journal.submit({start(1), Millis(0)}));
+      begun.get_future().wait();
+      CHECK_FALSE(journal.submit({start(2), Millis(0)}));
+      CHECK(journal.submit({start(3), Millis(0)}));
+      go_on.set_value();
+    }
+    CHECK(said.size() == 2);
+    CHECK(stored(path) == 3);
   }
   SUBCASE("finishes the batch at hand when it is told to stop") {
     std::promise<void> said;

@@ -57,6 +57,10 @@ void add_one_of_each(Store& store, const Now& now) {
   usage.devices.add("tv");
   changes.push_back(AddUsage{"abc", usage});
   REQUIRE(store.commit(changes, now.offset()).has_value());
+  REQUIRE(store.add_up_history());
+  std::vector<Change> part;
+  part.push_back(AddUsage{"abc", usage});
+  REQUIRE(store.commit(part, now.offset()).has_value());
 }
 
 std::string content_of(const std::string& path) {
@@ -73,7 +77,8 @@ std::string content_of(const std::string& path) {
         "SELECT group_concat(plan || max_sessions || on_limit) FROM plans",
         "SELECT group_concat(user || plan) FROM limits",
         "SELECT group_concat(id || user || session || device || since) FROM hold_offs",
-        "SELECT group_concat(hour || user || starts || hex(devices)) FROM history"}) {
+        "SELECT group_concat(hour || user || starts || hex(devices)) FROM history",
+        "SELECT group_concat(id || hour || user || starts || hex(devices)) FROM history_parts"}) {
     all += db->string(sql).value() + "\n";
   }
   return all;

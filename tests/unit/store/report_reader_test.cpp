@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 using namespace concur;
@@ -27,6 +28,10 @@ struct Record {
     std::vector<Change> changes;
     changes.emplace_back(AddUsage{user, std::move(usage)});
     REQUIRE(store.commit(changes, 0ms).has_value());
+  }
+  void add_up() {
+    while (store.add_up_history()) {
+    }
   }
   Report read(const ReportQuery& query, std::int64_t first = kHour) {
     auto reader = ReportReader::open(path);
@@ -96,12 +101,61 @@ TEST_CASE("ReportReader") {
     query.user = "nobody";
     CHECK(record.read(query).users.empty());
   }
+  SUBCASE("tells the same before and after parts were added up, and in between") {
+    const auto all_of = [&record] {
+      ReportQuery of_one;
+      of_one.user = "abc";
+      const Report users = record.read({}, kHour - 10);
+      const Report hours = record.read(of_one, kHour - 10);
+      CHECK(hours.users.size() == 1);
+      return std::tuple(users.users, users.reached, users.attempted, hours.hours, hours.users);
+    };
+    const auto before = all_of();
+    record.add_up();
+    CHECK(all_of() == before);
+    record.add("abc", kHour, usage(0, 1, 2, 9, 6));
+    const auto mixed = all_of();
+    CHECK(mixed != before);
+    record.add_up();
+    CHECK(all_of() == mixed);
+  }
+  SUBCASE("parts are added up in bounded steps, whole or not at all") {
+    for (int i = 0; i < 100; ++i) record.add("u" + std::to_string(i), kHour, usage(1, 0, 1, 1, 0));
+    const auto count = [&record](const std::string& table) {
+      return *Sqlite::open(record.path)->number("SELECT count(*) FROM " + table);
+    };
+    CHECK(count("history_parts") == 106);
+    REQUIRE(record.store.add_up_history());
+    const auto left = count("history_parts");
+    CHECK(left > 0);
+    CHECK(left < 106);
+    record.add_up();
+    CHECK(count("history_parts") == 0);
+    CHECK(count("history") == 105);
+    CHECK(*Sqlite::open(record.path)->number("SELECT sum(starts) FROM history") == 221);
+    CHECK_FALSE(record.store.add_up_history());
+  }
+  SUBCASE("tampered parts count for what they can") {
+    auto db = Sqlite::open(record.path);
+    REQUIRE(db->exec("INSERT INTO history_parts VALUES "
+                     "(9223372036854775807, 498736, 'abc', -5, 9223372036854775807, 0, -1, -1, "
+                     "-9223372036854775808, x'01', NULL), "
+                     "(-9223372036854775807, 498736, 'xyz', 1, 1, 1, 1, 1, "
+                     "9223372036854775807, NULL, NULL)")
+                .has_value());
+    record.add_up();
+    CHECK(*db->number("SELECT count(*) FROM history_parts") == 0);
+    CHECK(*db->number("SELECT starts FROM history WHERE user = 'abc' AND hour = 498736") == 4);
+    CHECK(record.read({}).users.size() == 2);
+  }
   SUBCASE("what is older than is kept goes in bounded steps") {
+    record.add_up();
     CHECK(record.store.trim_history(kHour));
     CHECK_FALSE(record.store.trim_history(kHour));
     CHECK(record.read({}, kHour - 10).users.at(0).starts == 5);
   }
   SUBCASE("a hash list that is none counts for nothing") {
+    record.add_up();
     auto db = Sqlite::open(record.path);
     REQUIRE(db->exec("UPDATE history SET devices = x'0102'").has_value());
     CHECK(record.read({}).users[0].devices == 0);

@@ -394,8 +394,8 @@ TEST_CASE("Store::open brings an older database to the newest schema") {
     REQUIRE(kept.has_value());
   }
   run_sql(path,
-          "DROP TABLE plans; DROP TABLE limits; DROP TABLE hold_offs; DROP TABLE history; PRAGMA "
-          "user_version = 1");
+          "DROP TABLE plans; DROP TABLE limits; DROP TABLE hold_offs; DROP TABLE history; "
+          "DROP TABLE history_parts; PRAGMA user_version = 1");
   Store store = open_store(path);
   CHECK(load(store, clock.now()).size() == 1);
   CHECK(store.commit(one(PutPlan{{"gold", 5, {}}}), Millis(0)).has_value());
