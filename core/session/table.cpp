@@ -138,10 +138,14 @@ void Table::set_crowded(UserSlot& owner, bool crowded) {
 }
 
 void Table::expect(std::span<const std::string_view> users) const {
+  std::vector<HashKey> keys;
+  keys.reserve(users.size());
+  for (const std::string_view user : users) keys.push_back({hash_of(user, seed_)});
   std::vector<Slot> walks;
   walks.reserve(users.size());
-  for (const std::string_view user : users) {
-    const auto found = user_index_.find(HashKey{hash_of(user, seed_)});
+  // With nothing between them, the processor looks for several at once.
+  for (const HashKey key : keys) {
+    const auto found = user_index_.find(key);
     if (found == user_index_.end()) continue;
     walks.push_back(found->slot);
     fetch(users_[found->slot]);
