@@ -30,6 +30,7 @@
 #include <functional>
 #include <optional>
 #include <random>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -163,12 +164,15 @@ void raise_file_limit(bool tcp, Logger& log) {
   }
 }
 
-Registry load_registry(Store& store, const Policy& policy, const Now& now, Logger& log) {
-  std::random_device random;
-  Registry registry(policy, (std::uint64_t{random()} << 32) | random());
+Store load_store(const Settings& settings, Registry& registry, Notifier& notifier, Logger& log) {
+  const std::function<void()> tick = [&notifier] { notifier.needs_time(); };
+  const Now now = SystemClock().now();
   const auto began = std::chrono::steady_clock::now();
-  const auto report =
-      must(store.load(now, [&](StoredRow row) { return registry.restore(std::move(row), now); }),
+  auto [store, report] =
+      must(Store::open_and_load(
+               settings.database, settings.durability, boot_id(), now,
+               [&](StoredRow row) { return registry.restore(std::move(row), now); },
+               [&](std::span<const StoredRow> rows) { registry.expect(rows); }, &tick),
            ExitCode::kDatabase);
   registry.reserve_rows(report.last_id);
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);
@@ -178,7 +182,7 @@ Registry load_registry(Store& store, const Policy& policy, const Now& now, Logge
     log.warning("left {} rows of the database aside that hold no valid session; the first: {}",
                 report.refused, report.first_refusal);
   }
-  return registry;
+  return std::move(store);
 }
 
 // All that is in force, for whoever reads the log later: database /var/lib/…, limit 3, lease 90s, …
@@ -390,10 +394,9 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   Endpoint endpoint = inherited ? inherited_endpoint(effective, std::move(*inherited), log)
                                 : own_endpoint(effective);
 
-  const std::function<void()> tick = [&notifier] { notifier.needs_time(); };
-  Store store = must(Store::open(settings.database, settings.durability, boot_id(), &tick),
-                     ExitCode::kDatabase);
-  Registry registry = load_registry(store, settings.policy, SystemClock().now(), log);
+  std::random_device random;
+  Registry registry(settings.policy, (std::uint64_t{random()} << 32) | random());
+  Store store = load_store(settings, registry, notifier, log);
   Daemon daemon(inputs, effective, std::move(store), std::move(registry), notifier, log);
   std::optional<TcpDoor> tcp;
   if (!settings.listen.empty()) {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -47,6 +48,10 @@ class Registry {
   // that user has a session of that name already, or there are too many plans. A session's row id
   // and start, in milliseconds, must fit an Int48.
   bool restore(StoredRow row, const Now& now);
+
+  // Says which rows restore() will be given next: where it knows of some dozens at once, it need
+  // not wait for memory at each. Changes nothing.
+  void expect(std::span<const StoredRow> rows) const;
 
   Decision apply(const Command& command, const Now& now);
 

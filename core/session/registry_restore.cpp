@@ -2,7 +2,9 @@
 #include "session/registry.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace concur {
 
@@ -10,11 +12,19 @@ bool Registry::restore(StoredRow row, const Now& now) {
   return std::visit([&](auto& each) { return restore_row(std::move(each), now); }, row);
 }
 
+void Registry::expect(std::span<const StoredRow> rows) const {
+  std::vector<std::string_view> users;
+  users.reserve(rows.size());
+  for (const StoredRow& row : rows) {
+    if (const auto* session = std::get_if<Row>(&row)) users.emplace_back(session->user);
+  }
+  table_.expect(users);
+}
+
 bool Registry::restore_row(Row row, const Now& now) {
-  const Slot user = table_.find_user(row.user);
-  if (user != kNoSlot && table_.find_session(user, row.session) != kNoSlot) return false;
+  const Slot slot = table_.add_absent(row.user, row.session);
+  if (slot == kNoSlot) return false;
   const Millis ttl = std::clamp(row.ttl, kShortestLease, kLongestLease);
-  const Slot slot = table_.add(row.user, row.session);
   SessionSlot& session = table_.session(slot);
   session.row = row.id;
   set_ttl(session, ttl);

@@ -7,6 +7,7 @@
 #include <cassert>
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace concur {
 
@@ -18,6 +19,15 @@ constexpr std::uint32_t kFewAgain = 4;
 
 std::uint32_t hash_of(std::string_view text, std::uint64_t seed) {
   return static_cast<std::uint32_t>(XXH3_64bits_withSeed(text.data(), text.size(), seed));
+}
+
+// It may lie across two lines of the cache.
+template <class T>
+void fetch(const T& item) {
+  static_assert(sizeof(T) <= 64);
+  const auto* begin = reinterpret_cast<const char*>(&item);
+  __builtin_prefetch(begin);
+  __builtin_prefetch(begin + sizeof(T) - 1);
 }
 
 }  // namespace
@@ -127,9 +137,41 @@ void Table::set_crowded(UserSlot& owner, bool crowded) {
   }
 }
 
+void Table::expect(std::span<const std::string_view> users) const {
+  std::vector<HashKey> keys;
+  keys.reserve(users.size());
+  for (const std::string_view user : users) keys.push_back({hash_of(user, seed_)});
+  std::vector<Slot> walks;
+  walks.reserve(users.size());
+  // With nothing between them, the processor looks for several at once.
+  for (const HashKey key : keys) {
+    const auto found = user_index_.find(key);
+    if (found == user_index_.end()) continue;
+    walks.push_back(found->slot);
+    fetch(users_[found->slot]);
+  }
+  for (Slot& walk : walks) walk = users_[walk].crowded ? users_[walk].tail : users_[walk].head;
+  // A step of each walk before the next of any, so that they wait together.
+  for (std::uint32_t step = 0; step < kMostWalked && !walks.empty(); ++step) {
+    std::erase(walks, kNoSlot);
+    for (const Slot walk : walks) fetch(sessions_[walk]);
+    for (Slot& walk : walks) walk = sessions_[walk].next;
+  }
+}
+
 Slot Table::add(std::string_view user, std::string_view session) {
+  return add(find_or_add_user(user), PackedText(session));
+}
+
+Slot Table::add_absent(std::string_view user, std::string_view session) {
   const Slot owner = find_or_add_user(user);
   PackedText name(session);
+  // Whoever was added just now has none, and so is never left behind.
+  if (find_session(owner, name) != kNoSlot) return kNoSlot;
+  return add(owner, std::move(name));
+}
+
+Slot Table::add(Slot owner, PackedText name) {
   const auto gone = session_index_.find(session_key(owner, name));
   if (gone != session_index_.end()) session_index_.erase(gone);
   const Slot slot = sessions_.acquire();

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 namespace concur {
@@ -80,6 +81,13 @@ class Table {
   // same name.
   Slot add(std::string_view user, std::string_view session);
 
+  // The same, but kNoSlot and nothing changed where that user has a session of that name.
+  Slot add_absent(std::string_view user, std::string_view session);
+
+  // Fetches what adding sessions of these users looks at into the processor's cache, for all of
+  // them at once: one after the other each would wait for memory several times. Changes nothing.
+  void expect(std::span<const std::string_view> users) const;
+
   // The active one of the user on that device; kNoSlot where there is none.
   Slot find_device(Slot user, std::string_view device) const;
 
@@ -125,6 +133,9 @@ class Table {
     std::uint32_t hash = 0;
     Slot slot = kNoSlot;
   };
+  struct HashKey {  // finds who most likely is meant, without a look at the user
+    std::uint32_t hash;
+  };
   struct UserKey {
     const Table& table;
     std::string_view name;
@@ -152,6 +163,8 @@ class Table {
   struct Equal {
     using is_transparent = void;
     bool operator()(const Entry& a, const Entry& b) const { return a.slot == b.slot; }
+    bool operator()(HashKey key, const Entry& e) const { return key.hash == e.hash; }
+    bool operator()(const Entry& e, HashKey key) const { return (*this)(key, e); }
     bool operator()(const UserKey& key, const Entry& e) const;
     bool operator()(const Entry& e, const UserKey& key) const { return (*this)(key, e); }
     bool operator()(const SessionKey& key, const Entry& e) const;
@@ -168,6 +181,7 @@ class Table {
   SessionKey session_key(Slot user, const PackedText& name) const;
   Slot find_or_add_user(std::string_view name);
   Slot find_session(Slot user, const PackedText& name) const;
+  Slot add(Slot owner, PackedText name);
   void link(Slot slot);
   void index_session(Slot slot);
   void unindex_session(Slot slot);

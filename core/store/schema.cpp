@@ -191,6 +191,17 @@ Error as_damage(Sqlite& db, Error error) {
   return error;
 }
 
+}  // namespace
+
+std::int64_t newest_schema() { return static_cast<std::int64_t>(kMigrations.size()); }
+
+Result<std::int64_t> check_schema(Sqlite& db) {
+  const auto version = db.number("PRAGMA user_version");
+  if (!version) return as_damage(db, version.error());
+  if (const auto ours = check_ours(db, *version); !ours) return as_damage(db, ours.error());
+  return version;
+}
+
 Result<void> check_pages(Sqlite& db) {
   const auto verdict = db.string("PRAGMA quick_check(1)");
   if (!verdict) return as_damage(db, verdict.error());
@@ -201,14 +212,9 @@ Result<void> check_pages(Sqlite& db) {
   return {};
 }
 
-}  // namespace
-
-std::int64_t newest_schema() { return static_cast<std::int64_t>(kMigrations.size()); }
-
 Result<void> migrate(Sqlite& db) {
-  const auto version = db.number("PRAGMA user_version");
-  if (!version) return as_damage(db, version.error());
-  if (const auto ours = check_ours(db, *version); !ours) return as_damage(db, ours.error());
+  const auto version = check_schema(db);
+  if (!version) return version.error();
   if (auto sound = check_pages(db); !sound) return sound;
   if (*version == 0) {
     // Must stand before the first table; lets a shrunken database give its space back.

@@ -12,6 +12,14 @@ inline constexpr std::int64_t kApplicationId = 0x636E'6372;
 // The newest schema this program knows (PRAGMA user_version); each migration raises it by one.
 std::int64_t newest_schema();
 
+// The version of the schema it has, 0 for a new file; writes nothing. kCorrupt where its header or
+// a table of its schema is damaged; kInvalid where it is another program's, or newer than this one.
+Result<std::int64_t> check_schema(Sqlite& db);
+
+// Looks at all pages and rows; writes nothing. kCorrupt where it is damaged, kUnavailable where it
+// cannot be read.
+Result<void> check_pages(Sqlite& db);
+
 // Brings the database to the newest schema, a new file from nothing, each step in one transaction.
 // Before anything is written it is checked: kCorrupt, and the file untouched, where it is damaged;
 // kInvalid, and untouched too, where it is another program's, or newer than this one.

@@ -77,8 +77,9 @@ std::int64_t Statement::integer(int column) const {
 
 std::string Statement::text(int column) const {
   const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  if (bytes == nullptr) return {};
   const int size = sqlite3_column_bytes(statement_.get(), column);
-  return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(size));
+  return {bytes, static_cast<std::size_t>(size)};
 }
 
 Error Statement::error() const { return error_of(sqlite3_db_handle(statement_.get())); }
@@ -89,6 +90,10 @@ Result<Sqlite> Sqlite::open(const std::string& path) {
 
 Result<Sqlite> Sqlite::open_existing(const std::string& path) {
   return open_with(path, SQLITE_OPEN_READWRITE);
+}
+
+Result<Sqlite> Sqlite::open_reading(const std::string& path) {
+  return open_with(path, SQLITE_OPEN_READONLY);
 }
 
 Result<Sqlite> Sqlite::open_with(const std::string& path, int flags) {
@@ -137,16 +142,13 @@ void Sqlite::keep_log(bool keep) {
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
 }
 
-void Sqlite::on_progress(const std::function<void()>* tick) {
+void Sqlite::on_progress(const std::function<bool()>* go_on) {
   constexpr int kInstructions = 10'000;  // some of a millisecond's work
-  if (tick == nullptr) return sqlite3_progress_handler(db_.get(), 0, nullptr, nullptr);
+  if (go_on == nullptr) return sqlite3_progress_handler(db_.get(), 0, nullptr, nullptr);
   sqlite3_progress_handler(
       db_.get(), kInstructions,
-      [](void* context) {
-        (*static_cast<const std::function<void()>*>(context))();
-        return 0;
-      },
-      const_cast<std::function<void()>*>(tick));
+      [](void* context) { return (*static_cast<const std::function<bool()>*>(context))() ? 0 : 1; },
+      const_cast<std::function<bool()>*>(go_on));
 }
 
 Error Sqlite::error() const {

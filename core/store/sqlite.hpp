@@ -53,6 +53,8 @@ class Sqlite {
   static Result<Sqlite> open(const std::string& path);
   // The same, but an absent file is an error.
   static Result<Sqlite> open_existing(const std::string& path);
+  // The same, and nothing can be written.
+  static Result<Sqlite> open_reading(const std::string& path);
 
   Result<Statement> prepare(std::string_view sql);
   Result<void> exec(const std::string& sql);
@@ -64,9 +66,9 @@ class Sqlite {
   // database untouched, in place of putting it in.
   void keep_log(bool keep);
 
-  // Calls `tick` now and then while statements run, until told otherwise with null. It must live as
-  // long, and stay where it is.
-  void on_progress(const std::function<void()>* tick);
+  // Calls `go_on` now and then while statements run, until told otherwise with null; the statement
+  // fails where it says no. It must live as long, and stay where it is.
+  void on_progress(const std::function<bool()>* go_on);
 
   sqlite3* handle() { return db_.get(); }
 

@@ -25,21 +25,35 @@ struct LoadReport {
   std::int64_t last_id = 0;   // the highest id of all sessions, refused and evicted ones too
 };
 
+// Says whether it can use the row.
+using TakeRow = std::function<bool(StoredRow)>;
+// Is told of the rows that come next, some dozens at once, refused ones among them. May be empty.
+using ExpectRows = std::function<void(std::span<const StoredRow>)>;
+
 // The database of sessions. May be handed from thread to thread, never used by two at a time.
 class Store {
  public:
   // Opens, checks and migrates the database; creates it where it is absent. `boot` names this boot
   // of the machine. kCorrupt: damaged; kInvalid: foreign or newer; untouched in each case, its
   // write-ahead log too. kUnavailable: it cannot be opened or written. The message reads `cannot
-  // open database <path>: <cause>`. `tick`, if any, is called now and then, for it may take long;
-  // it must live until load() is over.
+  // open database <path>: <cause>`. `tick`, if any, is called now and then, for it may take long.
   static Result<Store> open(const std::string& path, Durability durability, const std::string& boot,
                             const std::function<void()>* tick = nullptr);
 
   // Gives every stored row to `take`: plans, limits, sessions in ascending order of ids, hold-offs
   // in the order they began; times on the boot clock of now: exactly, where the row was written in
-  // this boot, else by the wall clock. `take` says whether it can use the row.
-  Result<LoadReport> load(const Now& now, const std::function<bool(StoredRow)>& take);
+  // this boot, else by the wall clock.
+  Result<LoadReport> load(const Now& now, const TakeRow& take, const ExpectRows& expect = {});
+
+  struct Loaded;
+
+  // As open() and then load(), and in less time: the pages are checked by another thread while rows
+  // are taken in. Nothing is written before both came out well; where they did not, rows that are
+  // not to be trusted may have been taken.
+  static Result<Loaded> open_and_load(const std::string& path, Durability durability,
+                                      const std::string& boot, const Now& now, const TakeRow& take,
+                                      const ExpectRows& expect = {},
+                                      const std::function<void()>* tick = nullptr);
 
   // Makes the changes durable in one transaction, or none of them. `offset` is the wall clock's
   // lead over the boot clock. An empty batch still writes a page, to learn whether the disk takes
@@ -108,13 +122,17 @@ class Store {
   Result<void> write(const PutPlan& put, Millis offset);
   Result<void> write(const DropPlan& drop, Millis offset);
   Result<void> write(const AddUsage& add, Millis offset);
-  Result<void> load(const RowSource& source, const Now& now,
-                    const std::function<bool(StoredRow)>& take, LoadReport& report);
+  static Result<Store> make_ready(Sqlite db, Durability durability, const std::string& boot);
 
   Sqlite db_;
   Statements statements_;  // behind db_, so that they are finalized before it closes
   std::int64_t boot_;      // this boot's row in `boots`
   std::int64_t parts_;     // rows of history_parts, or a few more
+};
+
+struct Store::Loaded {
+  Store store;
+  LoadReport report;
 };
 
 }  // namespace concur

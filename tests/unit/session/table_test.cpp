@@ -113,3 +113,33 @@ TEST_CASE("Table finds a user's sessions, however many, active and gone") {
     }
   }
 }
+
+TEST_CASE("Table::add_absent adds only what is not there, gone ones included") {
+  Table table(1);
+  const Slot first = table.add_absent("abc", "s1");
+  REQUIRE(first != kNoSlot);
+  CHECK(table.add_absent("abc", "s1") == kNoSlot);
+  CHECK(table.add_absent("abc", "s2") != kNoSlot);
+  CHECK(table.add_absent("xyz", "s1") != kNoSlot);
+  table.unlink(first);
+  table.session(first).state = SlotState::kEnded;
+  CHECK(table.add_absent("abc", "s1") == kNoSlot);
+  CHECK(table.active_sessions() == 2);
+  CHECK(table.active_users() == 2);
+}
+
+TEST_CASE("Table::expect changes nothing, whoever is expected") {
+  Table table(1);
+  table.expect({});
+  const auto add = [&table](const std::string& user, unsigned sessions) {
+    for (unsigned i = 0; i < sessions; ++i) table.add(user, name_of(i));
+  };
+  add("few", 3);
+  add("crowded", 40);
+  table.hold_user("none");
+  table.expect(std::vector<std::string_view>{"few", "absent", "crowded", "none", "few"});
+  CHECK(table.active_sessions() == 43);
+  CHECK(table.find_user("absent") == kNoSlot);
+  CHECK(table.add_absent("few", name_of(2)) == kNoSlot);
+  CHECK(table.add_absent("few", name_of(3)) != kNoSlot);
+}
