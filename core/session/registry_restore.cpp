@@ -14,7 +14,7 @@ bool Registry::restore_row(Row row, const Now& now) {
   const Slot user = table_.find_user(row.user);
   if (user != kNoSlot && table_.find_session(user, row.session) != kNoSlot) return false;
   const Millis ttl = std::clamp(row.ttl, kShortestLease, kLongestLease);
-  const Slot slot = table_.add(row.user, row.session);
+  const Slot slot = table_.add(row.user, row.session).slot;
   SessionSlot& session = table_.session(slot);
   session.row = row.id;
   set_ttl(session, ttl);

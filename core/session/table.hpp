@@ -78,7 +78,11 @@ class Table {
 
   // Adds an active session behind the user's others and indexes it, in place of a gone one of the
   // same name.
-  Slot add(std::string_view user, std::string_view session);
+  struct Added {
+    Slot slot;
+    Slot gone;  // kNoSlot where there was none
+  };
+  Added add(std::string_view user, std::string_view session);
 
   // The active one of the user on that device; kNoSlot where there is none.
   Slot find_device(Slot user, std::string_view device) const;
@@ -183,6 +187,7 @@ class Table {
   boost::unordered_flat_map<Slot, EvictedBy> evicted_by_;
   std::size_t active_ = 0;
   std::size_t active_users_ = 0;
+  mutable Slot found_ = kNoSlot;  // the user found last
 };
 
 }  // namespace concur
