@@ -110,8 +110,8 @@ class LocalService final : public Service {
   std::function<void()> finished_;
 
   // Reports that wait until what they tell of is stored: with the commit under way, and after it.
-  std::vector<std::function<void()>> reports_waiting_;
-  std::vector<std::function<void()>> reports_gathered_;
+  std::vector<Callback<void()>> reports_waiting_;
+  std::vector<Callback<void()>> reports_gathered_;
   // Replies that wait for the threads below, which finish one after the other. They stay here: what
   // a reply holds, such as a connection, must be let go of on the loop's thread.
   std::deque<ReportReply> reports_read_;
