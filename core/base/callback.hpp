@@ -23,19 +23,14 @@ class Callback<void(Args...), Room> {
   Callback() = default;
 
   template <class Function>
-  requires(!std::same_as<std::remove_cvref_t<Function>, Callback> &&
-           std::invocable<std::remove_cvref_t<Function>&, Args...>) Callback(Function&& function) {
-    using Kept = std::remove_cvref_t<Function>;
-    if constexpr (fits<Kept>()) {
-      ::new (room_) Kept(std::forward<Function>(function));
-      ways_ = &kWays<Kept>;
+  requires(!std::same_as<Function, Callback> && std::invocable<Function&, Args...>)
+      Callback(Function function) {
+    if constexpr (fits<Function>()) {
+      keep(std::move(function));
     } else {
-      auto away = [kept = std::make_unique<Kept>(std::forward<Function>(function))](Args... args) {
+      keep([kept = std::make_unique<Function>(std::move(function))](Args... args) {
         std::invoke(*kept, std::forward<Args>(args)...);
-      };
-      static_assert(fits<decltype(away)>());
-      ::new (room_) decltype(away)(std::move(away));
-      ways_ = &kWays<decltype(away)>;
+      });
     }
   }
 
@@ -75,6 +70,12 @@ class Callback<void(Args...), Room> {
                               },
                               [](void* kept) { static_cast<Kept*>(kept)->~Kept(); }};
 
+  template <class Kept>
+  void keep(Kept kept) {
+    static_assert(fits<Kept>());
+    ::new (room_) Kept(std::move(kept));
+    ways_ = &kWays<Kept>;
+  }
   void take(Callback& other) {
     ways_ = std::exchange(other.ways_, nullptr);
     if (ways_ != nullptr) ways_->move(other.room_, room_);
