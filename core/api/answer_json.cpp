@@ -295,12 +295,10 @@ Response first_count(const std::string& user, std::uint32_t active) {
 
 Response to_response(const Answer& answer) {
   Response response;
-  response.body.reserve(256);
   JsonWriter json(response.body);
   json.begin_object();
   response.status = std::visit([&json](const auto& a) { return write(json, a); }, answer);
-  json.end_object();
-  response.body += '\n';
+  json.end_object().end_line();
   if (const auto* throttled = std::get_if<Throttled>(&answer)) {
     response.headers = retry_after(throttled->retry_after);
   } else if (response.status == 503) {
@@ -320,8 +318,8 @@ Response error_response(int status, std::string_view message) {
       .begin_object()
       .field("error", error_name(status))
       .field("message", message)
-      .end_object();
-  response.body += '\n';
+      .end_object()
+      .end_line();
   if (status == 503) response.headers = kRetrySoon;
   return response;
 }

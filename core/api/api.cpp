@@ -38,7 +38,7 @@ void Api::handle(const Request& request, Respond respond) {
 Handler::Respond Api::logged(const Request& request, Respond respond) const {
   if (!log_.logs(LogLevel::kDebug)) return respond;
   return [this, what = fmt::format("{} {}", request.method, request.target),
-          respond = std::move(respond)](Response response) {
+          respond = std::move(respond)](Response&& response) {
     log_.debug("{}: {}", what, response.status);
     respond(std::move(response));
   };
@@ -74,6 +74,8 @@ void Api::submit_first(const Command& command, Respond respond) {
 void Api::start(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_response(ids.error()));
+  // Most tell no more than the names.
+  if (call.request.body.empty()) return submit(Start{ids->user, ids->session}, std::move(respond));
   auto body = parse_start_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
   if (body->limit && !permits(call, call.route.least_widened)) {

@@ -87,8 +87,7 @@ void Api::status(const Call&, Respond respond) {
       .field("failedCommits", status.counts.commits_failed)
       .end_object();
   write_journal(json, status);
-  json.end_object();
-  response.body += '\n';
+  json.end_object().end_line();
   respond(std::move(response));
 }
 

@@ -140,35 +140,31 @@ void CommandBatch::take_line(std::string_view line) {
 
 // --- what is asked ---
 
-Result<Command> CommandBatch::command() {
-  const auto user = Id::parse("user", parsed_.user);
-  const auto session = Id::parse("session", parsed_.session);
-  if (parsed_.session.empty()) return session.error();
-  if (!user) return user.error();
-  if (!session) return session.error();
-  switch (parsed_.command) {
-    case BatchCommand::kStart: {
-      StartBody& body = parsed_.body;
-      if (body.limit && !may_set_limits_()) {
-        return Error{ErrorKind::kForbidden,
-                     "cannot set a limit with a start: that is for operators"};
-      }
-      return Command(start_of(*user, *session, body));
-    }
-    case BatchCommand::kHeartbeat:
-      return Command(Heartbeat{*user, *session});
-    case BatchCommand::kEnd:
-      break;
-  }
-  return Command(End{*user, *session});
-}
-
 void CommandBatch::submit() {
   const std::uint64_t number = place();
-  const auto asked = command();
-  if (!asked) return answer(number, to_response(asked.error()));
+  const auto user = Id::parse("user", parsed_.user);
+  const auto session = Id::parse("session", parsed_.session);
+  if (parsed_.session.empty()) return answer(number, to_response(session.error()));
+  if (!user) return answer(number, to_response(user.error()));
+  if (!session) return answer(number, to_response(session.error()));
+  switch (parsed_.command) {
+    case BatchCommand::kStart:
+      if (!parsed_.body) return ask(number, Start{*user, *session});
+      if (parsed_.body->limit && !may_set_limits_()) {
+        return answer(
+            number, error_response(403, "cannot set a limit with a start: that is for operators"));
+      }
+      return ask(number, start_of(*user, *session, *parsed_.body));
+    case BatchCommand::kHeartbeat:
+      return ask(number, Heartbeat{*user, *session});
+    case BatchCommand::kEnd:
+      return ask(number, End{*user, *session});
+  }
+}
+
+void CommandBatch::ask(std::uint64_t number, const Command& command) {
   // Where the client is gone by then, so is the batch.
-  service_.submit(*asked, [batch = weak_from_this(), number](const Result<Answer>& given) {
+  service_.submit(command, [batch = weak_from_this(), number](const Result<Answer>& given) {
     const auto self = batch.lock();
     if (!self) return;
     self->answer(number, given ? to_response(*given) : to_response(given.error()));

@@ -60,7 +60,7 @@ class CommandBatch final : public BodySink,
   void end_of_input();
   void take_line(std::string_view line);
   void submit();
-  Result<Command> command();
+  void ask(std::uint64_t number, const Command& command);
   void refuse(int status, std::string_view cause);
   std::uint64_t place();
   void answer(std::uint64_t number, const Response& response);

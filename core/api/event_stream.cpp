@@ -80,8 +80,7 @@ void append_event(std::string& out, std::uint64_t number, const Event& event) {
   if (event.more) write_more(json, event.kind, *event.more);
   if (event.would_deny) json.field("wouldDeny", true);
   if (event.removed) json.field("removed", true);
-  json.end_object();
-  out += '\n';
+  json.end_object().end_line();
 }
 
 EventStream::EventStream(EventLog& log, const Clock& clock, Watch watch)
@@ -108,8 +107,7 @@ void EventStream::tell_lost(std::string& out) {
   begin_line(json, next_ - 1, clock_.now().wall(), "dropped");
   json.field("missed", missed_);
   if (restarted_) json.field("restarted", true);
-  json.end_object();
-  out += '\n';
+  json.end_object().end_line();
 }
 
 void EventStream::tell_overtaken(std::string& out) {
@@ -117,8 +115,8 @@ void EventStream::tell_overtaken(std::string& out) {
   begin_line(json, log_.oldest() - 1, clock_.now().wall(), "dropped");
   json.field("missed", log_.oldest() - next_)
       .field("message", "cannot go on: the reader is more than 65,536 events behind")
-      .end_object();
-  out += '\n';
+      .end_object()
+      .end_line();
 }
 
 BodySource::State EventStream::read(std::string& out, std::size_t room) {

@@ -14,12 +14,9 @@ namespace {
 bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
 
 bool any_needs_escape(std::string_view text) {
-  std::uint64_t found = 0;
-  for (std::size_t i = 0; i < text.size(); i += 8) {
-    const std::uint64_t bytes = eight_bytes(text, i, ' ');
-    found |= any_below(bytes, 0x20) | any_is(bytes, '"') | any_is(bytes, '\\');
-  }
-  return found != 0;
+  return found_in(text, ' ', [](std::uint64_t bytes) {
+           return any_below(bytes, 0x20) | any_is(bytes, '"') | any_is(bytes, '\\');
+         }) != 0;
 }
 
 void append_escaped(std::string& out, char c) {
@@ -75,37 +72,33 @@ void append_seconds(std::string& out, Millis value) {
   out.append(digits, rest % 10 != 0 ? 4 : rest % 100 != 0 ? 3 : 2);
 }
 
-JsonWriter& JsonWriter::open(char bracket) {
-  separate();
-  out_ += bracket;
-  needs_comma_ = false;
-  return *this;
-}
-
-JsonWriter& JsonWriter::close(char bracket) {
-  out_ += bracket;
-  needs_comma_ = true;
-  return *this;
-}
-
-void JsonWriter::separate() {
-  if (needs_comma_) out_ += ',';
-  needs_comma_ = true;
+void JsonWriter::write_out() {
+  out_.append(room_, static_cast<std::size_t>(at_ - room_));
+  at_ = room_;
 }
 
 JsonWriter& JsonWriter::key(std::string_view name) {
-  separate();
-  out_ += '"';
-  out_ += name;
-  out_ += "\":";
+  value(name);
+  make_room(1);
+  *at_++ = ':';
   needs_comma_ = false;
   return *this;
 }
 
 JsonWriter& JsonWriter::value(std::string_view text) {
-  separate();
-  append_json_string(out_, text);
-  return *this;
+  constexpr std::size_t kMostAround = 3;  // a comma and quotes
+  const bool plain = text.size() + kMostAround <= kRoom && !any_needs_escape(text);
+  char* to = begin(plain ? text.size() + kMostAround : 1);
+  if (!plain) {
+    end(to, true);
+    write_out();
+    append_json_string(out_, text);
+    return *this;
+  }
+  *to++ = '"';
+  to = std::copy(text.begin(), text.end(), to);
+  *to++ = '"';
+  return end(to, true);
 }
 
 JsonWriter& JsonWriter::value(bool truth) { return raw(truth ? "true" : "false"); }
@@ -113,21 +106,25 @@ JsonWriter& JsonWriter::value(bool truth) { return raw(truth ? "true" : "false")
 JsonWriter& JsonWriter::value(double number) { return raw(fmt::format("{:.2f}", number)); }
 
 JsonWriter& JsonWriter::value(Millis seconds) {
-  separate();
+  if (seconds.count() % 1000 == 0) return value(seconds.count() / 1000);
+  end(begin(1), true);
+  write_out();
   append_seconds(out_, seconds);
   return *this;
 }
 
 JsonWriter& JsonWriter::value(WallTime at) {
-  separate();
-  out_ += '"';
-  append_utc(out_, at);
-  out_ += '"';
-  return *this;
+  char* to = begin(kUtcSize + 3);
+  *to++ = '"';
+  put_utc(to, at);
+  to += kUtcSize;
+  *to++ = '"';
+  return end(to, true);
 }
 
 JsonWriter& JsonWriter::raw(std::string_view json) {
-  separate();
+  end(begin(1), true);
+  write_out();
   out_ += json;
   return *this;
 }

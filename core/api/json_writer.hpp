@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -19,33 +19,33 @@ void append_json_string(std::string& out, std::string_view text);
 // A duration in seconds, exact to the millisecond, without trailing zeros: 30, 41.2, 0.333.
 void append_seconds(std::string& out, Millis value);
 
-// Writes one JSON document without spaces to the end of a string, which must outlive it. Calls must
-// nest as the document does; keys are plain ASCII and come from the program.
+// Writes one JSON document without spaces to the end of a string, which must outlive it and which
+// has all of it once end_line() was called, or the writer is gone. Calls must nest as the document
+// does; keys are plain ASCII and come from the program.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out) {}
+  JsonWriter(const JsonWriter&) = delete;
+  JsonWriter& operator=(const JsonWriter&) = delete;
+  ~JsonWriter() { write_out(); }
 
   JsonWriter& begin_object() { return open('{'); }
   JsonWriter& end_object() { return close('}'); }
   JsonWriter& begin_array() { return open('['); }
   JsonWriter& end_array() { return close(']'); }
 
-  JsonWriter& key(std::string_view name);
-  // One that the program spells out: put together as it is compiled.
+  // A key that the program spells out.
   template <std::size_t Size>
   JsonWriter& key(const char (&name)[Size]) {
-    constexpr std::size_t kLength = Size - 1;
-    char text[kLength + 4];
-    text[0] = ',';
-    text[1] = '"';
-    std::memcpy(text + 2, name, kLength);
-    text[kLength + 2] = '"';
-    text[kLength + 3] = ':';
-    const std::size_t skipped = needs_comma_ ? 0 : 1;
-    out_.append(text + skipped, sizeof text - skipped);
-    needs_comma_ = false;
-    return *this;
+    static_assert(Size + 3 <= kRoom);
+    char* to = begin(Size + 3);
+    *to++ = '"';
+    to = std::copy_n(name, Size - 1, to);
+    *to++ = '"';
+    *to++ = ':';
+    return end(to, false);
   }
+  JsonWriter& key(std::string_view name);
   JsonWriter& value(std::string_view text);
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(bool truth);
@@ -53,10 +53,8 @@ class JsonWriter {
   JsonWriter& value(Millis seconds);
   JsonWriter& value(WallTime at);
   JsonWriter& value(std::integral auto number) {
-    separate();
     const fmt::format_int digits(number);
-    out_.append(digits.data(), digits.size());
-    return *this;
+    return end(std::copy_n(digits.data(), digits.size(), begin(1 + digits.size())), true);
   }
   // A value that is JSON already.
   JsonWriter& raw(std::string_view json);
@@ -66,13 +64,51 @@ class JsonWriter {
     return key(name).value(of);
   }
 
+  // Ends the line that the document stands in.
+  void end_line() {
+    make_room(1);
+    *at_++ = '\n';
+    write_out();
+  }
+
  private:
-  JsonWriter& open(char bracket);
-  JsonWriter& close(char bracket);
-  void separate();
+  // Much is written in small pieces: they are gathered here, where nothing needs to grow.
+  static constexpr std::size_t kRoom = 512;
+
+  void make_room(std::size_t size) {
+    if (size > static_cast<std::size_t>(room_ + kRoom - at_)) write_out();
+  }
+  void write_out();
+
+  // Where something of so many bytes begins, a comma before it included; end() says where it ended,
+  // and whether a comma is due before what follows. In between, nothing is read back from memory.
+  char* begin(std::size_t size) {
+    make_room(size);
+    char* to = at_;
+    if (needs_comma_) *to++ = ',';
+    return to;
+  }
+  JsonWriter& end(char* to, bool needs_comma) {
+    at_ = to;
+    needs_comma_ = needs_comma;
+    return *this;
+  }
+  JsonWriter& open(char bracket) {
+    char* to = begin(2);
+    *to++ = bracket;
+    return end(to, false);
+  }
+  JsonWriter& close(char bracket) {
+    make_room(1);
+    *at_++ = bracket;
+    needs_comma_ = true;
+    return *this;
+  }
 
   std::string& out_;
   bool needs_comma_ = false;
+  char room_[kRoom];
+  char* at_ = room_;
 };
 
 }  // namespace concur

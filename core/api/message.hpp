@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/callback.hpp"
+
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -73,7 +75,7 @@ class Handler {
  public:
   // Gets the response once, on the loop thread; may be called at once or much later, or never where
   // the daemon stops.
-  using Respond = std::function<void(Response)>;
+  using Respond = Callback<void(Response&&)>;
 
   virtual ~Handler() = default;
   virtual void handle(const Request& request, Respond respond) = 0;

@@ -66,8 +66,7 @@ Response to_response(const ReportQuery& query, const Report& report) {
         .field("usersRefused", report.would_be_refused)
         .end_object();
   }
-  json.end_object();
-  response.body += '\n';
+  json.end_object().end_line();
   return response;
 }
 

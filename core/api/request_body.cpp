@@ -184,19 +184,19 @@ Result<StartBody> parse_start_body(std::string_view body) {
 
 namespace {
 
+std::optional<BatchCommand> command_of(std::string_view name) {
+  if (name == "start") return BatchCommand::kStart;
+  if (name == "heartbeat") return BatchCommand::kHeartbeat;
+  if (name == "end") return BatchCommand::kEnd;
+  return std::nullopt;
+}
+
 Result<void> read_command(const json::object& object, std::uint64_t line, BatchLine& into) {
   const json::value* value = object.if_contains("command");
-  const std::string_view name =
-      value != nullptr && value->is_string() ? view(value->get_string()) : std::string_view();
-  if (name == "start") {
-    into.command = BatchCommand::kStart;
-  } else if (name == "heartbeat") {
-    into.command = BatchCommand::kHeartbeat;
-  } else if (name == "end") {
-    into.command = BatchCommand::kEnd;
-  } else {
-    return unreadable(line, "its command is start, heartbeat or end");
-  }
+  const auto command =
+      value != nullptr && value->is_string() ? command_of(view(value->get_string())) : std::nullopt;
+  if (!command) return unreadable(line, "its command is start, heartbeat or end");
+  into.command = *command;
   return {};
 }
 
@@ -212,18 +212,71 @@ Result<void> read_batch_field(std::string_view name, const json::value& value, B
   if (name == "session") return read_name(name, value, into.session);
   StartBody unused;
   const bool is_start = into.command == BatchCommand::kStart;
-  auto read = read_start_field(name, value, is_start ? into.body : unused);
+  if (is_start && !into.body) into.body.emplace();
+  auto read = read_start_field(name, value, is_start ? *into.body : unused);
   if (!read || is_start) return read;
   return Error{ErrorKind::kInvalid,
                fmt::format("cannot accept field '{}': it is for starts alone", name)};
 }
 
+void skip_spaces(std::string_view& rest) {
+  while (rest.starts_with(' ')) rest.remove_prefix(1);
+}
+
+bool take(std::string_view& rest, char c) {
+  skip_spaces(rest);
+  if (!rest.starts_with(c)) return false;
+  rest.remove_prefix(1);
+  return true;
+}
+
+// None where the next is no text of ASCII without escapes.
+std::optional<std::string_view> take_plain_text(std::string_view& rest) {
+  if (!take(rest, '"')) return std::nullopt;
+  const std::string_view text = rest.substr(0, rest.find('"'));
+  if (text.size() == rest.size() || text.find('\\') != std::string_view::npos ||
+      !is_printable_ascii(text)) {
+    return std::nullopt;
+  }
+  rest.remove_prefix(text.size() + 1);
+  return text;
+}
+
+// Reads a line that tells a command and names once each, in plain text and nothing else, as nearly
+// all do: in a tenth of the time that a parser of JSON takes, which takes all others. False, and
+// nothing read, where it is another.
+bool read_plain_line(std::string_view rest, BatchLine& into) {
+  std::optional<std::string_view> command;
+  std::optional<std::string_view> user;
+  std::optional<std::string_view> session;
+  for (char before = '{'; before != '}'; before = take(rest, '}') ? '}' : ',') {
+    if (!take(rest, before)) return false;
+    const auto name = take_plain_text(rest);
+    if (!name || !take(rest, ':')) return false;
+    auto* const value = *name == "command"   ? &command
+                        : *name == "user"    ? &user
+                        : *name == "session" ? &session
+                                             : nullptr;
+    if (value == nullptr || *value) return false;
+    *value = take_plain_text(rest);
+    if (!*value) return false;
+  }
+  skip_spaces(rest);
+  const auto known = command_of(command.value_or(""));
+  if (!known || !rest.empty()) return false;
+  into.command = *known;
+  into.user = user.value_or("");
+  into.session = session.value_or("");
+  return true;
+}
+
 }  // namespace
 
 Result<void> parse_batch_line(std::string_view line, std::uint64_t number, BatchLine& into) {
+  into.body.reset();
+  if (read_plain_line(line, into)) return {};
   into.user.clear();
   into.session.clear();
-  into.body = {};
   unsigned char room[4096];
   json::monotonic_resource memory(room, sizeof room);
   const auto object = parse_object(line, number, &memory);

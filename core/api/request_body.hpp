@@ -37,7 +37,7 @@ struct BatchLine {
   BatchCommand command{};
   std::string user;
   std::string session;
-  StartBody body;  // of a start
+  std::optional<StartBody> body;  // of a start that tells more than the names
 };
 
 // What cannot be read at all is told as `cannot read line <number>: <cause>`. `into` is

@@ -1,6 +1,7 @@
 #include "base/clock.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 
@@ -14,12 +15,13 @@ std::chrono::nanoseconds read_clock(clockid_t id) {
   return std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec);
 }
 
-char* put_digits(char* to, unsigned value, int width) {
-  for (int i = width - 1; i >= 0; --i) {
+template <int Width>
+char* put_digits(char* to, unsigned value) {
+  for (int i = Width - 1; i >= 0; --i) {
     to[i] = static_cast<char>('0' + value % 10);
     value /= 10;
   }
-  return to + width;
+  return to + Width;
 }
 
 }  // namespace
@@ -43,7 +45,7 @@ std::string boot_id() {
   return id;
 }
 
-void append_utc(std::string& out, WallTime at) {
+void put_utc(char* to, WallTime at) {
   using namespace std::chrono;
   constexpr WallTime kFirst = sys_days(year(0) / 1 / 1);
   constexpr WallTime kLast = sys_days(year(10000) / 1 / 1) - Millis(1);
@@ -51,20 +53,21 @@ void append_utc(std::string& out, WallTime at) {
   const auto day = floor<days>(at);
   const year_month_day date(day);
   const hh_mm_ss time(at - day);
-  char text[] = "0000-00-00T00:00:00.000Z";
-  char* to = put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-  to = put_digits(to + 1, static_cast<unsigned>(date.month()), 2);
-  to = put_digits(to + 1, static_cast<unsigned>(date.day()), 2);
-  to = put_digits(to + 1, static_cast<unsigned>(time.hours().count()), 2);
-  to = put_digits(to + 1, static_cast<unsigned>(time.minutes().count()), 2);
-  to = put_digits(to + 1, static_cast<unsigned>(time.seconds().count()), 2);
-  put_digits(to + 1, static_cast<unsigned>(time.subseconds().count()), 3);
-  out.append(text, sizeof text - 1);
+  constexpr char kForm[] = "0000-00-00T00:00:00.000Z";
+  static_assert(sizeof kForm - 1 == kUtcSize);
+  std::memcpy(to, kForm, kUtcSize);
+  to = put_digits<4>(to, static_cast<unsigned>(static_cast<int>(date.year())));
+  to = put_digits<2>(to + 1, static_cast<unsigned>(date.month()));
+  to = put_digits<2>(to + 1, static_cast<unsigned>(date.day()));
+  to = put_digits<2>(to + 1, static_cast<unsigned>(time.hours().count()));
+  to = put_digits<2>(to + 1, static_cast<unsigned>(time.minutes().count()));
+  to = put_digits<2>(to + 1, static_cast<unsigned>(time.seconds().count()));
+  put_digits<3>(to + 1, static_cast<unsigned>(time.subseconds().count()));
 }
 
 std::string format_utc(WallTime at) {
-  std::string out;
-  append_utc(out, at);
+  std::string out(kUtcSize, '\0');
+  put_utc(out.data(), at);
   return out;
 }
 

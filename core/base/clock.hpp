@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,9 @@ std::string boot_id();
 // RFC 3339 in UTC with milliseconds: 2026-11-23T16:00:00.000Z. Years outside 0000 to 9999 are
 // clamped to that range.
 std::string format_utc(WallTime at);
-void append_utc(std::string& out, WallTime at);
+
+// The same into a place that has room for as many bytes.
+inline constexpr std::size_t kUtcSize = 24;
+void put_utc(char* to, WallTime at);
 
 }  // namespace concur

@@ -11,16 +11,23 @@ namespace concur {
 inline constexpr std::uint64_t kEachByte = 0x0101'0101'0101'0101U;
 inline constexpr std::uint64_t kHighBits = 0x80 * kEachByte;
 
-// The bytes of `text` from `at` on; where fewer than eight are left, `filler` stands for the rest.
-inline std::uint64_t eight_bytes(std::string_view text, std::size_t at, char filler) {
+// The bytewise or of `look` at all of the text, eight bytes at a time. The last eight may overlap
+// those before; a text that is shorter is filled up with `filler`, of which nothing must be found.
+template <class Look>
+std::uint64_t found_in(std::string_view text, char filler, Look look) {
   std::uint64_t bytes = static_cast<unsigned char>(filler) * kEachByte;
-  const std::size_t left = text.size() - at;
-  if (left >= sizeof bytes) {
-    std::memcpy(&bytes, text.data() + at, sizeof bytes);
-  } else {
-    std::memcpy(&bytes, text.data() + at, left);
+  if (text.size() < sizeof bytes) {
+    text.copy(reinterpret_cast<char*>(&bytes), text.size());
+    return look(bytes);
   }
-  return bytes;
+  const char* const last = text.data() + text.size() - sizeof bytes;
+  std::uint64_t found = 0;
+  for (const char* at = text.data(); at < last; at += sizeof bytes) {
+    std::memcpy(&bytes, at, sizeof bytes);
+    found |= look(bytes);
+  }
+  std::memcpy(&bytes, last, sizeof bytes);
+  return found | look(bytes);
 }
 
 // Not zero where one of the bytes is `c`; where none is, zero.

@@ -54,12 +54,9 @@ bool has_control(std::string_view text) {
 }
 
 bool is_printable_ascii(std::string_view text) {
-  std::uint64_t others = 0;
-  for (std::size_t i = 0; i < text.size(); i += 8) {
-    const std::uint64_t bytes = eight_bytes(text, i, ' ');
-    others |= (bytes & kHighBits) | any_below(bytes, ' ') | any_is(bytes, '\x7F');
-  }
-  return others == 0;
+  return found_in(text, ' ', [](std::uint64_t bytes) {
+           return (bytes & kHighBits) | any_below(bytes, ' ') | any_is(bytes, '\x7F');
+         }) == 0;
 }
 
 std::string quoted(std::string_view text) {

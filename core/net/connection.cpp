@@ -301,8 +301,8 @@ void Connection::read_body() {
 void Connection::check_time() {
   const Tick passed = now_ - since_;
   if (late_ && now_ >= late_->due) {
-    const auto late = std::exchange(late_, std::nullopt);
-    respond(late->place, late->response);
+    auto late = std::exchange(late_, std::nullopt);
+    respond(late->place, std::move(late->response));
   } else if (discarding_) {
     if (passed >= kDiscardTime) close();
   } else if (receiving_ && unwritten() > 0 && passed >= kIdleTime) {

@@ -81,7 +81,7 @@ class Connection final : public Poller::Watcher, public std::enable_shared_from_
   void read_body();
 
   Handler::Respond responder();
-  void respond(std::uint64_t place, Response response);
+  void respond(std::uint64_t place, Response&& response);
   bool collect();
   void begin_answer(Place& place);
   BodySource::State pull(const Place& place);

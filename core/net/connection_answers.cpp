@@ -24,12 +24,11 @@ std::size_t size_of(const Response& response) {
 
 // For the request that has the last place.
 Handler::Respond Connection::responder() {
-  return [self = shared_from_this(), place = first_place_ + places_.size() - 1](Response response) {
-    self->respond(place, std::move(response));
-  };
+  return [self = shared_from_this(), place = first_place_ + places_.size() - 1](
+             Response&& response) { self->respond(place, std::move(response)); };
 }
 
-void Connection::respond(std::uint64_t number, Response response) {
+void Connection::respond(std::uint64_t number, Response&& response) {
   if (!open_ || broken_) return;
   Place& place = places_[number - first_place_];
   place.response = std::move(response);

@@ -4,7 +4,7 @@
 
 namespace concur {
 
-void EventLog::publish(Event event) {
+void EventLog::publish(Event&& event) {
   if (ring_.size() < kMost) {
     ring_.push_back(std::move(event));
   } else {

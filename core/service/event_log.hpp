@@ -24,7 +24,7 @@ class EventLog {
   // One that is held: oldest() <= number < next(). Valid until the next publish().
   const Event& at(std::uint64_t number) const { return ring_[(number - 1) % kMost]; }
 
-  void publish(Event event);
+  void publish(Event&& event);
 
   // Somebody who reads, what concerns one user or, with an empty name, all. `on_more` is called
   // once there is more of that than at the call before, and now and then besides, so that a reader

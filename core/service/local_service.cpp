@@ -179,11 +179,11 @@ void LocalService::report(const ReportQuery& query, ReportReply reply) {
   const bool more = registry_.flush_usage(kPartsAtOnce, look_at_clock());
   if (!registry_.has_changes() && !committing()) return read_report(query, std::move(reply));
   Group& last = registry_.has_changes() ? gathered_ : under_way_.back();
-  last.reports.push_back([this, query, more, reply = std::move(reply)] {
+  last.reports.push_back([this, query, more, reply = std::move(reply)]() mutable {
     if (more && trouble_.empty()) {
-      report(query, reply);
+      report(query, std::move(reply));
     } else {
-      read_report(query, reply);
+      read_report(query, std::move(reply));
     }
   });
   schedule_flush();
@@ -239,7 +239,7 @@ void LocalService::set_policy(const Policy& policy) {
 }
 
 void LocalService::publish_events() {
-  registry_.take_events([this](Event event) {
+  registry_.take_events([this](Event&& event) {
     meters_.published(event.kind, looked_);
     if (event.kind == EventKind::kDenied) denials_.add(event, looked_);
     events_.publish(std::move(event));

@@ -60,7 +60,7 @@ class LocalService final : public Service {
     Sequence upto = 0;
     std::size_t changes = 0;
     std::vector<Waiting> answers{};
-    std::vector<std::function<void()>> reports{};  // they tell of what is stored then
+    std::vector<Callback<void()>> reports{};  // they tell of what is stored then
   };
 
   Now look_at_clock();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/callback.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "service/counts.hpp"
@@ -49,7 +50,8 @@ class Service {
  public:
   // Gets the answer when everything it tells of is durable; kUnavailable where that cannot be had,
   // and then nothing of the command has happened.
-  using Reply = std::function<void(Result<Answer>)>;
+  // Has room for what the api holds a response's way back in.
+  using Reply = Callback<void(Result<Answer>&&), 32>;
 
   virtual ~Service() = default;
 
@@ -59,12 +61,12 @@ class Service {
 
   // Who shares, of all that happened until now. Takes its time beside the commands; kUnavailable
   // where too many are asked for at once.
-  using ReportReply = std::function<void(Result<Report>)>;
+  using ReportReply = Callback<void(Result<Report>)>;
   virtual void report(const ReportQuery& query, ReportReply reply) = 0;
 
   // A copy of all that is durable at one moment, as a database that can be used in its place.
   // kUnavailable where it cannot be made, or another is being made.
-  using BackupReply = std::function<void(Result<Fd>)>;
+  using BackupReply = Callback<void(Result<Fd>)>;
   virtual void backup(BackupReply reply) = 0;
 
   virtual void set_policy(const Policy& policy) = 0;

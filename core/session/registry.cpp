@@ -69,7 +69,9 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
       // the disk.
       const SessionSlot& session = table_.session(slot);
       const bool active = session.state == SlotState::kActive;
-      if (active && session.expires() > now.instant) return renew(slot, terms_of(user).limit, now);
+      if (active && session.expires() > now.instant) {
+        return renew(slot, {beat.user, beat.session}, terms_of(user).limit, now);
+      }
       if (active) expire_due(user, now);
       const SlotState state = session.state;
       return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),

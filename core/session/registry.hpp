@@ -152,6 +152,12 @@ class Registry {
     LimitSource from;
   };
 
+  // As the command spells them: an answer need not unpack them.
+  struct Names {
+    Id user;
+    Id session;
+  };
+
   // Who would make room for a start.
   struct Room {
     std::vector<Slot> leaving;     // who takes part in it of itself: reconnected, replaced
@@ -188,8 +194,8 @@ class Registry {
   std::vector<std::string> names_of(const std::vector<Slot>& slots) const;
   void choose_oldest(Room& room, Slot user, std::uint32_t limit) const;
   Granted start_new(const Start& start, const Terms& terms, const Now& now, const Room& room);
-  Granted renew(Slot slot, std::uint32_t limit, const Now& now);
-  Granted grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now);
+  Granted renew(Slot slot, const Names& names, std::uint32_t limit, const Now& now);
+  Granted grant(Slot slot, const Names& names, std::uint32_t limit, bool renewed, const Now& now);
   Denied deny(const Start& start, Slot user, std::uint32_t attempted, std::uint32_t limit,
               const Now& now) const;
   void evict(Slot slot, const Start& by, bool holds_off, const Now& now);
@@ -225,7 +231,12 @@ class Registry {
   void drop_hold_off(const HoldOffs::Dropped& dropped);
   void forget_usage(std::size_t most, bool all, const Now& now);
   void add_usage(UsageRecord::Part part, const Now& now);
-  void record(Slot user, Undo undo, Change change);
+  template <class OfUndo, class OfChange>
+  void record(Slot user, OfUndo undo, OfChange change) {
+    undo_.emplace_back(std::move(undo));
+    changes_.emplace_back(std::move(change));
+    if (user != kNoSlot) table_.user(user).last_change = last_change();
+  }
 
   // making durable
   void settle_change(const Added&) {}

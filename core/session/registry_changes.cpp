@@ -110,12 +110,6 @@ void Registry::drop_hold_off(const HoldOffs::Dropped& dropped) {
   table_.let_go(dropped.user);
 }
 
-void Registry::record(Slot user, Undo undo, Change change) {
-  undo_.push_back(std::move(undo));
-  changes_.push_back(std::move(change));
-  if (user != kNoSlot) table_.user(user).last_change = last_change();
-}
-
 // --- making durable, or undoing ---
 
 // As many are likely to follow.

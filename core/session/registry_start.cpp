@@ -120,7 +120,7 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
   const bool another_ttl = start.ttl && *start.ttl != ttl;
   if (another_ttl) set_ttl(table_.session(slot), *start.ttl);
   const bool described = describe(slot, start.details);
-  Granted granted = renew(slot, terms.limit, now);
+  Granted granted = renew(slot, {start.user, start.session}, terms.limit, now);
   granted.would_deny = refused;
   if (another_ttl) save(slot, ttl);
   if (another_ttl || described) table_.user(user).last_change = last_change();
@@ -175,9 +175,7 @@ void Registry::choose_oldest(Room& room, Slot user, std::uint32_t limit) const {
 Granted Registry::start_new(const Start& start, const Terms& terms, const Now& now,
                             const Room& room) {
   const Millis ttl = start.ttl.value_or(policy_.lease);
-  const Slot user = table_.find_user(start.user.text());
-  const Slot gone = user == kNoSlot ? kNoSlot : table_.find_session(user, start.session.text());
-  const Slot slot = table_.add(start.user.text(), start.session.text());
+  const auto [slot, gone] = table_.add(start.user.text(), start.session.text());
   SessionSlot& session = table_.session(slot);
   session.row = next_row_++;
   set_ttl(session, ttl);
@@ -185,7 +183,7 @@ Granted Registry::start_new(const Start& start, const Terms& terms, const Now& n
   session.set_lease(now.instant, now.instant + ttl);
   UserSlot& owner = table_.user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
-  table_.set_details(slot, start.details);
+  if (!start.details.empty()) table_.set_details(slot, start.details);
   record(session.user, Added{slot, gone},
          Insert{{session.row, std::string(start.user.text()), std::string(start.session.text()),
                  session.started(), now.instant, session.expires(), ttl, copy_of(start.details)}});
@@ -194,11 +192,11 @@ Granted Registry::start_new(const Start& start, const Terms& terms, const Now& n
   tell(EventKind::kStarted, session.user, session.name, owner.active, terms.limit, std::move(more),
        now);
   count_attempt(session.user, start, terms, room, Attempt::Outcome::kStarted, now);
-  return grant(slot, terms.limit, false, now);
+  return grant(slot, {start.user, start.session}, terms.limit, false, now);
 }
 
 // A heartbeat changes memory alone; save() tells the store of it later.
-Granted Registry::renew(Slot slot, std::uint32_t limit, const Now& now) {
+Granted Registry::renew(Slot slot, const Names& names, std::uint32_t limit, const Now& now) {
   SessionSlot& session = table_.session(slot);
   const auto ahead = (now.instant - session.last_seen()).count() + session.unsaved_ms;
   session.unsaved_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 1, UINT32_MAX));
@@ -209,7 +207,7 @@ Granted Registry::renew(Slot slot, std::uint32_t limit, const Now& now) {
     tell(EventKind::kRenewed, session.user, session.name, active_at(session.user, now.instant),
          limit, nullptr, now);
   }
-  return grant(slot, limit, true, now);
+  return grant(slot, names, limit, true, now);
 }
 
 // What the start tells anew of content and meta. True where it changed something.
@@ -228,10 +226,11 @@ bool Registry::describe(Slot slot, const Details& details) {
   return true;
 }
 
-Granted Registry::grant(Slot slot, std::uint32_t limit, bool renewed, const Now& now) {
+Granted Registry::grant(Slot slot, const Names& names, std::uint32_t limit, bool renewed,
+                        const Now& now) {
   const SessionSlot& session = table_.session(slot);
-  return {table_.user(session.user).name.str(),
-          session.name.str(),
+  return {std::string(names.user.text()),
+          std::string(names.session.text()),
           renewed,
           active_at(session.user, now.instant),
           limit,

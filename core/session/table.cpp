@@ -59,9 +59,13 @@ Table::SessionKey Table::session_key(Slot user, const PackedText& name) const {
   return {*this, user, name, hash_of(name.key(), seed_ + 0x9E37'79B9'7F4A'7C15U * (user + 1ULL))};
 }
 
+// A command looks for its user several times. Where the one found last is gone, its slot has no
+// name, or that of who got it.
 Slot Table::find_user(std::string_view name) const {
+  if (found_ != kNoSlot && !name.empty() && users_[found_].name.equals(name)) return found_;
   const auto found = user_index_.find(user_key(name));
-  return found == user_index_.end() ? kNoSlot : found->slot;
+  if (found == user_index_.end()) return kNoSlot;
+  return found_ = found->slot;
 }
 
 Slot Table::find_session(Slot user, std::string_view name) const {
@@ -107,13 +111,12 @@ void Table::unindex_device(Slot slot) {
 }
 
 Slot Table::find_or_add_user(std::string_view name) {
-  const UserKey key = user_key(name);
-  const auto found = user_index_.find(key);
-  if (found != user_index_.end()) return found->slot;
+  const Slot known = find_user(name);
+  if (known != kNoSlot) return known;
   const Slot slot = users_.acquire();
   users_[slot].name = PackedText(name);
-  user_index_.insert({key.hash, slot});
-  return slot;
+  user_index_.insert({user_key(name).hash, slot});
+  return found_ = slot;
 }
 
 void Table::index_session(Slot slot) {
@@ -159,7 +162,7 @@ void Table::expect(std::span<const std::string_view> users) const {
   }
 }
 
-Slot Table::add(std::string_view user, std::string_view session) {
+Table::Added Table::add(std::string_view user, std::string_view session) {
   return add(find_or_add_user(user), PackedText(session));
 }
 
@@ -168,12 +171,16 @@ Slot Table::add_absent(std::string_view user, std::string_view session) {
   PackedText name(session);
   // Whoever was added just now has none, and so is never left behind.
   if (find_session(owner, name) != kNoSlot) return kNoSlot;
-  return add(owner, std::move(name));
+  return add(owner, std::move(name)).slot;
 }
 
-Slot Table::add(Slot owner, PackedText name) {
-  const auto gone = session_index_.find(session_key(owner, name));
-  if (gone != session_index_.end()) session_index_.erase(gone);
+Table::Added Table::add(Slot owner, PackedText name) {
+  Slot gone = kNoSlot;
+  const auto found = session_index_.find(session_key(owner, name));
+  if (found != session_index_.end()) {
+    gone = found->slot;
+    session_index_.erase(found);
+  }
   const Slot slot = sessions_.acquire();
   SessionSlot& added = sessions_[slot];
   added.user = owner;
@@ -181,7 +188,7 @@ Slot Table::add(Slot owner, PackedText name) {
   added.prev = users_[owner].tail;
   ++users_[owner].held;
   link(slot);
-  return slot;
+  return {slot, gone};
 }
 
 void Table::unlink(Slot slot) {

@@ -79,7 +79,11 @@ class Table {
 
   // Adds an active session behind the user's others and indexes it, in place of a gone one of the
   // same name.
-  Slot add(std::string_view user, std::string_view session);
+  struct Added {
+    Slot slot;
+    Slot gone;  // kNoSlot where there was none
+  };
+  Added add(std::string_view user, std::string_view session);
 
   // The same, but kNoSlot and nothing changed where that user has a session of that name.
   Slot add_absent(std::string_view user, std::string_view session);
@@ -181,7 +185,7 @@ class Table {
   SessionKey session_key(Slot user, const PackedText& name) const;
   Slot find_or_add_user(std::string_view name);
   Slot find_session(Slot user, const PackedText& name) const;
-  Slot add(Slot owner, PackedText name);
+  Added add(Slot owner, PackedText name);
   void link(Slot slot);
   void index_session(Slot slot);
   void unindex_session(Slot slot);
@@ -197,6 +201,7 @@ class Table {
   boost::unordered_flat_map<Slot, EvictedBy> evicted_by_;
   std::size_t active_ = 0;
   std::size_t active_users_ = 0;
+  mutable Slot found_ = kNoSlot;  // the user found last
 };
 
 }  // namespace concur

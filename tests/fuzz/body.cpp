@@ -66,11 +66,16 @@ void check(const Result<T>& parsed, void (*check_value)(const T&)) {
 void check_line(std::string_view text) {
   BatchLine line;
   const auto parsed = parse_batch_line(text, 7, line);
+  // What stands behind a tab is read by the parser of JSON, whatever it is.
+  BatchLine again;
+  claim(parse_batch_line("\t" + std::string(text), 7, again).has_value() == parsed.has_value(),
+        "a plain line is JSON");
   if (!parsed) return check_refusal(parsed.error());
+  claim(line.command == again.command && line.user == again.user && line.session == again.session,
+        "a plain line means what JSON says");
   claim(is_utf8(line.user) && is_utf8(line.session), "names are UTF-8");
-  claim(line.command == BatchCommand::kStart || (!line.body.ttl && line.body.details.empty()),
-        "a start's fields are of starts alone");
-  check_start(line.body);
+  claim(line.command == BatchCommand::kStart || !line.body, "a start's fields are of starts alone");
+  if (line.body) check_start(*line.body);
 }
 
 void check_purge(const PurgeBody& body) {

@@ -50,7 +50,25 @@ TEST_CASE("JsonWriter") {
       .end_object()
       .end_array();
   json.key("f").raw("{\"x\":1}").field("g", WallTime(Millis(0))).field("h", 0.5).end_object();
+  json.end_line();
   CHECK(
       out ==
-      R"({"a":1,"b":true,"c":"x","d":90,"e":[1,2,{}],"f":{"x":1},"g":"1970-01-01T00:00:00.000Z","h":0.50})");
+      R"({"a":1,"b":true,"c":"x","d":90,"e":[1,2,{}],"f":{"x":1},"g":"1970-01-01T00:00:00.000Z","h":0.50})"
+      "\n");
+}
+
+TEST_CASE("JsonWriter writes what is longer than its own room, piece by piece and at once") {
+  const std::string many(300, 'x');
+  const std::string long_one(2000, 'y');
+  std::string out = "before:";
+  {
+    JsonWriter json(out);
+    json.begin_array();
+    for (int i = 0; i < 3; ++i) json.value(many).value(i);
+    json.value(long_one).value(many + '"').raw(long_one).end_array();
+  }
+  std::string expected = "before:[";
+  for (int i = 0; i < 3; ++i) expected += '"' + many + "\"," + std::to_string(i) + ',';
+  expected += '"' + long_one + "\",\"" + many + "\\\"\"," + long_one + ']';
+  CHECK(out == expected);
 }

@@ -157,8 +157,32 @@ TEST_CASE("parse_batch_line") {
     CHECK(line.command == BatchCommand::kStart);
     CHECK(line.user == "u");
     CHECK(line.session == "s");
-    CHECK(line.body.ttl == Millis(60'000));
-    CHECK(line.body.details.device == "tv");
+    REQUIRE(line.body.has_value());
+    CHECK(line.body->ttl == Millis(60'000));
+    CHECK(line.body->details.device == "tv");
+  }
+  SUBCASE("reads plain lines as a parser of JSON does") {
+    const auto read = [&line, &trouble](std::string_view text) {
+      CHECK(trouble(text).empty());
+      return line.user + '|' + line.session;
+    };
+    CHECK(read(R"({"command":"end","user":"u","session":"s"})") == "u|s");
+    CHECK(line.command == BatchCommand::kEnd);
+    CHECK(read(R"( { "session" : "s" , "command" : "heartbeat" } )") == "|s");
+    CHECK(line.command == BatchCommand::kHeartbeat);
+    CHECK(read("{\"command\":\"start\",\t\"user\":\"u\"}\r") == "u|");
+    CHECK(line.command == BatchCommand::kStart);
+    CHECK(read(R"({"command":"end","user":"a\"b","session":"\u0063"})") == "a\"b|c");
+    CHECK(read(R"({"command":"end","user":"é","session":""})") == "é|");
+    CHECK(read(R"({"command":"end","user":"u","user":"v"})") == "v|");
+    CHECK(read(R"({"command":"end","\u0075ser":"u"})") == "u|");
+    for (const char* text : {R"({"command":"end","user":"u")", R"({"command":"end","user":"u"}})",
+                             R"({"command":"end",})", R"({"command":"end" "user":"u"})",
+                             R"({"command":"end","user":"u)", R"({"command":"end"}x)",
+                             R"(,"command":"end"})", "{\"command\":\"end\",\"user\":\"a\tb\"}"}) {
+      CAPTURE(text);
+      CHECK(trouble(text).starts_with("cannot read line 7: "));
+    }
   }
   SUBCASE("keeps nothing of the line before") {
     REQUIRE(parse_batch_line(R"({"command":"start","user":"u","session":"s","ip":"::1"})", 1, line)
@@ -166,7 +190,7 @@ TEST_CASE("parse_batch_line") {
     REQUIRE(parse_batch_line(R"({"command":"heartbeat","user":"v"})", 2, line).has_value());
     CHECK(line.command == BatchCommand::kHeartbeat);
     CHECK(line.session.empty());
-    CHECK(line.body.details.ip.empty());
+    CHECK_FALSE(line.body.has_value());
   }
   SUBCASE("says which line cannot be read, or which field") {
     CHECK(trouble("oops").starts_with("cannot read line 7: "));

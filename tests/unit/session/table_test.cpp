@@ -19,7 +19,7 @@ struct Pair {
   std::vector<Slot> forgotten;  // gone ones in whose place there is another
 
   void start(const std::string& name) {
-    active[name] = table.add("abc", name);
+    active[name] = table.add("abc", name).slot;
     const auto before = gone.find(name);
     if (before == gone.end()) return;
     forgotten.push_back(before->second);
