@@ -1,12 +1,8 @@
 #include "exit_code.hpp"
+#include "guarded.hpp"
 #include "options.hpp"
 #include "output.hpp"
 #include "run.hpp"
-
-#include <fmt/format.h>
-
-#include <csignal>
-#include <exception>
 
 namespace concur::cli {
 
@@ -22,30 +18,15 @@ Result<int> run_args(std::vector<std::string> args) {
   return run(std::get<Options>(*parsed));
 }
 
-// Blocked rather than ignored: a write then fails as well, and what concur runs does not inherit
-// it.
-void block_broken_pipes() {
-  sigset_t pipe;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  sigprocmask(SIG_BLOCK, &pipe, nullptr);
-}
-
 }  // namespace
 
 }  // namespace concur::cli
 
+// All of concur. Where it is called by its name, quick/main.cpp stands before it.
 int main(int argc, char** argv) {
   using namespace concur::cli;
-  block_broken_pipes();
-  reserve_standard_streams();
-  int status = static_cast<int>(ExitCode::kNoAnswer);
-  try {
-    const auto result = run_args({argv + (argc > 0 ? 1 : 0), argv + argc});
-    status = result ? *result : static_cast<int>(exit_code_of(result.error().kind));
-    if (!result) complain(result.error().message);
-  } catch (const std::exception& error) {
-    complain(fmt::format("cannot run: {}", error.what()));
-  }
-  return status;
+  return guarded([argc, argv] {
+    prepare_output();
+    return run_args({argv + (argc > 0 ? 1 : 0), argv + argc});
+  });
 }

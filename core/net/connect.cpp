@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace concur {
@@ -50,14 +51,32 @@ struct Failure {
   std::string hint;
 };
 
+// The names are those of the system's own accounts, which a daemon has: to ask the name services
+// would load libraries, and concur may be linked whole.
 std::string owner_name(uid_t id) {
-  const passwd* entry = ::getpwuid(id);
-  return entry != nullptr ? entry->pw_name : fmt::format("user {}", id);
+  std::string name = fmt::format("user {}", id);
+  std::FILE* file = std::fopen("/etc/passwd", "re");
+  if (file == nullptr) return name;
+  while (const passwd* entry = ::fgetpwent(file)) {
+    if (entry->pw_uid != id) continue;
+    name = entry->pw_name;
+    break;
+  }
+  std::fclose(file);
+  return name;
 }
 
 std::string group_name(gid_t id) {
-  const group* entry = ::getgrgid(id);
-  return entry != nullptr ? entry->gr_name : fmt::format("{}", id);
+  std::string name = fmt::format("{}", id);
+  std::FILE* file = std::fopen("/etc/group", "re");
+  if (file == nullptr) return name;
+  while (const group* entry = ::fgetgrent(file)) {
+    if (entry->gr_gid != id) continue;
+    name = entry->gr_name;
+    break;
+  }
+  std::fclose(file);
+  return name;
 }
 
 // What keeps this process out is the socket itself, or the lowest folder above it that can still be
