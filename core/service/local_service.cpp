@@ -301,6 +301,7 @@ void LocalService::schedule_sweep() {
 }
 
 void LocalService::start_sweep() {
+  left_to_sweep_ = 0;
   denials_.tick(look_at_clock().instant);
   watch_wal();
   if (!trouble_.empty()) {
@@ -319,7 +320,7 @@ void LocalService::sweep_step(std::uint32_t slots) {
   if (finishing_) return;
   if (changes_waiting() >= kSweepBacklog) {
     left_to_sweep_ = slots;
-    return;
+    return schedule_sweep();
   }
   const std::uint32_t step = std::min({slots, kSweepStep, registry_.slots()});
   registry_.sweep(step, 2 * lap(), look_at_clock());
@@ -328,11 +329,10 @@ void LocalService::sweep_step(std::uint32_t slots) {
   boost::asio::post(loop_, [this, slots = slots - step] { sweep_step(slots); });
 }
 
-// After a commit. One that failed undid what was swept: that waits for the next tick.
+// After a commit, where that comes before the next tick. One that failed undid what was swept.
 void LocalService::go_on_sweeping() {
-  if (left_to_sweep_ == 0 || changes_waiting() >= kSweepBacklog) return;
+  if (left_to_sweep_ == 0 || changes_waiting() >= kSweepBacklog || !trouble_.empty()) return;
   const std::uint32_t slots = std::exchange(left_to_sweep_, 0);
-  if (!trouble_.empty()) return schedule_sweep();
   sweep_timer_.expires_after(kSweepRest * commit_took_);
   sweep_timer_.async_wait([this, slots](const boost::system::error_code& cancelled) {
     if (!cancelled) sweep_step(slots);
