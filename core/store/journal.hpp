@@ -69,7 +69,8 @@ class Journal {
   std::condition_variable changed_;
   std::optional<Batch> handed_;  // the next one
   bool failed_ = false;
-  bool untidy_ = false;  // there were commits since it was tidied
+  // There were commits since it was tidied, or may have been before this journal was there.
+  bool untidy_ = true;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -245,7 +245,8 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("in", flush=Tru
   concur --socket "$SOCKET" start --user abc --session s1 >/dev/null
   stop_daemon
   newest=$(sqlite3 "$DATABASE" 'PRAGMA user_version')
-  edit_database 'DROP TABLE history; DROP TABLE history_parts'
+  edit_database 'DROP TABLE history'
+  edit_database 'DROP TABLE history_parts'
   edit_database 'PRAGMA user_version = 2'
   run --separate-stderr concurrencyd --socket "$SOCKET" --database "$DATABASE" --migrate-only
   expect_exit 0 "has schema $newest"

@@ -96,6 +96,7 @@ catches_signals() {
   start_daemon
   start_watch --user abc --renewed --since 0
   concur start --user abc --session s1 >/dev/null
+  eventually has_story abc "started" # somebody watches: from here on renewals are told
   concur heartbeat --user abc --session s1 >/dev/null
   concur end --user abc --session s1 >/dev/null
   eventually has_story abc "started renewed ended"

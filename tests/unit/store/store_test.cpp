@@ -354,7 +354,7 @@ TEST_CASE("Store::open_and_load") {
     fill(1);
     run_sql(path,
             "DROP TABLE plans; DROP TABLE limits; DROP TABLE hold_offs; DROP TABLE history;"
-            "PRAGMA user_version = 1");
+            "DROP TABLE history_parts; PRAGMA user_version = 1");
     CHECK(Store::open_and_load(path, Durability::kFull, "boot-1", now, take).has_value());
     CHECK(taken.size() == 1);
     CHECK(number_in("PRAGMA user_version") == newest_schema());
