@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <optional>
 
 namespace concur {
 
@@ -51,32 +53,27 @@ struct Failure {
   std::string hint;
 };
 
-// The names are those of the system's own accounts, which a daemon has: to ask the name services
-// would load libraries, and concur may be linked whole.
-std::string owner_name(uid_t id) {
-  std::string name = fmt::format("user {}", id);
-  std::FILE* file = std::fopen("/etc/passwd", "re");
-  if (file == nullptr) return name;
-  while (const passwd* entry = ::fgetpwent(file)) {
-    if (entry->pw_uid != id) continue;
-    name = entry->pw_name;
-    break;
+// The name of an id in a file of accounts. Only the system's own, which a daemon has: to ask the
+// name services would load libraries, and concur may be linked whole.
+template <class Entry, class Id>
+std::optional<std::string> name_in(const char* accounts, Entry* (*next)(std::FILE*), Id Entry::*id,
+                                   char* Entry::*name, Id wanted) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(accounts, "re"),
+                                                             std::fclose);
+  while (const Entry* entry = file ? next(file.get()) : nullptr) {
+    if (entry->*id == wanted) return entry->*name;
   }
-  std::fclose(file);
-  return name;
+  return std::nullopt;
+}
+
+std::string owner_name(uid_t id) {
+  return name_in("/etc/passwd", ::fgetpwent, &passwd::pw_uid, &passwd::pw_name, id)
+      .value_or(fmt::format("user {}", id));
 }
 
 std::string group_name(gid_t id) {
-  std::string name = fmt::format("{}", id);
-  std::FILE* file = std::fopen("/etc/group", "re");
-  if (file == nullptr) return name;
-  while (const group* entry = ::fgetgrent(file)) {
-    if (entry->gr_gid != id) continue;
-    name = entry->gr_name;
-    break;
-  }
-  std::fclose(file);
-  return name;
+  return name_in("/etc/group", ::fgetgrent, &group::gr_gid, &group::gr_name, id)
+      .value_or(fmt::format("{}", id));
 }
 
 // What keeps this process out is the socket itself, or the lowest folder above it that can still be

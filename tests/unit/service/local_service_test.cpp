@@ -132,6 +132,25 @@ TEST_CASE("LocalService") {
     house.clock.tick(90s);
     CHECK(std::holds_alternative<Gone>(*house.ask(Heartbeat{id("abc"), id("s1")})));
   }
+  SUBCASE("what expires at once goes in many small commits, and soon all the same") {
+    constexpr std::size_t kSessions = 20'000;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < kSessions; ++i) names.push_back("u" + std::to_string(i));
+    std::vector<Command> starts;
+    for (const std::string& name : names) starts.emplace_back(Start{id(name), id("s1")});
+    house.ask(starts);
+    const auto before = house.service.status().commits;
+    house.clock.tick(90s);
+    // A tick takes a second, and would sweep 64 of them if it were not gone on after a commit.
+    const auto deadline = std::chrono::steady_clock::now() + 100s;
+    while (house.service.status().sessions > 0 && std::chrono::steady_clock::now() < deadline) {
+      house.loop.run_one();
+    }
+    CHECK(house.service.status().sessions == 0);
+    CHECK(house.service.status().commits - before >= kSessions / 256);
+    house.finish();
+    CHECK(stored(path) == 0);
+  }
   SUBCASE("after it was told to finish it takes nothing more") {
     house.finish();
     CHECK(house.ask(Start{id("abc"), id("s1")}).has_error());

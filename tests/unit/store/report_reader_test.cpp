@@ -135,6 +135,16 @@ TEST_CASE("ReportReader") {
     CHECK(*Sqlite::open(record.path)->number("SELECT sum(starts) FROM history") == 221);
     CHECK_FALSE(record.store.add_up_history());
   }
+  SUBCASE("of parts no more than a million are kept waiting") {
+    std::vector<Change> changes;
+    for (int i = 0; i < 1'001'000; ++i) changes.emplace_back(AddUsage{"u", Usage{kHour, 1}});
+    REQUIRE(record.store.commit(changes, 0ms).has_value());
+    CHECK(record.store.is_behind());
+    REQUIRE(record.store.add_up_history());
+    CHECK_FALSE(record.store.is_behind());
+    CHECK(Store::open(record.path, Durability::kFull, "boot")->is_behind() == false);
+    CHECK(*Sqlite::open(record.path)->number("SELECT count(*) FROM history_parts") == 1'000'000);
+  }
   SUBCASE("tampered parts count for what they can") {
     auto db = Sqlite::open(record.path);
     REQUIRE(db->exec("INSERT INTO history_parts VALUES "

@@ -1,0 +1,246 @@
+// How a store is opened, checked and read; how it writes is in store.cpp.
+#include "store/page_check.hpp"
+#include "store/record_sql.hpp"
+#include "store/schema.hpp"
+#include "store/store.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace concur {
+
+namespace {
+
+constexpr std::int64_t kNoBoot = 0;  // the row of none
+
+// kNoBoot where it has no row yet.
+Result<std::int64_t> find_boot(Sqlite& db, const std::string& boot) {
+  auto find = db.prepare("SELECT id FROM boots WHERE boot_id = ? AND boot_id <> ''");
+  if (!find) return find.error();
+  find->bind(1, boot);
+  const auto found = find->step();
+  if (!found) return found.error();
+  return *found ? find->integer(0) : kNoBoot;
+}
+
+Result<std::int64_t> find_or_add_boot(Sqlite& db, const std::string& boot) {
+  const auto found = find_boot(db, boot);
+  if (!found || *found != kNoBoot) return found;
+  auto add = db.prepare("INSERT INTO boots(boot_id) VALUES (?) RETURNING id");
+  if (!add) return add.error();
+  add->bind(1, boot);
+  const auto added = add->step();
+  if (!added) return added.error();
+  const std::int64_t id = add->integer(0);
+  if (const auto done = add->step(); !done) return done.error();
+  return id;
+}
+
+// Nullopt where there is none.
+std::optional<off_t> size_of(const std::string& file) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) != 0) return std::nullopt;
+  return info.st_size;
+}
+
+// Of the write-ahead log, that are put into the database at once: a commit waits for it now and
+// then, and few pages make it wait often and briefly, for the same work in all.
+constexpr int kLogPages = 256;
+
+Result<void> set_up(Sqlite& db, Durability durability) {
+  const auto mode = db.string("PRAGMA journal_mode = WAL");
+  if (!mode) return mode.error();
+  if (*mode != "wal") {
+    return Error{ErrorKind::kUnavailable, "its file system does not allow write-ahead logging"};
+  }
+  return db.exec(
+      fmt::format("PRAGMA synchronous = {};"
+                  "PRAGMA journal_size_limit = {};"
+                  "PRAGMA wal_autocheckpoint = {};"
+                  "PRAGMA cell_size_check = ON;",
+                  durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20, kLogPages));
+}
+
+// After kill -9 the log may hold commits that only the page cache has. Whoever repeats a start that
+// is among them is told that it stands, so it must be on the disk by then: a checkpoint syncs the
+// log before it copies from it. And what a sync failed to keep is never tried again by the next
+// one, so that whatever follows it in the log would be lost with it: the copy stands instead. Where
+// there is no room for the copy, at least the sync was done.
+Result<void> settle_log(Sqlite& db) {
+  const auto done = db.exec("PRAGMA main.wal_checkpoint(PASSIVE)");
+  if (!done && sqlite3_errcode(db.handle()) != SQLITE_FULL) return done.error();
+  return {};
+}
+
+// Rows that are read before the first of them is given away: so many that whoever takes them finds
+// enough to do at once, so few that they are still in the cache.
+constexpr std::size_t kRowsAtOnce = 64;
+
+std::int64_t id_of(const StoredRow& row) {
+  if (const auto* session = std::get_if<Row>(&row)) return session->id;
+  if (const auto* hold_off = std::get_if<HoldOffRow>(&row)) return hold_off->id;
+  return 0;
+}
+
+// Gives away the rows of one table after the other.
+class Loading {
+ public:
+  Loading(const Now& now, std::int64_t boot, const TakeRow& take, const ExpectRows& expect)
+      : now_(now), boot_(boot), take_(take), expect_(expect) {}
+
+  Result<LoadReport> run(Sqlite& db) {
+    for (const RowSource& source : row_sources()) {
+      auto rows = db.prepare(source.sql);
+      if (!rows) return rows.error();
+      for (bool more = true; more;) {
+        const auto read = read_some(source, *rows);
+        if (!read) return read.error();
+        more = *read;
+        give_away(source.name);
+      }
+    }
+    return report_;
+  }
+
+ private:
+  // False at the end of the table.
+  Result<bool> read_some(const RowSource& source, Statement& from) {
+    rows_.clear();
+    refusals_.clear();
+    while (rows_.size() < kRowsAtOnce) {
+      const auto more = from.step();
+      if (!more || !*more) return more;
+      ReadRow read = source.read(from, now_, boot_);
+      rows_.push_back(std::move(read.row));
+      refusals_.push_back(std::move(read.refusal));
+    }
+    return true;
+  }
+
+  void give_away(const char* table) {
+    if (expect_) expect_(rows_);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const std::int64_t id = id_of(rows_[i]);
+      if (id <= kLastRow) report_.last_id = std::max(report_.last_id, id);
+      std::string& refusal = refusals_[i];
+      if (refusal.empty() && !take_(std::move(rows_[i]))) {
+        refusal = "cannot accept row: it is there twice, or there are too many";
+      }
+      if (refusal.empty()) {
+        ++report_.rows;
+      } else if (report_.refused++ == 0) {
+        report_.first_refusal = fmt::format("{}, row {}: {}", table, id, refusal);
+      }
+    }
+  }
+
+  const Now& now_;
+  std::int64_t boot_;
+  const TakeRow& take_;
+  const ExpectRows& expect_;
+  LoadReport report_;
+  std::vector<StoredRow> rows_;
+  std::vector<std::string> refusals_;  // of the row at the same place; empty for none
+};
+
+Error cannot_open(const std::string& path, const Error& error) {
+  constexpr std::string_view kHint = " (concurrencyd --recover salvages what can be read)";
+  return {error.kind, fmt::format("cannot open database {}: {}{}", path, error.message,
+                                  error.kind == ErrorKind::kCorrupt ? kHint : "")};
+}
+
+// Unchecked. Its write-ahead log stays as it is until told otherwise.
+Result<Sqlite> open_file(const std::string& path) {
+  const bool has_log = size_of(path + "-wal").value_or(0) > 0;
+  if (has_log && size_of(path) == 0) {
+    // SQLite would throw the log away, and with it what was committed last.
+    return Error{ErrorKind::kCorrupt, "it is empty, and its write-ahead log is not"};
+  }
+  auto db = Sqlite::open(path);
+  if (db) db->keep_log(has_log);
+  return db;
+}
+
+}  // namespace
+
+Result<Store> Store::open(const std::string& path, Durability durability, const std::string& boot,
+                          const std::function<void()>* tick) {
+  auto db = open_file(path);
+  if (!db) return cannot_open(path, db.error());
+  const std::function<bool()> go_on = [tick] {
+    if (tick != nullptr) (*tick)();
+    return true;
+  };
+  db->on_progress(&go_on);
+  if (const auto done = migrate(*db); !done) return cannot_open(path, done.error());
+  auto store = make_ready(std::move(*db), durability, boot);
+  if (!store) return cannot_open(path, store.error());
+  store->db_.on_progress(nullptr);
+  return store;
+}
+
+Result<Store> Store::make_ready(Sqlite db, Durability durability, const std::string& boot) {
+  db.keep_log(false);
+  if (const auto done = set_up(db, durability); !done) return done.error();
+  if (durability == Durability::kFull) {
+    if (const auto done = settle_log(db); !done) return done.error();
+  }
+  const auto boot_row = find_or_add_boot(db, boot);
+  if (!boot_row) return boot_row.error();
+  if (const auto added = add_record_functions(db); !added) return added.error();
+  auto statements = prepare(db);
+  if (!statements) return statements.error();
+  const auto parts = db.number("SELECT count(*) FROM history_parts");
+  if (!parts) return parts.error();
+  return Store(std::move(db), std::move(*statements), *boot_row, *parts);
+}
+
+Result<Store::Loaded> Store::open_and_load(const std::string& path, Durability durability,
+                                           const std::string& boot, const Now& now,
+                                           const TakeRow& take, const ExpectRows& expect,
+                                           const std::function<void()>* tick) {
+  auto db = open_file(path);
+  if (!db) return cannot_open(path, db.error());
+  std::optional<PageCheck> check;
+  // A damaged page can make the way through a table longer than any file: whoever goes it stops
+  // when the check has found the page.
+  const std::function<bool()> go_on = [tick, &check] {
+    if (tick != nullptr) (*tick)();
+    return !check || !check->has_failed();
+  };
+  db->on_progress(&go_on);
+  const auto version = check_schema(*db);
+  if (!version) return cannot_open(path, version.error());
+  if (*version == newest_schema()) {
+    check.emplace(path);
+  } else if (const auto done = migrate(*db); !done) {  // it must be written to before it is read
+    return cannot_open(path, done.error());
+  }
+  const auto load = [&]() -> Result<LoadReport> {
+    // The rows come from pages of which nothing is known yet.
+    if (const auto set = db->exec("PRAGMA cell_size_check = ON"); !set) return set.error();
+    const auto boot_row = find_boot(*db, boot);
+    if (!boot_row) return boot_row.error();
+    return Loading(now, *boot_row, take, expect).run(*db);
+  };
+  const Result<LoadReport> report = load();
+  if (check) {
+    // Damage explains whatever else went wrong.
+    if (const auto sound = check->wait(tick); !sound) return cannot_open(path, sound.error());
+  }
+  if (!report) return cannot_open(path, report.error());
+  auto store = make_ready(std::move(*db), durability, boot);
+  if (!store) return cannot_open(path, store.error());
+  store->db_.on_progress(nullptr);
+  return Loaded{std::move(*store), *report};
+}
+
+Result<LoadReport> Store::load(const Now& now, const TakeRow& take, const ExpectRows& expect) {
+  return Loading(now, boot_, take, expect).run(db_);
+}
+
+}  // namespace concur
