@@ -30,6 +30,12 @@ constexpr std::size_t kMostWaiting = 2 * kMostStarts;
 // is let in.
 constexpr std::size_t kMostHeld = std::size_t{64} << 20;
 
+// A purge of all users: slots looked at between two turns of the loop, changes waiting for the
+// journal beyond which it rests, and how many may be under way.
+constexpr std::uint32_t kPurgeStep = 512;
+constexpr std::size_t kPurgeBacklog = 1024;
+constexpr std::size_t kMostPurges = 16;
+
 constexpr std::uint64_t kLargeWal = std::uint64_t{256} << 20;
 
 std::uint64_t size_of(const std::string& path) {
@@ -97,21 +103,30 @@ void LocalService::submit(const Command& command, Reply reply) {
     reply(Error{ErrorKind::kUnavailable, std::move(full)});
     return;
   }
-  ++others_;
+  const auto* purge = std::get_if<Purge>(&command);
+  if (purge != nullptr && !purge->user) return begin_purge(*purge, std::move(reply));
   const Now now = look_at_clock();
   registry_.tell_renewals(events_.wants_renewals());
+  settle(kind, now.since_boot, decide(command, now), std::move(reply));
+}
+
+Decision LocalService::decide(const Command& command, const Now& now) {
+  ++others_;
   Decision decision = registry_.apply(command, now);
   if (registry_.has_changes()) schedule_flush();
   if (registry_.has_events()) publish_events();
-  if (decision.waits_for == 0) {
-    return answer(kind, now.since_boot, std::move(decision.answer), reply);
-  }
+  return decision;
+}
+
+// Answers, at once or with the commit that it waits for.
+void LocalService::settle(CommandKind kind, std::chrono::nanoseconds since, Decision&& decision,
+                          Reply reply) {
+  if (decision.waits_for == 0) return answer(kind, since, std::move(decision.answer), reply);
   const std::size_t bytes = size_of(decision.answer);
   held_ += bytes;
   ++waiting_;
   group_of(decision.waits_for)
-      .answers.push_back(
-          {kind, now.since_boot, std::move(decision.answer), std::move(reply), bytes});
+      .answers.push_back({kind, since, std::move(decision.answer), std::move(reply), bytes});
 }
 
 // Why such a command cannot be let in, where it may have to wait; empty where it can.
@@ -274,6 +289,7 @@ ServiceStatus LocalService::status() const {
 void LocalService::finish(std::function<void()> done) {
   sweep_timer_.cancel();
   finishing_ = true;
+  refuse_purges("cannot purge further: the daemon is stopping");
   denials_.flush();
   finished_ = std::move(done);
   registry_.settle(look_at_clock());
@@ -283,6 +299,53 @@ void LocalService::finish(std::function<void()> done) {
 
 void LocalService::finish_if_idle() {
   if (finished_ && !committing() && !registry_.has_changes()) std::exchange(finished_, nullptr)();
+}
+
+// --- purging all users ---
+
+void LocalService::begin_purge(const Purge& purge, Reply reply) {
+  if (purges_.size() >= kMostPurges) {
+    meters_.failed(CommandKind::kOther);
+    return reply(Error{ErrorKind::kUnavailable, "cannot purge: others are under way; try again"});
+  }
+  purges_.push_back({purge, look_at_clock().since_boot, std::move(reply)});
+  purges_.back().step.most = kPurgeStep;
+  purges_.back().step.last_row = registry_.last_row();
+  go_on_purging();
+}
+
+// In a later turn of the loop, or after a commit where enough waits for that.
+void LocalService::go_on_purging() {
+  if (purge_scheduled_ || purges_.empty() || changes_waiting() >= kPurgeBacklog) return;
+  purge_scheduled_ = true;
+  boost::asio::post(loop_, [this] {
+    purge_scheduled_ = false;
+    purge_step();
+    go_on_purging();
+  });
+}
+
+// What they have purged stays purged.
+void LocalService::refuse_purges(const std::string& message) {
+  for (const Purging& each : std::exchange(purges_, {})) {
+    meters_.failed(CommandKind::kOther);
+    each.reply(Error{ErrorKind::kUnavailable, message});
+  }
+}
+
+void LocalService::purge_step() {
+  if (purges_.empty()) return;
+  Purging& purging = purges_.front();
+  Decision decision = decide(purging.step, look_at_clock());
+  auto& purged = std::get<Purged>(decision.answer);
+  purging.count += purged.count;
+  if (purged.next) {
+    purging.step.after = *purged.next;
+    return;
+  }
+  purged.count = purging.count;
+  const auto since = purging.since;
+  settle(CommandKind::kOther, since, std::move(decision), take_first(purges_).reply);
 }
 
 // --- sweeping ---

@@ -55,6 +55,12 @@ class LocalService final : public Service {
     Reply reply;
     std::size_t bytes;  // of the sessions that the answer lists
   };
+  struct Purging {
+    Purge step;
+    std::chrono::nanoseconds since;
+    Reply reply;
+    std::uint64_t count = 0;  // of the steps before
+  };
   // What one commit makes durable, and who waits for it.
   struct Group {
     Sequence upto = 0;
@@ -64,6 +70,8 @@ class LocalService final : public Service {
   };
 
   Now look_at_clock();
+  Decision decide(const Command& command, const Now& now);
+  void settle(CommandKind kind, std::chrono::nanoseconds since, Decision&& decision, Reply reply);
   void answer(CommandKind kind, std::chrono::nanoseconds since, Answer&& given, const Reply& reply);
   void tell_throttled(const Throttled& throttled);
   std::string no_room_for(CommandKind kind) const;
@@ -86,6 +94,11 @@ class LocalService final : public Service {
 
   void read_report(const ReportQuery& query, ReportReply reply);
   std::int64_t oldest_hour(const Now& now);
+
+  void begin_purge(const Purge& purge, Reply reply);
+  void go_on_purging();
+  void purge_step();
+  void refuse_purges(const std::string& message);
 
   void schedule_sweep();
   void start_sweep();
@@ -139,6 +152,9 @@ class LocalService final : public Service {
   Ration warn_of_throttled_;
   Rarely warn_of_slowness_;
   Rarely warn_of_wal_;
+
+  std::deque<Purging> purges_;  // of all users: the first one is under way
+  bool purge_scheduled_ = false;
 
   boost::asio::steady_timer sweep_timer_;
   std::uint32_t left_to_sweep_ = 0;  // of this tick, once the journal has caught up

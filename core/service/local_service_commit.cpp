@@ -100,6 +100,7 @@ void LocalService::committed(const Result<void>& outcome) {
     failed(outcome.error());
   }
   if (!committing()) keeps_loop_.reset();
+  go_on_purging();
   go_on_sweeping();
   if (registry_.has_changes()) schedule_flush();
   finish_if_idle();
@@ -160,6 +161,7 @@ void LocalService::failed(const Error& error) {
   for (const Group& group : lost) {
     for (const Waiting& each : group.answers) refuse(each, message);
   }
+  refuse_purges(message);
   // They tell of what is stored then.
   for (const Group& group : lost) {
     for (const auto& report : group.reports) report();

@@ -49,7 +49,8 @@ struct ServiceStatus {
 class Service {
  public:
   // Gets the answer when everything it tells of is durable; kUnavailable where that cannot be had,
-  // and then nothing of the command has happened.
+  // and then nothing of the command has happened, but that a purge of all users may have got as far
+  // as it did.
   // Has room for what the api holds a response's way back in.
   using Reply = Callback<void(Result<Answer>&&), 32>;
 

@@ -5,6 +5,7 @@
 #include "session/session.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <variant>
 
@@ -56,6 +57,11 @@ struct Purge {
   std::optional<Id> user{};
   Millis idle{};
   bool dry_run = false;
+  // Where it is of all: it looks at that many slots from slot `after` on, and passes over sessions
+  // with higher rows, which have started since the first look.
+  std::uint32_t after = 0;
+  std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
+  std::int64_t last_row = std::numeric_limits<std::int64_t>::max();
 };
 
 // Outer: whether it is to be changed; inner: to what, or to nothing.

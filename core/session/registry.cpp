@@ -141,9 +141,12 @@ Answer Registry::decide(const Purge& purge, const Now& now) {
     if (user != kNoSlot) answer.count = purge_user(user, purge, now);
     return answer;
   }
-  for (Slot slot = 0; slot < table_.end(); ++slot) {
+  const Slot end = table_.end();
+  const Slot stop = purge.most < end - std::min(purge.after, end) ? purge.after + purge.most : end;
+  if (stop < end) answer.next = stop;
+  for (Slot slot = purge.after; slot < stop; ++slot) {
     const SessionSlot& session = table_.session(slot);
-    if (session.state != SlotState::kActive) continue;
+    if (session.state != SlotState::kActive || session.row > purge.last_row) continue;
     if (!purge.dry_run) expire_due(session.user, now);
     if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
     if (session.last_seen() + purge.idle > now.instant) continue;

@@ -70,6 +70,9 @@ class Registry {
   // No session that starts gets this row's id or a lower one.
   void reserve_rows(std::int64_t upto) { next_row_ = std::max(next_row_, upto + 1); }
 
+  // Of the sessions so far.
+  std::int64_t last_row() const { return next_row_ - 1; }
+
   // Hands over up to that many parts of what was recorded of users' hours so far, so that a report
   // is complete. True where there are more.
   bool flush_usage(std::size_t most, const Now& now);

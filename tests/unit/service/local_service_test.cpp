@@ -47,6 +47,15 @@ struct House {
   }
   Result<Answer> ask(const Command& command) { return ask(std::vector{command})[0]; }
 
+  // A session for each of so many users.
+  void fill(std::size_t users) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < users; ++i) names.push_back("u" + std::to_string(i));
+    std::vector<Command> starts;
+    for (const std::string& name : names) starts.emplace_back(Start{id(name), id("s1")});
+    ask(starts);
+  }
+
   void finish() {
     bool done = false;
     service.finish([&] { done = true; });
@@ -134,11 +143,7 @@ TEST_CASE("LocalService") {
   }
   SUBCASE("what expires at once goes in many small commits, and soon all the same") {
     constexpr std::size_t kSessions = 20'000;
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < kSessions; ++i) names.push_back("u" + std::to_string(i));
-    std::vector<Command> starts;
-    for (const std::string& name : names) starts.emplace_back(Start{id(name), id("s1")});
-    house.ask(starts);
+    house.fill(kSessions);
     const auto before = house.service.status().commits;
     house.clock.tick(90s);
     // A tick takes a second, and would sweep 64 of them if it were not gone on after a commit.
@@ -150,6 +155,43 @@ TEST_CASE("LocalService") {
     CHECK(house.service.status().commits - before >= kSessions / 256);
     house.finish();
     CHECK(stored(path) == 0);
+  }
+  SUBCASE("a purge of all goes in steps, and others are answered and start meanwhile") {
+    constexpr std::size_t kSessions = 20'000;
+    house.fill(kSessions);
+    const auto before = house.service.status().commits;
+    const auto answers =
+        house.ask({Purge{}, Purge{{}, {}, true}, Start{id("late"), id("s1")}, Purge{id("u19999")}});
+    CHECK(granted(answers[2]));
+    // The user's own purge came first.
+    CHECK(std::get<Purged>(*answers[3]).count == 1);
+    CHECK(std::get<Purged>(*answers[0]).count == kSessions - 1);
+    // It counts what was there when it was asked for and still is.
+    CHECK(std::get<Purged>(*answers[1]).count == 0);
+    CHECK(std::get<Purged>(*answers[1]).dry_run);
+    CHECK(house.service.status().commits - before >= kSessions / 2048);
+    CHECK(house.service.status().counts.purged == kSessions);
+    CHECK(stored(path) == 1);
+  }
+  SUBCASE("only so many purges of all wait for each other") {
+    house.fill(2'000);
+    const auto answers = house.ask(std::vector<Command>(20, Purge{{}, 1h}));
+    std::size_t refused = 0;
+    for (const auto& answer : answers) refused += answer.has_error() ? 1 : 0;
+    CHECK(refused == 4);
+    CHECK(house.ask(Purge{})->index() == answers[0]->index());
+  }
+  SUBCASE("a purge of all ends with the service, and what it got to stays purged") {
+    house.fill(5'000);
+    std::string refusal;
+    house.service.submit(Purge{}, [&](const Result<Answer>& answer) {
+      refusal = answer.has_error() ? answer.error().message : "answered";
+    });
+    while (house.service.status().counts.purged == 0) house.loop.run_one();
+    house.finish();
+    CHECK(refusal == "cannot purge further: the daemon is stopping");
+    CHECK(stored(path) == house.service.status().sessions);
+    CHECK(stored(path) < 5'000);
   }
   SUBCASE("after it was told to finish it takes nothing more") {
     house.finish();
@@ -286,7 +328,7 @@ TEST_CASE("LocalService on a full disk") {
     const auto answers =
         house.ask({Start{id("abc"), id("s3")}, Start{id("abc"), id("s4")}, End{id("abc"), id("s1")},
                    Heartbeat{id("abc"), id("s3")}, Heartbeat{id("full"), id("s1")},
-                   Start{id("full"), id("s4")}, ListUser{id("full")}});
+                   Start{id("full"), id("s4")}, ListUser{id("full")}, Purge{}});
     SUBCASE("starts, ends, and what was decided on top of them are unavailable") {
       for (std::size_t i = 0; i < 4; ++i) {
         REQUIRE(answers[i].has_error());
@@ -299,6 +341,11 @@ TEST_CASE("LocalService on a full disk") {
       CHECK(counts.heartbeats.failed == 1);
       CHECK(counts.starts.started == 5);
       CHECK(counts.commits_failed >= 1);
+    }
+    SUBCASE("a purge of all is unavailable, once, and purges nothing") {
+      REQUIRE(answers[7].has_error());
+      CHECK(answers[7].error().kind == ErrorKind::kUnavailable);
+      CHECK(house.service.status().sessions == 5);
     }
     SUBCASE("heartbeats, denials and lists of what is stored go on") {
       CHECK(granted(answers[4]));
