@@ -13,14 +13,6 @@ namespace concur {
 
 namespace {
 
-constexpr std::uint32_t kSweepStep = 64;     // slots looked at between two turns of the loop
-constexpr std::uint32_t kLeastSwept = 4096;  // slots a tick: a small house is tidied at each
-// Changes waiting for the journal, beyond which the sweeper rests: a start waits for as many too.
-constexpr std::size_t kSweepBacklog = 64;
-// For each moment that a commit takes, where there is more to sweep: starts must have the better
-// part of the journal's time, also when a million sessions expire at once.
-constexpr int kSweepRest = 2;
-
 // Answers that wait for the disk, beyond which starts are refused at once: those that are
 // let in are answered within two seconds where 40,000 a second become durable, and six whole
 // batches fit. Ends, which make room, and all else are let in for as long again.
@@ -29,12 +21,6 @@ constexpr std::size_t kMostWaiting = 2 * kMostStarts;
 // Of sessions that answers list which wait, denials among them, beyond which none that may list any
 // is let in.
 constexpr std::size_t kMostHeld = std::size_t{64} << 20;
-
-// A purge of all users: slots looked at between two turns of the loop, changes waiting for the
-// journal beyond which it rests, and how many may be under way.
-constexpr std::uint32_t kPurgeStep = 512;
-constexpr std::size_t kPurgeBacklog = 1024;
-constexpr std::size_t kMostPurges = 16;
 
 constexpr std::uint64_t kLargeWal = std::uint64_t{256} << 20;
 
@@ -107,7 +93,7 @@ void LocalService::submit(const Command& command, Reply reply) {
   if (purge != nullptr && !purge->user) return begin_purge(*purge, std::move(reply));
   const Now now = look_at_clock();
   registry_.tell_renewals(events_.wants_renewals());
-  settle(kind, now.since_boot, decide(command, now), std::move(reply));
+  answer_when_durable(kind, now.since_boot, decide(command, now), std::move(reply));
 }
 
 Decision LocalService::decide(const Command& command, const Now& now) {
@@ -119,8 +105,8 @@ Decision LocalService::decide(const Command& command, const Now& now) {
 }
 
 // Answers, at once or with the commit that it waits for.
-void LocalService::settle(CommandKind kind, std::chrono::nanoseconds since, Decision&& decision,
-                          Reply reply) {
+void LocalService::answer_when_durable(CommandKind kind, std::chrono::nanoseconds since,
+                                       Decision&& decision, Reply reply) {
   if (decision.waits_for == 0) return answer(kind, since, std::move(decision.answer), reply);
   const std::size_t bytes = size_of(decision.answer);
   held_ += bytes;
@@ -284,6 +270,16 @@ ServiceStatus LocalService::status() const {
   return status;
 }
 
+// The journal reuses the log from its beginning when no reader stands in the way.
+void LocalService::watch_wal() {
+  const std::uint64_t bytes = size_of(path_ + "-wal");
+  if (bytes <= kLargeWal || !warn_of_wal_.due(looked_)) return;
+  log_.warning(
+      "the write-ahead log {}-wal has {} MiB: end whoever reads the database without an end, such "
+      "as an sqlite3 left open in a transaction",
+      path_, bytes >> 20U);
+}
+
 // --- the end ---
 
 void LocalService::finish(std::function<void()> done) {
@@ -299,123 +295,6 @@ void LocalService::finish(std::function<void()> done) {
 
 void LocalService::finish_if_idle() {
   if (finished_ && !committing() && !registry_.has_changes()) std::exchange(finished_, nullptr)();
-}
-
-// --- purging all users ---
-
-void LocalService::begin_purge(const Purge& purge, Reply reply) {
-  if (purges_.size() >= kMostPurges) {
-    meters_.failed(CommandKind::kOther);
-    return reply(Error{ErrorKind::kUnavailable, "cannot purge: others are under way; try again"});
-  }
-  purges_.push_back({purge, look_at_clock().since_boot, std::move(reply)});
-  purges_.back().step.most = kPurgeStep;
-  purges_.back().step.last_row = registry_.last_row();
-  go_on_purging();
-}
-
-// In a later turn of the loop, or after a commit where enough waits for that.
-void LocalService::go_on_purging() {
-  if (purge_scheduled_ || purges_.empty() || changes_waiting() >= kPurgeBacklog) return;
-  purge_scheduled_ = true;
-  boost::asio::post(loop_, [this] {
-    purge_scheduled_ = false;
-    purge_step();
-    go_on_purging();
-  });
-}
-
-// What they have purged stays purged.
-void LocalService::refuse_purges(const std::string& message) {
-  for (const Purging& each : std::exchange(purges_, {})) {
-    meters_.failed(CommandKind::kOther);
-    each.reply(Error{ErrorKind::kUnavailable, message});
-  }
-}
-
-void LocalService::purge_step() {
-  if (purges_.empty()) return;
-  Purging& purging = purges_.front();
-  Decision decision = decide(purging.step, look_at_clock());
-  auto& purged = std::get<Purged>(decision.answer);
-  purging.count += purged.count;
-  if (purged.next) {
-    purging.step.after = *purged.next;
-    return;
-  }
-  purged.count = purging.count;
-  const auto since = purging.since;
-  settle(CommandKind::kOther, since, std::move(decision), take_first(purges_).reply);
-}
-
-// --- sweeping ---
-
-// How long one look at every slot may take. A saved lease must not lag by a third of it, and a look
-// can be late.
-Millis LocalService::lap() const {
-  return std::clamp<Millis>(registry_.shortest_lease() / 4, Millis(250), std::chrono::seconds(10));
-}
-
-void LocalService::schedule_sweep() {
-  sweep_timer_.expires_after(std::min<Millis>(lap(), std::chrono::seconds(1)));
-  sweep_timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (!cancelled) start_sweep();
-  });
-}
-
-void LocalService::start_sweep() {
-  left_to_sweep_ = 0;
-  denials_.tick(look_at_clock().instant);
-  watch_wal();
-  if (!trouble_.empty()) {
-    if (!committing()) hand_over();
-    schedule_sweep();
-    return;
-  }
-  const auto tick = std::min<Millis>(lap(), std::chrono::seconds(1));
-  const auto share =
-      static_cast<std::uint64_t>(registry_.slots()) * tick.count() / lap().count() + 1;
-  sweep_step(std::max(kLeastSwept, static_cast<std::uint32_t>(share)));
-}
-
-// In steps between turns of the loop, and between commits where there is much to forget.
-void LocalService::sweep_step(std::uint32_t slots) {
-  if (finishing_) return;
-  if (changes_waiting() >= kSweepBacklog) {
-    left_to_sweep_ = slots;
-    return schedule_sweep();
-  }
-  const std::uint32_t step = std::min({slots, kSweepStep, registry_.slots()});
-  registry_.sweep(step, 2 * lap(), look_at_clock());
-  if (registry_.has_changes()) schedule_flush();
-  if (slots <= kSweepStep || registry_.slots() <= kSweepStep) return schedule_sweep();
-  boost::asio::post(loop_, [this, slots = slots - step] { sweep_step(slots); });
-}
-
-// After a commit, where that comes before the next tick. One that failed undid what was swept.
-void LocalService::go_on_sweeping() {
-  if (left_to_sweep_ == 0 || changes_waiting() >= kSweepBacklog || !trouble_.empty()) return;
-  const std::uint32_t slots = std::exchange(left_to_sweep_, 0);
-  sweep_timer_.expires_after(kSweepRest * commit_took_);
-  sweep_timer_.async_wait([this, slots](const boost::system::error_code& cancelled) {
-    if (!cancelled) sweep_step(slots);
-  });
-}
-
-std::size_t LocalService::changes_waiting() const {
-  std::size_t changes = registry_.pending_changes();
-  for (const Group& group : under_way_) changes += group.changes;
-  return changes;
-}
-
-// The journal reuses the log from its beginning when no reader stands in the way.
-void LocalService::watch_wal() {
-  const std::uint64_t bytes = size_of(path_ + "-wal");
-  if (bytes <= kLargeWal || !warn_of_wal_.due(looked_)) return;
-  log_.warning(
-      "the write-ahead log {}-wal has {} MiB: end whoever reads the database without an end, such "
-      "as an sqlite3 left open in a transaction",
-      path_, bytes >> 20U);
 }
 
 }  // namespace concur

@@ -71,7 +71,8 @@ class LocalService final : public Service {
 
   Now look_at_clock();
   Decision decide(const Command& command, const Now& now);
-  void settle(CommandKind kind, std::chrono::nanoseconds since, Decision&& decision, Reply reply);
+  void answer_when_durable(CommandKind kind, std::chrono::nanoseconds since, Decision&& decision,
+                           Reply reply);
   void answer(CommandKind kind, std::chrono::nanoseconds since, Answer&& given, const Reply& reply);
   void tell_throttled(const Throttled& throttled);
   std::string no_room_for(CommandKind kind) const;

@@ -32,13 +32,13 @@ class UnixConnection(http.client.HTTPConnection):
         self.request(method, target, body and json.dumps(body))
         answer = self.getresponse()
         text = answer.read()
-        if answer.status != 200:
+        if answer.status not in (200, 201):
             raise OSError(f"{target} was answered {answer.status}: {text[:200]}")
         return json.loads(text)
 
 
 class Bystander:
-    """Someone else who asks meanwhile: the longest that it waited for an answer."""
+    """Someone else who starts a session and ends it meanwhile: the longest wait for an answer."""
 
     def __init__(self, path):
         self.connection = UnixConnection(path)
@@ -48,9 +48,10 @@ class Bystander:
 
     def ask_on(self):
         while not self.over.wait(0.001):
-            begin = time.perf_counter()
-            self.connection.ask("GET", "/v1/users/bystander/sessions")
-            self.longest = max(self.longest, time.perf_counter() - begin)
+            for method in "PUT", "DELETE":
+                begin = time.perf_counter()
+                self.connection.ask(method, "/v1/users/bystander/sessions/s1")
+                self.longest = max(self.longest, time.perf_counter() - begin)
 
     def __enter__(self):
         self.thread.start()
@@ -60,6 +61,8 @@ class Bystander:
         self.over.set()
         self.thread.join()
         self.connection.close()
+        if not self.longest:
+            raise OSError("the bystander got no answer")
 
 
 def list_all(connection):
@@ -124,5 +127,5 @@ def show(reports):
                       number(report["start_seconds"], 2, " s"), number(report["list_seconds"], 2, " s"),
                       latency(report["list_wait_us"]), number(report["purge_seconds"], 2, " s"),
                       latency(report["purge_wait_us"])])
-    return lay_out(lines) + [f"another waits: the longest wait of someone else who lists one user meanwhile. Lists are "
-                             f"pages of {PAGE:,}."]
+    return lay_out(lines) + [f"another waits: the longest wait of someone else who starts a session and ends it "
+                             f"meanwhile. Lists are pages of {PAGE:,}."]
