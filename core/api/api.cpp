@@ -35,6 +35,16 @@ void Api::handle(const Request& request, Respond respond) {
   route(request, logged(request, std::move(respond)));
 }
 
+// Whom most requests are about. A name that is spelt otherwise is passed over.
+void Api::foresee(std::string_view arrived) {
+  constexpr std::string_view kUsers = " /v1/users/";
+  constexpr std::size_t kLongestMethod = 7;
+  const std::size_t space = arrived.substr(0, kLongestMethod + 1).find(' ');
+  if (space == std::string_view::npos || !arrived.substr(space).starts_with(kUsers)) return;
+  const std::string_view rest = arrived.substr(space + kUsers.size());
+  service_.foresee(rest.substr(0, rest.find('/')));
+}
+
 Handler::Respond Api::logged(const Request& request, Respond respond) const {
   if (!log_.logs(LogLevel::kDebug)) return respond;
   return [this, what = fmt::format("{} {}", request.method, request.target),

@@ -29,6 +29,7 @@ class Api final : public Handler {
   void set_info(DaemonInfo info) { info_ = std::move(info); }
 
   void handle(const Request& request, Respond respond) override;
+  void foresee(std::string_view arrived) override;
   bool streams(std::string_view method, std::string_view target) const override;
   std::shared_ptr<BodySink> handle_stream(const Request& head, Respond respond) override;
 

@@ -80,6 +80,10 @@ class Handler {
   virtual ~Handler() = default;
   virtual void handle(const Request& request, Respond respond) = 0;
 
+  // Is shown what arrived from a client, whole or not, before anything of what arrived from all
+  // of them is handled.
+  virtual void foresee(std::string_view /*arrived*/) {}
+
   // Whether the body of such a request is to be handled while it arrives: then it comes by
   // handle_stream(), called with the head alone, and not by handle(). Null where it was answered
   // at once and the body is of no use.

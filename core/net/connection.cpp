@@ -75,7 +75,12 @@ void Connection::on_ready(unsigned events) {
 
 void Connection::on_turn_end() {
   writes_later_ = false;
-  if (open_) write();
+  if (!open_) return;
+  if (std::exchange(arrived_, false)) {
+    process();
+  } else {
+    write();
+  }
 }
 
 // Has the poller watch for what is waited for. Where it cannot, the connection closes at the end of
@@ -128,9 +133,13 @@ bool Connection::peer_is_gone() {
 }
 
 void Connection::on_read() {
-  if (!discarding_ && !dropping_) return process();
-  in_.clear();
-  read();
+  if (discarding_ || dropping_) {
+    in_.clear();
+    return read();
+  }
+  if (!partial_ && !receiving_) handler_.foresee(in_.data());
+  arrived_ = true;
+  write_later();
 }
 
 bool Connection::may_take_more() const {

@@ -134,6 +134,7 @@ class Connection final : public Poller::Watcher, public std::enable_shared_from_
   bool reading_ = false;
   bool processing_ = false;
   bool waiting_writable_ = false;
+  bool arrived_ = false;  // in this turn, and not looked at yet
   bool writes_later_ = false;
   bool partial_ = false;    // a request has begun to arrive
   bool admitted_ = false;   // and its header was looked at by the gate

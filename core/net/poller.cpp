@@ -40,6 +40,7 @@ void Poller::take_turn() {
     ready_ = ready_.subspan(1);
     if (event.data.ptr != nullptr) static_cast<Watcher*>(event.data.ptr)->on_ready(event.events);
   }
+  end_turn(*late_);
   in_turn_ = false;
   end_turn(*late_);
   wait();

@@ -14,10 +14,10 @@
 namespace concur {
 
 // Watches the sockets of many connections with one epoll set of its own (epoll(7)), which the loop
-// waits for as a whole. What is ready is handled in turns: first all that has arrived, then, at the
-// end of the turn, what is to be written, so that whoever waits at the other ends is woken once and
-// not for each answer. A request costs two system calls this way: one to receive, one to send. For
-// the loop thread alone.
+// waits for as a whole. What is ready is handled in turns: first all that has arrived is read, then
+// it is handled, then what is to be written is, so that whoever waits at the other ends is woken
+// once and not for each answer. A request costs two system calls this way: one to receive, one to
+// send. For the loop thread alone.
 class Poller {
  public:
   class Watcher {
@@ -44,7 +44,8 @@ class Poller {
   // The watcher is told nothing more; the socket is closed next, which ends its being watched.
   void forget(const Watcher& watcher);
 
-  // At the end of this turn, or soon where none goes on, on_turn_end() is called.
+  // At the end of this turn, or soon where none goes on, on_turn_end() is called. A turn ends
+  // twice: whoever asks at its first end is called again behind all others.
   void later(std::shared_ptr<Watcher> watcher);
 
  private:

@@ -11,9 +11,9 @@
 
 namespace concur {
 
-// The TCP socket's. Where there are keys, each request needs one. Where there are none the socket is
-// on a loopback address: whoever comes is a client, unless the Host says that a page of some other
-// site sent a browser here. What a page makes a browser send is refused in any case.
+// The TCP socket's. Where there are keys, each request needs one. Where there are none the socket
+// is on a loopback address: whoever comes is a client, unless the Host says that a page of some
+// other site sent a browser here. What a page makes a browser send is refused in any case.
 class TcpGate final : public Gate {
  public:
   // How many may wait to be told that their key is none; others are not told.

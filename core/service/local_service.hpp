@@ -20,6 +20,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace concur {
@@ -39,6 +40,7 @@ class LocalService final : public Service {
                std::string path);
 
   void submit(const Command& command, Reply reply) override;
+  void foresee(std::string_view user) override { registry_.foresee(user); }
   void report(const ReportQuery& query, ReportReply reply) override;
   void backup(BackupReply reply) override;
   void set_policy(const Policy& policy) override;

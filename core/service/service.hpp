@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace concur {
 
@@ -59,6 +60,9 @@ class Service {
   // Calls `reply` exactly once, on the loop thread, perhaps before it returns. The command's views
   // are not needed after that return.
   virtual void submit(const Command& command, Reply reply) = 0;
+
+  // Says that this user will be asked about in a moment, perhaps with others. Nothing hangs on it.
+  virtual void foresee(std::string_view /*user*/) {}
 
   // Who shares, of all that happened until now. Takes its time beside the commands; kUnavailable
   // where too many are asked for at once.

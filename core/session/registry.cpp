@@ -39,6 +39,7 @@ std::optional<Id> user_of(const Command& command) {
 }  // namespace
 
 Decision Registry::apply(const Command& command, const Now& now) {
+  table_.fetch_foreseen();
   Decision decision{std::visit([&](const auto& c) { return decide(c, now); }, command)};
   if (undo_.empty()) return decision;
   // What concerns all users waits for all there is.

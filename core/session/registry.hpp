@@ -51,9 +51,12 @@ class Registry {
 
   // Says which rows restore() will be given next: where it knows of some dozens at once, it need
   // not wait for memory at each. Changes nothing.
-  void expect(std::span<const StoredRow> rows) const;
+  void expect(std::span<const StoredRow> rows);
 
   Decision apply(const Command& command, const Now& now);
+
+  // Says that this user will be asked about soon, for the same reason. Changes nothing.
+  void foresee(std::string_view user) { table_.foresee(user); }
 
   // Looks at up to `slots` further slots, round and round: ends what has expired, saves the leases
   // that would otherwise be told of too late, the next look at the same slot being `next_look`

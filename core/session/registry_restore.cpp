@@ -2,9 +2,7 @@
 #include "session/registry.hpp"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace concur {
 
@@ -12,13 +10,11 @@ bool Registry::restore(StoredRow row, const Now& now) {
   return std::visit([&](auto& each) { return restore_row(std::move(each), now); }, row);
 }
 
-void Registry::expect(std::span<const StoredRow> rows) const {
-  std::vector<std::string_view> users;
-  users.reserve(rows.size());
+void Registry::expect(std::span<const StoredRow> rows) {
   for (const StoredRow& row : rows) {
-    if (const auto* session = std::get_if<Row>(&row)) users.emplace_back(session->user);
+    if (const auto* session = std::get_if<Row>(&row)) table_.foresee(session->user);
   }
-  table_.expect(users);
+  table_.fetch_foreseen();
 }
 
 bool Registry::restore_row(Row row, const Now& now) {

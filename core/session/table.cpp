@@ -17,6 +17,8 @@ namespace {
 constexpr std::uint32_t kMostWalked = 8;
 constexpr std::uint32_t kFewAgain = 4;
 
+constexpr std::size_t kMostForeseen = 256;
+
 std::uint32_t hash_of(std::string_view text, std::uint64_t seed) {
   return static_cast<std::uint32_t>(XXH3_64bits_withSeed(text.data(), text.size(), seed));
 }
@@ -140,26 +142,27 @@ void Table::set_crowded(UserSlot& owner, bool crowded) {
   }
 }
 
-void Table::expect(std::span<const std::string_view> users) const {
-  std::vector<HashKey> keys;
-  keys.reserve(users.size());
-  for (const std::string_view user : users) keys.push_back({hash_of(user, seed_)});
-  std::vector<Slot> walks;
-  walks.reserve(users.size());
+void Table::foresee(std::string_view user) {
+  if (foreseen_.size() < kMostForeseen) foreseen_.push_back({hash_of(user, seed_)});
+}
+
+void Table::fetch_foreseen() {
   // With nothing between them, the processor looks for several at once.
-  for (const HashKey key : keys) {
+  for (const HashKey key : foreseen_) {
     const auto found = user_index_.find(key);
     if (found == user_index_.end()) continue;
-    walks.push_back(found->slot);
+    walks_.push_back(found->slot);
     fetch(users_[found->slot]);
   }
-  for (Slot& walk : walks) walk = users_[walk].crowded ? users_[walk].tail : users_[walk].head;
+  foreseen_.clear();
+  for (Slot& walk : walks_) walk = users_[walk].crowded ? users_[walk].tail : users_[walk].head;
   // A step of each walk before the next of any, so that they wait together.
-  for (std::uint32_t step = 0; step < kMostWalked && !walks.empty(); ++step) {
-    std::erase(walks, kNoSlot);
-    for (const Slot walk : walks) fetch(sessions_[walk]);
-    for (Slot& walk : walks) walk = sessions_[walk].next;
+  for (std::uint32_t step = 0; step < kMostWalked && !walks_.empty(); ++step) {
+    std::erase(walks_, kNoSlot);
+    for (const Slot walk : walks_) fetch(sessions_[walk]);
+    for (Slot& walk : walks_) walk = sessions_[walk].next;
   }
+  walks_.clear();
 }
 
 Table::Added Table::add(std::string_view user, std::string_view session) {

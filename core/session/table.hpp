@@ -13,8 +13,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string_view>
+#include <vector>
 
 namespace concur {
 
@@ -88,9 +88,11 @@ class Table {
   // The same, but kNoSlot and nothing changed where that user has a session of that name.
   Slot add_absent(std::string_view user, std::string_view session);
 
-  // Fetches what adding sessions of these users looks at into the processor's cache, for all of
-  // them at once: one after the other each would wait for memory several times. Changes nothing.
-  void expect(std::span<const std::string_view> users) const;
+  // Says that this user will be asked about. Then fetch_foreseen() fetches what that looks at into
+  // the processor's cache, for all who were foreseen at once: one after the other each would wait
+  // for memory several times. Neither changes anything.
+  void foresee(std::string_view user);
+  void fetch_foreseen();
 
   // The active one of the user on that device; kNoSlot where there is none.
   Slot find_device(Slot user, std::string_view device) const;
@@ -202,6 +204,8 @@ class Table {
   std::size_t active_ = 0;
   std::size_t active_users_ = 0;
   mutable Slot found_ = kNoSlot;  // the user found last
+  std::vector<HashKey> foreseen_;
+  std::vector<Slot> walks_;  // of those, while they are fetched
 };
 
 }  // namespace concur

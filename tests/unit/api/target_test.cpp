@@ -10,8 +10,7 @@ TEST_CASE("Target::parse") {
   SUBCASE("splits before it decodes") {
     const auto target = Target::parse("/v1/users/a%2Fb%20c/sessions/%C3%A9+x");
     REQUIRE(target.has_value());
-    CHECK(target->segments() ==
-          Segments{"v1", "users", "a/b c", "sessions", "\u00e9+x"});
+    CHECK(target->segments() == Segments{"v1", "users", "a/b c", "sessions", "\u00e9+x"});
   }
   SUBCASE("keeps empty segments") {
     CHECK(Target::parse("/a//b/")->segments() == Segments{"a", "", "b", ""});

@@ -82,6 +82,23 @@ TEST_CASE("Poller") {
     REQUIRE(loop.run_one() == 1);
     CHECK(diary == Diary{"ada input", "bob input", "ada end"});
   }
+  SUBCASE("calls whoever asks at a turn's first end once more, behind all others") {
+    ada->when_ready = [&] {
+      of_ada.receive();
+      poller.later(ada);
+    };
+    bob->when_ready = [&] {
+      of_bob.receive();
+      poller.later(bob);
+    };
+    ada->when_turn_ends = [&] {
+      if (diary.size() == 3) poller.later(ada);
+    };
+    of_ada.send();
+    of_bob.send();
+    REQUIRE(loop.run_one() == 1);
+    CHECK(diary == Diary{"ada input", "bob input", "ada end", "bob end", "ada end"});
+  }
   SUBCASE("tells again what nobody did anything about") {
     bob->when_ready = nullptr;
     of_bob.send();

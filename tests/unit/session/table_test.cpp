@@ -128,16 +128,19 @@ TEST_CASE("Table::add_absent adds only what is not there, gone ones included") {
   CHECK(table.active_users() == 2);
 }
 
-TEST_CASE("Table::expect changes nothing, whoever is expected") {
+TEST_CASE("Table::fetch_foreseen changes nothing, whoever was foreseen") {
   Table table(1);
-  table.expect({});
+  table.fetch_foreseen();
   const auto add = [&table](const std::string& user, unsigned sessions) {
     for (unsigned i = 0; i < sessions; ++i) table.add(user, name_of(i));
   };
   add("few", 3);
   add("crowded", 40);
   table.hold_user("none");
-  table.expect(std::vector<std::string_view>{"few", "absent", "crowded", "none", "few"});
+  for (const char* user : {"few", "absent", "crowded", "none", "few", ""}) table.foresee(user);
+  table.fetch_foreseen();
+  for (int i = 0; i < 10'000; ++i) table.foresee("few");
+  table.fetch_foreseen();
   CHECK(table.active_sessions() == 43);
   CHECK(table.find_user("absent") == kNoSlot);
   CHECK(table.add_absent("few", name_of(2)) == kNoSlot);

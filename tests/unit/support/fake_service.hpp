@@ -1,0 +1,57 @@
+#pragma once
+
+#include "service/service.hpp"
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace concur::test {
+
+// Answers heartbeats at once, and starts when the test says so.
+class FakeService final : public Service {
+ public:
+  void submit(const Command& command, Reply reply) override {
+    ++submitted;
+    if (const auto* start = std::get_if<Start>(&command)) {
+      Granted granted;
+      granted.user = start->user.text();
+      granted.session = start->session.text();
+      waiting.emplace_back(std::move(granted), std::move(reply));
+    } else {
+      reply(Answer(Unknown{"u", std::string(padding, 'p')}));
+    }
+  }
+  void answer_oldest() {
+    auto [answer, reply] = std::move(waiting.front());
+    waiting.pop_front();
+    reply(std::move(answer));
+  }
+  void answer_newest() {
+    auto [answer, reply] = std::move(waiting.back());
+    waiting.pop_back();
+    reply(std::move(answer));
+  }
+
+  void foresee(std::string_view user) override { foreseen.emplace_back(user); }
+
+  void report(const ReportQuery& /*query*/, ReportReply /*reply*/) override {}
+  void backup(BackupReply /*reply*/) override {}
+  void set_policy(const Policy& /*policy*/) override {}
+  void set_history(Millis /*history*/) override {}
+  ServiceStatus status() const override { return {}; }
+  EventLog& events() override { return log; }
+  void finish(std::function<void()> done) override { done(); }
+
+  std::vector<std::string> foreseen;
+  std::size_t submitted = 0;
+  std::size_t padding = 1;
+  std::deque<std::pair<Answer, Reply>> waiting;
+  EventLog log;
+};
+
+}  // namespace concur::test
