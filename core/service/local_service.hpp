@@ -99,6 +99,7 @@ class LocalService final : public Service {
   std::int64_t oldest_hour(const Now& now);
 
   void begin_purge(const Purge& purge, Reply reply);
+  bool may_purge() const;
   void go_on_purging();
   void purge_step();
   void refuse_purges(const std::string& message);

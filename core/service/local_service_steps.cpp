@@ -36,12 +36,18 @@ void LocalService::begin_purge(const Purge& purge, Reply reply) {
   purges_.push_back({purge, look_at_clock().since_boot, std::move(reply)});
   purges_.back().step.most = kPurgeStep;
   purges_.back().step.last_row = registry_.last_row();
+  // What is decided next finds the first step taken: in a small house that is all of it.
+  if (purges_.size() == 1 && may_purge()) purge_step();
   go_on_purging();
+}
+
+bool LocalService::may_purge() const {
+  return !purges_.empty() && !purge_scheduled_ && changes_waiting() < kPurgeBacklog;
 }
 
 // In a later turn of the loop, or after a commit where enough waits for that.
 void LocalService::go_on_purging() {
-  if (purge_scheduled_ || purges_.empty() || changes_waiting() >= kPurgeBacklog) return;
+  if (!may_purge()) return;
   purge_scheduled_ = true;
   boost::asio::post(loop_, [this] {
     purge_scheduled_ = false;
