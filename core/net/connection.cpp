@@ -68,7 +68,7 @@ void Connection::on_ready(unsigned events) {
   }
   if (open_ && waiting_writable_ && (over || (events & EPOLLOUT) != 0)) {
     waiting_writable_ = false;
-    write();
+    if (!arrived_) write();  // otherwise behind what that leads to
   }
   if (open_ && !writes_later_) watch();
 }

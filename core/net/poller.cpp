@@ -46,13 +46,11 @@ void Poller::take_turn() {
   wait();
 }
 
-// What it leads to may be for the next turn.
+// What it leads to is for the next end.
 void Poller::end_turn(Late& late) {
-  Late now;
-  now.swap(late);
-  for (const auto& watcher : now) watcher->on_turn_end();
-  now.clear();
-  if (late.empty()) now.swap(late);  // its room is used again
+  late.called.swap(late.waiting);
+  for (const auto& watcher : late.called) watcher->on_turn_end();
+  late.called.clear();
 }
 
 bool Poller::watch(int socket, Watcher& watcher, Interest before, Interest now) {
@@ -71,8 +69,8 @@ void Poller::forget(const Watcher& watcher) {
 }
 
 void Poller::later(std::shared_ptr<Watcher> watcher) {
-  late_->push_back(std::move(watcher));
-  if (in_turn_ || late_->size() > 1) return;
+  late_->waiting.push_back(std::move(watcher));
+  if (in_turn_ || late_->waiting.size() > 1) return;
   boost::asio::post(loop_, [late = late_] { end_turn(*late); });
 }
 

@@ -49,7 +49,11 @@ class Poller {
   void later(std::shared_ptr<Watcher> watcher);
 
  private:
-  using Late = std::vector<std::shared_ptr<Watcher>>;
+  // Who is to be called, and who is being called.
+  struct Late {
+    std::vector<std::shared_ptr<Watcher>> waiting;
+    std::vector<std::shared_ptr<Watcher>> called;
+  };
 
   void wait();
   void take_turn();

@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,22 @@ struct AnswersAll : Handler {
   }
 };
 
+// Answers the first one when the test says so, and the others at length.
+struct HoldsFirst : AnswersAll {
+  void handle(const Request& /*request*/, Respond respond) override {
+    if (std::exchange(first, false)) {
+      held = std::move(respond);
+    } else {
+      Response response;
+      response.body = std::string(4096, 'y');
+      respond(std::move(response));
+    }
+  }
+
+  bool first = true;
+  Respond held;
+};
+
 Fd connect_to_socket(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -57,23 +74,34 @@ std::string receive(const Fd& fd) {
   return text;
 }
 
+// A server and all that it needs.
+template <class Answers>
+struct House {
+  House() {
+    Fd listener = listen_on(path, 16);
+    REQUIRE(::fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0);
+    server.emplace(loop, std::move(listener), gate, handler, memory, log);
+  }
+
+  TempFolder folder;
+  std::string path = folder.file("socket");
+  Answers handler;
+  Logger log{LogLevel::kError, LogFormat::kText};
+  FakeClock clock;
+  ClientMemory memory{clock, log};
+  boost::asio::io_context loop{1};
+  UnixGate gate{Operators{}};
+  std::optional<Server> server;
+};
+
 // How many of eight clients have an answer, where the server stops after so many handlers have run
 // since they sent.
 std::size_t answered_after(std::size_t turns, bool accepted_before) {
-  const TempFolder folder;
-  const std::string path = folder.file("socket");
-  Fd listener = listen_on(path, 16);
-  REQUIRE(::fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0);
-  AnswersAll handler;
-  Logger log(LogLevel::kError, LogFormat::kText);
-  const FakeClock clock;
-  ClientMemory memory(clock, log);
-  boost::asio::io_context loop(1);
-  UnixGate gate(Operators{});
-  Server server(loop, std::move(listener), gate, handler, memory, log);
-
+  House<AnswersAll> house;
+  boost::asio::io_context& loop = house.loop;
+  Server& server = *house.server;
   std::vector<Fd> clients(kClients);
-  for (Fd& client : clients) client = connect_to_socket(path);
+  for (Fd& client : clients) client = connect_to_socket(house.path);
   while (accepted_before && server.connections() < kClients) loop.run_one();
   for (const Fd& client : clients) send_request(client);
   for (std::size_t turn = 0; turn < turns; ++turn) loop.poll_one();
@@ -93,4 +121,44 @@ TEST_CASE("Server answers all that was sent before it stops") {
     CHECK(answered_after(turns, true) == kClients);
     CHECK(answered_after(turns, false) == kClients);
   }
+}
+
+// Where the client reads and sends in one moment, the server may write and read in one turn.
+TEST_CASE("Server answers what comes while a long answer is read, however much it is") {
+  constexpr std::size_t kMore = 200;
+  constexpr std::size_t kLong = 300'000;  // more than the socket takes
+  House<HoldsFirst> house;
+  const Fd client = connect_to_socket(house.path);
+  std::string got;
+  const auto read_all = [&] {
+    for (std::string part = receive(client); !part.empty(); part = receive(client)) got += part;
+  };
+  const auto send = [&](const std::string& text) {
+    REQUIRE(::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(text.size()));
+  };
+
+  const std::string half(kRequest.substr(0, kRequest.size() / 2));
+  send(std::string(kRequest) + half);
+  house.loop.poll();
+  Response response;
+  response.body = std::string(kLong, 'x');
+  house.handler.held(std::move(response));
+  house.loop.poll();
+  read_all();
+  CHECK(got.size() < kLong);
+
+  std::string rest(kRequest.substr(half.size()));
+  for (std::size_t i = 0; i < kMore; ++i) rest += kRequest;
+  send(rest);
+  for (int i = 0; i < 100; ++i) {
+    house.loop.poll();
+    read_all();
+  }
+  std::size_t answers = 0;
+  for (std::size_t at = got.find("HTTP/1.1 200"); at != std::string::npos;
+       at = got.find("HTTP/1.1 200", at + 1)) {
+    ++answers;
+  }
+  CHECK(answers == 1 + 1 + kMore);
 }
