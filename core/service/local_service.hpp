@@ -59,6 +59,7 @@ class LocalService final : public Service {
   };
   struct Purging {
     Purge step;
+    std::uint32_t end;  // of the slots when it was asked for
     std::chrono::nanoseconds since;
     Reply reply;
     std::uint64_t count = 0;  // of the steps before
@@ -99,14 +100,15 @@ class LocalService final : public Service {
   std::int64_t oldest_hour(const Now& now);
 
   void begin_purge(const Purge& purge, Reply reply);
-  bool may_purge() const;
   void go_on_purging();
+  void schedule_purge();
   void purge_step();
   void refuse_purges(const std::string& message);
 
   void schedule_sweep();
   void start_sweep();
   void sweep_step(std::uint32_t slots);
+  void sweep_some(std::uint32_t most);
   void go_on_sweeping();
   std::size_t changes_waiting() const;
   void watch_wal();

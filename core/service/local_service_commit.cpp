@@ -100,7 +100,7 @@ void LocalService::committed(const Result<void>& outcome) {
     failed(outcome.error());
   }
   if (!committing()) keeps_loop_.reset();
-  go_on_purging();
+  schedule_purge();  // a step for each commit, however much waits
   go_on_sweeping();
   if (registry_.has_changes()) schedule_flush();
   finish_if_idle();

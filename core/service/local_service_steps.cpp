@@ -33,21 +33,20 @@ void LocalService::begin_purge(const Purge& purge, Reply reply) {
     meters_.failed(CommandKind::kOther);
     return reply(Error{ErrorKind::kUnavailable, "cannot purge: others are under way; try again"});
   }
-  purges_.push_back({purge, look_at_clock().since_boot, std::move(reply)});
-  purges_.back().step.most = kPurgeStep;
+  purges_.push_back({purge, registry_.slots(), look_at_clock().since_boot, std::move(reply)});
   purges_.back().step.last_row = registry_.last_row();
   // What is decided next finds the first step taken: in a small house that is all of it.
-  if (purges_.size() == 1 && may_purge()) purge_step();
+  if (purges_.size() == 1 && !purge_scheduled_) purge_step();
   go_on_purging();
-}
-
-bool LocalService::may_purge() const {
-  return !purges_.empty() && !purge_scheduled_ && changes_waiting() < kPurgeBacklog;
 }
 
 // In a later turn of the loop, or after a commit where enough waits for that.
 void LocalService::go_on_purging() {
-  if (!may_purge()) return;
+  if (changes_waiting() < kPurgeBacklog) schedule_purge();
+}
+
+void LocalService::schedule_purge() {
+  if (purges_.empty() || purge_scheduled_) return;
   purge_scheduled_ = true;
   boost::asio::post(loop_, [this] {
     purge_scheduled_ = false;
@@ -56,9 +55,13 @@ void LocalService::go_on_purging() {
   });
 }
 
-// What they have purged stays purged.
+// What they have purged stays purged. Those that only count go on, unless the service ends.
 void LocalService::refuse_purges(const std::string& message) {
-  for (const Purging& each : std::exchange(purges_, {})) {
+  for (Purging& each : std::exchange(purges_, {})) {
+    if (each.step.dry_run && !finishing_) {
+      purges_.push_back(std::move(each));
+      continue;
+    }
     meters_.failed(CommandKind::kOther);
     each.reply(Error{ErrorKind::kUnavailable, message});
   }
@@ -67,13 +70,13 @@ void LocalService::refuse_purges(const std::string& message) {
 void LocalService::purge_step() {
   if (purges_.empty()) return;
   Purging& purging = purges_.front();
-  Decision decision = decide(purging.step, look_at_clock());
+  Purge& step = purging.step;
+  step.end = step.first + std::min(kPurgeStep, purging.end - step.first);
+  Decision decision = decide(step, look_at_clock());
   auto& purged = std::get<Purged>(decision.answer);
   purging.count += purged.count;
-  if (purged.next) {
-    purging.step.after = *purged.next;
-    return;
-  }
+  step.first = step.end;
+  if (step.first < purging.end) return;
   purged.count = purging.count;
   Purging done = std::move(purging);
   purges_.pop_front();
@@ -113,20 +116,28 @@ void LocalService::start_sweep() {
 // In steps between turns of the loop, and between commits where there is much to forget.
 void LocalService::sweep_step(std::uint32_t slots) {
   if (finishing_) return;
-  if (changes_waiting() >= kSweepBacklog) {
-    left_to_sweep_ = slots;
-    return schedule_sweep();
-  }
-  const std::uint32_t step = std::min({slots, kSweepStep, registry_.slots()});
+  left_to_sweep_ = slots;
+  if (changes_waiting() >= kSweepBacklog) return schedule_sweep();
+  sweep_some(kSweepStep);
+  if (left_to_sweep_ == 0) return schedule_sweep();
+  boost::asio::post(loop_, [this, left = std::exchange(left_to_sweep_, 0)] { sweep_step(left); });
+}
+
+void LocalService::sweep_some(std::uint32_t most) {
+  const std::uint32_t step = std::min({left_to_sweep_, most, registry_.slots()});
   registry_.sweep(step, 2 * lap(), look_at_clock());
   if (registry_.has_changes()) schedule_flush();
-  if (slots <= kSweepStep || registry_.slots() <= kSweepStep) return schedule_sweep();
-  boost::asio::post(loop_, [this, slots = slots - step] { sweep_step(slots); });
+  left_to_sweep_ = step == registry_.slots() ? 0 : left_to_sweep_ - step;
 }
 
 // After a commit, where that comes before the next tick. One that failed undid what was swept.
 void LocalService::go_on_sweeping() {
-  if (left_to_sweep_ == 0 || changes_waiting() >= kSweepBacklog || !trouble_.empty()) return;
+  if (left_to_sweep_ == 0 || !trouble_.empty() || finishing_) return;
+  if (changes_waiting() >= kSweepBacklog) {
+    // There may never be fewer: as much as is due in the time of a commit.
+    const auto due = registry_.slots() * commit_took_ / lap();
+    return sweep_some(std::max(kSweepStep, static_cast<std::uint32_t>(due)));
+  }
   const std::uint32_t slots = std::exchange(left_to_sweep_, 0);
   sweep_timer_.expires_after(kSweepRest * commit_took_);
   sweep_timer_.async_wait([this, slots](const boost::system::error_code& cancelled) {

@@ -98,7 +98,6 @@ struct Page {
 struct Purged {
   std::uint64_t count = 0;
   bool dry_run = false;
-  std::optional<std::uint32_t> next{};  // the slot to go on from, where there is more
 };
 
 // Where a user's limit comes from.

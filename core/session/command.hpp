@@ -57,10 +57,10 @@ struct Purge {
   std::optional<Id> user{};
   Millis idle{};
   bool dry_run = false;
-  // Where it is of all: it looks at that many slots from slot `after` on, and passes over sessions
-  // with higher rows, which have started since the first look.
-  std::uint32_t after = 0;
-  std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
+  // A part of all: the slots from `first` to before `end`, but for sessions with higher rows, which
+  // have started since the first part.
+  std::uint32_t first = 0;
+  std::uint32_t end = std::numeric_limits<std::uint32_t>::max();
   std::int64_t last_row = std::numeric_limits<std::int64_t>::max();
 };
 

@@ -142,10 +142,7 @@ Answer Registry::decide(const Purge& purge, const Now& now) {
     if (user != kNoSlot) answer.count = purge_user(user, purge, now);
     return answer;
   }
-  const Slot end = table_.end();
-  const Slot stop = purge.most < end - std::min(purge.after, end) ? purge.after + purge.most : end;
-  if (stop < end) answer.next = stop;
-  for (Slot slot = purge.after; slot < stop; ++slot) {
+  for (Slot slot = purge.first; slot < std::min(purge.end, table_.end()); ++slot) {
     const SessionSlot& session = table_.session(slot);
     if (session.state != SlotState::kActive || session.row > purge.last_row) continue;
     if (!purge.dry_run) expire_due(session.user, now);

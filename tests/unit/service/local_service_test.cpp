@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -173,6 +174,40 @@ TEST_CASE("LocalService") {
     CHECK(house.service.status().counts.purged == kSessions);
     CHECK(stored(path) == 1);
   }
+  SUBCASE("however many others wait for the journal at any time") {
+    constexpr std::size_t kSessions = 2'000;
+    house.fill(kSessions);
+    bool done = false;
+    std::size_t started = 0;
+    std::size_t open = 0;
+    const std::function<void()> start_another = [&] {
+      const std::string user = "n" + std::to_string(started++);
+      ++open;
+      house.service.submit(Start{id(user), id("s1")}, [&](const Result<Answer>&) {
+        --open;
+        if (!done) start_another();
+      });
+    };
+    const auto deadline = std::chrono::steady_clock::now() + 100s;
+    const auto in_time = [&] { return std::chrono::steady_clock::now() < deadline; };
+    SUBCASE("a purge of all gets on") {
+      house.service.submit(Purge{}, [&](const Result<Answer>& answer) {
+        done = true;
+        CHECK(std::get<Purged>(*answer).count == kSessions);
+      });
+      for (std::size_t i = 0; i < kSessions; ++i) start_another();
+      while (!done && in_time()) house.loop.run_one();
+      CHECK(done);
+    }
+    SUBCASE("what has expired is swept") {
+      house.clock.tick(90s);
+      for (std::size_t i = 0; i < kSessions; ++i) start_another();
+      while (house.service.status().expiries.total < kSessions && in_time()) house.loop.run_one();
+      CHECK(house.service.status().expiries.total == kSessions);
+    }
+    done = true;
+    while (open > 0) house.loop.run_one();
+  }
   SUBCASE("only so many purges of all wait for each other") {
     house.fill(2'000);
     const auto answers = house.ask(std::vector<Command>(20, Purge{{}, 1h}));
@@ -325,10 +360,10 @@ TEST_CASE("LocalService on a full disk") {
   for (const char* session : {"s1", "s2", "s3"}) house.ask(Start{id("full"), id(session)});
   {
     const FullDisk full;
-    const auto answers =
-        house.ask({Start{id("abc"), id("s3")}, Start{id("abc"), id("s4")}, End{id("abc"), id("s1")},
-                   Heartbeat{id("abc"), id("s3")}, Heartbeat{id("full"), id("s1")},
-                   Start{id("full"), id("s4")}, ListUser{id("full")}, Purge{}});
+    const auto answers = house.ask({Start{id("abc"), id("s3")}, Start{id("abc"), id("s4")},
+                                    End{id("abc"), id("s1")}, Heartbeat{id("abc"), id("s3")},
+                                    Heartbeat{id("full"), id("s1")}, Start{id("full"), id("s4")},
+                                    ListUser{id("full")}, Purge{}, Purge{{}, {}, true}});
     SUBCASE("starts, ends, and what was decided on top of them are unavailable") {
       for (std::size_t i = 0; i < 4; ++i) {
         REQUIRE(answers[i].has_error());
