@@ -43,10 +43,17 @@ class Bystander:
     def __init__(self, path):
         self.connection = UnixConnection(path)
         self.longest = 0.0
+        self.failure = None
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.ask_on)
 
     def ask_on(self):
+        try:
+            self.start_and_end()
+        except (OSError, http.client.HTTPException) as failure:
+            self.failure = failure
+
+    def start_and_end(self):
         over = False
         while not over:
             for method in "PUT", "DELETE":
@@ -63,8 +70,8 @@ class Bystander:
         self.over.set()
         self.thread.join()
         self.connection.close()
-        if not self.longest:
-            raise OSError("the bystander got no answer")
+        if self.failure:
+            raise OSError(f"the bystander: {self.failure}")
 
 
 def list_all(connection):
