@@ -270,15 +270,18 @@ Result<void> Store::write(const AddUsage& add, Millis /*offset*/) {
   return to.run();
 }
 
-// How many at a time: a commit may wait for it. Where too many wait, all that are too many.
+// A few at a time, for a commit may wait for it. Where too many wait, it pays to hold the commits
+// up now and then: of many at once several share a page.
 bool Store::add_up_history() {
   constexpr std::int64_t kAtOnce = 32;
+  constexpr std::int64_t kWhenBehind = 16'384;
   const auto first = read(statements_.first_part);
   if (!first) {
     parts_ = 0;
     return false;
   }
-  const std::int64_t more = std::max(kAtOnce, parts_ - kMostParts) - 1;
+  const std::int64_t more =
+      (is_behind() ? std::max(kWhenBehind, parts_ - kMostParts) : kAtOnce) - 1;
   const std::int64_t last = *first + std::min(more, INT64_MAX - std::max<std::int64_t>(*first, 0));
   const auto done = in_transaction([&]() -> Result<void> {
     statements_.add_up.bind(1, last);

@@ -61,15 +61,18 @@ class Bench:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def house(self, name, users, sessions, lease=None):
-        """A folder in which the server left this many sessions; filled once, the quick way, to be copied."""
-        key = (name, users, sessions, lease)
+    def house(self, name, users, sessions, lease=None, at_rest=False):
+        """A folder in which the server left this many sessions; filled once, the quick way, to be copied. At rest: what
+        the filling left to be done in quiet moments is done."""
+        key = (name, users, sessions, lease, at_rest)
         if key not in self.kept:
             self.say(f"filling {name} with {sessions:,} sessions")
             path = self.directory / f"house{next(self.number)}"
             path.mkdir()
             with self.server(name, path, "normal", lease) as server:
                 self.fill(server, users, sessions)
+                if at_rest:
+                    server.come_to_rest()
             self.kept[key] = path
         return self.kept[key]
 
@@ -82,11 +85,11 @@ class Bench:
         return server
 
     @contextlib.contextmanager
-    def running(self, name, durability="full", house=None, lease=None):
+    def running(self, name, durability="full", house=None, lease=None, at_rest=False):
         """A server in a folder of its own: none inherits what another left behind."""
         kept = None
         if house and name != "echo":
-            kept = self.house(name, *house, lease)
+            kept = self.house(name, *house, lease, at_rest)
         with self.folder(kept) as path, self.server(name, path, durability, lease) as server:
             yield server
 

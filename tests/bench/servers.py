@@ -25,6 +25,7 @@ LIMIT = 3
 READY_S = 120
 STOP_S = 60
 ECHO_S = 600
+REST_S = 900
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -123,6 +124,9 @@ class Server:
         except OSError:
             return False
 
+    def come_to_rest(self):
+        """Waits until nothing is left to be done in quiet moments."""
+
     def rss_bytes(self):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
@@ -160,6 +164,17 @@ class Concurrencyd(Server):
         if not head.startswith(b"HTTP/1.1 200"):
             raise BenchError(f"{target} was answered: {head.decode()[:100]}")
         return json.loads(body)
+
+    def come_to_rest(self):
+        deadline = time.monotonic() + REST_S
+        while self.parts_to_add_up() > 0:
+            if time.monotonic() > deadline:
+                raise BenchError(f"the record of who shares was not added up within {REST_S} s")
+            time.sleep(1)
+
+    def parts_to_add_up(self):
+        with contextlib.closing(sqlite3.connect(f"file:{self.directory}/sessions.db?mode=ro", uri=True)) as db:
+            return db.execute("SELECT count(*) FROM history_parts").fetchone()[0]
 
     def status(self):
         return self.get("/v1/status")

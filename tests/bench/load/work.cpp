@@ -11,9 +11,11 @@ constexpr std::uint32_t kEndTurn = 31;
 constexpr int kMostTries = 1000;
 constexpr std::uint32_t kNoSlot = ~std::uint32_t{0};
 
-// Sends neighbouring serials to users far apart, yet every user gets its turn before any gets two.
+// Sends serials to users who are no neighbours of any a while before, by the golden section (Knuth,
+// "The Art of Computer Programming", volume 3, section 6.4), yet every user gets its turn before
+// any gets two.
 std::uint64_t stride_for(std::uint64_t users) {
-  std::uint64_t stride = users / 2 + users / 8 + 1;
+  auto stride = static_cast<std::uint64_t>(0.6180339887498949 * static_cast<double>(users)) + 1;
   while (std::gcd(stride, users) != 1) {
     ++stride;
   }

