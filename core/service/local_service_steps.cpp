@@ -134,9 +134,10 @@ void LocalService::sweep_some(std::uint32_t most) {
 void LocalService::go_on_sweeping() {
   if (left_to_sweep_ == 0 || !trouble_.empty() || finishing_) return;
   if (changes_waiting() >= kSweepBacklog) {
-    // There may never be fewer: as much as is due in the time of a commit.
-    const auto due = registry_.slots() * commit_took_ / lap();
-    return sweep_some(std::max(kSweepStep, static_cast<std::uint32_t>(due)));
+    // There may never be fewer: as much as is due in the time of a commit, but for one that hung.
+    const auto took = std::min<std::chrono::nanoseconds>(commit_took_, lap());
+    const auto due = static_cast<std::uint32_t>(registry_.slots() * took / lap());
+    return sweep_some(std::clamp(due, kSweepStep, kLeastSwept));
   }
   const std::uint32_t slots = std::exchange(left_to_sweep_, 0);
   sweep_timer_.expires_after(kSweepRest * commit_took_);
