@@ -1,8 +1,7 @@
 #include "ask.hpp"
 
+#include "base/text.hpp"
 #include "output.hpp"
-
-#include <fmt/format.h>
 
 namespace concur::cli {
 
@@ -11,9 +10,9 @@ Result<HttpAnswer> ask(Client& client, const char* verb, const Request& request)
   if (answer && (!answer->json || answer->body.empty())) {
     return Error{
         ErrorKind::kCorrupt,
-        fmt::format("cannot {}: the answer is not concurrencyd's, it is not JSON; name the "
-                    "daemon's socket with --socket",
-                    verb)};
+        text::format("cannot {}: the answer is not concurrencyd's, it is not JSON; name the "
+                     "daemon's socket with --socket",
+                     verb)};
   }
   return answer;
 }
@@ -24,7 +23,7 @@ Result<ExitCode> pass_on(const char* verb, const HttpAnswer& answer, bool contin
   if (!written) return std::move(written).error();
   if (answer.status >= 500) {
     return Error{ErrorKind::kUnavailable,
-                 fmt::format("cannot {}: the daemon answered {}", verb, answer.status)};
+                 text::format("cannot {}: the daemon answered {}", verb, answer.status)};
   }
   return exit_code_of(answer.status, continues_session);
 }

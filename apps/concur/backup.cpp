@@ -2,10 +2,9 @@
 
 #include "ask.hpp"
 #include "base/fd.hpp"
+#include "base/text.hpp"
 #include "output.hpp"
 #include "request.hpp"
-
-#include <fmt/format.h>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -27,7 +26,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr Millis kCopyTime = std::chrono::minutes(10);
 
 Error cannot_write(const std::string& path, int cause) {
-  return {ErrorKind::kInvalid, fmt::format("cannot write {}: {}", path, std::strerror(cause))};
+  return {ErrorKind::kInvalid, text::format("cannot write {}: {}", path, std::strerror(cause))};
 }
 
 // A file under another name beside its own, which it gets when it is whole.
@@ -115,8 +114,8 @@ Result<ExitCode> run_backup(Client& client, const Backup& backup) {
     return pass_on(Backup::kVerb, {stream->status(), true, std::move(refusal)}, false);
   }
   if (auto committed = file.commit(); !committed) return std::move(committed).error();
-  auto written =
-      write_output(fmt::format("{{\"file\":{},\"bytes\":{}}}\n", cli::quoted(backup.file), file.size()));
+  auto written = write_output(
+      text::format("{{\"file\":{},\"bytes\":{}}}\n", cli::quoted(backup.file), file.size()));
   if (!written) return std::move(written).error();
   return ExitCode::kDone;
 }

@@ -1,10 +1,9 @@
 #include "batch.hpp"
 
+#include "base/text.hpp"
 #include "batch_request.hpp"
 #include "line_reader.hpp"
 #include "output_queue.hpp"
-
-#include <fmt/format.h>
 
 #include <poll.h>
 #include <unistd.h>
@@ -87,8 +86,8 @@ class Batcher {
   // What was answered is printed before it is told that the rest was not.
   Result<ExitCode> not_all(Error error) {
     if (auto written = answers_.out.flush(); !written) return std::move(written).error();
-    error.message += fmt::format("; {} lines have their answers, {} more were sent", answers_.count,
-                                 request_ ? request_->owed() : 0);
+    error.message += text::format("; {} lines have their answers, {} more were sent",
+                                  answers_.count, request_ ? request_->owed() : 0);
     return error;
   }
 

@@ -1,9 +1,8 @@
 #include "batch_request.hpp"
 
+#include "base/text.hpp"
 #include "page.hpp"
 #include "request.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
@@ -36,13 +35,13 @@ std::string renumbered(std::string_view line, std::uint64_t number) {
   if (found == std::string_view::npos) return std::string(line);
   const std::size_t begin = found + kBefore.size();
   const std::size_t end = std::min(line.find_first_not_of("0123456789", begin), line.size());
-  return fmt::format("{}{}{}", line.substr(0, begin), number, line.substr(end));
+  return text::format("{}{}{}", line.substr(0, begin), number, line.substr(end));
 }
 
 // The text of an error's message, as it stands in the JSON, after a colon.
 std::string message_in(std::string_view json) {
   const std::string_view message = member_of(json, "message");
-  return message.size() > 2 ? fmt::format(": {}", message.substr(1, message.size() - 2)) : "";
+  return message.size() > 2 ? text::format(": {}", message.substr(1, message.size() - 2)) : "";
 }
 
 }  // namespace
@@ -141,15 +140,15 @@ void BatchRequest::take_answer(std::string_view line) {
 }
 
 Error BatchRequest::refusal() const {
-  return {
-      stream_.status() == 403 ? ErrorKind::kForbidden : ErrorKind::kUnavailable,
-      fmt::format("cannot batch: the daemon answered {}{}", stream_.status(), message_in(answer_))};
+  return {stream_.status() == 403 ? ErrorKind::kForbidden : ErrorKind::kUnavailable,
+          text::format("cannot batch: the daemon answered {}{}", stream_.status(),
+                       message_in(answer_))};
 }
 
 Error BatchRequest::unanswered(const Result<void>& read) const {
   if (!read) return read.error();
   return {ErrorKind::kUnavailable,
-          fmt::format("cannot batch: the daemon ended the answer{}", message_in(last_word_))};
+          text::format("cannot batch: the daemon ended the answer{}", message_in(last_word_))};
 }
 
 }  // namespace concur::cli

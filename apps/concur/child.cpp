@@ -1,8 +1,7 @@
 #include "child.hpp"
 
 #include "base/fd.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -19,7 +18,7 @@ bool has_terminal() { return bool(Fd(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_N
 
 Error cannot_run(const std::string& name, int error) {
   return {error == ENOENT ? ErrorKind::kAbsent : ErrorKind::kInvalid,
-          fmt::format("cannot run {}: {}", name, std::strerror(error))};
+          text::format("cannot run {}: {}", name, std::strerror(error))};
 }
 
 // In the child. Returns only where it failed, having told errno.

@@ -1,9 +1,8 @@
 #include "guarded.hpp"
 
+#include "base/text.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
-
-#include <fmt/format.h>
 
 #include <csignal>
 #include <exception>
@@ -27,7 +26,7 @@ int guarded(const std::function<Result<int>()>& work) {
     status = result ? *result : static_cast<int>(exit_code_of(result.error().kind));
     if (!result) complain(result.error().message);
   } catch (const std::exception& error) {
-    complain(fmt::format("cannot run: {}", error.what()));
+    complain(text::format("cannot run: {}", error.what()));
   }
   return status;
 }

@@ -1,6 +1,5 @@
 #include "human.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,15 +9,15 @@ namespace concur::cli {
 std::string human_duration(Millis value) {
   using namespace std::chrono;
   const auto whole = std::max(floor<seconds>(value), seconds(0)).count();
-  if (whole < 60) return fmt::format("{}s", whole);
-  if (whole < 3600) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
-  if (whole < 86400) return fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60);
-  return fmt::format("{}d{:02}h", whole / 86400, whole / 3600 % 24);
+  if (whole < 60) return text::format("{}s", whole);
+  if (whole < 3600) return text::format("{}m{:02}s", whole / 60, whole % 60);
+  if (whole < 86400) return text::format("{}h{:02}m", whole / 3600, whole / 60 % 60);
+  return text::format("{}d{:02}h", whole / 86400, whole / 3600 % 24);
 }
 
 std::string human_bytes(std::uint64_t bytes) {
   constexpr std::array<const char*, 6> kUnits{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  if (bytes < 1024) return fmt::format("{} B", bytes);
+  if (bytes < 1024) return text::format("{} B", bytes);
   double value = static_cast<double>(bytes) / 1024;
   std::size_t unit = 0;
   // 1023.96 would be rounded to four digits.
@@ -26,7 +25,7 @@ std::string human_bytes(std::uint64_t bytes) {
     value /= 1024;
     ++unit;
   }
-  return fmt::format("{:.{}f} {}", value, value < 9.95 ? 1 : 0, kUnits[unit]);
+  return text::format("{:.{}f} {}", value, value < 9.95 ? 1 : 0, kUnits[unit]);
 }
 
 std::string human_minute(WallTime at) {

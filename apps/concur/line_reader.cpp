@@ -1,6 +1,5 @@
 #include "line_reader.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <unistd.h>
 
@@ -23,7 +22,7 @@ Result<void> LineReader::read() {
   end_line();
   if (error == 0) return {};
   return Error{ErrorKind::kUnavailable,
-               fmt::format("cannot read standard input: {}", std::strerror(error))};
+               text::format("cannot read standard input: {}", std::strerror(error))};
 }
 
 std::optional<LineReader::Line> LineReader::peek() {

@@ -1,13 +1,11 @@
 #include "list.hpp"
 
 #include "ask.hpp"
+#include "base/text.hpp"
 #include "output.hpp"
 #include "page.hpp"
 #include "request.hpp"
 #include "table.hpp"
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace concur::cli {
 
@@ -20,7 +18,7 @@ std::string lines_of(const Page& page) {
     if (!page.user.empty()) {
       const bool bare = entry.find('"') == std::string_view::npos;
       entry.remove_prefix(1);
-      out += fmt::format(R"({{"user":{}{})", page.user, bare ? "" : ",");
+      out += text::format(R"({{"user":{}{})", page.user, bare ? "" : ",");
     }
     out += entry;
     out += '\n';
@@ -29,8 +27,8 @@ std::string lines_of(const Page& page) {
 }
 
 std::string document_start(const Page& page, std::string_view array) {
-  return fmt::format(R"({{{}{}"{}":[)", fmt::join(page.members, ","),
-                     page.members.empty() ? "" : ",", array);
+  return text::format(R"({{{}{}"{}":[)", text::join(page.members, ","),
+                      page.members.empty() ? "" : ",", array);
 }
 
 // The pages of one list, put together as they come.
@@ -84,7 +82,7 @@ template <class T>
 Result<ExitCode> run_pages(Client& client, const T& list, std::string_view array) {
   Writer writer(list.format, array);
   const auto corrupt = [](std::string_view cause) {
-    return Error{ErrorKind::kCorrupt, fmt::format("cannot {}: {}", T::kVerb, cause)};
+    return Error{ErrorKind::kCorrupt, text::format("cannot {}: {}", T::kVerb, cause)};
   };
   std::string after;
   for (bool first = true;; first = false) {
@@ -92,12 +90,12 @@ Result<ExitCode> run_pages(Client& client, const T& list, std::string_view array
     if (!answer) return std::move(answer).error();
     if (answer->status != 200) {
       if (first) return pass_on(T::kVerb, *answer, false);
-      return Error{
-          ErrorKind::kUnavailable,
-          fmt::format("cannot {}: the daemon answered {} amid the list", T::kVerb, answer->status)};
+      return Error{ErrorKind::kUnavailable,
+                   text::format("cannot {}: the daemon answered {} amid the list", T::kVerb,
+                                answer->status)};
     }
     auto page = read_page(answer->body, array);
-    if (!page) return corrupt(fmt::format("the answer is not a list of {}", array));
+    if (!page) return corrupt(text::format("the answer is not a list of {}", array));
     if (first && page->next.empty() && list.format == OutputFormat::kJson) {
       return pass_on(T::kVerb, *answer, false);
     }

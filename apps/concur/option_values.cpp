@@ -1,8 +1,10 @@
 #include "option_values.hpp"
 
+#include "base/command_line.hpp"
 #include "base/duration.hpp"
+#include "base/text.hpp"
 
-#include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <charconv>
 
@@ -16,8 +18,8 @@ Number read_whole(const char* option, const std::string& text, Number most) {
   const char* end = text.data() + text.size();
   const auto [rest, failed] = std::from_chars(text.data(), end, value);
   if (failed != std::errc() || rest != end || value > most) {
-    reject(fmt::format("cannot read {} '{}': it takes a whole number from 0 to {}", option, text,
-                       most));
+    reject(text::format("cannot read {} '{}': it takes a whole number from 0 to {}", option, text,
+                        most));
   }
   return value;
 }
@@ -55,7 +57,7 @@ std::uint64_t read_number(const char* option, const std::string& text) {
 std::pair<std::string, std::string> read_pair(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos) {
-    reject(fmt::format("cannot read --meta '{}': it takes KEY=VALUE", text));
+    reject(text::format("cannot read --meta '{}': it takes KEY=VALUE", text));
   }
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
@@ -65,29 +67,44 @@ OutputFormat read_format(const std::string& text, std::initializer_list<OutputFo
   for (const OutputFormat* format = among.begin(); format != among.end(); ++format) {
     if (text == word_of(*format)) return *format;
     const bool last = format + 1 == among.end();
-    words += fmt::format("{}{}", words.empty() ? "" : last ? " or " : ", ", word_of(*format));
+    words += text::format("{}{}", words.empty() ? "" : last ? " or " : ", ", word_of(*format));
   }
-  reject(fmt::format("cannot read --output '{}': it takes {}", text, words));
+  reject(text::format("cannot read --output '{}': it takes {}", text, words));
 }
 
 OnLimit read_on_limit(const std::string& text) {
   if (text == "deny") return OnLimit::kDeny;
   if (text == "evict-oldest") return OnLimit::kEvictOldest;
-  reject(fmt::format("cannot read --on-limit '{}': it takes deny or evict-oldest", text));
+  reject(text::format("cannot read --on-limit '{}': it takes deny or evict-oldest", text));
 }
 
-CLI::Option* add_option(CLI::App& app, const char* name, const char* value, const char* about,
-                        std::function<void(const std::string&)> take) {
-  return app
-      .add_option(
-          name,
-          [take = std::move(take)](const CLI::results_t& texts) {
-            for (const auto& text : texts) take(text);
-            return true;
-          },
-          about)
-      ->type_name(value);
+void add_option(CLI::App& app, const char* name, const char* value, const char* about,
+                std::function<void(const std::string&)> take, Repeats repeats) {
+  CLI::Option* option = app.add_option(
+      name,
+      [take = std::move(take)](const CLI::results_t& texts) {
+        for (const auto& text : texts) take(decode_words(text));
+        return true;
+      },
+      about);
+  option->type_name(value);
+  switch (repeats) {
+    case Repeats::kNo:
+      break;
+    case Repeats::kAll:
+      option->take_all();
+      break;
+    case Repeats::kLastCounts:
+      option->take_last();
+      break;
+  }
 }
+
+void add_flag(CLI::App& app, const char* name, const char* about, bool& to) {
+  app.add_flag(name, to, about);
+}
+
+void add_footer(CLI::App& app, const char* text) { app.footer(text); }
 
 void add_on_limit(CLI::App& app, const char* about, std::optional<OnLimit>& to) {
   add_option(app, "--on-limit", "deny|evict-oldest", about,

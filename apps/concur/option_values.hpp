@@ -3,14 +3,16 @@
 #include "base/clock.hpp"
 #include "command.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <limits>
 #include <string>
 #include <utility>
+
+namespace CLI {
+class App;
+}
 
 namespace concur::cli {
 
@@ -26,16 +28,23 @@ std::pair<std::string, std::string> read_pair(const std::string& text);
 OutputFormat read_format(const std::string& text, std::initializer_list<OutputFormat> among);
 OnLimit read_on_limit(const std::string& text);
 
-// Values are taken as they are: CLI11's own conversions give meaning to texts such as {} and [a],
-// and ids are opaque. A name without dashes is that of an argument.
-CLI::Option* add_option(CLI::App& app, const char* name, const char* value, const char* about,
-                        std::function<void(const std::string&)> take);
+// How often an option may be given.
+enum class Repeats { kNo, kAll, kLastCounts };
+
+// Values are taken as they are: without CLI11's own conversions, for ids are opaque. A name without
+// dashes is that of an argument.
+void add_option(CLI::App& app, const char* name, const char* value, const char* about,
+                std::function<void(const std::string&)> take, Repeats repeats = Repeats::kNo);
 
 template <class Text>
-CLI::Option* add_text(CLI::App& app, const char* name, const char* value, const char* about,
-                      Text& to) {
-  return add_option(app, name, value, about, [&to](const std::string& text) { to = text; });
+void add_text(CLI::App& app, const char* name, const char* value, const char* about, Text& to) {
+  add_option(app, name, value, about, [&to](const std::string& text) { to = text; });
 }
+
+void add_flag(CLI::App& app, const char* name, const char* about, bool& to);
+
+// What stands under the options in a command's help.
+void add_footer(CLI::App& app, const char* text);
 
 void add_on_limit(CLI::App& app, const char* about, std::optional<OnLimit>& to);
 

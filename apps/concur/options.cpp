@@ -1,10 +1,12 @@
 #include "options.hpp"
 
+#include "base/command_line.hpp"
+#include "base/text.hpp"
 #include "command_options.hpp"
 #include "option_values.hpp"
 #include "socket_paths.hpp"
 
-#include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <string_view>
@@ -14,21 +16,23 @@ namespace concur::cli {
 namespace {
 
 void add_global(CLI::App& app, Options& options) {
-  add_option(app, "--socket", "PATH",
-             "The daemon's socket; else CONCUR_SOCKET's, else the service's or this user's",
-             [&options](const std::string& text) {
-               if (text.empty()) reject("cannot read --socket: it is empty");
-               options.sockets = {text};
-             })
-      ->take_last();
-  add_option(app, "--timeout", "DURATION",
-             "How long to wait for an answer, such as 500ms or 1m (default 5s)",
-             [&options](const std::string& text) {
-               options.timeout = read_duration(text);
-               if (options.timeout.count() == 0)
-                 reject("cannot read --timeout '" + text + "': it must be more than nothing");
-             })
-      ->take_last();
+  add_option(
+      app, "--socket", "PATH",
+      "The daemon's socket; else CONCUR_SOCKET's, else the service's or this user's",
+      [&options](const std::string& text) {
+        if (text.empty()) reject("cannot read --socket: it is empty");
+        options.sockets = {text};
+      },
+      Repeats::kLastCounts);
+  add_option(
+      app, "--timeout", "DURATION",
+      "How long to wait for an answer, such as 500ms or 1m (default 5s)",
+      [&options](const std::string& text) {
+        options.timeout = read_duration(text);
+        if (options.timeout.count() == 0)
+          reject("cannot read --timeout '" + text + "': it must be more than nothing");
+      },
+      Repeats::kLastCounts);
 }
 
 // Only the command that is named, where `verb` names one, and its options only once it is reached:
@@ -102,17 +106,6 @@ void add_commands(CLI::App& app, Options& options, std::string_view verb) {
   add_command<Top>(app, options, verb, "top", "Show the daemon live: rates, who shares, denials");
 }
 
-// CLI11 takes the argument after `--name=` for its value. It is the empty text that was meant: a
-// script's variable was empty.
-void split_empty_values(std::vector<std::string>& args) {
-  for (auto arg = args.begin(); arg != args.end() && *arg != "--"; ++arg) {
-    if (arg->starts_with("--") && arg->find('=') == arg->size() - 1) {
-      arg->pop_back();
-      arg = args.insert(arg + 1, std::string());
-    }
-  }
-}
-
 // The word that names the command.
 std::vector<std::string>::iterator find_verb(std::vector<std::string>& args) {
   auto verb = args.begin();
@@ -151,28 +144,28 @@ bool has_commands(const CLI::App& app) { return !app.get_subcommands({}).empty()
 Error usage_error(const CLI::App& app, std::string message) {
   std::string words;
   chosen_of(app, words);
-  return {ErrorKind::kInvalid, fmt::format("{}; see concur{} --help", message, words)};
+  return {ErrorKind::kInvalid, text::format("{}; see concur{} --help", message, words)};
 }
 
 // What CLI11 itself found wrong, in the words of every other error.
 std::string cause_of(const CLI::ParseError& error, const CLI::App& app) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const auto rest = app.remaining(true);
-    const std::string first = rest.empty() ? "" : rest.front();
+    const std::string first = rest.empty() ? "" : decode_words(rest.front());
     std::string words;
-    if (first.starts_with('-')) return fmt::format("there is no option '{}' here", first);
+    if (first.starts_with('-')) return text::format("there is no option '{}' here", first);
     if (!has_commands(chosen_of(app, words))) {
-      return fmt::format("there is no argument '{}' here", first);
+      return text::format("there is no argument '{}' here", first);
     }
-    return fmt::format("there is no command '{}'",
-                       words.empty() ? first : words.substr(1) + " " + first);
+    return text::format("there is no command '{}'",
+                        words.empty() ? first : words.substr(1) + " " + first);
   }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     const std::string_view text = error.what();
-    return fmt::format("{} takes exactly one value", text.substr(0, text.find(':')));
+    return text::format("{} takes exactly one value", text.substr(0, text.find(':')));
   }
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) return "a flag takes no value";
-  return error.what();
+  return decode_words(error.what());
 }
 
 }  // namespace
@@ -193,25 +186,25 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
       "session");
 
   auto command = take_command(args);
-  split_empty_values(args);
-  std::reverse(args.begin(), args.end());
+  args = encode_words(args);
+  std::reverse(args.begin(), args.end());  // as CLI11 takes them
   try {
     app.parse(std::move(args));
     std::string words;
     if (has_commands(chosen_of(app, words))) {
-      return usage_error(app, fmt::format("cannot run: no command is given{}{}",
-                                          words.empty() ? "" : " after", words));
+      return usage_error(app, text::format("cannot run: no command is given{}{}",
+                                           words.empty() ? "" : " after", words));
     }
     if (auto* run = std::get_if<Run>(&options.command)) run->command = std::move(command);
     std::visit([](const auto& chosen) { check(chosen); }, options.command);
   } catch (const CLI::CallForHelp&) {
     return Text{app.help()};
   } catch (const CLI::CallForVersion& version) {
-    return Text{fmt::format("{}\n", version.what())};
+    return Text{text::format("{}\n", version.what())};
   } catch (const CLI::ValidationError& error) {
     return Error{ErrorKind::kInvalid, error.what()};
   } catch (const CLI::ParseError& error) {
-    return usage_error(app, fmt::format("cannot run: {}", cause_of(error, app)));
+    return usage_error(app, text::format("cannot run: {}", cause_of(error, app)));
   }
   if (options.sockets.empty()) options.sockets = default_socket_paths();
   return options;

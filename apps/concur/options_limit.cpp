@@ -1,7 +1,6 @@
+#include "base/text.hpp"
 #include "command_options.hpp"
 #include "option_values.hpp"
-
-#include <fmt/format.h>
 
 namespace concur::cli {
 
@@ -17,21 +16,21 @@ void add_max(CLI::App& app, const char* about, std::optional<std::uint32_t>& to)
 }
 
 void check_user(const char* verb, const std::string& user) {
-  if (user.empty()) reject(fmt::format("cannot {}: it takes --user USER", verb));
+  if (user.empty()) reject(text::format("cannot {}: it takes --user USER", verb));
 }
 
 void check_plan(const char* verb, const std::string& plan) {
-  if (plan.empty()) reject(fmt::format("cannot {}: it takes the plan's NAME", verb));
+  if (plan.empty()) reject(text::format("cannot {}: it takes the plan's NAME", verb));
 }
 
 }  // namespace
 
 void add_options(CLI::App& app, LimitGet& get) {
   add_user(app, get.user);
-  app.footer(
-      "Examples:\n"
-      "  concur limit get --user abc\n"
-      "  concur limit get --user abc | jq .limit");
+  add_footer(app,
+             "Examples:\n"
+             "  concur limit get --user abc\n"
+             "  concur limit get --user abc | jq .limit");
 }
 
 void add_options(CLI::App& app, LimitSet& set) {
@@ -39,19 +38,19 @@ void add_options(CLI::App& app, LimitSet& set) {
   add_max(app, "The user's own limit, which goes before the plan's; 0 is unlimited", set.max);
   add_text(app, "--plan", "PLAN", "The user's plan, which must have been set", set.plan);
   add_on_limit(app, "Where the limit is reached: deny, or end the oldest", set.on_limit);
-  app.footer(
-      "What is not named stays as it is. Sessions above a lowered limit go on.\n"
-      "Examples:\n"
-      "  concur limit set --user abc --max 5\n"
-      "  concur limit set --user abc --plan premium --on-limit evict-oldest");
+  add_footer(app,
+             "What is not named stays as it is. Sessions above a lowered limit go on.\n"
+             "Examples:\n"
+             "  concur limit set --user abc --max 5\n"
+             "  concur limit set --user abc --plan premium --on-limit evict-oldest");
 }
 
 void add_options(CLI::App& app, LimitUnset& unset) {
   add_user(app, unset.user);
-  app.footer(
-      "Removes the user's own limit, plan and --on-limit: the daemon's hold then.\n"
-      "Examples:\n"
-      "  concur limit unset --user abc");
+  add_footer(app,
+             "Removes the user's own limit, plan and --on-limit: the daemon's hold then.\n"
+             "Examples:\n"
+             "  concur limit unset --user abc");
 }
 
 void add_options(CLI::App& app, LimitList& list) {
@@ -59,38 +58,38 @@ void add_options(CLI::App& app, LimitList& list) {
              [&list](const std::string& text) {
                list.format = read_format(text, {OutputFormat::kJson, OutputFormat::kNdjson});
              });
-  app.footer(
-      "Examples:\n"
-      "  concur limit list\n"
-      "  concur limit list --output ndjson | jq -r 'select(.excess) | .user'");
+  add_footer(app,
+             "Examples:\n"
+             "  concur limit list\n"
+             "  concur limit list --output ndjson | jq -r 'select(.excess) | .user'");
 }
 
 void add_options(CLI::App& app, PlanSet& set) {
   add_text(app, "NAME", "", "The plan", set.plan);
   add_max(app, "The limit of the plan's users; 0 is unlimited", set.max);
   add_on_limit(app, "Where the limit is reached: deny, or end the oldest", set.on_limit);
-  app.footer(
-      "Makes the plan or changes it; what is not named stays. A new one needs --max.\n"
-      "Examples:\n"
-      "  concur plan set premium --max 5\n"
-      "  concur plan set premium --on-limit evict-oldest");
+  add_footer(app,
+             "Makes the plan or changes it; what is not named stays. A new one needs --max.\n"
+             "Examples:\n"
+             "  concur plan set premium --max 5\n"
+             "  concur plan set premium --on-limit evict-oldest");
 }
 
 void add_options(CLI::App& app, PlanUnset& unset) {
   add_text(app, "NAME", "", "The plan", unset.plan);
-  app.add_flag("--force", unset.force, "Also where users have it; the daemon's limit holds then");
-  app.footer(
-      "Examples:\n"
-      "  concur plan unset premium\n"
-      "  concur plan unset premium --force");
+  add_flag(app, "--force", "Also where users have it; the daemon's limit holds then", unset.force);
+  add_footer(app,
+             "Examples:\n"
+             "  concur plan unset premium\n"
+             "  concur plan unset premium --force");
 }
 
 void add_options(CLI::App& app, PlanList& list) {
   add_text(app, "NAME", "", "Only this plan, and how many of its users are above it", list.plan);
-  app.footer(
-      "Examples:\n"
-      "  concur plan list\n"
-      "  concur plan list premium | jq .users");
+  add_footer(app,
+             "Examples:\n"
+             "  concur plan list\n"
+             "  concur plan list premium | jq .users");
 }
 
 void check(const LimitGet& get) { check_user(LimitGet::kVerb, get.user); }

@@ -1,8 +1,6 @@
 #include "command_options.hpp"
 #include "option_values.hpp"
 
-#include <fmt/format.h>
-
 namespace concur::cli {
 
 void add_options(CLI::App& app, List& list) {
@@ -13,32 +11,32 @@ void add_options(CLI::App& app, List& list) {
                list.format = read_format(
                    text, {OutputFormat::kJson, OutputFormat::kNdjson, OutputFormat::kTable});
              });
-  app.footer(
-      "Examples:\n"
-      "  concur list --user abc\n"
-      "  concur list --output table\n"
-      "  concur list --output ndjson | jq -r .user | sort | uniq -c");
+  add_footer(app,
+             "Examples:\n"
+             "  concur list --user abc\n"
+             "  concur list --output table\n"
+             "  concur list --output ndjson | jq -r .user | sort | uniq -c");
 }
 
 void add_options(CLI::App& app, Purge& purge) {
   add_text(app, "--user", "USER", "All sessions of this user", purge.user);
   add_option(app, "--idle", "DURATION", "All sessions without a sign of life for this long",
              [&purge](const std::string& text) { purge.idle = read_duration(text); });
-  app.add_flag("--all", purge.all, "All sessions of all users");
-  app.add_flag("--dry-run", purge.dry_run, "Only tell how many it would be");
-  app.footer(
-      "Examples:\n"
-      "  concur purge --idle 1h --dry-run\n"
-      "  concur purge --user abc");
+  add_flag(app, "--all", "All sessions of all users", purge.all);
+  add_flag(app, "--dry-run", "Only tell how many it would be", purge.dry_run);
+  add_footer(app,
+             "Examples:\n"
+             "  concur purge --idle 1h --dry-run\n"
+             "  concur purge --user abc");
 }
 
 void add_options(CLI::App& app, Backup& backup) {
   add_text(app, "FILE", "", "Where to; it must not be there yet", backup.file);
-  app.footer(
-      "The daemon goes on meanwhile. The copy is a database to start a daemon on.\n"
-      "Examples:\n"
-      "  concur backup /var/backups/sessions.db\n"
-      "  concur backup \"sessions-$(date +%F).db\"");
+  add_footer(app,
+             "The daemon goes on meanwhile. The copy is a database to start a daemon on.\n"
+             "Examples:\n"
+             "  concur backup /var/backups/sessions.db\n"
+             "  concur backup \"sessions-$(date +%F).db\"");
 }
 
 void check(const Backup& backup) {

@@ -1,7 +1,6 @@
+#include "base/text.hpp"
 #include "command_options.hpp"
 #include "option_values.hpp"
-
-#include <fmt/format.h>
 
 namespace concur::cli {
 
@@ -14,7 +13,7 @@ void add_name(CLI::App& app, SessionName& name) {
 
 void check_name(const char* verb, const SessionName& name) {
   if (!name.user.empty() && !name.session.empty()) return;
-  reject(fmt::format("cannot {}: Please specify a userId and sessionId", verb));
+  reject(text::format("cannot {}: Please specify a userId and sessionId", verb));
 }
 
 void add_start_options(CLI::App& app, Start& start) {
@@ -26,9 +25,9 @@ void add_start_options(CLI::App& app, Start& start) {
   add_text(app, "--device", "ID", "The device the stream plays on", start.device);
   add_text(app, "--ip", "ADDRESS", "The viewer's address", start.ip);
   add_text(app, "--content", "ID", "What is played", start.content);
-  add_option(app, "--meta", "KEY=VALUE", "Kept with the session; may be given more than once",
-             [&start](const std::string& text) { start.meta.push_back(read_pair(text)); })
-      ->take_all();
+  add_option(
+      app, "--meta", "KEY=VALUE", "Kept with the session; may be given more than once",
+      [&start](const std::string& text) { start.meta.push_back(read_pair(text)); }, Repeats::kAll);
   add_on_limit(app, "Where the limit is reached: deny, or end the oldest", start.on_limit);
   add_text(app, "--replace", "SESSION", "The session that this one takes the place of",
            start.replace);
@@ -38,25 +37,26 @@ void add_start_options(CLI::App& app, Start& start) {
 
 void add_options(CLI::App& app, Start& start) {
   add_start_options(app, start);
-  app.footer(
-      "Examples:\n"
-      "  concur start --user abc --session xyz\n"
-      "  concur start --user abc --session xyz --ttl 2m --device tv-1 --ip 192.0.2.7\n"
-      "  concur start --user abc --session xyz --replace old --on-limit evict-oldest\n"
-      "Exit status: 0 play, 1 denied, 2 mend the request, 3 no answer, 4 not permitted");
+  add_footer(app,
+             "Examples:\n"
+             "  concur start --user abc --session xyz\n"
+             "  concur start --user abc --session xyz --ttl 2m --device tv-1 --ip 192.0.2.7\n"
+             "  concur start --user abc --session xyz --replace old --on-limit evict-oldest\n"
+             "Exit status: 0 play, 1 denied, 2 mend the request, 3 no answer, 4 not permitted");
 }
 
 void add_options(CLI::App& app, Heartbeat& heartbeat) {
   add_name(app, heartbeat.name);
-  app.footer(
-      "Examples:\n"
-      "  concur heartbeat --user abc --session xyz\n"
-      "Exit status: 0 it goes on, 5 it ended, expired or was evicted, 3 no answer");
+  add_footer(app,
+             "Examples:\n"
+             "  concur heartbeat --user abc --session xyz\n"
+             "Exit status: 0 it goes on, 5 it ended, expired or was evicted, 3 no answer");
 }
 
 void add_options(CLI::App& app, End& end) {
   add_name(app, end.name);
-  app.footer(
+  add_footer(
+      app,
       "Examples:\n"
       "  concur end --user abc --session xyz\n"
       "Ending a session twice is fine: the answer says \"ended\":false and the exit status is 0");
@@ -69,11 +69,12 @@ void add_options(CLI::App& app, Run& run) {
       "Without the daemon's answer: run without a session, or do not (default allow)",
       [&run](const std::string& text) {
         if (text != "allow" && text != "deny") {
-          reject(fmt::format("cannot read --if-unavailable '{}': it takes allow or deny", text));
+          reject(text::format("cannot read --if-unavailable '{}': it takes allow or deny", text));
         }
         run.if_unavailable = text == "allow" ? IfUnavailable::kAllow : IfUnavailable::kDeny;
       });
-  app.footer(
+  add_footer(
+      app,
       "The command follows after --, with its own options.\n"
       "Examples:\n"
       "  concur run --user abc --session xyz -- ffmpeg -i in.mp4 -f hls out.m3u8\n"

@@ -29,19 +29,19 @@ void add_options(CLI::App& app, Report& report) {
                report.what_if_limit = read_count("--what-if-limit", text);
              });
   add_output(app, report.format);
-  app.footer(
-      "Examples:\n"
-      "  concur report --output table\n"
-      "  concur report --since 30d --what-if-limit 2 | jq .whatIf\n"
-      "  concur report --user abc --since 1d --output table");
+  add_footer(app,
+             "Examples:\n"
+             "  concur report --output table\n"
+             "  concur report --since 30d --what-if-limit 2 | jq .whatIf\n"
+             "  concur report --user abc --since 1d --output table");
 }
 
 void add_options(CLI::App& app, Status& status) {
   add_output(app, status.format);
-  app.footer(
-      "Examples:\n"
-      "  concur status | jq .sessions\n"
-      "  concur status --output table");
+  add_footer(app,
+             "Examples:\n"
+             "  concur status | jq .sessions\n"
+             "  concur status --output table");
 }
 
 void add_options(CLI::App& app, Top& top) {
@@ -52,7 +52,8 @@ void add_options(CLI::App& app, Top& top) {
                  reject("cannot read --interval '" + text + "': it must be at least 100ms");
                }
              });
-  app.footer(
+  add_footer(
+      app,
       "The key q or Ctrl-C ends it. Where standard output is no terminal it prints a line each "
       "time.\n"
       "Examples:\n"

@@ -1,6 +1,5 @@
 #include "output.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -48,11 +47,11 @@ Result<void> write_output(std::string_view text) {
 
 Error output_error(int error) {
   return {ErrorKind::kUnavailable,
-          fmt::format("cannot write to standard output: {}", std::strerror(error))};
+          text::format("cannot write to standard output: {}", std::strerror(error))};
 }
 
 void complain(std::string_view message) {
-  std::string line = fmt::format("concur: {}", message);
+  std::string line = text::format("concur: {}", message);
   for (char& c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
   }

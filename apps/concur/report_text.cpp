@@ -1,10 +1,9 @@
 #include "report_text.hpp"
 
 #include "answer_values.hpp"
+#include "base/text.hpp"
 #include "human.hpp"
 #include "sharers.hpp"
-
-#include <fmt/format.h>
 
 #include <charconv>
 #include <map>
@@ -55,12 +54,12 @@ std::string histogram_text(const json::object& histogram, const Terminal& termin
       if (!level.cells.back().ends_with('+')) level.cells.back() += '+';
       continue;
     }
-    level.cells.push_back(fmt::format("{}", streams));
+    level.cells.push_back(text::format("{}", streams));
     reached_by.push_back(users.reached);
     attempted_by.push_back(users.attempted);
   }
-  for (const auto users : reached_by) reached.cells.push_back(fmt::format("{}", users));
-  for (const auto users : attempted_by) attempted.cells.push_back(fmt::format("{}", users));
+  for (const auto users : reached_by) reached.cells.push_back(text::format("{}", users));
+  for (const auto users : attempted_by) attempted.cells.push_back(text::format("{}", users));
   TextTable table;
   table.add(std::move(level));
   table.add(std::move(reached));
@@ -93,8 +92,8 @@ std::string hours_text(const json::object& report, const std::vector<Usage>& hou
 
 std::string what_if_text(const json::object& what_if) {
   const std::uint64_t users = count_of(what_if, "usersRefused");
-  return fmt::format("\nwith a limit of {}, {} {} would have been refused\n",
-                     count_of(what_if, "limit"), users, users == 1 ? "user" : "users");
+  return text::format("\nwith a limit of {}, {} {} would have been refused\n",
+                      count_of(what_if, "limit"), users, users == 1 ? "user" : "users");
 }
 
 }  // namespace
@@ -109,7 +108,7 @@ std::optional<std::string> report_text(std::string_view answer, const Terminal& 
   TextTable table;
   add_ranked_users(table, *users);
   add_figures(table, *users);
-  std::string out = fmt::format("Who shares, since {}:\n", human_minute(*since));
+  std::string out = text::format("Who shares, since {}:\n", human_minute(*since));
   out += table.text(terminal);
   if (const auto hours = usages_of(*report, "hours", "hour")) {
     out += hours_text(*report, *hours, terminal);

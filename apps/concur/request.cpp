@@ -1,8 +1,7 @@
 #include "request.hpp"
 
 #include "base/duration.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 namespace concur::cli {
 
@@ -10,7 +9,7 @@ std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+      out += text::format("\\u{:04x}", static_cast<unsigned>(c));
       continue;
     }
     if (c == '"' || c == '\\') out += '\\';
@@ -59,15 +58,15 @@ std::string target_of_plan(std::string_view plan) { return "/v1/plans/" + percen
 
 std::string seconds(Millis value) {
   const auto [whole, rest] = std::div(value.count(), Millis::rep{1000});
-  if (rest == 0) return fmt::format("{}", whole);
-  return fmt::format("{}.{:03}", whole, rest);
+  if (rest == 0) return text::format("{}", whole);
+  return text::format("{}.{:03}", whole, rest);
 }
 
 // A JSON object of the members that are set; no text at all where none is.
 class Object {
  public:
   void add(std::string_view key, std::string_view json) {
-    text_ += fmt::format("{}{}:{}", text_.empty() ? '{' : ',', quoted(key), json);
+    text_ += text::format("{}{}:{}", text_.empty() ? '{' : ',', quoted(key), json);
   }
   void add_text(std::string_view key, const std::optional<std::string>& value) {
     if (value) add(key, cli::quoted(*value));
@@ -76,7 +75,7 @@ class Object {
     if (value) add(key, seconds(*value));
   }
   void add_count(std::string_view key, const std::optional<std::uint32_t>& value) {
-    if (value) add(key, fmt::format("{}", *value));
+    if (value) add(key, text::format("{}", *value));
   }
   void add_on_limit(const std::optional<OnLimit>& value) {
     if (value) add("onLimit", *value == OnLimit::kDeny ? R"("deny")" : R"("evict-oldest")");
@@ -92,7 +91,7 @@ class Query {
  public:
   explicit Query(std::string path) : target_(std::move(path)) {}
   void add(std::string_view key, std::string_view value) {
-    target_ += fmt::format("{}{}={}", first_ ? '?' : '&', key, percent_encoded(value));
+    target_ += text::format("{}{}={}", first_ ? '?' : '&', key, percent_encoded(value));
     first_ = false;
   }
   std::string take() { return std::move(target_); }
@@ -137,9 +136,9 @@ Request request_of(const Purge& purge) {
 Request request_of(const Report& report) {
   Query query("/v1/report");
   if (report.since) query.add("since", format_duration(*report.since));
-  if (report.top) query.add("top", fmt::format("{}", *report.top));
+  if (report.top) query.add("top", text::format("{}", *report.top));
   if (report.user) query.add("user", *report.user);
-  if (report.what_if_limit) query.add("whatIfLimit", fmt::format("{}", *report.what_if_limit));
+  if (report.what_if_limit) query.add("whatIfLimit", text::format("{}", *report.what_if_limit));
   return {"GET", query.take(), {}};
 }
 
@@ -175,7 +174,7 @@ Request request_of(const PlanList& list) {
 Request request_of(const Watch& watch) {
   Query query("/v1/events");
   if (watch.user) query.add("user", *watch.user);
-  if (watch.since) query.add("since", fmt::format("{}", *watch.since));
+  if (watch.since) query.add("since", text::format("{}", *watch.since));
   if (watch.renewed) query.add("renewed", "true");
   return {"GET", query.take(), {}};
 }

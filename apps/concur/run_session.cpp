@@ -1,12 +1,11 @@
 #include "run_session.hpp"
 
 #include "ask.hpp"
+#include "base/text.hpp"
 #include "child.hpp"
 #include "output.hpp"
 #include "session_keeper.hpp"
 #include "signals.hpp"
-
-#include <fmt/format.h>
 
 #include <poll.h>
 #include <sys/timerfd.h>
@@ -61,8 +60,8 @@ class Runner {
     if (keeper_.state() != SessionKeeper::State::kHeld) {
       const bool allow = run_.if_unavailable == IfUnavailable::kAllow;
       if (!allow || !SessionKeeper::is_unavailable(answer)) return refuse(answer);
-      complain(fmt::format("{}{}; running the command without a session (--if-unavailable allow)",
-                           answer ? "cannot start: " : "", SessionKeeper::cause_of(answer)));
+      complain(text::format("{}{}; running the command without a session (--if-unavailable allow)",
+                            answer ? "cannot start: " : "", SessionKeeper::cause_of(answer)));
       keeper_.go_on_without();
     }
     auto child = Child::spawn(run_.command, signals_);

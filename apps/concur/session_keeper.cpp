@@ -1,10 +1,10 @@
 #include "session_keeper.hpp"
 
 #include "ask.hpp"
+#include "base/text.hpp"
 #include "output.hpp"
 #include "request.hpp"
 
-#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -74,7 +74,7 @@ bool SessionKeeper::is_unavailable(const Result<HttpAnswer>& answer) {
 
 std::string SessionKeeper::cause_of(const Result<HttpAnswer>& answer) {
   if (!answer) return answer.error().message;
-  return fmt::format("the daemon answered {}", answer->status);
+  return text::format("the daemon answered {}", answer->status);
 }
 
 void SessionKeeper::tick() {
@@ -110,8 +110,8 @@ void SessionKeeper::start_again() {
   state_ = State::kNone;
   due_ = clock_.now().instant + jittered(interval_);
   if (!denial_told_) {
-    complain(fmt::format("cannot start: {} The command goes on without a session",
-                         text_of(members_of(*answer), "message")));
+    complain(text::format("cannot start: {} The command goes on without a session",
+                          text_of(members_of(*answer), "message")));
   }
   denial_told_ = true;
 }
@@ -130,10 +130,10 @@ void SessionKeeper::lost(const HttpAnswer& answer) {
   state_ = State::kGone;
   may_exist_ = false;
   const std::string message = text_of(members_of(answer), "message");
-  complain(fmt::format("{}; ending the command",
-                       message.empty()
-                           ? fmt::format("cannot heartbeat: the daemon answered {}", answer.status)
-                           : message));
+  complain(text::format(
+      "{}; ending the command",
+      message.empty() ? text::format("cannot heartbeat: the daemon answered {}", answer.status)
+                      : message));
 }
 
 void SessionKeeper::failed(const Result<HttpAnswer>& answer) {
@@ -141,8 +141,8 @@ void SessionKeeper::failed(const Result<HttpAnswer>& answer) {
   const Instant now = clock_.now().instant;
   if (!outage_told_) {
     const char* verb = state_ == State::kNone ? Start::kVerb : Heartbeat::kVerb;
-    complain(fmt::format("{}{}; the command goes on, and it is tried again",
-                         answer ? fmt::format("cannot {}: ", verb) : "", cause_of(answer)));
+    complain(text::format("{}{}; the command goes on, and it is tried again",
+                          answer ? text::format("cannot {}: ", verb) : "", cause_of(answer)));
   }
   outage_told_ = true;
   if (state_ == State::kHeld && now >= lease_end_) state_ = State::kLapsed;
@@ -160,8 +160,8 @@ void SessionKeeper::end() {
   if (!may_exist_) return;
   const auto answer = ask(client_, End::kVerb, request_of(End{start_.name}));
   if ((answer && is_allowed(*answer)) || state_ != State::kHeld) return;
-  complain(fmt::format("{}{}; the session counts until its lease runs out",
-                       answer ? "cannot end: " : "", cause_of(answer)));
+  complain(text::format("{}{}; the session counts until its lease runs out",
+                        answer ? "cannot end: " : "", cause_of(answer)));
 }
 
 // Never later than the interval, and a fifth of it earlier at most: clients that began together

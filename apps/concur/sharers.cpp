@@ -1,8 +1,7 @@
 #include "sharers.hpp"
 
 #include "answer_values.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -36,7 +35,7 @@ std::optional<std::vector<Usage>> usages_of(const boost::json::object& report,
 
 TextColumn figure_column(const char* title, const std::vector<Usage>& rows, Figure figure) {
   TextColumn column{title, Kind::kNumber};
-  for (const Usage& row : rows) column.cells.push_back(fmt::format("{}", row.*figure));
+  for (const Usage& row : rows) column.cells.push_back(text::format("{}", row.*figure));
   return column;
 }
 
@@ -60,7 +59,7 @@ void add_ranked_users(TextTable& table, const std::vector<Usage>& users) {
   TextColumn ranks{"#", Kind::kNumber};
   TextColumn names{"USER", Kind::kName};
   for (std::size_t i = 0; i < users.size(); ++i) {
-    ranks.cells.push_back(fmt::format("{}", i + 1));
+    ranks.cells.push_back(text::format("{}", i + 1));
     names.cells.push_back(users[i].name);
   }
   table.add(std::move(ranks));

@@ -1,6 +1,5 @@
 #include "signals.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <unistd.h>
 
@@ -44,7 +43,7 @@ Result<Signals> Signals::take() {
   signals.fd_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals.fd_) {
     return Error{ErrorKind::kInternal,
-                 fmt::format("cannot run: cannot read signals: {}", std::strerror(errno))};
+                 text::format("cannot run: cannot read signals: {}", std::strerror(errno))};
   }
   return signals;
 }

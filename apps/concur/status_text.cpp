@@ -1,10 +1,9 @@
 #include "status_text.hpp"
 
 #include "answer_values.hpp"
+#include "base/text.hpp"
 #include "human.hpp"
 #include "text_table.hpp"
-
-#include <fmt/format.h>
 
 #include <utility>
 
@@ -15,14 +14,14 @@ namespace {
 namespace json = boost::json;
 
 std::string limit_text(std::uint64_t limit) {
-  return limit == 0 ? "unlimited" : fmt::format("{} streams a user", limit);
+  return limit == 0 ? "unlimited" : text::format("{} streams a user", limit);
 }
 
 std::string rates_text(const json::object& rates, const char* name) {
   const auto* rate = object_of(rates, name);
   if (rate == nullptr) return "-";
-  return fmt::format("{:.2f} a second, {} in all", number_of(*rate, "perSecond"),
-                     count_of(*rate, "total"));
+  return text::format("{:.2f} a second, {} in all", number_of(*rate, "perSecond"),
+                      count_of(*rate, "total"));
 }
 
 // Two columns without titles.
@@ -48,17 +47,17 @@ class Subjects {
 
 void add_policy(const json::object& status, Subjects& subjects) {
   const auto lease = Millis(static_cast<Millis::rep>(number_of(status, "lease") * 1000));
-  subjects.add("limit", fmt::format("{}, on limit {}", limit_text(count_of(status, "limit")),
-                                    text_of(status, "onLimit").value_or("-")));
+  subjects.add("limit", text::format("{}, on limit {}", limit_text(count_of(status, "limit")),
+                                     text_of(status, "onLimit").value_or("-")));
   subjects.add("lease", human_duration(lease));
   subjects.add("mode", text_of(status, "mode").value_or("-"));
 }
 
 void add_database(const json::object& database, Subjects& subjects) {
   subjects.add("database", text_of(database, "path").value_or("-"));
-  subjects.add("size", fmt::format("{}, its log {}", human_bytes(count_of(database, "bytes")),
-                                   human_bytes(count_of(database, "walBytes"))));
-  subjects.add("commits", fmt::format("{}", count_of(database, "commits")));
+  subjects.add("size", text::format("{}, its log {}", human_bytes(count_of(database, "bytes")),
+                                    human_bytes(count_of(database, "walBytes"))));
+  subjects.add("commits", text::format("{}", count_of(database, "commits")));
 }
 
 }  // namespace
@@ -72,16 +71,16 @@ std::optional<std::string> status_text(std::string_view answer, const Terminal& 
   if (!version || !health || !started) return std::nullopt;
 
   Subjects subjects;
-  subjects.add("version", fmt::format("{}, process {}", *version, count_of(*status, "pid")));
+  subjects.add("version", text::format("{}, process {}", *version, count_of(*status, "pid")));
   const auto trouble = text_of(*status, "trouble");
-  subjects.add("health", trouble ? fmt::format("{}: {}", *health, *trouble) : *health,
+  subjects.add("health", trouble ? text::format("{}: {}", *health, *trouble) : *health,
                *health == "ok" ? Ink::kPlain : Ink::kRed);
   const auto uptime = Millis(static_cast<Millis::rep>(count_of(*status, "uptime")) * 1000);
   subjects.add("uptime",
-               fmt::format("{}, since {}", human_duration(uptime), human_minute(*started)));
-  subjects.add("sessions", fmt::format("{}", count_of(*status, "sessions")));
-  subjects.add("users", fmt::format("{}", count_of(*status, "users")));
-  subjects.add("connections", fmt::format("{}", count_of(*status, "connections")));
+               text::format("{}, since {}", human_duration(uptime), human_minute(*started)));
+  subjects.add("sessions", text::format("{}", count_of(*status, "sessions")));
+  subjects.add("users", text::format("{}", count_of(*status, "users")));
+  subjects.add("connections", text::format("{}", count_of(*status, "connections")));
   add_policy(*status, subjects);
   if (const auto* rates = object_of(*status, "rates")) {
     for (const char* name : {"starts", "denials", "heartbeats", "ends"}) {

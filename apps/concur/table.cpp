@@ -1,10 +1,10 @@
 #include "table.hpp"
 
 #include "answer_values.hpp"
+#include "base/text.hpp"
 #include "human.hpp"
 #include "text_table.hpp"
 
-#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ std::string detail_of(const json::value& value) {
   if (!value.is_object()) return printable(json::serialize(value));
   std::string out;
   for (const auto& [key, of_key] : value.as_object()) {
-    out += fmt::format("{}{}={}", out.empty() ? "" : " ", printable(key), detail_of(of_key));
+    out += text::format("{}{}={}", out.empty() ? "" : " ", printable(key), detail_of(of_key));
   }
   return out;
 }

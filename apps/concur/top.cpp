@@ -1,17 +1,16 @@
 #include "top.hpp"
 
+#include "base/text.hpp"
 #include "beside.hpp"
-
-#include <fmt/format.h>
 
 namespace concur::cli {
 
 Error exec_top(const Options& options, const Top& top) {
-  std::vector<std::string> words{"concur-top", fmt::format("{}", options.timeout.count()),
-                                 fmt::format("{}", top.interval.count())};
+  std::vector<std::string> words{"concur-top", text::format("{}", options.timeout.count()),
+                                 text::format("{}", top.interval.count())};
   words.insert(words.end(), options.sockets.begin(), options.sockets.end());
   Error error = exec_beside("concur-top", std::move(words));
-  error.message = fmt::format("cannot {}: {}", Top::kVerb, error.message);
+  error.message = text::format("cannot {}: {}", Top::kVerb, error.message);
   return error;
 }
 

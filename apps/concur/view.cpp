@@ -1,12 +1,11 @@
 #include "view.hpp"
 
 #include "ask.hpp"
+#include "base/text.hpp"
 #include "output.hpp"
 #include "report_text.hpp"
 #include "request.hpp"
 #include "status_text.hpp"
-
-#include <fmt/format.h>
 
 namespace concur::cli {
 
@@ -22,7 +21,7 @@ Result<ExitCode> run(Client& client, const T& command, const char* what, ToText 
   const auto text = to_text(answer->body, Terminal::of_output());
   if (!text) {
     return Error{ErrorKind::kCorrupt,
-                 fmt::format("cannot {}: the answer is no {}", T::kVerb, what)};
+                 text::format("cannot {}: the answer is no {}", T::kVerb, what)};
   }
   if (auto written = write_output(*text); !written) return std::move(written).error();
   return ExitCode::kDone;

@@ -1,10 +1,9 @@
 #include "watch.hpp"
 
 #include "ask.hpp"
+#include "base/text.hpp"
 #include "output.hpp"
 #include "page.hpp"
-
-#include <fmt/format.h>
 
 #include <poll.h>
 #include <unistd.h>
@@ -103,7 +102,7 @@ class Watcher {
     const std::string_view message = member_of(last_, "message");
     if (event == R"("dropped")" && message.size() > 2) {
       return {ErrorKind::kUnavailable,
-              fmt::format("cannot watch: {}", message.substr(1, message.size() - 2))};
+              text::format("cannot watch: {}", message.substr(1, message.size() - 2))};
     }
     return {ErrorKind::kUnavailable, "cannot watch: the daemon stopped"};
   }

@@ -1,13 +1,15 @@
+#include "base/command_line.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/recovery.hpp"
 #include "daemon/settings.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <map>
@@ -22,7 +24,7 @@ namespace {
 using concur::ExitCode;
 
 int fail(ExitCode code, std::string_view message) {
-  fmt::print(stderr, "concurrencyd: {}\n", message);
+  concur::text::print(stderr, "concurrencyd: {}\n", message);
   return static_cast<int>(code);
 }
 
@@ -34,8 +36,10 @@ std::optional<std::string> environment(const std::string& name) {
 void add_settings(CLI::App& app, std::map<std::string, std::string>& flags) {
   const auto add = [&](std::string_view key, std::string_view takes, std::string_view help) {
     app.add_option_function<std::string>(
-           fmt::format("--{}", key),
-           [&flags, name = std::string(key)](const std::string& value) { flags[name] = value; },
+           concur::text::format("--{}", key),
+           [&flags, name = std::string(key)](const std::string& value) {
+             flags[name] = concur::decode_words(value);
+           },
            std::string(help))
         ->type_name(std::string(takes));
   };
@@ -43,20 +47,6 @@ void add_settings(CLI::App& app, std::map<std::string, std::string>& flags) {
   for (const concur::Setting& setting : concur::setting_table()) {
     add(setting.key, setting.takes, setting.help);
   }
-}
-
-// CLI11 takes the next word for the value of `--name=`; the empty value as a word of its own says
-// what is meant. It reads from the back.
-std::vector<std::string> words_of(int argc, char** argv) {
-  std::vector<std::string> words;
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    const bool empty_value = word.starts_with("--") && word.find('=') == word.size() - 1;
-    if (empty_value) word.pop_back();
-    words.insert(words.begin(), std::move(word));
-    if (empty_value) words.insert(words.begin(), "");
-  }
-  return words;
 }
 
 const std::terminate_handler kAbort = std::get_terminate();
@@ -135,12 +125,14 @@ int main(int argc, char** argv) {
       ->excludes(migrate);
   add_settings(app, inputs.flags);
   try {
-    app.parse(words_of(argc, argv));
+    auto words = concur::encode_words({argv + (argc > 0 ? 1 : 0), argv + argc});
+    std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return fail(
-        ExitCode::kUsage,
-        fmt::format("cannot read the command line: {} (see concurrencyd --help)", error.what()));
+    return fail(ExitCode::kUsage,
+                concur::text::format("cannot read the command line: {} (see concurrencyd --help)",
+                                     concur::decode_words(error.what())));
   }
   return run(inputs, task);
 }

@@ -1,8 +1,7 @@
 #include "api/answer_json.hpp"
 
 #include "api/json_writer.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 namespace concur {
 
@@ -65,7 +64,7 @@ std::string denial_message(const Denied& denied) {
   text.reserve(128);
   text += denied.user;
   text += " is trying to watch ";
-  text += fmt::format_int(denied.attempted).c_str();
+  text += text::Digits(denied.attempted).view();
   text += " streams at once, which is too many.";
   return text;
 }
@@ -132,7 +131,7 @@ int write(JsonWriter& json, const Denied& denied) {
 }
 
 std::string throttled_message(const Throttled& throttled) {
-  return fmt::format(
+  return text::format(
       "cannot start session {} of user {}: the user starts more than {} sessions a minute",
       throttled.session, throttled.user, throttled.rate);
 }
@@ -149,8 +148,8 @@ int write(JsonWriter& json, const Throttled& throttled) {
 int write(JsonWriter& json, const Gone& gone) {
   json.field("error", std::string_view("session_gone"))
       .field("reason", name_of(gone.reason))
-      .field("message", fmt::format("cannot renew session {} of user {}: it is gone ({})",
-                                    gone.session, gone.user, name_of(gone.reason)))
+      .field("message", text::format("cannot renew session {} of user {}: it is gone ({})",
+                                     gone.session, gone.user, name_of(gone.reason)))
       .field("user", gone.user)
       .field("session", gone.session);
   write_eviction(json, gone.eviction);
@@ -159,8 +158,8 @@ int write(JsonWriter& json, const Gone& gone) {
 
 int write(JsonWriter& json, const Unknown& unknown) {
   json.field("error", std::string_view("not_found"))
-      .field("message", fmt::format("cannot renew session {} of user {}: there is no such session",
-                                    unknown.session, unknown.user))
+      .field("message", text::format("cannot renew session {} of user {}: there is no such session",
+                                     unknown.session, unknown.user))
       .field("user", unknown.user)
       .field("session", unknown.session);
   return 404;
@@ -218,12 +217,12 @@ void write_limit(JsonWriter& json, const UserLimit& limit) {
 int write(JsonWriter& json, const UserLimit& limit) {
   write_limit(json, limit);
   if (limit.limit != kUnlimited && limit.active > limit.limit) {
-    json.field(
-        "message",
-        fmt::format("User {} watches {} streams; they go on, and new ones are refused until "
-                    "{} active.",
-                    limit.user, limit.active,
-                    limit.limit == 1 ? "none is" : fmt::format("fewer than {} are", limit.limit)));
+    json.field("message",
+               text::format(
+                   "User {} watches {} streams; they go on, and new ones are refused until "
+                   "{} active.",
+                   limit.user, limit.active,
+                   limit.limit == 1 ? "none is" : text::format("fewer than {} are", limit.limit)));
   }
   return 200;
 }
@@ -274,7 +273,7 @@ int write(JsonWriter& json, const Refused& refused) {
 constexpr std::string_view kRetrySoon = "Retry-After: 1\r\n";
 
 std::string retry_after(Millis wait) {
-  return fmt::format("Retry-After: {}\r\n", std::chrono::ceil<std::chrono::seconds>(wait).count());
+  return text::format("Retry-After: {}\r\n", std::chrono::ceil<std::chrono::seconds>(wait).count());
 }
 
 Response first_text(int status, std::string text) {

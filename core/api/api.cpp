@@ -4,8 +4,7 @@
 #include "api/event_stream.hpp"
 #include "api/parameters.hpp"
 #include "api/request_body.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <string>
 #include <utility>
@@ -47,7 +46,7 @@ void Api::foresee(std::string_view arrived) {
 
 Handler::Respond Api::logged(const Request& request, Respond respond) const {
   if (!log_.logs(LogLevel::kDebug)) return respond;
-  return [this, what = fmt::format("{} {}", request.method, request.target),
+  return [this, what = text::format("{} {}", request.method, request.target),
           respond = std::move(respond)](Response&& response) {
     log_.debug("{}: {}", what, response.status);
     respond(std::move(response));
@@ -153,8 +152,8 @@ void Api::first_end(const Call& call, Respond respond) {
 // Null where there are too many already: then that is answered.
 std::shared_ptr<CommandBatch> Api::open_batch(const Call& call, const Respond& respond) {
   if (*batches_ >= CommandBatch::kMostAtOnce) {
-    respond(error_response(503, fmt::format("cannot take the batch: {} of them are under way",
-                                            CommandBatch::kMostAtOnce)));
+    respond(error_response(503, text::format("cannot take the batch: {} of them are under way",
+                                             CommandBatch::kMostAtOnce)));
     return nullptr;
   }
   // Asked while lines arrive, which they do no longer than the api lives.

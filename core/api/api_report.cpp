@@ -4,8 +4,7 @@
 #include "api/parameters.hpp"
 #include "api/report_json.hpp"
 #include "base/duration.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <utility>
 
@@ -22,9 +21,9 @@ Result<Millis> back_of(const Target& target) {
   const auto back = parse_duration(*text);
   if (back && *back <= kLongestHistory) return *back;
   return Error{ErrorKind::kInvalid,
-               fmt::format("cannot accept parameter 'since': it takes a duration such as 7d, up "
-                           "to {}",
-                           format_duration(kLongestHistory))};
+               text::format("cannot accept parameter 'since': it takes a duration such as 7d, up "
+                            "to {}",
+                            format_duration(kLongestHistory))};
 }
 
 }  // namespace

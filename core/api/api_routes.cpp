@@ -1,8 +1,7 @@
 // Who may do what: the routes, and how a request comes to one.
 #include "api/answer_json.hpp"
 #include "api/api.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <utility>
 
@@ -64,9 +63,9 @@ std::optional<Call> Api::admit(const Request& request, const Target& target,
     const bool path_known = !found.allowed.empty();
     Response response = error_response(
         path_known ? 405 : 404,
-        path_known ? fmt::format("cannot {} this path: it takes {}", request.method, found.allowed)
+        path_known ? text::format("cannot {} this path: it takes {}", request.method, found.allowed)
                    : "cannot find this path");
-    if (path_known) response.headers = fmt::format("Allow: {}\r\n", found.allowed);
+    if (path_known) response.headers = text::format("Allow: {}\r\n", found.allowed);
     respond(std::move(response));
     return std::nullopt;
   }
@@ -84,7 +83,7 @@ bool Api::permits(const Request& request, const Route& route, Role least) {
   if (request.role >= least) return true;
   if (const auto held_back = refusals_.next(clock_.now().instant)) {
     log_.warning("refused {} {} to {}{}", route.method, route.pattern.text(), request.caller,
-                 *held_back == 0 ? "" : fmt::format(" ({} more were refused before)", *held_back));
+                 *held_back == 0 ? "" : text::format(" ({} more were refused before)", *held_back));
   }
   return false;
 }

@@ -1,8 +1,7 @@
 #include "api/batch.hpp"
 
 #include "api/answer_json.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -21,7 +20,7 @@ bool is_blank(std::string_view line) {
 // The same body as a response of its own would have, with the status in front.
 void append_line(std::string& out, const Response& response) {
   out += "{\"status\":";
-  out += fmt::format_int(response.status).c_str();
+  out += text::Digits(response.status).view();
   out += ',';
   out.append(response.body, 1);
 }
@@ -172,7 +171,7 @@ void CommandBatch::ask(std::uint64_t number, const Command& command) {
 }
 
 void CommandBatch::refuse(int status, std::string_view cause) {
-  answer(place(), error_response(status, fmt::format("cannot read line {}: {}", line_, cause)));
+  answer(place(), error_response(status, text::format("cannot read line {}: {}", line_, cause)));
 }
 
 // --- what is answered ---

@@ -1,6 +1,6 @@
 #include "api/client_memory.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -36,7 +36,7 @@ void ClientMemory::tell(std::size_t bytes, const std::string& whose) {
       "clients hold more than {} MiB of requests and answers: closing the connection of {}, which "
       "holds most of it, {} KiB; look for clients that do not read their answers{}",
       most_ >> 20, whose, bytes >> 10,
-      *held_back == 0 ? "" : fmt::format(" ({} more were closed before)", *held_back));
+      *held_back == 0 ? "" : text::format(" ({} more were closed before)", *held_back));
 }
 
 }  // namespace concur

@@ -1,8 +1,7 @@
 #include "api/json_writer.hpp"
 
 #include "base/eight_bytes.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <cstdlib>
 #include <iterator>
@@ -37,7 +36,7 @@ void append_escaped(std::string& out, char c) {
       out += "\\t";
       break;
     default:
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
+      text::append(out, "\\u{:04x}", static_cast<unsigned char>(c));
   }
 }
 
@@ -59,12 +58,12 @@ void append_json_string(std::string& out, std::string_view text) {
 void append_seconds(std::string& out, Millis value) {
   const std::int64_t ms = value.count();
   if (ms % 1000 == 0) {
-    const fmt::format_int digits(ms / 1000);
+    const text::Digits digits(ms / 1000);
     out.append(digits.data(), digits.size());
     return;
   }
   if (ms < 0) out += '-';
-  out += fmt::format_int(std::abs(ms) / 1000).c_str();
+  out += text::Digits(std::abs(ms) / 1000).view();
   const auto rest = static_cast<int>(std::abs(ms) % 1000);
   const char digits[] = {'.', static_cast<char>('0' + rest / 100),
                          static_cast<char>('0' + rest / 10 % 10),
@@ -103,7 +102,7 @@ JsonWriter& JsonWriter::value(std::string_view text) {
 
 JsonWriter& JsonWriter::value(bool truth) { return raw(truth ? "true" : "false"); }
 
-JsonWriter& JsonWriter::value(double number) { return raw(fmt::format("{:.2f}", number)); }
+JsonWriter& JsonWriter::value(double number) { return raw(text::format("{:.2f}", number)); }
 
 JsonWriter& JsonWriter::value(Millis seconds) {
   if (seconds.count() % 1000 == 0) return value(seconds.count() / 1000);

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <concepts>
@@ -53,7 +52,7 @@ class JsonWriter {
   JsonWriter& value(Millis seconds);
   JsonWriter& value(WallTime at);
   JsonWriter& value(std::integral auto number) {
-    const fmt::format_int digits(number);
+    const text::Digits digits(number);
     return end(std::copy_n(digits.data(), digits.size(), begin(1 + digits.size())), true);
   }
   // A value that is JSON already.

@@ -1,6 +1,6 @@
 #include "api/metrics.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <cstdint>
 #include <iterator>
@@ -42,8 +42,8 @@ class Exposition {
   }
 
   void head(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = fmt::format("concurrencyd_{}", name);
-    fmt::format_to(end(), "# HELP {} {}\n# TYPE {} {}\n", name_, help, name_, type);
+    name_ = text::format("concurrencyd_{}", name);
+    text::append(out_, "# HELP {} {}\n# TYPE {} {}\n", name_, help, name_, type);
   }
 
   // Of the name in the head; labels without their braces.
@@ -51,8 +51,8 @@ class Exposition {
   void sample(std::string_view suffix, std::string_view labels, Number value) {
     out_ += name_;
     out_ += suffix;
-    if (!labels.empty()) fmt::format_to(end(), "{{{}}}", labels);
-    fmt::format_to(end(), " {}\n", value);
+    if (!labels.empty()) text::append(out_, "{{{}}}", labels);
+    text::append(out_, " {}\n", value);
   }
 
   // `unit` is how many of the histogram's own make one of the metric's.
@@ -62,9 +62,9 @@ class Exposition {
     for (std::size_t i = 0; i < histogram.bounds().size(); ++i) {
       upto += histogram.in_bucket(i);
       const double bound = static_cast<double>(histogram.bounds()[i]) / unit;
-      sample("_bucket", fmt::format("{}{}le=\"{}\"", labels, comma, bound), upto);
+      sample("_bucket", text::format("{}{}le=\"{}\"", labels, comma, bound), upto);
     }
-    sample("_bucket", fmt::format("{}{}le=\"+Inf\"", labels, comma), histogram.count());
+    sample("_bucket", text::format("{}{}le=\"+Inf\"", labels, comma), histogram.count());
     sample("_sum", labels, static_cast<double>(histogram.sum()) / unit);
     sample("_count", labels, histogram.count());
   }
@@ -80,10 +80,10 @@ class Exposition {
 
 void write_daemon(Exposition& to, const DaemonInfo& info, const Now& now) {
   to.head("build_info", "gauge", "The version that runs; always 1.");
-  to.sample({}, fmt::format("version=\"{}\"", escaped(info.version)), 1);
+  to.sample({}, text::format("version=\"{}\"", escaped(info.version)), 1);
   const auto started = std::chrono::duration<double>(now.to_wall(info.started).time_since_epoch());
   to.gauge("start_time_seconds", "When the daemon started, in seconds since 1970.",
-           fmt::format("{:.3f}", started.count()));
+           text::format("{:.3f}", started.count()));
   to.gauge("uptime_seconds", "How long ago that was.",
            seconds(std::chrono::duration_cast<Millis>(now.instant - info.started)));
 }
@@ -101,7 +101,7 @@ void write_state(Exposition& to, const ServiceStatus& status) {
 
 void write_commands(Exposition& to, const Counts& counts) {
   const auto outcome = [&to](std::string_view name, std::uint64_t count) {
-    to.sample({}, fmt::format("outcome=\"{}\"", name), count);
+    to.sample({}, text::format("outcome=\"{}\"", name), count);
   };
   to.head(
       "starts_total", "counter",
@@ -127,7 +127,7 @@ void write_commands(Exposition& to, const Counts& counts) {
   constexpr std::string_view kKinds[] = {"start", "heartbeat", "end", "other"};
   static_assert(std::size(kKinds) == kCommandKinds);
   for (std::size_t i = 0; i < kCommandKinds; ++i) {
-    to.histogram(fmt::format("command=\"{}\"", kKinds[i]), counts.durations[i], kNanosASecond);
+    to.histogram(text::format("command=\"{}\"", kKinds[i]), counts.durations[i], kNanosASecond);
   }
 }
 

@@ -2,9 +2,8 @@
 
 #include "api/target.hpp"
 #include "base/result.hpp"
+#include "base/text.hpp"
 #include "session/command.hpp"
-
-#include <fmt/format.h>
 
 #include <charconv>
 #include <cstdint>
@@ -25,7 +24,7 @@ Result<T> number_of(const Target& target, std::string_view name, T otherwise, T 
   if (failed != std::errc() || rest != end || value < 0 || value > most) {
     return Error{
         ErrorKind::kInvalid,
-        fmt::format("cannot accept parameter '{}': it takes a whole number up to {}", name, most)};
+        text::format("cannot accept parameter '{}': it takes a whole number up to {}", name, most)};
   }
   return value;
 }
@@ -43,7 +42,7 @@ inline Result<bool> switch_of(const Target& target, std::string_view name) {
   if (!text || *text == "false") return false;
   if (*text == "true") return true;
   return Error{ErrorKind::kInvalid,
-               fmt::format("cannot accept parameter '{}': it takes true or false", name)};
+               text::format("cannot accept parameter '{}': it takes true or false", name)};
 }
 
 }  // namespace concur

@@ -1,11 +1,11 @@
 #include "api/request_body.hpp"
 
 #include "base/duration.hpp"
+#include "base/text.hpp"
 #include "base/utf8.hpp"
 #include "session/id.hpp"
 #include "session/policy.hpp"
 
-#include <fmt/format.h>
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -29,17 +29,17 @@ std::string_view view(const json::string& text) { return {text.data(), text.size
 std::string_view view(json::string_view text) { return {text.data(), text.size()}; }
 
 Error bad_field(std::string_view name, std::string_view takes) {
-  return {ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it takes {}", name, takes)};
+  return {ErrorKind::kInvalid, text::format("cannot accept field '{}': it takes {}", name, takes)};
 }
 
 Error unknown_field(std::string_view name) {
-  return {ErrorKind::kInvalid, fmt::format("cannot accept field '{}': it is not known", name)};
+  return {ErrorKind::kInvalid, text::format("cannot accept field '{}': it is not known", name)};
 }
 
 // `line` is a batch's, or 0 for a body of its own.
 Error unreadable(std::uint64_t line, std::string_view cause) {
-  const std::string what = line == 0 ? "body" : fmt::format("line {}", line);
-  return {ErrorKind::kInvalid, fmt::format("cannot read {}: {}", what, cause)};
+  const std::string what = line == 0 ? "body" : text::format("line {}", line);
+  return {ErrorKind::kInvalid, text::format("cannot read {}: {}", what, cause)};
 }
 
 Result<json::object> parse_object(std::string_view text, std::uint64_t line = 0,
@@ -71,8 +71,8 @@ Result<void> read_ttl(const json::value& value, StartBody& into) {
   const auto ttl = read_duration("ttl", value);
   if (!ttl) return ttl.error();
   if (*ttl < kShortestLease || *ttl > kLongestLease) {
-    return bad_field("ttl", fmt::format("{} to {}", format_duration(kShortestLease),
-                                        format_duration(kLongestLease)));
+    return bad_field("ttl", text::format("{} to {}", format_duration(kShortestLease),
+                                         format_duration(kLongestLease)));
   }
   into.ttl = *ttl;
   return {};
@@ -82,7 +82,7 @@ Result<std::uint32_t> read_limit(const json::value& value) {
   json::error_code failed;
   const auto limit = value.to_number<std::uint32_t>(failed);
   if (failed || limit > kMostLimit) {
-    return bad_field("limit", fmt::format("a whole number from 0 (no limit) to {}", kMostLimit));
+    return bad_field("limit", text::format("a whole number from 0 (no limit) to {}", kMostLimit));
   }
   return limit;
 }
@@ -216,7 +216,7 @@ Result<void> read_batch_field(std::string_view name, const json::value& value, B
   auto read = read_start_field(name, value, is_start ? *into.body : unused);
   if (!read || is_start) return read;
   return Error{ErrorKind::kInvalid,
-               fmt::format("cannot accept field '{}': it is for starts alone", name)};
+               text::format("cannot accept field '{}': it is for starts alone", name)};
 }
 
 void skip_spaces(std::string_view& rest) {
@@ -349,7 +349,7 @@ Result<RuleBody> parse_plan_body(std::string_view body) {
   if (!parsed) return parsed.error();
   if (parsed->plan) return unknown_field("plan");
   if (parsed->limit && !*parsed->limit) {
-    return bad_field("limit", fmt::format("a whole number from 0 (no limit) to {}", kMostLimit));
+    return bad_field("limit", text::format("a whole number from 0 (no limit) to {}", kMostLimit));
   }
   return parsed;
 }

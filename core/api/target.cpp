@@ -1,7 +1,5 @@
 #include "api/target.hpp"
 
-#include <fmt/format.h>
-
 #include <charconv>
 
 namespace concur {

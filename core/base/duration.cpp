@@ -1,6 +1,6 @@
 #include "base/duration.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <array>
 #include <charconv>
@@ -26,9 +26,9 @@ constexpr std::int64_t kMostMillis = 100LL * 366 * 86'400'000;
 
 Error bad_duration(std::string_view text) {
   return {ErrorKind::kInvalid,
-          fmt::format("cannot read duration '{}': it takes a whole number and ms, s, m, h or d, "
-                      "such as 90s or 5m",
-                      text)};
+          text::format("cannot read duration '{}': it takes a whole number and ms, s, m, h or d, "
+                       "such as 90s or 5m",
+                       text)};
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ Result<Millis> parse_duration(std::string_view text) {
 std::string format_duration(Millis value) {
   if (value.count() == 0) return "0s";
   for (const auto& [name, millis] : kUnits) {
-    if (value.count() % millis == 0) return fmt::format("{}{}", value.count() / millis, name);
+    if (value.count() % millis == 0) return text::format("{}{}", value.count() / millis, name);
   }
   return {};
 }

@@ -2,7 +2,6 @@
 
 #include "base/clock.hpp"
 
-#include <fmt/format.h>
 #include <spdlog/formatter.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/ansicolor_sink.h>
@@ -49,14 +48,14 @@ bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat info {};
   return stream != nullptr && fstat(STDERR_FILENO, &info) == 0 &&
-         fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
+         text::format("{}:{}", info.st_dev, info.st_ino) == stream;
 }
 
 // A message never breaks its line: what a peer sent may be part of it.
 void append_line_safe(std::string& out, std::string_view text) {
   for (const char c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+      out += text::format("\\x{:02x}", static_cast<unsigned char>(c));
     } else {
       out += c;
     }
@@ -67,7 +66,7 @@ void append_json_safe(std::string& out, std::string_view text) {
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
     if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+      out += text::format("\\u{:04x}", static_cast<unsigned char>(c));
     } else {
       out += c;
     }
@@ -86,16 +85,16 @@ class LineFormatter final : public spdlog::formatter {
     std::string line;
     switch (style_) {
       case LineStyle::kPlain:
-        line = fmt::format("{} {} ", format_utc(at), level_name(msg.level));
+        line = text::format("{} {} ", format_utc(at), level_name(msg.level));
         append_line_safe(line, text);
         break;
       case LineStyle::kJournal:
-        line = fmt::format("<{}>", priority(msg.level));
+        line = text::format("<{}>", priority(msg.level));
         append_line_safe(line, text);
         break;
       case LineStyle::kJson:
-        line = fmt::format(R"({{"time":"{}","level":"{}","message":")", format_utc(at),
-                           level_name(msg.level));
+        line = text::format(R"({{"time":"{}","level":"{}","message":")", format_utc(at),
+                            level_name(msg.level));
         append_json_safe(line, text);
         line += "\"}";
         break;
@@ -130,8 +129,8 @@ void Logger::set_level(LogLevel level) { log_->set_level(spdlog_level(level)); }
 
 bool Logger::logs(LogLevel level) const { return log_->should_log(spdlog_level(level)); }
 
-void Logger::format(LogLevel level, fmt::string_view text, fmt::format_args args) {
-  if (logs(level)) log_->log(spdlog_level(level), fmt::vformat(text, args));
+void Logger::format(LogLevel level, fmt::string_view line, fmt::format_args args) {
+  if (logs(level)) log_->log(spdlog_level(level), text::vformat(line, args));
 }
 
 }  // namespace concur

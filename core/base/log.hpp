@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fmt/core.h>
+#include "base/text.hpp"
 
 #include <memory>
 #include <string_view>
@@ -30,24 +30,24 @@ class Logger {
   bool logs(LogLevel level) const;
 
   template <class... Args>
-  void error(fmt::format_string<Args...> text, Args&&... args) {
-    format(LogLevel::kError, text, fmt::make_format_args(args...));
+  void error(fmt::format_string<Args...> line, Args&&... args) {
+    format(LogLevel::kError, line, fmt::make_format_args(args...));
   }
   template <class... Args>
-  void warning(fmt::format_string<Args...> text, Args&&... args) {
-    format(LogLevel::kWarning, text, fmt::make_format_args(args...));
+  void warning(fmt::format_string<Args...> line, Args&&... args) {
+    format(LogLevel::kWarning, line, fmt::make_format_args(args...));
   }
   template <class... Args>
-  void info(fmt::format_string<Args...> text, Args&&... args) {
-    format(LogLevel::kInfo, text, fmt::make_format_args(args...));
+  void info(fmt::format_string<Args...> line, Args&&... args) {
+    format(LogLevel::kInfo, line, fmt::make_format_args(args...));
   }
   template <class... Args>
-  void debug(fmt::format_string<Args...> text, Args&&... args) {
-    format(LogLevel::kDebug, text, fmt::make_format_args(args...));
+  void debug(fmt::format_string<Args...> line, Args&&... args) {
+    format(LogLevel::kDebug, line, fmt::make_format_args(args...));
   }
 
  private:
-  void format(LogLevel level, fmt::string_view text, fmt::format_args args);
+  void format(LogLevel level, fmt::string_view line, fmt::format_args args);
 
   std::unique_ptr<spdlog::logger> log_;
 };

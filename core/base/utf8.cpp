@@ -1,8 +1,7 @@
 #include "base/utf8.hpp"
 
 #include "base/eight_bytes.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <cstddef>
 
@@ -67,7 +66,7 @@ std::string quoted(std::string_view text) {
       const unsigned low = (byte_at(text, i + 1) & 0x3FU) << 6U | (byte_at(text, i + 2) & 0x3FU);
       const unsigned code = 0x2000U | low;
       if ((code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069)) {
-        out += fmt::format("\\u{:04x}", code);
+        out += text::format("\\u{:04x}", code);
         i += 2;
         continue;
       }

@@ -1,8 +1,7 @@
 #include "daemon/config_file.hpp"
 
+#include "base/text.hpp"
 #include "base/utf8.hpp"
-
-#include <fmt/format.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -42,7 +41,7 @@ Result<std::vector<ConfigLine>> parse_config(std::string_view name, std::string_
     if (equals == std::string_view::npos || !is_key(key) || !is_utf8(value) || has_control(value)) {
       return Error{
           ErrorKind::kInvalid,
-          fmt::format("cannot read {} line {}: it takes the form key = value", name, number)};
+          text::format("cannot read {} line {}: it takes the form key = value", name, number)};
     }
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
       value = value.substr(1, value.size() - 2);
@@ -59,17 +58,17 @@ Result<std::string> read_config_file(const std::string& path) {
   const std::unique_ptr<FILE, Close> file(std::fopen(path.c_str(), "re"));
   if (!file) {
     const ErrorKind kind = errno == ENOENT ? ErrorKind::kAbsent : ErrorKind::kForbidden;
-    return Error{kind, fmt::format("cannot read config file {}: {}", path, std::strerror(errno))};
+    return Error{kind, text::format("cannot read config file {}: {}", path, std::strerror(errno))};
   }
   std::string text(kMostBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) {
     return Error{ErrorKind::kForbidden,
-                 fmt::format("cannot read config file {}: {}", path, std::strerror(errno))};
+                 text::format("cannot read config file {}: {}", path, std::strerror(errno))};
   }
   if (text.size() > kMostBytes) {
     return Error{ErrorKind::kInvalid,
-                 fmt::format("cannot read config file {}: it has more than 64 KiB", path)};
+                 text::format("cannot read config file {}: it has more than 64 KiB", path)};
   }
   return text;
 }

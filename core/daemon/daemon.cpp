@@ -2,6 +2,7 @@
 
 #include "api/api.hpp"
 #include "base/duration.hpp"
+#include "base/text.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/file_lock.hpp"
 #include "daemon/inherited_socket.hpp"
@@ -14,7 +15,6 @@
 #include "service/local_service.hpp"
 #include "store/schema.hpp"
 
-#include <fmt/format.h>
 #include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -60,7 +60,7 @@ void make_default_folder(const Effective& effective, std::string_view key, const
   fs::create_directories(folder, error);
   if (error) {
     throw StartupError(code,
-                       fmt::format("cannot make folder {}: {}", folder.string(), error.message()));
+                       text::format("cannot make folder {}: {}", folder.string(), error.message()));
   }
   chmod(folder.c_str(), mode);
 }
@@ -126,8 +126,9 @@ Operators operators_of(const Effective& effective, Logger& log) {
   operators.group = group_id(name);
   if (operators.group) return operators;
   if (!effective.is_default("admin-group")) {
-    throw StartupError(ExitCode::kUsage,
-                       fmt::format("cannot set admin-group to '{}': there is no such group", name));
+    throw StartupError(
+        ExitCode::kUsage,
+        text::format("cannot set admin-group to '{}': there is no such group", name));
   }
   log.debug("there is no group {}: root and the daemon's own user are the operators", name);
   return operators;
@@ -155,8 +156,8 @@ void raise_file_limit(bool tcp, Logger& log) {
   setrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur < kOwn) {
     throw StartupError(ExitCode::kInternal,
-                       fmt::format("cannot run with {} open files: it takes {} (getrlimit(2))",
-                                   limit.rlim_cur, kOwn));
+                       text::format("cannot run with {} open files: it takes {} (getrlimit(2))",
+                                    limit.rlim_cur, kOwn));
   }
   if (limit.rlim_cur < wanted) {
     log.warning("only {} open files are allowed: fewer than {} connections can be served",
@@ -192,7 +193,7 @@ std::string settings_line(const Settings& settings) {
     if (setting.key == "socket") continue;
     const std::string value = setting.get(settings);
     if (!line.empty()) line += ", ";
-    line += fmt::format("{} {}", setting.key, value.empty() ? "none" : value);
+    line += text::format("{} {}", setting.key, value.empty() ? "none" : value);
   }
   return line;
 }
@@ -409,7 +410,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   log.info("concurrencyd {} listens on {}: {}", version, endpoint.path, settings_line(settings));
   if (tcp) {
     log.info("listening on {} too, {}", to_text(local_address(tcp->listener)),
-             tcp->keys ? fmt::format("for API keys: {}", tcp->keys->size())
+             tcp->keys ? text::format("for API keys: {}", tcp->keys->size())
                        : "without keys: all on this machine may connect, as clients");
   }
   daemon.serve(std::move(endpoint.listener), backlog, operators, std::move(tcp), version);

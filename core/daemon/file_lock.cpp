@@ -1,7 +1,8 @@
 #include "daemon/file_lock.hpp"
 
+#include "base/text.hpp"
+
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -36,18 +37,18 @@ Result<FileLock> FileLock::acquire(const std::string& path) {
   Fd fd(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) {
     return Error{ErrorKind::kForbidden,
-                 fmt::format("cannot lock {}: {}", lock, std::strerror(errno))};
+                 text::format("cannot lock {}: {}", lock, std::strerror(errno))};
   }
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
       return Error{ErrorKind::kForbidden,
-                   fmt::format("cannot lock {}: {}", lock, std::strerror(errno))};
+                   text::format("cannot lock {}: {}", lock, std::strerror(errno))};
     }
     return Error{ErrorKind::kUnavailable,
-                 fmt::format("cannot use {}: concurrencyd is already running on it{}", real,
-                             owner_of(fd.get()))};
+                 text::format("cannot use {}: concurrencyd is already running on it{}", real,
+                              owner_of(fd.get()))};
   }
-  const std::string pid = fmt::format("{}\n", getpid());
+  const std::string pid = text::format("{}\n", getpid());
   // The pid is a courtesy to people; the lock holds without it.
   static_cast<void>(ftruncate(fd.get(), 0) == 0 && pwrite(fd.get(), pid.data(), pid.size(), 0) > 0);
   return FileLock(std::move(fd));

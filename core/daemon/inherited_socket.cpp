@@ -1,7 +1,8 @@
 #include "daemon/inherited_socket.hpp"
 
+#include "base/text.hpp"
+
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -15,7 +16,7 @@ namespace {
 constexpr int kFirst = 3;  // SD_LISTEN_FDS_START
 
 Error cannot(std::string_view cause) {
-  return {ErrorKind::kInvalid, fmt::format("cannot take over the socket: {}", cause)};
+  return {ErrorKind::kInvalid, text::format("cannot take over the socket: {}", cause)};
 }
 
 bool option_is(int fd, int name, int wanted) {
@@ -31,7 +32,7 @@ Result<std::optional<InheritedSocket>> inherited_socket(const Environment& envir
   const auto whose = environment("LISTEN_PID");
   const auto count = environment("LISTEN_FDS");
   if (!whose || !count || *whose != std::to_string(self) || *count == "0") return std::nullopt;
-  if (*count != "1") return cannot(fmt::format("{} were passed, and one is used", *count));
+  if (*count != "1") return cannot(text::format("{} were passed, and one is used", *count));
 
   if (fcntl(kFirst, F_SETFD, FD_CLOEXEC) != 0) return cannot(std::strerror(errno));
   InheritedSocket found{Fd(kFirst), {}};

@@ -1,6 +1,7 @@
 #include "daemon/notifier.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
+
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -67,7 +68,7 @@ void Notifier::ready() { say("READY=1"); }
 
 // The time lets Type=notify-reload tell this reload from an earlier one.
 void Notifier::reloading() {
-  say(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_microseconds()));
+  say(text::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_microseconds()));
 }
 
 void Notifier::stopping() { say("STOPPING=1"); }

@@ -1,8 +1,8 @@
 #include "daemon/owner.hpp"
 
+#include "base/text.hpp"
 #include "daemon/exit_code.hpp"
 
-#include <fmt/format.h>
 #include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ void become_owner(const std::string& file) {
   if (geteuid() != 0 || stat(file.c_str(), &info) != 0 || info.st_uid == 0) return;
   if (setgroups(0, nullptr) == 0 && setgid(info.st_gid) == 0 && setuid(info.st_uid) == 0) return;
   throw StartupError(ExitCode::kDatabase,
-                     fmt::format("cannot become the owner of {}: {}", file, std::strerror(errno)));
+                     text::format("cannot become the owner of {}: {}", file, std::strerror(errno)));
 }
 
 }  // namespace concur

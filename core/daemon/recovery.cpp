@@ -1,11 +1,11 @@
 #include "daemon/recovery.hpp"
 
+#include "base/text.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/file_lock.hpp"
 #include "daemon/owner.hpp"
 #include "store/recover.hpp"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <csignal>
@@ -20,10 +20,10 @@ namespace {
 
 std::string table_of(const RecoverReport& report) {
   std::string text =
-      fmt::format("{:<12}{:>10}{:>10}{:>12}\n", "table", "rows", "invalid", "unreadable");
+      text::format("{:<12}{:>10}{:>10}{:>12}\n", "table", "rows", "invalid", "unreadable");
   for (const RecoveredTable& table : report.tables) {
-    text += fmt::format("{:<12}{:>10}{:>10}{:>12}\n", table.name, table.rows, table.invalid,
-                        table.unreadable);
+    text += text::format("{:<12}{:>10}{:>10}{:>12}\n", table.name, table.rows, table.invalid,
+                         table.unreadable);
   }
   return text;
 }
@@ -31,25 +31,25 @@ std::string table_of(const RecoverReport& report) {
 std::string losses_of(const RecoverReport& report) {
   std::string text = report.lost_nothing() ? "Nothing was lost.\n" : "";
   const auto lost = [&text](std::uint64_t count, std::string_view what) {
-    if (count > 0) text += fmt::format("Lost: {} {}\n", count, what);
+    if (count > 0) text += text::format("Lost: {} {}\n", count, what);
   };
   lost(report.unreadable_pages,
-       fmt::format("of {} pages cannot be read, and the rows that were on them", report.pages));
+       text::format("of {} pages cannot be read, and the rows that were on them", report.pages));
   lost(report.missing_pages, "pages are missing at the end of the file, and the rows on them");
   lost(report.damaged_frames,
        "pages of the write-ahead log cannot be read: what changed on them last");
   if (!report.first_invalid.empty()) {
-    text += fmt::format("The first invalid row is of {}\n", report.first_invalid);
+    text += text::format("The first invalid row is of {}\n", report.first_invalid);
   }
   if (report.foreign_rows > 0) {
-    text += fmt::format("Left out: {} rows of tables that this version does not know\n",
-                        report.foreign_rows);
+    text += text::format("Left out: {} rows of tables that this version does not know\n",
+                         report.foreign_rows);
   }
   return text;
 }
 
 std::string advice(const std::string& database, const std::string& recovered) {
-  return fmt::format(
+  return text::format(
       "To go on with it, while no daemon runs (systemctl stop concurrencyd.socket "
       "concurrencyd.service):\n"
       "  mv {0} {0}.damaged\n"
@@ -85,9 +85,9 @@ void recover_database(const Effective& effective) {
   const std::string recovered = database + ".recovered";
   const auto report = recover(database, recovered);
   if (!report) throw StartupError(exit_code_of(report.error().kind), report.error().message);
-  fmt::print("{} has what can be read of {}:\n{}{}{}", recovered, database, table_of(*report),
-             losses_of(*report), advice(database, recovered));
-  if (std::fflush(stdout) != 0) {
+  if (!text::print(stdout, "{} has what can be read of {}:\n{}{}{}", recovered, database,
+                   table_of(*report), losses_of(*report), advice(database, recovered)) ||
+      std::fflush(stdout) != 0) {
     throw StartupError(ExitCode::kInternal, "cannot print what was recovered");
   }
 }

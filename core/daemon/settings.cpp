@@ -1,10 +1,9 @@
 #include "daemon/settings.hpp"
 
 #include "base/duration.hpp"
+#include "base/text.hpp"
 #include "daemon/config_file.hpp"
 #include "net/tcp_address.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
@@ -74,7 +73,7 @@ Result<void> set_limit(Settings& into, const std::string& value) {
   const auto limit = parse_number<std::uint32_t>(value, 10, kMostLimit);
   if (!limit) {
     return Error{ErrorKind::kInvalid,
-                 fmt::format("it takes a whole number from 0 (no limit) to {}", kMostLimit)};
+                 text::format("it takes a whole number from 0 (no limit) to {}", kMostLimit)};
   }
   into.policy.limit = *limit;
   return {};
@@ -84,7 +83,7 @@ Result<void> set_start_rate(Settings& into, const std::string& value) {
   const auto rate = parse_number<std::uint32_t>(value, 10, kMostStartRate);
   if (!rate) {
     return Error{ErrorKind::kInvalid,
-                 fmt::format("it takes a whole number from 0 (any number) to {}", kMostStartRate)};
+                 text::format("it takes a whole number from 0 (any number) to {}", kMostStartRate)};
   }
   into.policy.start_rate = *rate;
   return {};
@@ -95,8 +94,8 @@ Result<void> set_lease(Settings& into, const std::string& value) {
   if (!lease) return lease.error();
   if (*lease < kShortestLease || *lease > kLongestLease) {
     return Error{ErrorKind::kInvalid,
-                 fmt::format("it takes {} to {}", format_duration(kShortestLease),
-                             format_duration(kLongestLease))};
+                 text::format("it takes {} to {}", format_duration(kShortestLease),
+                              format_duration(kLongestLease))};
   }
   into.policy.lease = *lease;
   return {};
@@ -107,8 +106,8 @@ Result<void> set_history(Settings& into, const std::string& value) {
   if (!history) return history.error();
   if (*history < kShortestHistory || *history > kLongestHistory) {
     return Error{ErrorKind::kInvalid,
-                 fmt::format("it takes {} to {}", format_duration(kShortestHistory),
-                             format_duration(kLongestHistory))};
+                 text::format("it takes {} to {}", format_duration(kShortestHistory),
+                              format_duration(kLongestHistory))};
   }
   into.history = *history;
   return {};
@@ -119,7 +118,7 @@ Result<void> set_max_sessions(Settings& into, const std::string& value) {
   if (!most) {
     return Error{
         ErrorKind::kInvalid,
-        fmt::format("it takes a whole number from 0 (any number) to {}", kMostMaxSessions)};
+        text::format("it takes a whole number from 0 (any number) to {}", kMostMaxSessions)};
   }
   into.policy.max_sessions = *most;
   return {};
@@ -173,7 +172,7 @@ constexpr Setting kTable[] = {
     {"history", "DURATION", "how long the record of who shares is kept", true, set_history,
      [](const Settings& s) { return format_duration(s.history); }},
     {"socket-mode", "OCTAL", "the socket's file mode: who may connect", false, set_socket_mode,
-     [](const Settings& s) { return fmt::format("{:04o}", s.socket_mode); }},
+     [](const Settings& s) { return text::format("{:04o}", s.socket_mode); }},
     {"admin-group", "NAME", "members of this group are operators; empty for none", false,
      [](Settings& s, const std::string& v) -> Result<void> {
        s.admin_group = v;
@@ -210,8 +209,8 @@ Result<void> apply(Effective& to, const Setting& setting, const std::string& val
                    std::string source) {
   const auto set = setting.set(to.settings, value);
   if (!set) {
-    return Error{ErrorKind::kInvalid, fmt::format("cannot set {} to '{}' ({}): {}", setting.key,
-                                                  value, source, set.error().message)};
+    return Error{ErrorKind::kInvalid, text::format("cannot set {} to '{}' ({}): {}", setting.key,
+                                                   value, source, set.error().message)};
   }
   to.sources[setting.key] = std::move(source);
   return {};
@@ -223,7 +222,7 @@ bool is_service(const SettingInputs& inputs) {
 }
 
 std::string under(const std::optional<std::string>& folder, std::string_view name) {
-  return folder && !folder->empty() ? fmt::format("{}/{}", *folder, name) : std::string();
+  return folder && !folder->empty() ? text::format("{}/{}", *folder, name) : std::string();
 }
 
 void set_defaults(Effective& to, const SettingInputs& inputs) {
@@ -258,12 +257,13 @@ Result<void> apply_file(Effective& to, const SettingInputs& inputs) {
   const auto lines = parse_config(*path, *text);
   if (!lines) return lines.error();
   for (const ConfigLine& line : *lines) {
-    const std::string source = fmt::format("{} line {}", *path, line.number);
+    const std::string source = text::format("{} line {}", *path, line.number);
     const Setting* setting = std::find_if(std::begin(kTable), std::end(kTable),
                                           [&](const Setting& s) { return s.key == line.key; });
     if (setting == std::end(kTable)) {
-      return Error{ErrorKind::kInvalid,
-                   fmt::format("cannot set '{}' ({}): there is no such setting", line.key, source)};
+      return Error{
+          ErrorKind::kInvalid,
+          text::format("cannot set '{}' ({}): there is no such setting", line.key, source)};
     }
     if (const auto done = apply(to, *setting, line.value, source); !done) return done.error();
   }
@@ -305,10 +305,11 @@ Result<Effective> resolve_settings(const SettingInputs& inputs) {
   const Settings& settings = effective.settings;
   if (!settings.listen.empty() && settings.api_key_file.empty() &&
       !parse_tcp_address(settings.listen)->address().is_loopback()) {
-    return Error{ErrorKind::kInvalid,
-                 fmt::format("cannot listen on {} ({}): without --api-key-file it takes a loopback "
-                             "address, such as 127.0.0.1",
-                             settings.listen, effective.sources.at("listen"))};
+    return Error{
+        ErrorKind::kInvalid,
+        text::format("cannot listen on {} ({}): without --api-key-file it takes a loopback "
+                     "address, such as 127.0.0.1",
+                     settings.listen, effective.sources.at("listen"))};
   }
   return effective;
 }
@@ -316,8 +317,8 @@ Result<Effective> resolve_settings(const SettingInputs& inputs) {
 std::string describe(const Effective& effective) {
   std::string text;
   for (const Setting& setting : kTable) {
-    text += fmt::format("{} = {}  # {}\n", setting.key, setting.get(effective.settings),
-                        effective.sources.at(setting.key));
+    text += text::format("{} = {}  # {}\n", setting.key, setting.get(effective.settings),
+                         effective.sources.at(setting.key));
   }
   return text;
 }

@@ -1,8 +1,8 @@
-#include "net/api_keys.hpp"
 #include "base/fd.hpp"
+#include "base/text.hpp"
+#include "net/api_keys.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,13 +19,14 @@ constexpr std::size_t kMostBytes = std::size_t{256} * 1024;  // kMostKeys of the
 std::string fault_of(const struct stat& info, uid_t daemon) {
   if (!S_ISREG(info.st_mode)) return "it is not a file";
   if (info.st_uid != 0 && info.st_uid != daemon) {
-    return fmt::format("it belongs to user {}, and must belong to root or the daemon's user {}",
-                       info.st_uid, daemon);
+    return text::format("it belongs to user {}, and must belong to root or the daemon's user {}",
+                        info.st_uid, daemon);
   }
   if ((info.st_mode & 077) != 0) {
-    return fmt::format("others than its owner have rights to it: its mode is {:04o}, and must be "
-                       "0600 or 0400",
-                       info.st_mode & 07777);
+    return text::format(
+        "others than its owner have rights to it: its mode is {:04o}, and must be "
+        "0600 or 0400",
+        info.st_mode & 07777);
   }
   return {};
 }
@@ -34,7 +35,8 @@ std::string fault_of(const struct stat& info, uid_t daemon) {
 
 Result<std::vector<ApiKey>> read_api_keys(const std::string& path, uid_t daemon) {
   const auto cannot = [&path](std::string_view cause) {
-    return Error{ErrorKind::kInvalid, fmt::format("cannot read API keys from {}: {}", path, cause)};
+    return Error{ErrorKind::kInvalid,
+                 text::format("cannot read API keys from {}: {}", path, cause)};
   };
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   struct stat info {};

@@ -1,6 +1,6 @@
 #include "net/api_keys.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -25,7 +25,7 @@ std::string_view next_word(std::string_view& line) {
 }
 
 Error bad_line(int number, std::string_view cause) {
-  return {ErrorKind::kInvalid, fmt::format("line {}: {}", number, cause)};
+  return {ErrorKind::kInvalid, text::format("line {}: {}", number, cause)};
 }
 
 Result<ApiKey> parse_line(std::string_view line, int number) {
@@ -37,17 +37,17 @@ Result<ApiKey> parse_line(std::string_view line, int number) {
   }
   if (name.size() > kLongestKeyName ||
       name.find_first_not_of(kNameCharacters) != std::string_view::npos) {
-    return bad_line(number, fmt::format("a name has at most {} letters, digits, dots, dashes and "
-                                        "underscores",
-                                        kLongestKeyName));
+    return bad_line(number, text::format("a name has at most {} letters, digits, dots, dashes and "
+                                         "underscores",
+                                         kLongestKeyName));
   }
   const auto* known = std::ranges::find(kRoles, role, &std::pair<std::string_view, Role>::first);
   if (known == std::end(kRoles)) {
     return bad_line(number, "a role is client, operator or metrics");
   }
   if (key.size() < kShortestKey || key.size() > kLongestKey) {
-    return bad_line(number, fmt::format("a key has {} to {} characters, this one has {}",
-                                        kShortestKey, kLongestKey, key.size()));
+    return bad_line(number, text::format("a key has {} to {} characters, this one has {}",
+                                         kShortestKey, kLongestKey, key.size()));
   }
   if (!std::ranges::all_of(key, [](char c) { return c > ' ' && c <= '~'; })) {
     return bad_line(number, "a key has printable ASCII characters alone");
@@ -68,13 +68,13 @@ Result<std::vector<ApiKey>> parse_api_keys(std::string_view text) {
     auto key = parse_line(line, number);
     if (!key) return key.error();
     if (std::ranges::find(keys, key->name, &ApiKey::name) != keys.end()) {
-      return bad_line(number, fmt::format("there is a key of the name {} already", key->name));
+      return bad_line(number, text::format("there is a key of the name {} already", key->name));
     }
     if (std::ranges::find(keys, key->key, &ApiKey::key) != keys.end()) {
       return bad_line(number, "another name has the same key");
     }
     if (keys.size() == kMostKeys) {
-      return bad_line(number, fmt::format("there are more than {} keys", kMostKeys));
+      return bad_line(number, text::format("there are more than {} keys", kMostKeys));
     }
     keys.push_back(std::move(*key));
   }

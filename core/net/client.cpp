@@ -1,6 +1,6 @@
 #include "net/client.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -31,9 +31,9 @@ Result<HttpAnswer> Client::request(std::string_view method, std::string_view tar
   const Deadline deadline = SteadyClock::now() + timeout_;
   given_up_ = false;
   sent_ = false;
-  std::string bytes = fmt::format("{} {} HTTP/1.1\r\nHost: concurrencyd\r\n", method, target);
+  std::string bytes = text::format("{} {} HTTP/1.1\r\nHost: concurrencyd\r\n", method, target);
   if (!body.empty()) bytes += "Content-Type: application/json\r\n";
-  if (method != "GET") bytes += fmt::format("Content-Length: {}\r\n", body.size());
+  if (method != "GET") bytes += text::format("Content-Length: {}\r\n", body.size());
   bytes += "\r\n";
   bytes += body;
 

@@ -1,9 +1,9 @@
 #include "net/client_answer.hpp"
 
 #include "base/duration.hpp"
+#include "base/text.hpp"
 #include "net/connect.hpp"
 
-#include <fmt/format.h>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 
@@ -24,7 +24,7 @@ Error unreadable(const boost::system::error_code& code, const std::string& path)
                                  : code == http::error::body_limit
                                      ? "it is larger than 64 MiB"
                                      : "it is not HTTP; name concurrencyd's socket with --socket";
-  return {ErrorKind::kCorrupt, fmt::format("cannot read the answer from {}: {}", path, cause)};
+  return {ErrorKind::kCorrupt, text::format("cannot read the answer from {}: {}", path, cause)};
 }
 
 }  // namespace
@@ -44,9 +44,9 @@ Result<void> AnswerReader::read(int fd, const std::string& path) {
     code = http::error::partial_message;
   } else {
     return Error{ErrorKind::kUnavailable,
-                 fmt::format("cannot get an answer from {}: it closed the connection; look at "
-                             "the daemon's log",
-                             path)};
+                 text::format("cannot get an answer from {}: it closed the connection; look at "
+                              "the daemon's log",
+                              path)};
   }
   if (code && code != http::error::need_more) return unreadable(code, path);
   if (parser_.is_header_done() && parser_.status() < 200) {
@@ -56,8 +56,8 @@ Result<void> AnswerReader::read(int fd, const std::string& path) {
 }
 
 Error no_answer_within(Millis timeout, const std::string& path) {
-  return {ErrorKind::kTimeout, fmt::format("cannot get an answer from {}: none within {}; {}", path,
-                                           format_duration(timeout), kStuckHint)};
+  return {ErrorKind::kTimeout, text::format("cannot get an answer from {}: none within {}; {}",
+                                            path, format_duration(timeout), kStuckHint)};
 }
 
 }  // namespace concur

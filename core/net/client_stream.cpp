@@ -1,6 +1,6 @@
 #include "net/client_stream.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,8 +13,8 @@ ClientStream::ClientStream(Connected connected, std::string_view method, std::st
                            Body body)
     : fd_(std::move(connected.fd)),
       path_(std::move(connected.path)),
-      out_(fmt::format("{} {} HTTP/1.1\r\nHost: concurrencyd\r\nConnection: close\r\n", method,
-                       target)),
+      out_(text::format("{} {} HTTP/1.1\r\nHost: concurrencyd\r\nConnection: close\r\n", method,
+                        target)),
       reader_(std::make_unique<AnswerReader>(AnswerParser::Body::kStreamed)) {
   if (body == Body::kChunked) {
     out_ += "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n";
@@ -28,7 +28,7 @@ short ClientStream::events(bool takes_answer) const {
 
 void ClientStream::write(std::string_view part) {
   if (deaf_) return;
-  out_ += fmt::format("{:x}\r\n{}\r\n", part.size(), part);
+  out_ += text::format("{:x}\r\n{}\r\n", part.size(), part);
 }
 
 void ClientStream::finish() {

@@ -1,8 +1,7 @@
 #include "net/connect.hpp"
 
 #include "base/duration.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <grp.h>
 #include <pwd.h>
@@ -68,12 +67,12 @@ std::optional<std::string> name_in(const char* accounts, Entry* (*next)(std::FIL
 
 std::string owner_name(uid_t id) {
   return name_in("/etc/passwd", ::fgetpwent, &passwd::pw_uid, &passwd::pw_name, id)
-      .value_or(fmt::format("user {}", id));
+      .value_or(text::format("user {}", id));
 }
 
 std::string group_name(gid_t id) {
   return name_in("/etc/group", ::fgetgrent, &group::gr_gid, &group::gr_name, id)
-      .value_or(fmt::format("{}", id));
+      .value_or(text::format("{}", id));
 }
 
 // What keeps this process out is the socket itself, or the lowest folder above it that can still be
@@ -87,10 +86,10 @@ std::string who_may_use(std::string path) {
   }
   const std::string owner = owner_name(info.st_uid);
   if ((info.st_mode & (S_ISDIR(info.st_mode) ? S_IXGRP : S_IWGRP)) == 0) {
-    return fmt::format("{} is open to {} only: run concur as {}", path, owner, owner);
+    return text::format("{} is open to {} only: run concur as {}", path, owner, owner);
   }
-  return fmt::format("{} is open to {} and the group {}: run concur as one of them", path, owner,
-                     group_name(info.st_gid));
+  return text::format("{} is open to {} and the group {}: run concur as one of them", path, owner,
+                      group_name(info.st_gid));
 }
 
 Failure explain(const std::string& path, int error, Millis timeout) {
@@ -101,9 +100,11 @@ Failure explain(const std::string& path, int error, Millis timeout) {
       return {5, ErrorKind::kForbidden, "permission denied", who_may_use(path)};
     case EAGAIN:
       return {4, ErrorKind::kTimeout,
-              fmt::format("it took no connection within {}", format_duration(timeout)), kStuckHint};
+              text::format("it took no connection within {}", format_duration(timeout)),
+              kStuckHint};
     case ENAMETOOLONG:
-      return {1, ErrorKind::kInvalid, fmt::format("a socket's path has at most {} bytes", kMaxPath),
+      return {1, ErrorKind::kInvalid,
+              text::format("a socket's path has at most {} bytes", kMaxPath),
               "use a shorter one for concurrencyd and concur"};
     case ENOENT:
     case ENOTDIR:
@@ -132,12 +133,12 @@ Error cannot_connect(const std::vector<std::string>& paths, const std::vector<in
   std::string tried;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     Failure failure = explain(paths[i], errors[i], timeout);
-    tried += fmt::format("{}{} ({})", i == 0 ? "" : " or ", paths[i], failure.cause);
+    tried += text::format("{}{} ({})", i == 0 ? "" : " or ", paths[i], failure.cause);
     if (failure.weight > telling.weight) telling = std::move(failure);
   }
-  if (paths.size() == 1) tried = fmt::format("{}: {}", paths[0], telling.cause);
+  if (paths.size() == 1) tried = text::format("{}: {}", paths[0], telling.cause);
   const char* separator = telling.hint.empty() ? "" : paths.size() == 1 ? "; " : ": ";
-  return {telling.kind, fmt::format("cannot connect to {}{}{}", tried, separator, telling.hint)};
+  return {telling.kind, text::format("cannot connect to {}{}{}", tried, separator, telling.hint)};
 }
 
 }  // namespace

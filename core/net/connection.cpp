@@ -1,8 +1,8 @@
 #include "net/connection.hpp"
 
 #include "api/answer_json.hpp"
+#include "base/text.hpp"
 
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -203,7 +203,7 @@ bool Connection::admit() {
   in_.clear();
   places_.push_back({.keep_alive = false});
   late_ = Late{first_place_ + places_.size() - 1,
-               error_response(403, fmt::format("cannot take the request: {}", refusal->cause)),
+               error_response(403, text::format("cannot take the request: {}", refusal->cause)),
                now_ + kLateTime, std::move(refusal->turn)};
   return false;
 }
@@ -229,7 +229,7 @@ void Connection::refuse(int status, std::string_view cause) {
   in_.clear();
   places_.push_back({.keep_alive = false});
   respond(first_place_ + places_.size() - 1,
-          error_response(status, fmt::format("cannot take the request: {}", cause)));
+          error_response(status, text::format("cannot take the request: {}", cause)));
 }
 
 // --- a body that is handled while it arrives ---

@@ -1,6 +1,7 @@
 #include "net/listener.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,7 +17,7 @@ namespace concur {
 namespace {
 
 Error cannot_listen(const std::string& path, std::string_view cause) {
-  return {ErrorKind::kUnavailable, fmt::format("cannot listen on {}: {}", path, cause)};
+  return {ErrorKind::kUnavailable, text::format("cannot listen on {}: {}", path, cause)};
 }
 
 Result<void> remove_stale(const std::string& path) {
@@ -36,8 +37,8 @@ Result<Fd> listen_unix(const std::string& path, mode_t mode) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return cannot_listen(path, fmt::format("a socket's path has 1 to {} bytes, this one has {}",
-                                           sizeof address.sun_path - 1, path.size()));
+    return cannot_listen(path, text::format("a socket's path has 1 to {} bytes, this one has {}",
+                                            sizeof address.sun_path - 1, path.size()));
   }
   std::copy(path.begin(), path.end(), address.sun_path);
   if (const auto removed = remove_stale(path); !removed) return removed.error();

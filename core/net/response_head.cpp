@@ -1,6 +1,6 @@
 #include "net/response_head.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <iterator>
 
@@ -53,7 +53,7 @@ void append_head(std::string& out, const Response& response, Framing framing, bo
   out += response.content_type;
   switch (framing) {
     case Framing::kLength: {
-      const fmt::format_int length(response.body.size());
+      const text::Digits length(response.body.size());
       out += "\r\nContent-Length: ";
       out.append(length.data(), length.size());
       break;
@@ -71,7 +71,7 @@ void append_head(std::string& out, const Response& response, Framing framing, bo
 }
 
 void append_chunk(std::string& out, std::string_view part) {
-  fmt::format_to(std::back_inserter(out), "{:x}\r\n", part.size());
+  text::append(out, "{:x}\r\n", part.size());
   out += part;
   out += "\r\n";
 }

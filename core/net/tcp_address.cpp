@@ -1,6 +1,7 @@
 #include "net/tcp_address.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
+
 #include <boost/beast/core/string.hpp>
 
 #include <charconv>
@@ -73,8 +74,8 @@ Result<TcpAddress> parse_tcp_address(std::string_view text) {
 
 std::string to_text(const TcpAddress& address) {
   const std::string host = address.address().to_string();
-  return address.address().is_v6() ? fmt::format("[{}]:{}", host, address.port())
-                                   : fmt::format("{}:{}", host, address.port());
+  return address.address().is_v6() ? text::format("[{}]:{}", host, address.port())
+                                   : text::format("{}:{}", host, address.port());
 }
 
 bool is_loopback_host(std::string_view host) {

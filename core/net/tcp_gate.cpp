@@ -1,8 +1,8 @@
 #include "net/tcp_gate.hpp"
 
+#include "base/text.hpp"
 #include "net/tcp_address.hpp"
 
-#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -74,7 +74,7 @@ std::optional<Refusal> TcpGate::admit_by_key(Caller& caller,
     const std::size_t before = caller.name.rfind(' ');
     const std::string address =
         before == std::string::npos ? caller.name : caller.name.substr(before + 1);
-    caller.name = fmt::format("key {} from {}", key->name, address);
+    caller.name = text::format("key {} from {}", key->name, address);
     caller.role = key->role;
     caller.key = std::move(key);
   }
@@ -89,7 +89,7 @@ bool TcpGate::still_knows(const Caller& caller) const {
 Refusal TcpGate::refuse(const Caller& caller, std::string_view cause) {
   if (const auto held_back = refusals_.next(clock_.now().instant)) {
     log_.warning("refused a request of {}: {}{}", caller.name, cause,
-                 *held_back == 0 ? "" : fmt::format(" ({} more were refused before)", *held_back));
+                 *held_back == 0 ? "" : text::format(" ({} more were refused before)", *held_back));
   }
   return {cause};
 }

@@ -1,12 +1,12 @@
 #include "net/unix_gate.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 namespace concur {
 
 Caller UnixGate::greet(int socket) {
   const Peer peer = peer_of(socket);
-  return {role_of(peer, operators_), fmt::format("uid {}, pid {}", peer.uid, peer.pid), true};
+  return {role_of(peer, operators_), text::format("uid {}, pid {}", peer.uid, peer.pid), true};
 }
 
 }  // namespace concur

@@ -1,6 +1,7 @@
 #include "service/copier.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
+
 #include <pthread.h>
 
 #include <utility>
@@ -36,7 +37,7 @@ bool Copier::submit(Done done) {
 
 Result<Fd> Copier::copy() {
   const auto cannot = [this](const Error& error) {
-    return Error{error.kind, fmt::format("cannot copy {}: {}", path_, error.message)};
+    return Error{error.kind, text::format("cannot copy {}: {}", path_, error.message)};
   };
   auto copy = DatabaseCopy::open(path_);
   if (!copy) return cannot(copy.error());

@@ -1,8 +1,7 @@
 #include "service/denial_log.hpp"
 
+#include "base/text.hpp"
 #include "base/utf8.hpp"
-
-#include <fmt/format.h>
 
 #include <utility>
 
@@ -67,7 +66,7 @@ void DenialLog::flush() {
 void DenialLog::tell(std::string_view user, const Held& held) {
   std::string more;
   if (held.count > 1) {
-    more = fmt::format("; {} more of this user in the last minute", held.count - 1);
+    more = text::format("; {} more of this user in the last minute", held.count - 1);
   }
   log_.info("{}: user {} session {} ({} of {} active){}", held.would_deny ? "would deny" : "denied",
             quoted(user), quoted(held.session), held.active, held.limit, more);

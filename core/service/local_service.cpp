@@ -1,8 +1,8 @@
 #include "service/local_service.hpp"
 
 #include "base/duration.hpp"
+#include "base/text.hpp"
 
-#include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -120,12 +120,12 @@ std::string LocalService::no_room_for(CommandKind kind) const {
   const bool start = kind == CommandKind::kStart;
   const std::size_t most = start ? kMostStarts : kMostWaiting;
   if (waiting_ >= most) {
-    return fmt::format("cannot {}: {} others wait for the disk already",
-                       start ? "start" : "take it", most);
+    return text::format("cannot {}: {} others wait for the disk already",
+                        start ? "start" : "take it", most);
   }
   if (held_ >= kMostHeld && (start || kind == CommandKind::kOther)) {
-    return fmt::format("cannot {}: long answers wait for the disk already, {} MiB of them",
-                       start ? "start" : "take it", kMostHeld >> 20);
+    return text::format("cannot {}: long answers wait for the disk already, {} MiB of them",
+                        start ? "start" : "take it", kMostHeld >> 20);
   }
   return {};
 }
@@ -145,7 +145,7 @@ void LocalService::tell_throttled(const Throttled& throttled) {
       "user {} starts more than {} sessions a minute and is answered 429: look for a player that "
       "starts again and again{}",
       throttled.user, throttled.rate,
-      *held_back == 0 ? "" : fmt::format(" ({} more such answers before)", *held_back));
+      *held_back == 0 ? "" : text::format(" ({} more such answers before)", *held_back));
 }
 
 void LocalService::refuse(const Waiting& waiting, const std::string& message) {

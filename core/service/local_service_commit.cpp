@@ -1,7 +1,8 @@
 // How the local service makes durable what was decided, and answers then.
 #include "service/local_service.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -143,7 +144,7 @@ void LocalService::succeeded(Group group) {
 
 // What was handed over since is lost with it, for it may build on it.
 void LocalService::failed(const Error& error) {
-  const std::string message = fmt::format("cannot commit to {}: {}", path_, error.message);
+  const std::string message = text::format("cannot commit to {}: {}", path_, error.message);
   if (trouble_.empty()) {
     log_.error(
         "{}; starts and ends are answered 503 until it works again: free space on the file system "

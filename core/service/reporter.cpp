@@ -1,6 +1,7 @@
 #include "service/reporter.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
+
 #include <pthread.h>
 
 #include <utility>
@@ -48,7 +49,8 @@ void Reporter::run() {
 // The connection is a read's own, so that none stands open for days.
 Result<Report> Reporter::read(const Order& order) {
   const auto cannot = [this](const Error& error) {
-    return Error{error.kind, fmt::format("cannot read the record in {}: {}", path_, error.message)};
+    return Error{error.kind,
+                 text::format("cannot read the record in {}: {}", path_, error.message)};
   };
   auto reader = ReportReader::open(path_);
   if (!reader) return cannot(reader.error());

@@ -1,8 +1,7 @@
 #include "session/id.hpp"
 
+#include "base/text.hpp"
 #include "base/utf8.hpp"
-
-#include <fmt/format.h>
 
 namespace concur {
 
@@ -10,16 +9,16 @@ Result<Id> Id::parse(std::string_view what, std::string_view text) {
   if (text.empty()) return Error{ErrorKind::kInvalid, std::string(kMissingIds)};
   if (text.size() > kMostBytes) {
     return Error{ErrorKind::kInvalid,
-                 fmt::format("cannot accept {}: it has {} bytes, at most {} are allowed", what,
-                             text.size(), kMostBytes)};
+                 text::format("cannot accept {}: it has {} bytes, at most {} are allowed", what,
+                              text.size(), kMostBytes)};
   }
   if (is_printable_ascii(text)) return Id(text);
   if (!is_utf8(text)) {
-    return Error{ErrorKind::kInvalid, fmt::format("cannot accept {}: it is not UTF-8", what)};
+    return Error{ErrorKind::kInvalid, text::format("cannot accept {}: it is not UTF-8", what)};
   }
   if (has_control(text)) {
     return Error{ErrorKind::kInvalid,
-                 fmt::format("cannot accept {}: it holds a control character", what)};
+                 text::format("cannot accept {}: it holds a control character", what)};
   }
   return Id(text);
 }

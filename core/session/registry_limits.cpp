@@ -1,7 +1,7 @@
 // The registry's part about limits: what operators set for users and plans.
 #include "session/registry.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <utility>
 
@@ -28,8 +28,8 @@ Answer Registry::decide(const SetLimit& set, const Now& now) {
   if (set.plan) {
     rule.plan = *set.plan ? plans_.find((*set.plan)->text()) : kNoPlan;
     if (*set.plan && (rule.plan == kNoPlan || !plans_[rule.plan].is_set)) {
-      return invalid(fmt::format("cannot set the plan of user {}: there is no plan {}", name,
-                                 (*set.plan)->text()));
+      return invalid(text::format("cannot set the plan of user {}: there is no plan {}", name,
+                                  (*set.plan)->text()));
     }
   }
   if (rule == (known == kNoSlot ? UserRule() : table_.user(known).rule)) {
@@ -91,7 +91,7 @@ Answer Registry::decide(const ShowPlan& show, const Now& now) {
   const PlanId id = plans_.find(show.plan.text());
   if (id == kNoPlan || !plans_[id].is_set) {
     return Refused{{ErrorKind::kAbsent,
-                    fmt::format("cannot show plan {}: there is no such plan", show.plan.text())}};
+                    text::format("cannot show plan {}: there is no such plan", show.plan.text())}};
   }
   return plan_info_now(id, now);
 }
@@ -101,13 +101,13 @@ Answer Registry::decide(const SetPlan& set, const Now& now) {
   const PlanId known = plans_.find(name);
   const bool is_new = known == kNoPlan || !plans_[known].is_set;
   if (is_new && !set.limit) {
-    return invalid(fmt::format("cannot set plan {}: it is new, and needs a limit", name));
+    return invalid(text::format("cannot set plan {}: it is new, and needs a limit", name));
   }
   Plan before;
   const PlanId id =
       is_new && plans_.all().size() >= kMostPlans ? kNoPlan : plans_.find_or_add(name, before);
   if (id == kNoPlan) {
-    return invalid(fmt::format("cannot set plan {}: there are {} already", name, kMostPlans));
+    return invalid(text::format("cannot set plan {}: there are {} already", name, kMostPlans));
   }
   Plan& plan = plans_[id];
   auto undo = std::make_unique<Planned>(Planned{id, std::move(before)});
@@ -127,10 +127,10 @@ Answer Registry::decide(const RemovePlan& remove, const Now& now) {
   if (id == kNoPlan || !plans_[id].is_set) return PlanRemoved{std::string(name), false, 0};
   Plan& plan = plans_[id];
   if (plan.users > 0 && !remove.force) {
-    return invalid(fmt::format(
+    return invalid(text::format(
         "cannot remove plan {}: {} it; give them another, or remove it by force and the "
         "daemon's default holds for them",
-        name, plan.users == 1 ? "1 user has" : fmt::format("{} users have", plan.users)));
+        name, plan.users == 1 ? "1 user has" : text::format("{} users have", plan.users)));
   }
   auto undo = std::make_unique<Planned>(Planned{id, plan});
   plan.is_set = false;

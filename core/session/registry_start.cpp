@@ -1,7 +1,7 @@
 // The registry's first part: whether a session may start, and who makes room for it.
 #include "session/registry.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -53,9 +53,9 @@ Answer Registry::decide(const Start& start, const Now& now) {
   if (policy_.max_sessions != 0 && table_.active_sessions() >= policy_.max_sessions) {
     return Refused{
         {ErrorKind::kUnavailable,
-         fmt::format("cannot start session {} of user {}: there are {} sessions, the most "
-                     "that max-sessions allows",
-                     start.session.text(), start.user.text(), policy_.max_sessions)}};
+         text::format("cannot start session {} of user {}: there are {} sessions, the most "
+                      "that max-sessions allows",
+                      start.session.text(), start.user.text(), policy_.max_sessions)}};
   }
   const std::uint32_t rate = policy_.start_rate;
   if (const auto wait = throttle_.refuse(start.user.text(), rate, now.instant)) {

@@ -1,6 +1,7 @@
 #include "store/recover.hpp"
 
 #include "base/clock.hpp"
+#include "base/text.hpp"
 #include "session/distinct_count.hpp"
 #include "session/id.hpp"
 #include "store/log_reader.hpp"
@@ -10,7 +11,6 @@
 #include "store/sqlite.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,7 +45,7 @@ class WorkFolder {
     std::error_code ignored;
     if (!path_.empty()) fs::remove_all(path_, ignored);
   }
-  std::string file(std::string_view name) const { return fmt::format("{}/{}", path_, name); }
+  std::string file(std::string_view name) const { return text::format("{}/{}", path_, name); }
 
  private:
   explicit WorkFolder(std::string path) : path_(std::move(path)) {}
@@ -114,9 +114,9 @@ Result<std::vector<Target>> targets_of(Sqlite& db) {
       if (source.name == target.table.name) target.source = &source;
     }
     const std::string values = placeholders(target.columns);
-    auto insert = db.prepare(fmt::format("INSERT INTO {} VALUES ({})", target.table.name, values));
+    auto insert = db.prepare(text::format("INSERT INTO {} VALUES ({})", target.table.name, values));
     if (!insert) return insert.error();
-    auto echo = db.prepare(fmt::format("SELECT {}", values));
+    auto echo = db.prepare(text::format("SELECT {}", values));
     if (!echo) return echo.error();
     target.insert = std::move(*insert);
     target.echo = std::move(*echo);
@@ -213,7 +213,7 @@ class Salvage {
       *refusal = done.error().message;
     }
     if (target.table.invalid++ == 0 && report_.first_invalid.empty()) {
-      report_.first_invalid = fmt::format("{}: {}", target.table.name, *refusal);
+      report_.first_invalid = text::format("{}: {}", target.table.name, *refusal);
     }
     return {};
   }
@@ -307,7 +307,7 @@ bool RecoverReport::lost_nothing() const {
 
 Result<RecoverReport> recover(const std::string& database, const std::string& into) {
   const auto cannot = [&database](ErrorKind kind, std::string_view cause) {
-    return Error{kind, fmt::format("cannot recover {}: {}", database, cause)};
+    return Error{kind, text::format("cannot recover {}: {}", database, cause)};
   };
   struct stat info {};
   if (stat(database.c_str(), &info) != 0) {
@@ -316,7 +316,7 @@ Result<RecoverReport> recover(const std::string& database, const std::string& in
   }
   if (lstat(into.c_str(), &info) == 0) {
     return cannot(ErrorKind::kInvalid,
-                  fmt::format("{} is there already; move it away, or use it", into));
+                  text::format("{} is there already; move it away, or use it", into));
   }
   auto folder = WorkFolder::make(database);
   if (!folder) return cannot(folder.error().kind, folder.error().message);

@@ -1,6 +1,6 @@
 #include "store/schema.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -108,7 +108,7 @@ bool could_not_read(const std::string& verdict) {
 }
 
 Result<void> run_migration(Sqlite& db, std::size_t number) {
-  const std::string sql = fmt::format(
+  const std::string sql = text::format(
       "BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
       kMigrations[number - 1], kApplicationId, number);
   const auto done = db.exec(sql);
@@ -156,7 +156,7 @@ Result<void> check_tables(Sqlite& db, std::int64_t version) {
     if (*found == *wanted) continue;
     return Error{
         ErrorKind::kCorrupt,
-        fmt::format("it is damaged: its table {} is not that of schema {}", table, version)};
+        text::format("it is damaged: its table {} is not that of schema {}", table, version)};
   }
 }
 
@@ -171,14 +171,14 @@ Result<void> check_ours(Sqlite& db, std::int64_t version) {
   }
   if (version < 0) {
     return Error{ErrorKind::kCorrupt,
-                 fmt::format("it is damaged: its schema has the number {}", version)};
+                 text::format("it is damaged: its schema has the number {}", version)};
   }
   if (version > newest_schema()) {
     return Error{
         ErrorKind::kInvalid,
-        fmt::format("a newer concurrencyd wrote it (schema {}, this one knows {}): install "
-                    "that version again, or restore a backup",
-                    version, newest_schema())};
+        text::format("a newer concurrencyd wrote it (schema {}, this one knows {}): install "
+                     "that version again, or restore a backup",
+                     version, newest_schema())};
   }
   return check_tables(db, version);
 }

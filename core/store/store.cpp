@@ -1,9 +1,8 @@
 // How a store writes; how it is opened and read is in store_open.cpp.
 #include "store/store.hpp"
 
+#include "base/text.hpp"
 #include "store/schema.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -111,7 +110,7 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
           "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1) "
           "ORDER BY user LIMIT 1 OFFSET 499), (SELECT max(user) FROM history "
           "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1)))"),
-      one(fmt::format("PRAGMA user_version = {}", newest_schema())),
+      one(text::format("PRAGMA user_version = {}", newest_schema())),
       one("PRAGMA page_count"),
       one("PRAGMA freelist_count"),
   };

@@ -1,10 +1,10 @@
 // How a store is opened, checked and read; how it writes is in store.cpp.
+#include "base/text.hpp"
 #include "store/page_check.hpp"
 #include "store/record_sql.hpp"
 #include "store/schema.hpp"
 #include "store/store.hpp"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -58,11 +58,11 @@ Result<void> set_up(Sqlite& db, Durability durability) {
     return Error{ErrorKind::kUnavailable, "its file system does not allow write-ahead logging"};
   }
   return db.exec(
-      fmt::format("PRAGMA synchronous = {};"
-                  "PRAGMA journal_size_limit = {};"
-                  "PRAGMA wal_autocheckpoint = {};"
-                  "PRAGMA cell_size_check = ON;",
-                  durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20, kLogPages));
+      text::format("PRAGMA synchronous = {};"
+                   "PRAGMA journal_size_limit = {};"
+                   "PRAGMA wal_autocheckpoint = {};"
+                   "PRAGMA cell_size_check = ON;",
+                   durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20, kLogPages));
 }
 
 // After kill -9 the log may hold commits that only the page cache has. Whoever repeats a start that
@@ -133,7 +133,7 @@ class Loading {
       if (refusal.empty()) {
         ++report_.rows;
       } else if (report_.refused++ == 0) {
-        report_.first_refusal = fmt::format("{}, row {}: {}", table, id, refusal);
+        report_.first_refusal = text::format("{}, row {}: {}", table, id, refusal);
       }
     }
   }
@@ -149,8 +149,8 @@ class Loading {
 
 Error cannot_open(const std::string& path, const Error& error) {
   constexpr std::string_view kHint = " (concurrencyd --recover salvages what can be read)";
-  return {error.kind, fmt::format("cannot open database {}: {}{}", path, error.message,
-                                  error.kind == ErrorKind::kCorrupt ? kHint : "")};
+  return {error.kind, text::format("cannot open database {}: {}{}", path, error.message,
+                                   error.kind == ErrorKind::kCorrupt ? kHint : "")};
 }
 
 // Unchecked. Its write-ahead log stays as it is until told otherwise.

@@ -1,12 +1,12 @@
 // The config file: whatever it holds is refused with a reason, or gives settings that, written as a
 // config file, give the same settings.
 #include "base/fd.hpp"
+#include "base/text.hpp"
 #include "daemon/config_file.hpp"
 #include "daemon/settings.hpp"
 #include "support/claim.hpp"
 #include "support/fuzz_target.hpp"
 
-#include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ class MemoryFile {
     claim(write(fd_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()),
           "memory can be written");
   }
-  std::string path() const { return fmt::format("/proc/self/fd/{}", fd_.get()); }
+  std::string path() const { return text::format("/proc/self/fd/{}", fd_.get()); }
 
  private:
   Fd fd_;
@@ -73,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   claim(!describe(*read).empty(), "settings can be shown");
   std::string written;
   for (const Setting& setting : setting_table()) {
-    written += fmt::format("{} = \"{}\"\n", setting.key, setting.get(read->settings));
+    written += text::format("{} = \"{}\"\n", setting.key, setting.get(read->settings));
   }
   const auto again = resolve(written);
   claim(again.has_value(), "settings that are in force can be set");

@@ -1,11 +1,10 @@
 // The file of API keys: what is read, written again, is read as the same; each key is found by
 // itself alone; and no refusal tells a key.
+#include "base/text.hpp"
 #include "net/api_keys.hpp"
 
 #include "support/claim.hpp"
 #include "support/fuzz_target.hpp"
-
-#include <fmt/format.h>
 
 #include <set>
 #include <string>
@@ -74,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const ApiKey& key : *keys) {
     check_key(ring, key);
     claim(names.insert(key.name).second, "a name is there once");
-    written += fmt::format("{} {} {}\n", key.name, word_of(key.role), key.key);
+    written += text::format("{} {} {}\n", key.name, word_of(key.role), key.key);
   }
   const auto again = parse_api_keys(written);
   claim(again && *again == *keys, "what is written is read as the same");

@@ -5,6 +5,7 @@
 // An input is a line a row: the table, then its columns, each behind a '|'. A column is text, or by
 // its first byte: '#' an integer, '.' a real, '~' NULL, '!' a blob.
 #include "api/answer_json.hpp"
+#include "base/text.hpp"
 #include "session/registry.hpp"
 #include "store/report_reader.hpp"
 #include "store/schema.hpp"
@@ -13,8 +14,6 @@
 #include "support/fuzz_target.hpp"
 #include "support/moments.hpp"
 #include "support/temp_folder.hpp"
-
-#include <fmt/format.h>
 
 #include <boost/json/parse.hpp>
 

@@ -4,12 +4,11 @@
 
 #include "api/api.hpp"
 #include "api/parameters.hpp"
+#include "base/text.hpp"
 #include "base/utf8.hpp"
 #include "session/packed_text.hpp"
 #include "support/claim.hpp"
 #include "support/fuzz_target.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
@@ -24,7 +23,7 @@ namespace {
 std::string encode(std::string_view text) {
   std::string encoded;
   for (const char c : text) {
-    fmt::format_to(std::back_inserter(encoded), "%{:02x}", static_cast<unsigned char>(c));
+    concur::text::append(encoded, "%{:02x}", static_cast<unsigned char>(c));
   }
   return encoded;
 }
@@ -70,7 +69,7 @@ void check_name(std::string_view name) {
 }
 
 void check_round_trip(std::string_view text) {
-  const std::string path = fmt::format("/{0}/v1/{0}?{0}={0}&x=1", encode(text));
+  const std::string path = text::format("/{0}/v1/{0}?{0}={0}&x=1", encode(text));
   const auto target = Target::parse(path);
   claim(target.has_value(), "what is encoded can be read");
   claim(target->segments() == Target::Segments{text, "v1", text},

@@ -1,8 +1,7 @@
 #include "driver.hpp"
 
+#include "base/text.hpp"
 #include "text.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -49,7 +48,7 @@ Driver::Driver(std::uint64_t seed)
 
 void Driver::note(std::string line) {
   trace_.push_back(
-      fmt::format("step {} at {}: {}", step_, text_of(machine_.clock.now().instant), line));
+      text::format("step {} at {}: {}", step_, text_of(machine_.clock.now().instant), line));
   if (trace_.size() > kTraced) trace_.pop_front();
 }
 
@@ -151,7 +150,7 @@ void Driver::compare(Asked& asked, const Answer& answer) {
     const bool same = model && !model->ended && model->active == ended->active;
     if (same && model_.may_forget(ended->user, ended->session, now)) return;
   }
-  fail(fmt::format("{}\n  expected: {}\n  but was:  {}", asked.command, expected, actual));
+  fail(text::format("{}\n  expected: {}\n  but was:  {}", asked.command, expected, actual));
 }
 
 // It may tell of what was changed before it, and that must be durable by then: of its own user, or
@@ -162,8 +161,8 @@ void Driver::check_order(const Asked& asked) {
     if (each->answered || each->given.change == 0) continue;
     const bool is_purge = each->command.starts_with("purge all");  // perhaps of others alone
     if (asked.user && (each->user ? *each->user != *asked.user : is_purge)) continue;
-    fail(fmt::format("answered before it was durable what it may tell of: {}, after {}",
-                     asked.command, each->command));
+    fail(text::format("answered before it was durable what it may tell of: {}, after {}",
+                      asked.command, each->command));
   }
 }
 
@@ -175,8 +174,8 @@ void Driver::check_events(bool all_answered) {
   Tally answered = answered_;
   answered.observed = 0;
   if (all_answered ? events_ == answered : events_.within(answered)) return;
-  fail(fmt::format("the events tell of {}\n  answered were: {}", text_of(events_),
-                   text_of(answered)));
+  fail(text::format("the events tell of {}\n  answered were: {}", text_of(events_),
+                    text_of(answered)));
 }
 
 void Driver::check_all_answered() {
@@ -255,8 +254,8 @@ void Driver::read_report() {
     each->ends = each->evictions = each->purges = 0;
   }
   if (!least.within(told) || !told.within(most)) {
-    fail(fmt::format("the report of {} tells of {}\n  at least: {}\n  at most:  {}", name,
-                     text_of(told), text_of(least), text_of(most)));
+    fail(text::format("the report of {} tells of {}\n  at least: {}\n  at most:  {}", name,
+                      text_of(told), text_of(least), text_of(most)));
   }
   // What could not be stored comes in later.
   recorded = {told, {}, hit ? recorded.most : told};

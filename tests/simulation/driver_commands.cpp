@@ -1,7 +1,6 @@
 // The driver's part that makes up commands.
+#include "base/text.hpp"
 #include "driver.hpp"
-
-#include <fmt/format.h>
 
 #include <vector>
 
@@ -24,10 +23,10 @@ Start Driver::any_start() {
   Start start{user(), session()};
   if (random_.one_in(5)) start.ttl = kTtls[random_.below(kTtls.size())];
   if (random_.one_in(8)) start.limit = static_cast<std::uint32_t>(random_.below(5));
-  if (random_.one_in(3)) start.details.device = fmt::format("d{}", random_.below(3));
+  if (random_.one_in(3)) start.details.device = text::format("d{}", random_.below(3));
   if (random_.one_in(8)) start.details.ip = "192.0.2.1";
-  if (random_.one_in(6)) start.details.content = fmt::format("c{}", random_.below(3));
-  if (random_.one_in(10)) start.details.meta = fmt::format(R"({{"n":{}}})", random_.below(3));
+  if (random_.one_in(6)) start.details.content = text::format("c{}", random_.below(3));
+  if (random_.one_in(10)) start.details.meta = text::format(R"({{"n":{}}})", random_.below(3));
   if (random_.one_in(5)) {
     start.on_limit = random_.one_in(2) ? OnLimit::kDeny : OnLimit::kEvictOldest;
   }

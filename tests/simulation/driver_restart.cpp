@@ -1,8 +1,7 @@
 // The driver's part about the end of a service and the start of the next: what must be found again.
+#include "base/text.hpp"
 #include "driver.hpp"
 #include "text.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -41,7 +40,7 @@ void Driver::recover() {
     machine_.kill();
   } else {
     const auto survival = static_cast<Survival>(random_.below(kSurvivals));
-    note(fmt::format("power cut: {}", word_of(survival)));
+    note(text::format("power cut: {}", word_of(survival)));
     ++met_["power cut"];
     machine_.cut_power(survival);
     if (lies_) {
@@ -128,13 +127,13 @@ void Driver::start() {
     const auto started = machine_.start(policy_);
     if (machine_.disk.is_dead()) {
       const auto survival = static_cast<Survival>(random_.below(kSurvivals));
-      note(fmt::format("power cut at the start: {}", word_of(survival)));
+      note(text::format("power cut at the start: {}", word_of(survival)));
       ++met_["power cut at the start"];
       machine_.cut_power(survival);
       cut_armed_ = false;
       continue;
     }
-    if (started && *started > 0) fail(fmt::format("{} rows were refused", *started));
+    if (started && *started > 0) fail(text::format("{} rows were refused", *started));
     if (started) break;
     note("cannot start: " + started.error().message);
     ++met_["start failed"];
@@ -182,8 +181,8 @@ void Driver::reboot() {
   const Millis by = before.offset() - machine_.clock.now().offset();
   model_.shift(by);
   for (Instant* each : {&stopped_.instant, &started_, &trouble_}) *each += by;
-  note(fmt::format("off for {} ms, by the wall clock {}", off.count(),
-                   (machine_.clock.now().wall() - before.wall()).count()));
+  note(text::format("off for {} ms, by the wall clock {}", off.count(),
+                    (machine_.clock.now().wall() - before.wall()).count()));
   rebooted_ = true;
   ++met_["reboot"];
 }
@@ -240,7 +239,7 @@ bool Driver::match_sessions(const std::string& name, Model::User& who, std::stri
       return each.name == info.session && each.details == info.details;
     });
     if (same == known.end()) {
-      why = fmt::format("nobody knows of {}/{}", name, info.session);
+      why = text::format("nobody knows of {}/{}", name, info.session);
       return false;
     }
     Model::Session session = *same;
@@ -252,22 +251,22 @@ bool Driver::match_sessions(const std::string& name, Model::User& who, std::stri
     if (session.rebooted && (session.wall_moved || is_ahead)) session.is_loose = true;
     const Instant started((info.started_at - now.offset()).time_since_epoch());
     if (!session.is_loose && started != session.started) {
-      why = fmt::format("{}/{} started at {}, not {}", name, info.session, text_of(started),
-                        text_of(session.started));
+      why = text::format("{}/{} started at {}, not {}", name, info.session, text_of(started),
+                         text_of(session.started));
       return false;
     }
     session.started = started;
     if (started > now.instant) {
-      why = fmt::format("{}/{} started in the time to come", name, info.session);
+      why = text::format("{}/{} started in the time to come", name, info.session);
       return false;
     }
     if (!who.sessions.empty() && who.sessions.back().id >= session.id) {
-      why = fmt::format("{}'s sessions are not in their order", name);
+      why = text::format("{}'s sessions are not in their order", name);
       return false;
     }
     const bool was_over = model_.is_over(session.id, stopped_);
     if (was_over && (was_clean_ || was_swept(lease.expires))) {
-      why = fmt::format("{}/{} had expired before the stop", name, info.session);
+      why = text::format("{}/{} had expired before the stop", name, info.session);
       return false;
     }
     known.erase(same);
@@ -275,7 +274,7 @@ bool Driver::match_sessions(const std::string& name, Model::User& who, std::stri
   }
   for (const Model::Session& each : known) {
     if (model_.is_over(each.id, stopped_)) continue;
-    why = fmt::format("{}/{} is lost", name, each.name);
+    why = text::format("{}/{} is lost", name, each.name);
     return false;
   }
   return true;
@@ -295,13 +294,13 @@ bool Driver::match_hold_offs(const std::string& name, Model::User& who, std::str
     const Instant over = each.since + kHoldOff;
     if (row == rows.end()) {
       if (over <= stopped_.instant) continue;
-      why = fmt::format("that {}/{} is held off is lost", name, each.session);
+      why = text::format("that {}/{} is held off is lost", name, each.session);
       return false;
     }
     // One that seems to be younger may stand before it, and a failed commit leaves it to the next
     // service.
     if (trouble_ < over && was_swept(over + kHoldOff)) {
-      why = fmt::format("that {}/{} is held off was over long before", name, each.session);
+      why = text::format("that {}/{} is held off was over long before", name, each.session);
       return false;
     }
     rows.erase(row);
@@ -313,7 +312,7 @@ bool Driver::match_hold_offs(const std::string& name, Model::User& who, std::str
   }
   who.hold_offs = std::move(kept);
   if (rows.empty()) return true;
-  why = fmt::format("nobody knows that {}/{} is held off", name, rows.front().session);
+  why = text::format("nobody knows that {}/{} is held off", name, rows.front().session);
   return false;
 }
 
@@ -329,7 +328,7 @@ bool Driver::match_limits(const Model::State& found, std::string& why) {
     machine_.service().submit(command, [&](const Result<Answer>& answer) {
       const std::string expected = text_of(trial.give(command, stopped).answer);
       if (answer && text_of(*answer) != expected) {
-        why = fmt::format("expected {}, found {}", expected, text_of(*answer));
+        why = text::format("expected {}, found {}", expected, text_of(*answer));
       }
     });
   }
@@ -344,10 +343,10 @@ bool Driver::match_leases(const Model::State& found, std::string& why) {
       const Model::Lease lease = found_lease(name, session.name);
       const char* wrong = wrong_lease(session, told, lease);
       if (wrong == nullptr) continue;
-      why = fmt::format("{}/{}: {}: seen {}, expires {}; told were {}, {}; ttl {}, now {}", name,
-                        session.name, wrong, text_of(lease.seen), text_of(lease.expires),
-                        text_of(told.seen), text_of(told.expires), told.ttl.count(),
-                        text_of(machine_.clock.now().instant));
+      why = text::format("{}/{}: {}: seen {}, expires {}; told were {}, {}; ttl {}, now {}", name,
+                         session.name, wrong, text_of(lease.seen), text_of(lease.expires),
+                         text_of(told.seen), text_of(told.expires), told.ttl.count(),
+                         text_of(machine_.clock.now().instant));
       return false;
     }
   }
@@ -401,8 +400,8 @@ void Driver::adopt_leases() {
         const Millis ttl = granted.heartbeat_interval * 3;
         if (found.expires < now.instant + granted.heartbeat_interval ||
             found.expires > now.instant + ttl) {
-          fail(fmt::format("{}/{}: it has less than its grace, or more than its lease", name,
-                           session.name));
+          fail(text::format("{}/{}: it has less than its grace, or more than its lease", name,
+                            session.name));
         }
         lease = {now.instant, now.instant + ttl, ttl, ttl};
       });

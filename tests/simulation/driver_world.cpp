@@ -1,7 +1,6 @@
 // The driver's part that breaks disks, moves clocks and changes settings.
+#include "base/text.hpp"
 #include "driver.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <string>
@@ -14,7 +13,7 @@ using namespace std::chrono_literals;
 void Driver::arm() {
   if (random_.one_in(3)) {
     const std::uint64_t after = random_.below(30);
-    note(fmt::format("the power goes after {} operations", after));
+    note(text::format("the power goes after {} operations", after));
     machine_.disk.cut_after(after);
     cut_armed_ = true;
     return;
@@ -33,9 +32,9 @@ void Driver::arm() {
   if (fault.kinds == bit_of(Operation::kWrite) && random_.one_in(2)) fault.outcome = Outcome::kFull;
   fault.torn = random_.one_in(2);
   fault.forgets = random_.one_in(2);
-  note(fmt::format("operations of kinds {:#x} fail after {}, {} times{}{}{}", fault.kinds,
-                   fault.after, fault.times, fault.outcome == Outcome::kFull ? ", full" : "",
-                   fault.torn ? ", torn" : "", fault.forgets ? ", forgets" : ""));
+  note(text::format("operations of kinds {:#x} fail after {}, {} times{}{}{}", fault.kinds,
+                    fault.after, fault.times, fault.outcome == Outcome::kFull ? ", full" : "",
+                    fault.torn ? ", torn" : "", fault.forgets ? ", forgets" : ""));
   machine_.disk.break_with(fault);
 }
 
@@ -58,7 +57,7 @@ void Driver::pass_time() {
     if (random_.one_in(2)) machine_.disk.stop();
   } else if (how < 20) {
     const Millis by = Millis(random_.between(1000, random_.one_in(2) ? 10'000 : 7'200'000));
-    note(fmt::format("suspended for {} ms", by.count()));
+    note(text::format("suspended for {} ms", by.count()));
     machine_.clock.sleep(by);
     model_.wake(by, machine_.clock.now());
     trouble_ = machine_.clock.now().instant;  // nothing was saved meanwhile
@@ -68,7 +67,7 @@ void Driver::pass_time() {
     machine_.advance(2s);
   } else if (how < 40) {
     const Millis by(random_.between(-86'400'000, 86'400'000));
-    note(fmt::format("the wall clock is set by {} ms", by.count()));
+    note(text::format("the wall clock is set by {} ms", by.count()));
     machine_.clock.set_wall(by);
     model_.set_wall();
     ++met_["wall clock set"];
@@ -123,7 +122,7 @@ void Driver::change_policy() {
   policy_.lease = random_.one_in(2) ? 12s : 6s;
   policy_.on_limit = random_.one_in(2) ? OnLimit::kDeny : OnLimit::kEvictOldest;
   policy_.mode = random_.one_in(4) ? Mode::kObserve : Mode::kEnforce;
-  note(fmt::format("policy: limit {}, {}", policy_.limit, concur::word_of(policy_.on_limit)));
+  note(text::format("policy: limit {}, {}", policy_.limit, concur::word_of(policy_.on_limit)));
   model_.policy = policy_;
   machine_.service().set_policy(policy_);
 }

@@ -1,10 +1,10 @@
 // One short life of the service, from a database that is not there yet to a clean stop and a second
 // start, again and again: each time something goes wrong at the next one of its operations on the
 // disk, until it has gone wrong at all of them.
+#include "base/text.hpp"
 #include "machine.hpp"
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include <cstdint>
 #include <map>

@@ -1,7 +1,7 @@
 // Runs the whole service through random days on a disk that fails; see tests/README.md.
+#include "base/text.hpp"
 #include "driver.hpp"
 
-#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <fcntl.h>
@@ -47,18 +47,18 @@ bool run(std::uint64_t seed, const Options& options, Wall::time_point end, Total
     wrong = mismatch.what();
   }
   if (!driver) {
-    fmt::print("seed {}, at the first start: {}\n", seed, wrong);
+    concur::text::print(stdout, "seed {}, at the first start: {}\n", seed, wrong);
     return false;
   }
   totals.steps += driver->steps();
   ++totals.seeds;
   for (const auto& [what, times] : driver->met()) totals.met[what] += times;
   if (options.trace || !wrong.empty()) {
-    for (const std::string& line : driver->trace()) fmt::print("{}\n", line);
+    for (const std::string& line : driver->trace()) concur::text::print(stdout, "{}\n", line);
   }
   if (wrong.empty()) return true;
-  fmt::print("\nseed {}, step {}: {}\nagain: simulation --seed {} --steps {}\n", seed,
-             driver->steps(), wrong, seed, driver->steps());
+  concur::text::print(stdout, "\nseed {}, step {}: {}\nagain: simulation --seed {} --steps {}\n",
+                      seed, driver->steps(), wrong, seed, driver->steps());
   return false;
 }
 
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
   std::vector<std::uint64_t> seeds = options.seed;
   if (options.fresh) {
     seeds.push_back(static_cast<std::uint64_t>(began.time_since_epoch().count()) % 1'000'000'007);
-    fmt::print("a fresh seed: {}\n", seeds.back());
+    concur::text::print(stdout, "a fresh seed: {}\n", seeds.back());
   }
   bool right = true;
   for (const std::uint64_t seed : seeds) right = right && run(seed, options, end, totals);
@@ -102,7 +102,9 @@ int main(int argc, char** argv) {
     }
   }
   const std::chrono::duration<double> took = Wall::now() - began;
-  fmt::print("{} steps of {} seeds in {:.1f} s\n", totals.steps, totals.seeds, took.count());
-  for (const auto& [what, times] : totals.met) fmt::print("  {:<24} {}\n", what, times);
+  concur::text::print(stdout, "{} steps of {} seeds in {:.1f} s\n", totals.steps, totals.seeds,
+                      took.count());
+  for (const auto& [what, times] : totals.met)
+    concur::text::print(stdout, "  {:<24} {}\n", what, times);
   return right ? 0 : 1;
 }

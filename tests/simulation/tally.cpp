@@ -1,6 +1,5 @@
 #include "tally.hpp"
-
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 namespace concur::simulation {
 
@@ -62,9 +61,9 @@ Tally tally_of(const Event& event) {
 }
 
 std::string text_of(const Tally& tally) {
-  return fmt::format("{} starts, {} denials, {} observed, {} ends, {} evictions, {} purges",
-                     tally.starts, tally.denials, tally.observed, tally.ends, tally.evictions,
-                     tally.purges);
+  return text::format("{} starts, {} denials, {} observed, {} ends, {} evictions, {} purges",
+                      tally.starts, tally.denials, tally.observed, tally.ends, tally.evictions,
+                      tally.purges);
 }
 
 }  // namespace concur::simulation

@@ -1,6 +1,6 @@
 #include "text.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -10,20 +10,20 @@ namespace concur::simulation {
 namespace {
 
 std::string told(const Details& details) {
-  return fmt::format("[{}|{}|{}|{}]", details.device, details.ip, details.content, details.meta);
+  return text::format("[{}|{}|{}|{}]", details.device, details.ip, details.content, details.meta);
 }
 
 std::string text_of(const SessionInfo& info) {
-  return fmt::format(" {}/{} since {} seen {} until {} {}", info.user, info.session,
-                     format_utc(info.started_at), format_utc(info.last_seen_at),
-                     format_utc(info.expires_at), told(info.details));
+  return text::format(" {}/{} since {} seen {} until {} {}", info.user, info.session,
+                      format_utc(info.started_at), format_utc(info.last_seen_at),
+                      format_utc(info.expires_at), told(info.details));
 }
 
 std::string text_of(const std::vector<SessionInfo>& sessions, bool in_order) {
   std::vector<std::string> lines;
   for (const SessionInfo& each : sessions) lines.push_back(text_of(each));
   if (!in_order) std::ranges::sort(lines);
-  return fmt::format("{}", fmt::join(lines, ";"));
+  return text::format("{}", text::join(lines, ";"));
 }
 
 std::string word(std::optional<OnLimit> on_limit) {
@@ -32,8 +32,8 @@ std::string word(std::optional<OnLimit> on_limit) {
 
 std::string text_of(const std::optional<Eviction>& eviction) {
   if (!eviction) return "";
-  return fmt::format(" by {} on [{}] at {}", eviction->by.session, eviction->by.device,
-                     format_utc(eviction->at));
+  return text::format(" by {} on [{}] at {}", eviction->by.session, eviction->by.device,
+                      format_utc(eviction->at));
 }
 
 template <class T>
@@ -47,59 +47,59 @@ std::string number(const std::optional<Millis>& value) {
 template <class T, class Show>
 std::string patch(const char* name, const Patch<T>& value, const Show& show) {
   if (!value) return "";
-  return fmt::format(" {}={}", name, *value ? show(**value) : "null");
+  return text::format(" {}={}", name, *value ? show(**value) : "null");
 }
 
 struct AnswerText {
   std::string operator()(const Granted& a) const {
-    return fmt::format(
+    return text::format(
         "granted {}/{} renewed {} active {} limit {} until {} every {} evicted [{}] would deny {} "
         "evict [{}]",
         a.user, a.session, a.renewed, a.active, a.limit, format_utc(a.expires_at),
-        a.heartbeat_interval.count(), fmt::join(a.evicted, " "), a.would_deny,
-        fmt::join(a.would_evict, " "));
+        a.heartbeat_interval.count(), text::join(a.evicted, " "), a.would_deny,
+        text::join(a.would_evict, " "));
   }
   std::string operator()(const Throttled& a) const {
-    return fmt::format("throttled {}/{}", a.user, a.session);
+    return text::format("throttled {}/{}", a.user, a.session);
   }
   std::string operator()(const Denied& a) const {
-    return fmt::format("denied {}/{} active {} attempted {} limit {} retry {} held {}:{}", a.user,
-                       a.session, a.active, a.attempted, a.limit, a.retry_after.count(),
-                       number(a.hold_off), text_of(a.sessions, true));
+    return text::format("denied {}/{} active {} attempted {} limit {} retry {} held {}:{}", a.user,
+                        a.session, a.active, a.attempted, a.limit, a.retry_after.count(),
+                        number(a.hold_off), text_of(a.sessions, true));
   }
   std::string operator()(const Gone& a) const {
-    return fmt::format("gone {}/{} why {}{}", a.user, a.session, static_cast<int>(a.reason),
-                       text_of(a.eviction));
+    return text::format("gone {}/{} why {}{}", a.user, a.session, static_cast<int>(a.reason),
+                        text_of(a.eviction));
   }
   std::string operator()(const Unknown& a) const {
-    return fmt::format("unknown {}/{}", a.user, a.session);
+    return text::format("unknown {}/{}", a.user, a.session);
   }
   std::string operator()(const Ended& a) const {
     const std::string why = a.reason ? std::to_string(static_cast<int>(*a.reason)) : "-";
-    return fmt::format("ended {}/{} {} active {} why {}{}", a.user, a.session, a.ended, a.active,
-                       why, text_of(a.eviction));
+    return text::format("ended {}/{} {} active {} why {}{}", a.user, a.session, a.ended, a.active,
+                        why, text_of(a.eviction));
   }
   std::string operator()(const UserSessions& a) const {
-    return fmt::format("list {} active {} limit {}:{}", a.user, a.active, a.limit,
-                       text_of(a.sessions, true));
+    return text::format("list {} active {} limit {}:{}", a.user, a.active, a.limit,
+                        text_of(a.sessions, true));
   }
   std::string operator()(const Page& a) const { return "all:" + text_of(a.sessions, false); }
   std::string operator()(const Purged& a) const {
-    return fmt::format("purged {} dry {}", a.count, a.dry_run);
+    return text::format("purged {} dry {}", a.count, a.dry_run);
   }
   std::string operator()(const UserLimit& a) const {
-    return fmt::format("limit {} {} from {} plan [{}] {} active {}", a.user, a.limit,
-                       static_cast<int>(a.from), a.plan, word_of(a.on_limit), a.active);
+    return text::format("limit {} {} from {} plan [{}] {} active {}", a.user, a.limit,
+                        static_cast<int>(a.from), a.plan, word_of(a.on_limit), a.active);
   }
   std::string operator()(const LimitPage& a) const {
     std::vector<std::string> lines;
     for (const UserLimit& each : a.limits) lines.push_back((*this)(each));
     std::ranges::sort(lines);
-    return fmt::format("limits: {}", fmt::join(lines, "; "));
+    return text::format("limits: {}", text::join(lines, "; "));
   }
   std::string operator()(const PlanInfo& a) const {
-    return fmt::format("plan {} {} {} users {} above {}", a.plan, a.limit, word(a.on_limit),
-                       a.users, a.users_above);
+    return text::format("plan {} {} {} users {} above {}", a.plan, a.limit, word(a.on_limit),
+                        a.users, a.users_above);
   }
   std::string operator()(const PlanList& a) const {
     std::string all = "plans:";
@@ -107,51 +107,51 @@ struct AnswerText {
     return all;
   }
   std::string operator()(const PlanRemoved& a) const {
-    return fmt::format("plan {} removed {} users {}", a.plan, a.removed, a.users);
+    return text::format("plan {} removed {} users {}", a.plan, a.removed, a.users);
   }
   std::string operator()(const Refused& a) const {
-    return fmt::format("refused {}", static_cast<int>(a.why.kind));
+    return text::format("refused {}", static_cast<int>(a.why.kind));
   }
 };
 
 struct CommandText {
   std::string operator()(const Start& c) const {
-    return fmt::format("start {}/{} ttl {} limit {} {} on-limit {} replace {}{}", c.user.text(),
-                       c.session.text(), number(c.ttl), number(c.limit), told(c.details),
-                       word(c.on_limit), c.replace ? c.replace->text() : "-",
-                       c.refuse_repeat_above_limit ? " first service's" : "");
+    return text::format("start {}/{} ttl {} limit {} {} on-limit {} replace {}{}", c.user.text(),
+                        c.session.text(), number(c.ttl), number(c.limit), told(c.details),
+                        word(c.on_limit), c.replace ? c.replace->text() : "-",
+                        c.refuse_repeat_above_limit ? " first service's" : "");
   }
   std::string operator()(const Heartbeat& c) const {
-    return fmt::format("heartbeat {}/{}", c.user.text(), c.session.text());
+    return text::format("heartbeat {}/{}", c.user.text(), c.session.text());
   }
   std::string operator()(const End& c) const {
-    return fmt::format("end {}/{}", c.user.text(), c.session.text());
+    return text::format("end {}/{}", c.user.text(), c.session.text());
   }
-  std::string operator()(const ListUser& c) const { return fmt::format("list {}", c.user.text()); }
+  std::string operator()(const ListUser& c) const { return text::format("list {}", c.user.text()); }
   std::string operator()(const ListAll&) const { return "list all"; }
   std::string operator()(const Purge& c) const {
-    return fmt::format("purge {} idle {}{}", c.user ? c.user->text() : "all", c.idle.count(),
-                       c.dry_run ? " dry" : "");
+    return text::format("purge {} idle {}{}", c.user ? c.user->text() : "all", c.idle.count(),
+                        c.dry_run ? " dry" : "");
   }
   std::string operator()(const ShowLimit& c) const {
-    return fmt::format("limit {}", c.user.text());
+    return text::format("limit {}", c.user.text());
   }
   std::string operator()(const SetLimit& c) const {
-    return fmt::format("set limit {}{}{}{}", c.user.text(),
-                       patch("limit", c.limit, [](std::uint32_t n) { return std::to_string(n); }),
-                       patch("plan", c.plan, [](const Id& id) { return std::string(id.text()); }),
-                       patch("on-limit", c.on_limit,
-                             [](OnLimit on_limit) { return std::string(word_of(on_limit)); }));
+    return text::format("set limit {}{}{}{}", c.user.text(),
+                        patch("limit", c.limit, [](std::uint32_t n) { return std::to_string(n); }),
+                        patch("plan", c.plan, [](const Id& id) { return std::string(id.text()); }),
+                        patch("on-limit", c.on_limit,
+                              [](OnLimit on_limit) { return std::string(word_of(on_limit)); }));
   }
   std::string operator()(const ListLimits&) const { return "limits"; }
-  std::string operator()(const ShowPlan& c) const { return fmt::format("plan {}", c.plan.text()); }
+  std::string operator()(const ShowPlan& c) const { return text::format("plan {}", c.plan.text()); }
   std::string operator()(const SetPlan& c) const {
-    return fmt::format("set plan {} {}{}", c.plan.text(), number(c.limit),
-                       patch("on-limit", c.on_limit,
-                             [](OnLimit on_limit) { return std::string(word_of(on_limit)); }));
+    return text::format("set plan {} {}{}", c.plan.text(), number(c.limit),
+                        patch("on-limit", c.on_limit,
+                              [](OnLimit on_limit) { return std::string(word_of(on_limit)); }));
   }
   std::string operator()(const RemovePlan& c) const {
-    return fmt::format("remove plan {}{}", c.plan.text(), c.force ? " by force" : "");
+    return text::format("remove plan {}{}", c.plan.text(), c.force ? " by force" : "");
   }
   std::string operator()(const ListPlans&) const { return "plans"; }
 };

@@ -2,10 +2,9 @@
 
 #include "answer_values.hpp"
 #include "ask.hpp"
+#include "base/text.hpp"
 #include "command.hpp"
 #include "request.hpp"
-
-#include <fmt/format.h>
 
 #include <utility>
 
@@ -31,7 +30,7 @@ Result<json::object> Collector::get(const std::string& target) {
   if (!answer) return answer.error();
   if (answer->status != 200) {
     return Error{answer->status == 403 ? ErrorKind::kForbidden : ErrorKind::kUnavailable,
-                 fmt::format("the daemon answered {}", answer->status)};
+                 text::format("the daemon answered {}", answer->status)};
   }
   auto object = read_object(answer->body);
   if (!object) return Error{ErrorKind::kCorrupt, "the answer is no JSON object"};

@@ -3,8 +3,6 @@
 #include "answer_values.hpp"
 #include "page.hpp"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 namespace concur::cli {

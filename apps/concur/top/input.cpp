@@ -1,8 +1,7 @@
 #include "top/input.hpp"
 
+#include "base/text.hpp"
 #include "command.hpp"
-
-#include <fmt/format.h>
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -22,7 +21,7 @@ constexpr char kRedrawKey = 0x0C;  // Ctrl-L
 
 Error cannot_read(const char* what) {
   return {ErrorKind::kInternal,
-          fmt::format("cannot {}: cannot read {}: {}", Top::kVerb, what, std::strerror(errno))};
+          text::format("cannot {}: cannot read {}: {}", Top::kVerb, what, std::strerror(errno))};
 }
 
 bool is_ignored(int signal) {

@@ -1,11 +1,10 @@
 // What `concur top` becomes. usage: concur-top TIMEOUT INTERVAL SOCKET..., in milliseconds, as
 // exec_top() gives them.
 
+#include "base/text.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
 #include "top/live.hpp"
-
-#include <fmt/format.h>
 
 #include <unistd.h>
 
@@ -68,7 +67,7 @@ int main(int argc, char** argv) {
     status = result ? *result : exit_code_of(result.error().kind);
     if (!result) complain(result.error().message);
   } catch (const std::exception& error) {
-    complain(fmt::format("cannot run: {}", error.what()));
+    complain(concur::text::format("cannot run: {}", error.what()));
   }
   return static_cast<int>(status);
 }

@@ -1,10 +1,9 @@
 #include "top/page_text.hpp"
 
 #include "base/duration.hpp"
+#include "base/text.hpp"
 #include "human.hpp"
 #include "terminal.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -23,7 +22,7 @@ constexpr std::size_t kLeastForBoth = 11;  // lines that denials need to be show
 std::string clock_time(WallTime at) { return format_utc(at).substr(11, 8); }
 
 // Fewer digits the more there is, so that columns do not jump.
-std::string rate_text(double rate) { return fmt::format("{:.{}f}", rate, rate < 99.95 ? 1 : 0); }
+std::string rate_text(double rate) { return text::format("{:.{}f}", rate, rate < 99.95 ? 1 : 0); }
 
 class Page {
  public:
@@ -55,22 +54,22 @@ class Page {
 void add_head(Page& page, const Snapshot& now, const PageSize& size, Millis interval) {
   std::string head = "concurrencyd";
   if (!now.no_answer.empty()) {
-    head += fmt::format(" {}  no answer", now.version);
+    head += text::format(" {}  no answer", now.version);
   } else if (now.known) {
     head +=
-        fmt::format(" {}  up {}  health {}", now.version, human_duration(now.uptime), now.health);
+        text::format(" {}  up {}  health {}", now.version, human_duration(now.uptime), now.health);
   }
   const std::string tail =
-      fmt::format("{} UTC  every {}  q quits", clock_time(now.taken), format_duration(interval));
+      text::format("{} UTC  every {}  q quits", clock_time(now.taken), format_duration(interval));
   const std::size_t used = columns_of(head) + columns_of(tail);
   if (used + 2 <= size.columns) head.append(size.columns - used, ' ').append(tail);
   page.add(head, Style::kTitle);
-  page.add(fmt::format("sessions {}  users {}  connections {}  database {}  its log {}",
-                       now.sessions, now.users, now.connections, human_bytes(now.database_bytes),
-                       human_bytes(now.log_bytes)));
-  page.add(fmt::format("limit {}  on limit {}  lease {}  mode {}",
-                       now.limit == 0 ? "none" : fmt::format("{}", now.limit), now.on_limit,
-                       human_duration(now.lease), now.mode));
+  page.add(text::format("sessions {}  users {}  connections {}  database {}  its log {}",
+                        now.sessions, now.users, now.connections, human_bytes(now.database_bytes),
+                        human_bytes(now.log_bytes)));
+  page.add(text::format("limit {}  on limit {}  lease {}  mode {}",
+                        now.limit == 0 ? "none" : text::format("{}", now.limit), now.on_limit,
+                        human_duration(now.lease), now.mode));
   if (!now.no_answer.empty()) {
     page.add("no answer: " + now.no_answer, Style::kAlarm);
   } else if (now.known && now.health != "ok") {
@@ -101,7 +100,7 @@ void add_sharers(Page& page, const Snapshot& now, std::size_t rows) {
   for (const Sharer& sharer : now.sharers) {
     if (usages.size() == rows) break;
     usages.push_back(sharer.usage);
-    active.cells.push_back(sharer.active ? fmt::format("{}", *sharer.active) : "-");
+    active.cells.push_back(sharer.active ? text::format("{}", *sharer.active) : "-");
   }
   TextTable table;
   add_ranked_users(table, usages);
@@ -125,8 +124,8 @@ void add_denials(Page& page, const Snapshot& now) {
     at.cells.push_back(clock_time(denial.at));
     user.cells.push_back(denial.user);
     session.cells.push_back(denial.session);
-    active.cells.push_back(fmt::format("{}", denial.active));
-    limit.cells.push_back(fmt::format("{}", denial.limit));
+    active.cells.push_back(text::format("{}", denial.active));
+    limit.cells.push_back(text::format("{}", denial.limit));
   }
   TextTable table;
   for (TextColumn* column : {&at, &user, &session, &active, &limit}) table.add(std::move(*column));
@@ -151,12 +150,12 @@ std::vector<PageLine> page_of(const Snapshot& snapshot, const PageSize& size, Mi
 std::string summary_of(const Snapshot& snapshot) {
   std::string out = format_utc(snapshot.taken);
   if (!snapshot.no_answer.empty()) return out + " no answer: " + snapshot.no_answer + '\n';
-  out += fmt::format(" sessions {} users {} connections {}", snapshot.sessions, snapshot.users,
-                     snapshot.connections);
+  out += text::format(" sessions {} users {} connections {}", snapshot.sessions, snapshot.users,
+                      snapshot.connections);
   for (const LiveRate& rate : snapshot.rates) {
-    out += fmt::format(" {}/s {}", rate.name, rate_text(rate.now));
+    out += text::format(" {}/s {}", rate.name, rate_text(rate.now));
   }
-  return out + fmt::format(" health {}\n", snapshot.health);
+  return out + text::format(" health {}\n", snapshot.health);
 }
 
 }  // namespace concur::cli

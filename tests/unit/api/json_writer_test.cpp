@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string text(std::string_view of) {
+std::string written(std::string_view of) {
   std::string out;
   append_json_string(out, of);
   return out;
@@ -22,11 +22,11 @@ std::string seconds(Millis of) {
 }  // namespace
 
 TEST_CASE("append_json_string escapes what RFC 8259 says must be, and nothing else") {
-  CHECK(text("abc é 日 /") == "\"abc é 日 /\"");
-  CHECK(text("\"\\") == R"("\"\\")");
-  CHECK(text("a\nb\r\t") == R"("a\nb\r\t")");
-  CHECK(text(std::string("\0\x1f\x7f", 3)) == "\"\\u0000\\u001f\x7f\"");
-  CHECK(text("") == "\"\"");
+  CHECK(written("abc é 日 /") == "\"abc é 日 /\"");
+  CHECK(written("\"\\") == R"("\"\\")");
+  CHECK(written("a\nb\r\t") == R"("a\nb\r\t")");
+  CHECK(written(std::string("\0\x1f\x7f", 3)) == "\"\\u0000\\u001f\x7f\"");
+  CHECK(written("") == "\"\"");
 }
 
 TEST_CASE("append_seconds is exact and short") {

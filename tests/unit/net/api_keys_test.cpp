@@ -1,7 +1,7 @@
 #include "net/api_keys.hpp"
+#include "base/text.hpp"
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 using namespace concur;
 
@@ -46,7 +46,7 @@ TEST_CASE("parse_api_keys") {
   }
   SUBCASE("there is an end to how many") {
     std::string text;
-    for (std::size_t i = 0; i < kMostKeys; ++i) text += fmt::format("n{0} client {0:032}\n", i);
+    for (std::size_t i = 0; i < kMostKeys; ++i) text += text::format("n{0} client {0:032}\n", i);
     CHECK(parse_api_keys(text)->size() == kMostKeys);
     CHECK(problem(text + "last client " + std::string(32, 'x')) ==
           "line 1001: there are more than 1000 keys");

@@ -1,11 +1,11 @@
 #include "net/connect.hpp"
 
+#include "base/text.hpp"
 #include "net/client.hpp"
 #include "support/fake_daemon.hpp"
 #include "support/temp_folder.hpp"
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -130,9 +130,9 @@ TEST_CASE("Client tells of a connection it cannot make") {
     Client client({folder.file("none"), path}, 50ms);
     const Error error = client.request("GET", "/").error();
     CHECK(error.kind == ErrorKind::kUnavailable);
-    CHECK(contains(error.message, fmt::format("cannot connect to {} (no such socket) or {} "
-                                              "(nothing listens on it): its daemon ended",
-                                              folder.file("none"), path)));
+    CHECK(contains(error.message, text::format("cannot connect to {} (no such socket) or {} "
+                                               "(nothing listens on it): its daemon ended",
+                                               folder.file("none"), path)));
   }
 
   SUBCASE("that no path was given") {

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "base/fd.hpp"
+#include "base/text.hpp"
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -64,7 +64,7 @@ class Peer {
   }
 
   void answer(std::string_view body) {
-    send(fmt::format(
+    send(text::format(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
         body.size(), body));
   }
