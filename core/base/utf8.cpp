@@ -58,7 +58,7 @@ bool is_printable_ascii(std::string_view text) {
          }) == 0;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '"' || text[i] == '\\') out += '\\';

@@ -20,6 +20,6 @@ bool is_printable_ascii(std::string_view text);
 // The text in double quotes, for a line of a log: quotes and backslashes are escaped, and so are
 // the characters that break a line or turn its direction for some readers (U+2028 to U+202E, U+2066
 // to U+2069). Takes well-formed UTF-8 without control characters.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace concur

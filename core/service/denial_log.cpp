@@ -69,7 +69,7 @@ void DenialLog::tell(std::string_view user, const Held& held) {
     more = text::format("; {} more of this user in the last minute", held.count - 1);
   }
   log_.info("{}: user {} session {} ({} of {} active){}", held.would_deny ? "would deny" : "denied",
-            quoted(user), quoted(held.session), held.active, held.limit, more);
+            in_quotes(user), in_quotes(held.session), held.active, held.limit, more);
 }
 
 void DenialLog::tell_others() {

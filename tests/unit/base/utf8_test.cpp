@@ -39,12 +39,12 @@ TEST_CASE("has_control") {
 
 TEST_CASE("quoted") {
   SUBCASE("leaves what is plain as it is") {
-    CHECK(quoted("") == "\"\"");
-    CHECK(quoted("a b/é日本\U0001f600") == "\"a b/é日本\U0001f600\"");
+    CHECK(in_quotes("") == "\"\"");
+    CHECK(in_quotes("a b/é日本\U0001f600") == "\"a b/é日本\U0001f600\"");
   }
-  SUBCASE("escapes quotes and backslashes") { CHECK(quoted("a\"b\\c") == R"("a\"b\\c")"); }
+  SUBCASE("escapes quotes and backslashes") { CHECK(in_quotes("a\"b\\c") == R"("a\"b\\c")"); }
   SUBCASE("escapes what breaks a line or turns its direction, and not its neighbours") {
-    CHECK(quoted("\u2028\u2029\u202e\u2066\u2069") == R"("\u2028\u2029\u202e\u2066\u2069")");
-    CHECK(quoted("\u2027\u202f\u2065\u206a") == "\"\u2027\u202f\u2065\u206a\"");
+    CHECK(in_quotes("\u2028\u2029\u202e\u2066\u2069") == R"("\u2028\u2029\u202e\u2066\u2069")");
+    CHECK(in_quotes("\u2027\u202f\u2065\u206a") == "\"\u2027\u202f\u2065\u206a\"");
   }
 }
