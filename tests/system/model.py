@@ -11,6 +11,8 @@ import re
 
 from harness import rfc3339
 
+HOUR = 3_600_000
+
 
 class _Text:
     """Equal to any non-empty text."""
@@ -42,6 +44,24 @@ class _Absent:
 
 TEXT = _Text()
 ABSENT = _Absent()
+
+
+class Estimate:
+    """Equal to a number that is near: four times the standard error of an eighth that is documented."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __eq__(self, other):
+        return isinstance(other, int) and self.number / 2 <= other <= self.number * 2
+
+    def __repr__(self):
+        return f"<about {self.number}>"
+
+
+def distinct(number):
+    """How many different things the daemon counts where there are so many: exact up to 63."""
+    return number if number < 64 else Estimate(number)
 
 
 class OneOf(tuple):
@@ -131,7 +151,7 @@ class Model:
         self.evictions = {}  # user -> its newest Evictions, oldest first
         self.terms = {}  # user -> Terms, of those who were given any
         self.plans = {}  # name -> Terms
-        self.usage = {}  # (user, hour) -> Usage
+        self.usage = {}  # user -> {hour: Usage}
         self.waiting = {}  # user -> {player: until}: refused or evicted within a lease, and still wanting to watch
         self.met = collections.Counter()  # which of the rules above decided a start, and how often
         self.wall_minus_boot = 0  # shifts shown instants; whoever holds the clock sets it
@@ -276,7 +296,7 @@ class Model:
             if each not in waiting and len(waiting) < self.MOST_WAITING:
                 waiting[each] = now + self.lease
         self.waiting[user] = waiting
-        usage = self.usage.setdefault((user, (now + self.wall_minus_boot) // 3_600_000), Usage())
+        usage = self.usage.setdefault(user, {}).setdefault((now + self.wall_minus_boot) // HOUR, Usage())
         usage.starts += started
         usage.denials += denied
         usage.evictions += evictions
@@ -290,25 +310,45 @@ class Model:
         if limit:
             usage.excess = max(usage.excess, active + len(waiting) - limit)
 
-    def report(self):
-        """Of each user who was refused or evicted its figures, who shares most first; and of all the two histograms."""
-        users = {}
-        for (user, _), usage in self.usage.items():
-            users.setdefault(user, []).append(usage)
+    def report(self, since, top, what_if):
+        """The report of all users, of the hours from the instant `since` of the wall clock on."""
+        first = since // HOUR
         figures, reached, attempted = [], collections.Counter(), collections.Counter()
-        for user, hours in users.items():
-            peak, most = max(each.peak for each in hours), max(each.attempted for each in hours)
-            reached[str(peak)] += 1
-            attempted[str(most)] += 1
-            shown = {"user": user, "peak": peak, "attemptedPeak": most, "score": sum(each.excess for each in hours)}
-            for what in ("starts", "denials", "evictions"):
-                shown[what] = sum(getattr(each, what) for each in hours)
-            for what in ("devices", "addresses"):
-                shown[what] = len(set().union(*(getattr(each, what) for each in hours)))
+        for user in self.usage:
+            hours = self._hours_of(user, first)
+            if not hours:
+                continue
+            shown = self._figures(hours.values())
+            reached[str(shown["peak"])] += 1
+            attempted[str(shown["attemptedPeak"])] += 1
             if shown["denials"] or shown["evictions"]:
-                figures.append(shown)
+                figures.append({"user": user, **shown})
         figures.sort(key=lambda each: (-each["score"], -each["denials"] - each["evictions"], each["user"].encode()))
-        return figures, {"peak": dict(reached), "attempted": dict(attempted)}
+        refused = sum(users for level, users in attempted.items() if int(level) > what_if)
+        return {"since": rfc3339(first * HOUR), "users": figures[:top],
+                "histogram": {"peak": dict(reached), "attempted": dict(attempted)},
+                "whatIf": {"limit": what_if, "usersRefused": refused}}
+
+    def report_of(self, user, since):
+        """The report of one user, hour by hour."""
+        first = since // HOUR
+        hours = self._hours_of(user, first)
+        return {"since": rfc3339(first * HOUR),
+                "users": [{"user": user, **self._figures(hours.values())}] if hours else [],
+                "hours": [{"hour": rfc3339(hour * HOUR), **self._figures([hours[hour]])} for hour in sorted(hours)]}
+
+    def _hours_of(self, user, first):
+        return {hour: usage for hour, usage in self.usage.get(user, {}).items() if hour >= first}
+
+    @staticmethod
+    def _figures(usages):
+        shown = {what: sum(getattr(each, what) for each in usages) for what in ("starts", "denials", "evictions")}
+        shown["peak"] = max(each.peak for each in usages)
+        shown["attemptedPeak"] = max(each.attempted for each in usages)
+        shown["score"] = sum(each.excess for each in usages)
+        for what in ("devices", "addresses"):
+            shown[what] = distinct(len(set().union(*(getattr(each, what) for each in usages))))
+        return shown
 
     def heartbeat(self, user, name, now):
         session = self.active(user, now).get(name)
