@@ -156,6 +156,7 @@ class Evening:
         self.longest_tick = 0.0
         self.viewers = [Viewer(number, self.rng, connections) for number in range(users)]
         self.planted = [self._plant(users + number, devices) for number, devices in enumerate(PLANTED)]
+        self.customers = list(self.viewers)  # who may be given a limit or a plan; the planted keep the default
         self.viewers += self.planted
         self._due = []  # (instant, number, action, subject): when the clock gets there, or in the first tick after
         self._exact = []  # the same, but a tick is made for the very instant
@@ -530,7 +531,7 @@ class Evening:
             self.counts["plans removed from users" if expected[1]["users"] else "plans removed"] += 1
 
     def operator_gives_users_what_they_pay_for(self, _):
-        for viewer in self.viewers:
+        for viewer in self.customers:
             dice = self.rng.random()
             if dice < 0.20:
                 self._set_limit(viewer, {"plan": self.rng.choice(list(PLANS))})
@@ -544,9 +545,10 @@ class Evening:
 
     def operator_changes_some_users(self, _):
         rng = self.rng
-        for viewer in rng.sample(self.viewers, max(3, len(self.viewers) // 500)):
+        for viewer in rng.sample(self.customers, max(3, len(self.customers) // 500)):
             if rng.random() < 0.5 and self.model.users:
-                viewer = self.viewer_of[rng.choice(list(self.model.users))]  # one who has watched something
+                watched = self.viewer_of[rng.choice(list(self.model.users))]
+                viewer = viewer if watched.planted_devices else watched
             dice = rng.random()
             if dice < 0.60:
                 said = {"limit": rng.choice((None, 0, 1, 2, 3, 6)),
