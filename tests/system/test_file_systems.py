@@ -8,7 +8,6 @@ import os
 import pathlib
 import subprocess
 import tempfile
-import time
 import unittest
 
 import faults
@@ -53,14 +52,6 @@ def fill(folder, leave=0):
     os.truncate(folder / "ballast", max(0, size - leave))
 
 
-def wait_until(is_so, what):
-    deadline = time.monotonic() + harness.seconds(20)
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited in vain until {what}")
-        time.sleep(0.02)
-
-
 class OnAFileSystem(unittest.TestCase):
     def setUp(self):
         faults.require_plain_daemon(self)  # confined it would not see the file system
@@ -81,7 +72,7 @@ class OnAFileSystem(unittest.TestCase):
             self.assertTrue(self.ledger.work(connection))
             return self.ledger.refused > before
 
-        wait_until(is_full, "the disk is full")
+        harness.wait_until(is_full, "the disk is full")
         answer = self.ledger.refusal
         self.assertEqual(answer.header("Retry-After"), "1")
         self.assertIn(f"cannot commit to {self.daemon.database}", answer.json()["message"])
@@ -108,7 +99,7 @@ class Full(OnAFileSystem):
                 self.assertEqual(connection.list(user).status, 200)
                 faults.count("a full file system", "503 with Retry-After; heartbeats and lists go on")
                 os.unlink(self.folder / "ballast")
-                wait_until(lambda: connection.get("/healthz").status == 200, "it notices the room by itself")
+                harness.wait_until(lambda: connection.get("/healthz").status == 200, "it notices the room by itself")
                 before = self.ledger.refused
                 self.assertTrue(self.ledger.work(connection))
                 self.assertEqual(self.ledger.refused, before)

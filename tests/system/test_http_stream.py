@@ -1,7 +1,6 @@
 """Requests as a stream of bytes: however they are cut, and however many come at once, each gets its answer in its turn."""
 
 import contextlib
-import os
 import socket
 import time
 import unittest
@@ -80,18 +79,7 @@ class Stream(unittest.TestCase):
         for client in (watcher, waiting, unread):
             client.socket.shutdown(socket.SHUT_WR)
         self.connection.list("unread")
-        before, rested = self.processor_seconds(), False
-        end = time.monotonic() + harness.seconds(10)
-        while not rested and time.monotonic() < end:
-            time.sleep(0.5)
-            before, last = self.processor_seconds(), before
-            rested = before - last < 0.05
-        self.assertTrue(rested, "it never rests")
-
-    def processor_seconds(self):
-        with open(f"/proc/{self.daemon.pid}/stat", encoding="utf-8") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        harness.wait_until_it_rests(self.daemon.pid)
 
     def test_another_version_of_http_is_told_of(self):
         answer = self.connection.ask(b"GET /healthz HTTP/2.0\r\nHost: concurrencyd\r\n\r\n")

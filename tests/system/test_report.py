@@ -10,7 +10,6 @@ import unittest
 import harness
 from harness import SECOND, seconds
 from streams import ask_batch, command
-from test_bounds import resident_bytes, wait_until
 
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
@@ -110,20 +109,20 @@ class Floods(Recorded):
 
     def store(self, rows):
         self.clock.advance(PART)
-        wait_until(lambda: self.rows() >= rows, "the record is stored", 300)
+        harness.wait_until(lambda: self.rows() >= rows, "the record is stored", 300)
 
     def trim(self):
         before = self.file_bytes()
         self.clock.advance(31 * DAY)
         with self.daemon.connect() as connection:
             connection.start("tomorrow", "s1")
-        wait_until(lambda: self.rows() == 0, "the record is trimmed", 300)
+        harness.wait_until(lambda: self.rows() == 0, "the record is trimmed", 300)
         return before
 
     def test_against_one_user(self):
         self.batch([command("start", "abc", f"s{number}") for number in range(3)])
         self.store(1)
-        memory, size = resident_bytes(self.daemon.pid), self.file_bytes()
+        memory, size = harness.resident_bytes(self.daemon.pid), self.file_bytes()
         for begin in range(0, DENIALS, 10_000):
             wanted = min(10_000, DENIALS - begin)
             statuses = self.batch([command("start", "abc", f"x{begin + number}", device=f"d{begin + number}")
@@ -137,19 +136,19 @@ class Floods(Recorded):
         self.assertTrue(0.6 < told["devices"] / DENIALS < 1.6, told)
         self.assertLess(self.file_bytes() - size, 256 << 10)
         # What batches and their answers take, and the 65,536 events that are kept.
-        self.assertLess(resident_bytes(self.daemon.pid) - memory, harness.memory(64 << 20))
+        self.assertLess(harness.resident_bytes(self.daemon.pid) - memory, harness.memory(64 << 20))
         self.trim()
         self.say("one user", memory, size)
 
     def say(self, who, memory, size):
         if DENIALS >= 1_000_000:
             print(f"{DENIALS:,} denials against {who}: memory {memory >> 10:,} KiB before, "
-                  f"{resident_bytes(self.daemon.pid) >> 10:,} KiB after; file {size >> 10:,} KiB before, "
+                  f"{harness.resident_bytes(self.daemon.pid) >> 10:,} KiB after; file {size >> 10:,} KiB before, "
                   f"{self.file_bytes() >> 10:,} KiB after trimming")
 
     def test_against_as_many_users(self):
         users = DENIALS // 4 if DENIALS < 1_000_000 else DENIALS
-        memory, size = resident_bytes(self.daemon.pid), self.file_bytes()
+        memory, size = harness.resident_bytes(self.daemon.pid), self.file_bytes()
         self.batch([command("start", f"user{number // 3}", f"s{number}") for number in range(3 * users)])
         statuses = self.batch([command("start", f"user{number}", "denied", device="d") for number in range(users)])
         self.assertEqual(statuses, [409] * users)
@@ -158,7 +157,7 @@ class Floods(Recorded):
         self.assertEqual(self.report("whatIfLimit=3")["whatIf"]["usersRefused"], users)
         before = self.trim()
         if before > 32 << 20:  # a small file keeps its room for the next flood
-            wait_until(lambda: self.file_bytes() < before // 2, "the file gives room back", 300)
+            harness.wait_until(lambda: self.file_bytes() < before // 2, "the file gives room back", 300)
         self.say(f"{users:,} users (peak of the file {before >> 10:,} KiB)", memory, size)
 
 

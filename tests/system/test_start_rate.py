@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 import unittest
 
 import harness
@@ -82,8 +81,7 @@ class Rate(unittest.TestCase):
                 each.start()
             try:
                 with daemon.connect() as good:
-                    while taken.count(429) < 500:
-                        time.sleep(0.001)
+                    harness.wait_until(lambda: taken.count(429) >= 500, "the broken players are refused")
                     for number in range(300):
                         self.assertEqual(good.start(f"good{number}", "s").status, 201)
             finally:

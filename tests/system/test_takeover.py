@@ -287,11 +287,8 @@ class FullDisk(TakeOverTest):
         resource.prlimit(self.daemon.pid, resource.RLIMIT_FSIZE, self.room)
 
     def wait_until_it_works(self):
-        deadline = time.monotonic() + harness.seconds(20)
         with self.daemon.connect() as connection:
-            while connection.get("/healthz").status != 200:
-                self.assertLess(time.monotonic(), deadline, "the daemon does not notice that there is room")
-                time.sleep(0.02)
+            harness.wait_until(lambda: connection.get("/healthz").status == 200, "the daemon notices the room")
 
     def test_a_start_that_cannot_be_kept_evicts_nobody_and_holds_nobody_off(self):
         user = "abc"
