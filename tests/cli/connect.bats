@@ -10,7 +10,7 @@ teardown() { remove_dir; }
   concur_run --socket "$SOCKET" --timeout 200ms status
   expect_error 3 "concur: cannot connect to $SOCKET: no such socket; start concurrencyd there, or name the socket it has with --socket"
   start_daemon
-  concur_run --socket "$SOCKET" --timeout 200ms status
+  concur_run --socket "$SOCKET" --timeout 20s status
   [ "$status" -eq 0 ]
 }
 
@@ -18,7 +18,7 @@ teardown() { remove_dir; }
   start_daemon
   concur_run --socket "$DIR/other.sock" --timeout 200ms status
   expect_error 3 "concur: cannot connect to $DIR/other.sock: no such socket; *"
-  concur_run --socket "$SOCKET" --timeout 200ms status
+  concur_run --socket "$SOCKET" --timeout 20s status
   [ "$status" -eq 0 ]
 }
 
@@ -30,7 +30,7 @@ teardown() { remove_dir; }
   concur_run --socket "$SOCKET" --timeout 200ms status
   expect_error 3 "concur: cannot connect to $SOCKET: nothing listens on it; its daemon ended without removing it: start concurrencyd on it again"
   start_daemon
-  concur_run --socket "$SOCKET" --timeout 200ms status
+  concur_run --socket "$SOCKET" --timeout 20s status
   [ "$status" -eq 0 ]
 }
 

@@ -160,7 +160,9 @@ expect_complaint() {
   has_sessions abc '[]'
 }
 
-@test "an outage is told once, and the same session is renewed after it" {
+asked_often() { [ "$(grep -c '^POST .*/heartbeat' "$DIR/asked")" -ge 3 ]; }
+
+@test "an outage is reported once, and the same session is renewed after it" {
   start_daemon
   run_in_background --timeout 2s --user abc --session xyz --ttl 9s -- bash -c play
   eventually plays
@@ -168,14 +170,19 @@ expect_complaint() {
   kill -KILL "$DAEMON"
   wait "$DAEMON" || true
   eventually complained
-  sleep 0.5
+  # Several more heartbeats fail.
+  rm "$SOCKET"
+  start_stub drop "$DIR/asked"
+  eventually asked_often
+  kill -KILL "$!"
+  wait "$!" || true
   start_daemon
   eventually seen_after abc "$before"
   [ "$(concur list --user abc | jq -r '.sessions[0].startedAt')" = "$before" ]
   touch "$DIR/stop"
   wait_for_run
   [ "$status" -eq 0 ]
-  expect_complaint "concur: cannot connect to $SOCKET: *; the command goes on, and it is tried again"
+  expect_complaint "concur: cannot *$SOCKET: *; the command goes on, and it is tried again"
   has_sessions abc '[]'
 }
 
@@ -360,22 +367,24 @@ got() { [ "$(tr '\n' ' ' 2>/dev/null <"$DIR/got")" = "$1" ]; }
   done
 }
 
+holds_connection() { find "/proc/$RUN/fd" -lname 'socket:*' | grep -q .; }
+
 @test "signals are forwarded at once while the daemon does not answer" {
   start_daemon
   run_in_background --timeout 60s --user abc --session xyz --ttl 1s -- bash -c 'trap "exit 7" USR1; play'
   eventually plays
-  kill -KILL "$DAEMON"
-  wait "$DAEMON" || true
-  # By now a heartbeat waits for the daemon, for a minute if need be.
-  sleep 1.5
+  kill -STOP "$DAEMON"
+  # A heartbeat waits for the daemon, for a minute if need be.
+  eventually holds_connection
   kill -USR1 "$RUN"
   eventually plays_no_more
-  start_daemon
+  kill -CONT "$DAEMON"
   wait_for_run
   [ "$status" -eq 7 ] && [ ! -s "$DIR/err" ]
   has_sessions abc '[]'
 }
 
+took_signals() { grep -q '^ShdPnd:[[:space:]]*0*$' "/proc/$RUN/status"; }
 reads_signals() { find "/proc/$RUN/fd" -lname '*timerfd*' | grep -q .; }
 
 @test "a signal before the command runs ends concur as any program, and leaves no session" {
@@ -384,7 +393,7 @@ reads_signals() { find "/proc/$RUN/fd" -lname '*timerfd*' | grep -q .; }
   run_in_background --timeout 60s --user abc --session xyz -- touch "$DIR/ran"
   eventually reads_signals
   kill -TERM "$RUN"
-  sleep 0.2
+  eventually took_signals
   kill -CONT "$DAEMON"
   wait_for_run
   [ "$status" -eq 143 ]
@@ -395,13 +404,15 @@ reads_signals() { find "/proc/$RUN/fd" -lname '*timerfd*' | grep -q .; }
 @test "what the caller ignores stays ignored, as nohup wants it" {
   start_daemon
   # The shell of a background job without job control ignores SIGINT already; here SIGHUP.
-  (trap '' HUP; exec concur run --user abc --session xyz -- bash -c play) 2>"$DIR/err" 3>&- &
+  (trap '' HUP; exec concur run --user abc --session xyz -- bash -c 'trap "touch \$DIR/got" USR1; play') 2>"$DIR/err" 3>&- &
   RUN=$!
   PIDS+=("$RUN")
   eventually plays
   kill -HUP "$RUN"
   kill -HUP "$(cat "$DIR/playing")"
-  sleep 0.2
+  # What comes later has arrived, and has changed nothing.
+  kill -USR1 "$RUN"
+  eventually test -e "$DIR/got"
   plays
   touch "$DIR/stop"
   wait_for_run

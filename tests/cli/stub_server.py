@@ -6,6 +6,7 @@ usage: stub_server.py SOCKET deaf            never accepts, and has room for one
        stub_server.py SOCKET slow SECONDS    answers after that time
        stub_server.py SOCKET say TEXT        answers with these bytes, in Python's escapes, and closes
        stub_server.py SOCKET record FILE     appends each request to the file and answers {}
+       stub_server.py SOCKET drop FILE       appends each request to the file and closes without an answer
 """
 
 import os
@@ -35,9 +36,12 @@ def main():
             continue
         if mode == "slow":
             time.sleep(float(rest[0]))
-        if mode == "record":
+        if mode in ("record", "drop"):
             with open(rest[0], "ab") as file:
                 file.write(request)
+        if mode == "drop":
+            connection.close()
+            continue
         text = rest[0].encode().decode("unicode_escape").encode("latin-1") if mode == "say" else EMPTY_ANSWER
         try:
             connection.sendall(text)

@@ -10,6 +10,7 @@ The exit status is the command's, 128+N where signal N ended it.
 import fcntl
 import os
 import pty
+import signal
 import struct
 import sys
 import termios
@@ -24,6 +25,9 @@ def main():
         command = command[3:]
     pid, terminal = pty.fork()
     if pid == 0:
+        # A caller in the background ignores these, and what is ignored is inherited.
+        for ignored in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(ignored, signal.SIG_DFL)
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(columns), 0, 0))
         os.execvp(command[0], command)
     seen = b""
