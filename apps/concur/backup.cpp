@@ -2,6 +2,7 @@
 
 #include "ask.hpp"
 #include "base/fd.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "output.hpp"
 #include "request.hpp"
@@ -115,7 +116,7 @@ Result<ExitCode> run_backup(Client& client, const Backup& backup) {
   }
   if (auto committed = file.commit(); !committed) return std::move(committed).error();
   auto written = write_output(
-      text::format("{{\"file\":{},\"bytes\":{}}}\n", cli::quoted(backup.file), file.size()));
+      text::format("{{\"file\":{},\"bytes\":{}}}\n", json_string(backup.file), file.size()));
   if (!written) return std::move(written).error();
   return ExitCode::kDone;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "on_limit.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -18,9 +19,6 @@ struct SessionName {
   std::string user;
   std::string session;
 };
-
-// What a start does where the limit is reached.
-enum class OnLimit { kDeny, kEvictOldest };
 
 // Options that were not given are not sent: their defaults are the daemon's.
 struct Start {

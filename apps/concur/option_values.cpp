@@ -24,6 +24,15 @@ Number read_whole(const char* option, const std::string& text, Number most) {
   return value;
 }
 
+std::string on_limit_words(std::string_view between) {
+  std::string words;
+  for (const auto& [word, value] : kOnLimitWords) {
+    if (!words.empty()) words += between;
+    words += word;
+  }
+  return words;
+}
+
 const char* word_of(OutputFormat format) {
   switch (format) {
     case OutputFormat::kJson:
@@ -73,9 +82,8 @@ OutputFormat read_format(const std::string& text, std::initializer_list<OutputFo
 }
 
 OnLimit read_on_limit(const std::string& text) {
-  if (text == "deny") return OnLimit::kDeny;
-  if (text == "evict-oldest") return OnLimit::kEvictOldest;
-  reject(text::format("cannot read --on-limit '{}': it takes deny or evict-oldest", text));
+  if (const auto value = on_limit_of(text)) return *value;
+  reject(text::format("cannot read --on-limit '{}': it takes {}", text, on_limit_words(" or ")));
 }
 
 void add_option(CLI::App& app, const char* name, const char* value, const char* about,
@@ -107,7 +115,7 @@ void add_flag(CLI::App& app, const char* name, const char* about, bool& to) {
 void add_footer(CLI::App& app, const char* text) { app.footer(text); }
 
 void add_on_limit(CLI::App& app, const char* about, std::optional<OnLimit>& to) {
-  add_option(app, "--on-limit", "deny|evict-oldest", about,
+  add_option(app, "--on-limit", on_limit_words("|").c_str(), about,
              [&to](const std::string& text) { to = read_on_limit(text); });
 }
 

@@ -1,22 +1,10 @@
 #include "request.hpp"
 
 #include "base/duration.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 
 namespace concur::cli {
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20) {
-      out += text::format("\\u{:04x}", static_cast<unsigned>(c));
-      continue;
-    }
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
 
 namespace {
 
@@ -66,10 +54,10 @@ std::string seconds(Millis value) {
 class Object {
  public:
   void add(std::string_view key, std::string_view json) {
-    text_ += text::format("{}{}:{}", text_.empty() ? '{' : ',', quoted(key), json);
+    text_ += text::format("{}{}:{}", text_.empty() ? '{' : ',', json_string(key), json);
   }
   void add_text(std::string_view key, const std::optional<std::string>& value) {
-    if (value) add(key, cli::quoted(*value));
+    if (value) add(key, json_string(*value));
   }
   void add_seconds(std::string_view key, const std::optional<Millis>& value) {
     if (value) add(key, seconds(*value));
@@ -78,7 +66,7 @@ class Object {
     if (value) add(key, text::format("{}", *value));
   }
   void add_on_limit(const std::optional<OnLimit>& value) {
-    if (value) add("onLimit", *value == OnLimit::kDeny ? R"("deny")" : R"("evict-oldest")");
+    if (value) add("onLimit", json_string(word_of(*value)));
   }
   std::string take() { return text_.empty() ? text_ : std::move(text_) + '}'; }
 
@@ -105,7 +93,7 @@ class Query {
 
 Request request_of(const Start& start) {
   Object meta;
-  for (const auto& [key, value] : start.meta) meta.add(key, cli::quoted(value));
+  for (const auto& [key, value] : start.meta) meta.add(key, json_string(value));
   Object body;
   body.add_seconds("ttl", start.ttl);
   body.add_count("limit", start.limit);

@@ -7,9 +7,7 @@
 
 namespace concur::cli {
 
-// As a JSON text. Bytes that are not UTF-8 pass as they are: the daemon judges them.
-std::string quoted(std::string_view text);
-
+// Bytes of options that are not UTF-8 pass as they are: the daemon judges them.
 struct Request {
   std::string_view method;
   std::string target;

@@ -1,59 +1,12 @@
 #include "api/json_writer.hpp"
 
-#include "base/eight_bytes.hpp"
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 
 #include <cstdlib>
 #include <iterator>
 
 namespace concur {
-
-namespace {
-
-bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
-
-bool any_needs_escape(std::string_view text) {
-  return found_in(text, ' ', [](std::uint64_t bytes) {
-           return any_below(bytes, 0x20) | any_is(bytes, '"') | any_is(bytes, '\\');
-         }) != 0;
-}
-
-void append_escaped(std::string& out, char c) {
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      break;
-    case '\\':
-      out += "\\\\";
-      break;
-    case '\n':
-      out += "\\n";
-      break;
-    case '\r':
-      out += "\\r";
-      break;
-    case '\t':
-      out += "\\t";
-      break;
-    default:
-      text::append(out, "\\u{:04x}", static_cast<unsigned char>(c));
-  }
-}
-
-}  // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  std::size_t done = 0;
-  for (std::size_t i = any_needs_escape(text) ? 0 : text.size(); i < text.size(); ++i) {
-    if (!needs_escape(text[i])) continue;
-    out.append(text, done, i - done);
-    append_escaped(out, text[i]);
-    done = i + 1;
-  }
-  out.append(text, done);
-  out += '"';
-}
 
 void append_seconds(std::string& out, Millis value) {
   const std::int64_t ms = value.count();
@@ -86,7 +39,7 @@ JsonWriter& JsonWriter::key(std::string_view name) {
 
 JsonWriter& JsonWriter::value(std::string_view text) {
   constexpr std::size_t kMostAround = 3;  // a comma and quotes
-  const bool plain = text.size() + kMostAround <= kRoom && !any_needs_escape(text);
+  const bool plain = text.size() + kMostAround <= kRoom && !needs_json_escape(text);
   char* to = begin(plain ? text.size() + kMostAround : 1);
   if (!plain) {
     end(to, true);

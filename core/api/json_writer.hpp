@@ -12,9 +12,6 @@
 
 namespace concur {
 
-// Appends a JSON string, quotes included (RFC 8259, section 7). The text is UTF-8.
-void append_json_string(std::string& out, std::string_view text);
-
 // A duration in seconds, exact to the millisecond, without trailing zeros: 30, 41.2, 0.333.
 void append_seconds(std::string& out, Millis value);
 

@@ -1,6 +1,7 @@
 #include "base/log.hpp"
 
 #include "base/clock.hpp"
+#include "base/json_text.hpp"
 
 #include <spdlog/formatter.h>
 #include <spdlog/logger.h>
@@ -62,17 +63,6 @@ void append_line_safe(std::string& out, std::string_view text) {
   }
 }
 
-void append_json_safe(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) {
-      out += text::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-}
-
 enum class LineStyle { kPlain, kJournal, kJson };
 
 class LineFormatter final : public spdlog::formatter {
@@ -93,10 +83,10 @@ class LineFormatter final : public spdlog::formatter {
         append_line_safe(line, text);
         break;
       case LineStyle::kJson:
-        line = text::format(R"({{"time":"{}","level":"{}","message":")", format_utc(at),
+        line = text::format(R"({{"time":"{}","level":"{}","message":)", format_utc(at),
                             level_name(msg.level));
-        append_json_safe(line, text);
-        line += "\"}";
+        append_json_string(line, text);
+        line += '}';
         break;
     }
     line += '\n';

@@ -50,8 +50,9 @@ std::string get_word(Words<T> words, T value) {
   return {};
 }
 
-constexpr std::pair<std::string_view, OnLimit> kOnLimits[] = {
-    {"deny", OnLimit::kDeny}, {"evict-oldest", OnLimit::kEvictOldest}};
+const std::pair<std::string_view, OnLimit> kOnLimits[] = {
+    {word_of(OnLimit::kDeny), OnLimit::kDeny},
+    {word_of(OnLimit::kEvictOldest), OnLimit::kEvictOldest}};
 constexpr std::pair<std::string_view, Mode> kModes[] = {{"enforce", Mode::kEnforce},
                                                         {"observe", Mode::kObserve}};
 constexpr std::pair<std::string_view, Durability> kDurabilities[] = {

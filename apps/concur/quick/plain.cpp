@@ -32,9 +32,9 @@ bool take(std::optional<Millis>& to, std::string_view value) {
 }
 
 bool take(std::optional<OnLimit>& to, std::string_view value) {
-  if (to || (value != "deny" && value != "evict-oldest")) return false;
-  to = value == "deny" ? OnLimit::kDeny : OnLimit::kEvictOldest;
-  return true;
+  if (to) return false;
+  to = on_limit_of(value);
+  return to.has_value();
 }
 
 bool take(SessionName& name, std::string_view option, std::string_view value) {

@@ -2,6 +2,7 @@
 
 #include "api/answer_json.hpp"
 #include "api/json_writer.hpp"
+#include "base/json_text.hpp"
 
 #include <array>
 #include <chrono>

@@ -7,12 +7,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string written(std::string_view of) {
-  std::string out;
-  append_json_string(out, of);
-  return out;
-}
-
 std::string seconds(Millis of) {
   std::string out;
   append_seconds(out, of);
@@ -20,14 +14,6 @@ std::string seconds(Millis of) {
 }
 
 }  // namespace
-
-TEST_CASE("append_json_string escapes what RFC 8259 says must be, and nothing else") {
-  CHECK(written("abc é 日 /") == "\"abc é 日 /\"");
-  CHECK(written("\"\\") == R"("\"\\")");
-  CHECK(written("a\nb\r\t") == R"("a\nb\r\t")");
-  CHECK(written(std::string("\0\x1f\x7f", 3)) == "\"\\u0000\\u001f\x7f\"");
-  CHECK(written("") == "\"\"");
-}
 
 TEST_CASE("append_seconds is exact and short") {
   CHECK(seconds(30s) == "30");
