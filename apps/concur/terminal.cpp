@@ -1,5 +1,7 @@
 #include "terminal.hpp"
 
+#include "base/utf8.hpp"
+
 #include <langinfo.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -42,26 +44,6 @@ bool locale_is_utf8() {
   return utf8;
 }
 
-// One character from the front of text that is not empty. What is not UTF-8 counts byte by byte.
-struct Character {
-  char32_t code = 0xFFFD;
-  std::size_t size = 1;
-};
-
-Character first_of(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return {lead, 1};
-  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return {};
-  char32_t code = lead & (0xFFU >> (size + 1));
-  for (std::size_t i = 1; i < size; ++i) {
-    const auto next = static_cast<unsigned char>(text[i]);
-    if ((next & 0xC0U) != 0x80) return {};
-    code = code << 6U | (next & 0x3FU);
-  }
-  return {code, size};
-}
-
 // Embeddings, overrides and isolates of text that runs from right to left; line and paragraph ends.
 bool turns_direction(char32_t code) {
   return (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) ||
@@ -92,7 +74,7 @@ Terminal Terminal::of_output() {
 std::size_t columns_of(std::string_view text) {
   std::size_t columns = 0;
   while (!text.empty()) {
-    const auto [code, size] = first_of(text);
+    const auto [code, size] = first_character(text);
     columns += static_cast<std::size_t>(std::max(0, width_of(code)));
     text.remove_prefix(size);
   }
@@ -102,7 +84,7 @@ std::size_t columns_of(std::string_view text) {
 std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const auto [code, size] = first_of(text);
+    const auto [code, size] = first_character(text);
     const bool plain = code != 0xFFFD && width_of(code) >= 0 && !turns_direction(code);
     out += plain ? text.substr(0, size) : kReplacement;
     text.remove_prefix(size);
@@ -116,7 +98,7 @@ std::string shortened(std::string_view text, std::size_t columns) {
   std::size_t used = 1;  // by the ellipsis
   std::size_t kept = 0;
   while (kept < text.size()) {
-    const auto [code, size] = first_of(text.substr(kept));
+    const auto [code, size] = first_character(text.substr(kept));
     used += static_cast<std::size_t>(std::max(0, width_of(code)));
     if (used > columns) break;
     kept += size;

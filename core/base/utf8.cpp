@@ -43,6 +43,15 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+Utf8Character first_character(std::string_view text) {
+  const std::size_t size = sequence_length(text, 0);
+  if (size == 0) return {};
+  char32_t code = byte_at(text, 0);
+  if (size > 1) code &= 0xFFU >> (size + 1);
+  for (std::size_t i = 1; i < size; ++i) code = code << 6U | (byte_at(text, i) & 0x3FU);
+  return {code, size};
+}
+
 bool has_control(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const unsigned byte = byte_at(text, i);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,15 @@ bool is_utf8(std::string_view text);
 // Whether well-formed UTF-8 text holds a control character: U+0000 to U+001F and U+007F to U+009F
 // (Unicode category Cc).
 bool has_control(std::string_view text);
+
+struct Utf8Character {
+  char32_t code = 0xFFFD;
+  std::size_t size = 1;  // in bytes
+};
+
+// The character at the front of a text that is not empty. What is not well-formed UTF-8 counts byte
+// by byte as U+FFFD.
+Utf8Character first_character(std::string_view text);
 
 // Whether all of the text is printable ASCII, as most names are: it is well formed then, and has no
 // control characters.
