@@ -1,9 +1,12 @@
 #include "answer_values.hpp"
 
+#include "base/json_text.hpp"
+#include "base/text.hpp"
 #include "terminal.hpp"
 
 #include <array>
 #include <chrono>
+#include <utility>
 
 namespace concur::cli {
 
@@ -42,6 +45,45 @@ std::optional<json::object> read_object(std::string_view text) {
   json::value value = json::parse(text, code);
   if (code || !value.is_object()) return std::nullopt;
   return std::move(value.as_object());
+}
+
+void append_json(std::string& out, const json::value& value) {
+  const char* separator = "";
+  switch (value.kind()) {
+    case json::kind::null:
+      out += "null";
+      break;
+    case json::kind::bool_:
+      out += value.get_bool() ? "true" : "false";
+      break;
+    case json::kind::int64:
+      out += text::Digits(value.get_int64()).view();
+      break;
+    case json::kind::uint64:
+      out += text::Digits(value.get_uint64()).view();
+      break;
+    case json::kind::double_:
+      text::append(out, "{}", value.get_double());
+      break;
+    case json::kind::string:
+      append_json_string(out, value.get_string());
+      break;
+    case json::kind::array:
+      out += '[';
+      for (const json::value& each : value.get_array()) {
+        append_json(out += std::exchange(separator, ","), each);
+      }
+      out += ']';
+      break;
+    case json::kind::object:
+      out += '{';
+      for (const auto& [key, of_key] : value.get_object()) {
+        append_json_string(out += std::exchange(separator, ","), key);
+        append_json(out += ':', of_key);
+      }
+      out += '}';
+      break;
+  }
 }
 
 std::optional<std::string> text_of(const json::object& members, std::string_view name) {

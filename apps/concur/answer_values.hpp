@@ -26,6 +26,9 @@ std::optional<WallTime> time_of(const boost::json::object& members, std::string_
 std::uint64_t count_of(const boost::json::object& members, std::string_view name);
 double number_of(const boost::json::object& members, std::string_view name);
 
+// The value as the daemon writes it: without spaces, members in their order.
+void append_json(std::string& out, const boost::json::value& value);
+
 // Null where there is none.
 const boost::json::object* object_of(const boost::json::object& members, std::string_view name);
 const boost::json::array* array_of(const boost::json::object& members, std::string_view name);

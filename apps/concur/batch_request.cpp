@@ -1,7 +1,7 @@
 #include "batch_request.hpp"
 
+#include "answer_values.hpp"
 #include "base/text.hpp"
-#include "page.hpp"
 #include "request.hpp"
 
 #include <algorithm>
@@ -20,10 +20,13 @@ constexpr Millis kIdle{3'000};                // the daemon waits for ten second
 constexpr std::size_t kMaxOwed = 1024;
 constexpr std::size_t kMaxUnsent = std::size_t{64} * 1024;
 
+// An answer's first member, as the daemon writes it; 0 where the line is no answer.
 int status_of(std::string_view line) {
-  const std::string_view text = member_of(line, "status");
+  constexpr std::string_view kBefore = R"({"status":)";
   int status = 0;
-  std::from_chars(text.data(), text.data() + text.size(), status);
+  if (line.starts_with(kBefore)) {
+    std::from_chars(line.data() + kBefore.size(), line.data() + line.size(), status);
+  }
   return status;
 }
 
@@ -38,10 +41,11 @@ std::string renumbered(std::string_view line, std::uint64_t number) {
   return text::format("{}{}{}", line.substr(0, begin), number, line.substr(end));
 }
 
-// The text of an error's message, as it stands in the JSON, after a colon.
+// The message of an error, after a colon.
 std::string message_in(std::string_view json) {
-  const std::string_view message = member_of(json, "message");
-  return message.size() > 2 ? text::format(": {}", message.substr(1, message.size() - 2)) : "";
+  const auto error = read_object(json);
+  const auto message = error ? text_of(*error, "message") : std::nullopt;
+  return message ? ": " + *message : "";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "list.hpp"
 
+#include "answer_values.hpp"
 #include "ask.hpp"
 #include "base/text.hpp"
 #include "output.hpp"
@@ -11,35 +12,15 @@ namespace concur::cli {
 
 namespace {
 
-// A user's list names the user once; alone on its line an entry must say whose it is.
-std::string lines_of(const Page& page) {
-  std::string out;
-  for (std::string_view entry : page.entries) {
-    if (!page.user.empty()) {
-      const bool bare = entry.find('"') == std::string_view::npos;
-      entry.remove_prefix(1);
-      out += text::format(R"({{"user":{}{})", page.user, bare ? "" : ",");
-    }
-    out += entry;
-    out += '\n';
-  }
-  return out;
-}
-
-std::string document_start(const Page& page, std::string_view array) {
-  return text::format(R"({{{}{}"{}":[)", text::join(page.members, ","),
-                      page.members.empty() ? "" : ",", array);
-}
-
-// The pages of one list, put together as they come.
+// The pages of one list in the form that was asked for.
 class Writer {
  public:
-  Writer(OutputFormat format, std::string_view array) : format_(format), array_(array) {}
+  Writer(OutputFormat format, std::string_view list) : format_(format), document_(list) {}
 
   Result<std::string> text_of(const Page& page) {
     switch (format_) {
       case OutputFormat::kJson:
-        return part_of_document(page);
+        return document_.text_of(page);
       case OutputFormat::kNdjson:
         return lines_of(page);
       case OutputFormat::kTable:
@@ -49,38 +30,27 @@ class Writer {
   }
 
  private:
-  std::string part_of_document(const Page& page) {
-    std::string out = started_ ? std::string() : document_start(page, array_);
-    started_ = true;
-    for (const std::string_view entry : page.entries) {
-      if (has_entries_) out += ',';
-      out += entry;
-      has_entries_ = true;
-    }
-    if (page.next.empty()) out += "]}\n";
-    return out;
-  }
-
   // No width is known before the last row is.
   Result<std::string> table_of(const Page& page) {
-    for (const std::string_view session : page.entries) {
-      if (auto added = table_.add(session, page.user); !added) return std::move(added).error();
+    const auto user = cli::text_of(page.members, "user");
+    for (const auto& session : page.entries) {
+      if (auto added = table_.add(session.get_object(), user); !added) {
+        return std::move(added).error();
+      }
     }
     if (!page.next.empty()) return std::string();
     return table_.text(Terminal::of_output(), SystemClock().now().wall());
   }
 
   OutputFormat format_;
-  std::string_view array_;
-  bool started_ = false;
-  bool has_entries_ = false;
+  PageDocument document_;
   Table table_;
 };
 
-// `array` is the member that holds a page's entries.
+// `list_name` is the member that holds a page's entries.
 template <class T>
-Result<ExitCode> run_pages(Client& client, const T& list, std::string_view array) {
-  Writer writer(list.format, array);
+Result<ExitCode> run_pages(Client& client, const T& list, std::string_view list_name) {
+  Writer writer(list.format, list_name);
   const auto corrupt = [](std::string_view cause) {
     return Error{ErrorKind::kCorrupt, text::format("cannot {}: {}", T::kVerb, cause)};
   };
@@ -94,8 +64,8 @@ Result<ExitCode> run_pages(Client& client, const T& list, std::string_view array
                    text::format("cannot {}: the daemon answered {} amid the list", T::kVerb,
                                 answer->status)};
     }
-    auto page = read_page(answer->body, array);
-    if (!page) return corrupt(text::format("the answer is not a list of {}", array));
+    auto page = read_page(answer->body, list_name);
+    if (!page) return corrupt(text::format("the answer is not a list of {}", list_name));
     if (first && page->next.empty() && list.format == OutputFormat::kJson) {
       return pass_on(T::kVerb, *answer, false);
     }

@@ -1,25 +1,40 @@
 #pragma once
 
+#include <boost/json.hpp>
+
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace concur::cli {
 
-// One page of a list, cut into parts that keep the daemon's bytes. The parts point into the text
-// that was read.
+// One page of a list.
 struct Page {
-  std::vector<std::string_view> members;  // `"key":value` of all but the array and next
-  std::vector<std::string_view> entries;  // of the array: one JSON object each
-  std::string_view user;                  // the value of the member user; empty where there is none
-  std::string next;                       // names the following page; empty on the last
+  boost::json::object members;  // all but the list and next
+  boost::json::array entries;   // objects
+  std::string next;             // names the following page; empty on the last
 };
 
-// Nothing where the text is no JSON object with such an array of objects.
-std::optional<Page> read_page(std::string_view text, std::string_view array);
+// `list` is the member that has the entries. Nothing where the text is no JSON object with such a
+// list of objects.
+std::optional<Page> read_page(std::string_view text, std::string_view list);
 
-// The bytes of a member's value in a JSON object; empty where there is none, or no object.
-std::string_view member_of(std::string_view object, std::string_view key);
+// The pages of one list, written as they come: in the end the bytes that the daemon would have sent
+// for all of it as one.
+class PageDocument {
+ public:
+  explicit PageDocument(std::string_view list) : list_(list) {}
+
+  std::string text_of(const Page& page);
+
+ private:
+  std::string_view list_;
+  bool started_ = false;
+  bool has_entries_ = false;
+};
+
+// The entries, a line each. A user's list names the user once; alone on its line an entry must say
+// whose it is.
+std::string lines_of(const Page& page);
 
 }  // namespace concur::cli

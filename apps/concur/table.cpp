@@ -33,18 +33,11 @@ std::string detail_of(const json::value& value) {
 
 }  // namespace
 
-Result<void> Table::add(std::string_view session, std::string_view user) {
+Result<void> Table::add(const json::object& members, const std::optional<std::string>& user) {
   const Error error{ErrorKind::kCorrupt, "cannot list: the answer is not a list of sessions"};
-  const auto read = read_object(session);
-  if (!read) return error;
-  const json::object& members = *read;
   auto name = text_of(members, "session");
   auto owner = text_of(members, "user");
-  if (!owner && !user.empty()) {
-    boost::system::error_code code;
-    const json::value of_list = json::parse(user, code);
-    if (!code && of_list.is_string()) owner = printable(of_list.as_string());
-  }
+  if (!owner) owner = user;
   const auto started = time_of(members, "startedAt");
   const auto seen = time_of(members, "lastSeenAt");
   const auto expires = time_of(members, "expiresAt");

@@ -4,9 +4,11 @@
 #include "base/result.hpp"
 #include "terminal.hpp"
 
+#include <boost/json.hpp>
+
 #include <array>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace concur::cli {
@@ -14,9 +16,9 @@ namespace concur::cli {
 // Sessions as a person reads them: a line each, in aligned columns.
 class Table {
  public:
-  // Adds a session, as JSON; `user` is JSON as well, and stands in where the session names none.
-  // kCorrupt where it is no session.
-  Result<void> add(std::string_view session, std::string_view user);
+  // Adds a session; `user` is whose it is where it names none itself. kCorrupt where it is no
+  // session.
+  Result<void> add(const boost::json::object& session, const std::optional<std::string>& user);
 
   // The header and a line for each session, by user and then by start. Times are told as of `now`.
   // Details that no session has make no column. On a terminal the widest columns are cut until a

@@ -1,9 +1,9 @@
 #include "watch.hpp"
 
+#include "answer_values.hpp"
 #include "ask.hpp"
 #include "base/text.hpp"
 #include "output.hpp"
-#include "page.hpp"
 
 #include <poll.h>
 #include <unistd.h>
@@ -98,11 +98,11 @@ class Watcher {
 
   Error ended(const Result<void>& read) const {
     if (!read) return {ErrorKind::kUnavailable, "cannot watch: the daemon ended unexpectedly"};
-    const std::string_view event = member_of(last_, "event");
-    const std::string_view message = member_of(last_, "message");
-    if (event == R"("dropped")" && message.size() > 2) {
-      return {ErrorKind::kUnavailable,
-              text::format("cannot watch: {}", message.substr(1, message.size() - 2))};
+    const auto event = read_object(last_);
+    if (event && text_of(*event, "event") == "dropped") {
+      if (const auto message = text_of(*event, "message")) {
+        return {ErrorKind::kUnavailable, text::format("cannot watch: {}", *message)};
+      }
     }
     return {ErrorKind::kUnavailable, "cannot watch: the daemon stopped"};
   }

@@ -1,7 +1,7 @@
 #include "top/denial_tail.hpp"
 
 #include "answer_values.hpp"
-#include "page.hpp"
+#include "base/text.hpp"
 
 #include <utility>
 
@@ -61,7 +61,9 @@ bool DenialTail::read_lines(std::deque<Denial>& denials) {
     if (denials.size() > kMostKept) denials.pop_back();
     changed = true;
   }
-  if (const auto seq = member_of(line, "seq"); !seq.empty()) last_ = seq;
+  if (const auto event = read_object(line); event && event->contains("seq")) {
+    last_ = text::format("{}", count_of(*event, "seq"));
+  }
   rest_.erase(0, end);
   return changed;
 }
