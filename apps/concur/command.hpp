@@ -24,14 +24,14 @@ struct SessionName {
 struct Start {
   static constexpr const char* kVerb = "start";
   SessionName name;
-  std::optional<Millis> ttl;
-  std::optional<std::uint32_t> limit;
-  std::optional<std::string> device;
-  std::optional<std::string> ip;
-  std::optional<std::string> content;
-  std::vector<std::pair<std::string, std::string>> meta;
-  std::optional<OnLimit> on_limit;
-  std::optional<std::string> replace;
+  std::optional<Millis> ttl{};
+  std::optional<std::uint32_t> limit{};
+  std::optional<std::string> device{};
+  std::optional<std::string> ip{};
+  std::optional<std::string> content{};
+  std::vector<std::pair<std::string, std::string>> meta{};
+  std::optional<OnLimit> on_limit{};
+  std::optional<std::string> replace{};
 };
 
 // What to do where the daemon does not answer.
@@ -41,7 +41,7 @@ struct Run {
   static constexpr const char* kVerb = "run";
   Start start;
   IfUnavailable if_unavailable = IfUnavailable::kAllow;
-  std::vector<std::string> command;  // what to run and its arguments; not empty
+  std::vector<std::string> command{};  // what to run and its arguments; not empty
 };
 
 struct Heartbeat {
@@ -58,15 +58,15 @@ enum class OutputFormat { kJson, kNdjson, kTable };
 
 struct List {
   static constexpr const char* kVerb = "list";
-  std::optional<std::string> user;  // of all users where none is named
+  std::optional<std::string> user{};  // of all users where none is named
   OutputFormat format = OutputFormat::kJson;
 };
 
 // Exactly one of user, idle and all is set.
 struct Purge {
   static constexpr const char* kVerb = "purge";
-  std::optional<std::string> user;
-  std::optional<Millis> idle;
+  std::optional<std::string> user{};
+  std::optional<Millis> idle{};
   bool all = false;
   bool dry_run = false;
 };
@@ -74,11 +74,11 @@ struct Purge {
 // What is not given is the daemon's to choose.
 struct Report {
   static constexpr const char* kVerb = "report";
-  std::optional<Millis> since;
-  std::optional<std::uint32_t> top;
-  std::optional<std::string> user;
-  std::optional<std::uint32_t> what_if_limit;  // not with user
-  OutputFormat format = OutputFormat::kJson;   // json or table
+  std::optional<Millis> since{};
+  std::optional<std::uint32_t> top{};
+  std::optional<std::string> user{};
+  std::optional<std::uint32_t> what_if_limit{};  // not with user
+  OutputFormat format = OutputFormat::kJson;     // json or table
 };
 
 struct Status {
@@ -95,9 +95,9 @@ struct LimitGet {
 struct LimitSet {
   static constexpr const char* kVerb = "set the limit";
   std::string user;
-  std::optional<std::uint32_t> max;
-  std::optional<std::string> plan;
-  std::optional<OnLimit> on_limit;
+  std::optional<std::uint32_t> max{};
+  std::optional<std::string> plan{};
+  std::optional<OnLimit> on_limit{};
 };
 
 struct LimitUnset {
@@ -114,8 +114,8 @@ struct LimitList {
 struct PlanSet {
   static constexpr const char* kVerb = "set the plan";
   std::string plan;
-  std::optional<std::uint32_t> max;
-  std::optional<OnLimit> on_limit;
+  std::optional<std::uint32_t> max{};
+  std::optional<OnLimit> on_limit{};
 };
 
 struct PlanUnset {
@@ -126,7 +126,7 @@ struct PlanUnset {
 
 struct PlanList {
   static constexpr const char* kVerb = "show the plans";
-  std::optional<std::string> plan;  // all where none is named
+  std::optional<std::string> plan{};  // all where none is named
 };
 
 struct Batch {
@@ -135,8 +135,8 @@ struct Batch {
 
 struct Watch {
   static constexpr const char* kVerb = "watch";
-  std::optional<std::string> user;  // all users where none is named
-  std::optional<std::uint64_t> since;
+  std::optional<std::string> user{};  // all users where none is named
+  std::optional<std::uint64_t> since{};
   bool renewed = false;
 };
 

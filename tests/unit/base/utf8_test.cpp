@@ -48,3 +48,18 @@ TEST_CASE("quoted") {
     CHECK(in_quotes("\u2027\u202f\u2065\u206a") == "\"\u2027\u202f\u2065\u206a\"");
   }
 }
+
+TEST_CASE("first_character") {
+  const auto is = [](std::string_view text, char32_t code, std::size_t size) {
+    const Utf8Character first = first_character(text);
+    return first.code == code && first.size == size;
+  };
+  CHECK(is("abc", U'a', 1));
+  CHECK(is("éa", U'é', 2));
+  CHECK(is("日a", U'日', 3));
+  CHECK(is("📺", U'📺', 4));
+  CHECK(is(std::string_view("\0", 1), U'\0', 1));
+  for (const char* malformed : {"\x80", "\xC3", "\xC0\x8A", "\xE6\x97", "\xED\xA0\x80", "\xFF"}) {
+    CHECK(is(malformed, 0xFFFD, 1));
+  }
+}

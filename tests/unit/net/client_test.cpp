@@ -73,9 +73,9 @@ TEST_CASE("Client asks") {
       peer.answer("{}\n");
     });
     Client client({path}, 5s);
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 1; i <= 3; ++i) {
       CHECK(client.request("GET", "/").has_value());
-      std::this_thread::sleep_for(20ms);
+      daemon.wait_until_closed(i);
     }
     CHECK(daemon.connections() == 3);
   }

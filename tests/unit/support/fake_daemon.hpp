@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -101,19 +102,28 @@ class FakeDaemon {
 
   int connections() const { return connections_; }
 
+  // Returns when it has closed as many, which is at the end of its script.
+  void wait_until_closed(int connections) const {
+    while (closed_ < connections) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+
  private:
   void run(const Script& script) {
     for (;;) {
       const int fd = ::accept(listener_.get(), nullptr, nullptr);
       if (fd < 0) return;
       ++connections_;
-      Peer peer(fd);
-      script(peer);
+      {
+        Peer peer(fd);
+        script(peer);
+      }
+      ++closed_;
     }
   }
 
   Fd listener_;
   std::atomic<int> connections_ = 0;
+  std::atomic<int> closed_ = 0;
   std::thread thread_;
 };
 
