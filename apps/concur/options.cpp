@@ -18,7 +18,7 @@ namespace {
 void add_global(CLI::App& app, Options& options) {
   add_option(
       app, "--socket", "PATH",
-      "The daemon's socket; else CONCUR_SOCKET's, else the service's or this user's",
+      "The daemon's socket (default: CONCUR_SOCKET, the service's, this user's)",
       [&options](const std::string& text) {
         if (text.empty()) reject("cannot read --socket: it is empty");
         options.sockets = {text};
@@ -26,7 +26,7 @@ void add_global(CLI::App& app, Options& options) {
       Repeats::kLastCounts);
   add_option(
       app, "--timeout", "DURATION",
-      "How long to wait for an answer, such as 500ms or 1m (default 5s)",
+      "How long to wait for an answer, for example 500ms or 1m (default 5s)",
       [&options](const std::string& text) {
         options.timeout = read_duration(text);
         if (options.timeout.count() == 0)
@@ -61,11 +61,11 @@ void add_group(CLI::App& app, Options& options, std::string_view verb, const cha
 }
 
 void add_limit_commands(CLI::App& app, Options& options) {
-  add_command<LimitGet>(app, options, {}, "get", "Show a user's limit, and where it comes from");
+  add_command<LimitGet>(app, options, {}, "get", "Show a user's limit and where it comes from");
   add_command<LimitSet>(app, options, {}, "set", "Give a user a limit or a plan");
-  add_command<LimitUnset>(app, options, {}, "unset", "Take a user's own limit and plan away");
+  add_command<LimitUnset>(app, options, {}, "unset", "Remove a user's own limit and plan");
   add_command<LimitList>(app, options, {}, "list",
-                         "List the users with a limit or plan of their own");
+                         "List the users who have a limit or plan of their own");
   app.footer(
       "See concur limit COMMAND --help for its options.\n"
       "Examples:\n"
@@ -74,7 +74,7 @@ void add_limit_commands(CLI::App& app, Options& options) {
 }
 
 void add_plan_commands(CLI::App& app, Options& options) {
-  add_command<PlanSet>(app, options, {}, "set", "Make a plan, or change it");
+  add_command<PlanSet>(app, options, {}, "set", "Create or change a plan");
   add_command<PlanUnset>(app, options, {}, "unset", "Remove a plan");
   add_command<PlanList>(app, options, {}, "list", "List the plans");
   app.footer(
@@ -90,20 +90,27 @@ void add_commands(CLI::App& app, Options& options, std::string_view verb) {
   add_command<Heartbeat>(app, options, verb, "heartbeat", "Renew an active session");
   add_command<End>(app, options, verb, "end", "End a session");
   add_command<List>(app, options, verb, "list", "List the active sessions");
-  add_command<Purge>(app, options, verb, "purge", "End the sessions of a user, idle ones, or all");
+  add_command<Purge>(app, options, verb, "purge",
+                     "End all sessions of a user, all idle sessions, or all sessions");
   add_command<Run>(app, options, verb, "run",
-                   "Run a command as a session that lives as long as it");
-  add_command<Report>(app, options, verb, "report",
-                      "Tell who shares: denials, evictions, peaks, devices");
-  add_command<Status>(app, options, verb, "status", "Tell how the daemon is");
-  add_group(app, options, verb, "limit", "Show, set, remove or list the limits of users",
+                   "Run a command as a session, from its start to its end");
+  add_command<Report>(
+      app, options, verb, "report",
+      "Report accounts that are probably shared: denials, evictions, peaks, devices");
+  add_command<Status>(app, options, verb, "status",
+                      "Show the daemon's state: version, uptime, health, rates, database");
+  add_group(app, options, verb, "limit", "Show, set, remove or list users' limits",
             add_limit_commands);
-  add_group(app, options, verb, "plan", "Set, remove or list plans, which give their users a limit",
-            add_plan_commands);
-  add_command<Batch>(app, options, verb, "batch", "Do one JSON command a line of standard input");
-  add_command<Watch>(app, options, verb, "watch", "Print what happens, one JSON object a line");
-  add_command<Backup>(app, options, verb, "backup", "Copy the database while the daemon runs");
-  add_command<Top>(app, options, verb, "top", "Show the daemon live: rates, who shares, denials");
+  add_group(app, options, verb, "plan",
+            "Set, remove or list plans: named limits that users can be given", add_plan_commands);
+  add_command<Batch>(app, options, verb, "batch",
+                     "Execute commands from standard input, one JSON object per line");
+  add_command<Watch>(app, options, verb, "watch",
+                     "Print events as they happen, one JSON object per line");
+  add_command<Backup>(app, options, verb, "backup",
+                      "Copy the database while the daemon is running");
+  add_command<Top>(app, options, verb, "top",
+                   "Show the daemon's activity live: rates, shared accounts, denials");
 }
 
 // The word that names the command.
@@ -172,8 +179,9 @@ std::string cause_of(const CLI::ParseError& error, const CLI::App& app) {
 
 Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args) {
   Options options;
-  CLI::App app("Asks concurrencyd which video streams may play, and prints its JSON answer",
-               "concur");
+  CLI::App app(
+      "Asks concurrencyd which video streams may play and prints its answer, which is JSON",
+      "concur");
   app.set_version_flag("--version", "concur " CONCUR_VERSION, "Print the version");
   add_global(app, options);
   const auto verb = find_verb(args);
@@ -182,7 +190,7 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
   app.require_subcommand(0, 1);
   app.footer(
       "See concur COMMAND --help for its options and examples.\n"
-      "Exit status: 0 done, 1 denied, 2 mend the request, 3 no answer, 4 not permitted, 5 no such "
+      "Exit status: 0 done, 1 denied, 2 invalid request, 3 no answer, 4 not permitted, 5 no such "
       "session");
 
   auto command = take_command(args);

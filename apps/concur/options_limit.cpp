@@ -35,11 +35,12 @@ void add_options(CLI::App& app, LimitGet& get) {
 
 void add_options(CLI::App& app, LimitSet& set) {
   add_user(app, set.user);
-  add_max(app, "The user's own limit, which goes before the plan's; 0 is unlimited", set.max);
-  add_text(app, "--plan", "PLAN", "The user's plan, which must have been set", set.plan);
-  add_on_limit(app, "Where the limit is reached: deny, or end the oldest", set.on_limit);
+  add_max(app, "The user's own limit, which overrides the plan's; 0 means unlimited", set.max);
+  add_text(app, "--plan", "PLAN", "The user's plan, which must exist", set.plan);
+  add_on_limit(app, "If the limit is reached: deny the start, or evict the oldest session",
+               set.on_limit);
   add_footer(app,
-             "What is not named stays as it is. Sessions above a lowered limit go on.\n"
+             "What is not given stays as it is. Lowering a limit ends no session.\n"
              "Examples:\n"
              "  concur limit set --user abc --max 5\n"
              "  concur limit set --user abc --plan premium --on-limit evict-oldest");
@@ -48,13 +49,13 @@ void add_options(CLI::App& app, LimitSet& set) {
 void add_options(CLI::App& app, LimitUnset& unset) {
   add_user(app, unset.user);
   add_footer(app,
-             "Removes the user's own limit, plan and --on-limit: the daemon's hold then.\n"
+             "Removes the user's own limit, plan and --on-limit; the daemon's apply then.\n"
              "Examples:\n"
              "  concur limit unset --user abc");
 }
 
 void add_options(CLI::App& app, LimitList& list) {
-  add_option(app, "--output", "json|ndjson", "One JSON document, or one user a line",
+  add_option(app, "--output", "json|ndjson", "One JSON document, or one user per line",
              [&list](const std::string& text) {
                list.format = read_format(text, {OutputFormat::kJson, OutputFormat::kNdjson});
              });
@@ -66,10 +67,11 @@ void add_options(CLI::App& app, LimitList& list) {
 
 void add_options(CLI::App& app, PlanSet& set) {
   add_text(app, "NAME", "", "The plan", set.plan);
-  add_max(app, "The limit of the plan's users; 0 is unlimited", set.max);
-  add_on_limit(app, "Where the limit is reached: deny, or end the oldest", set.on_limit);
+  add_max(app, "The limit of the plan's users; 0 means unlimited", set.max);
+  add_on_limit(app, "If the limit is reached: deny the start, or evict the oldest session",
+               set.on_limit);
   add_footer(app,
-             "Makes the plan or changes it; what is not named stays. A new one needs --max.\n"
+             "What is not given stays as it is. A new plan needs --max.\n"
              "Examples:\n"
              "  concur plan set premium --max 5\n"
              "  concur plan set premium --on-limit evict-oldest");
@@ -77,7 +79,8 @@ void add_options(CLI::App& app, PlanSet& set) {
 
 void add_options(CLI::App& app, PlanUnset& unset) {
   add_text(app, "NAME", "", "The plan", unset.plan);
-  add_flag(app, "--force", "Also where users have it; the daemon's limit holds then", unset.force);
+  add_flag(app, "--force",
+           "Remove it even if users have it; the daemon's limit applies to them then", unset.force);
   add_footer(app,
              "Examples:\n"
              "  concur plan unset premium\n"
@@ -85,7 +88,8 @@ void add_options(CLI::App& app, PlanUnset& unset) {
 }
 
 void add_options(CLI::App& app, PlanList& list) {
-  add_text(app, "NAME", "", "Only this plan, and how many of its users are above it", list.plan);
+  add_text(app, "NAME", "", "Only this plan, with the number of its users who are above it",
+           list.plan);
   add_footer(app,
              "Examples:\n"
              "  concur plan list\n"

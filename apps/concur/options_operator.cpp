@@ -6,7 +6,7 @@ namespace concur::cli {
 void add_options(CLI::App& app, List& list) {
   add_text(app, "--user", "USER", "Only this user's sessions", list.user);
   add_option(app, "--output", "json|ndjson|table",
-             "One JSON document, one session a line, or columns for people",
+             "One JSON document, one session per line, or a table for people",
              [&list](const std::string& text) {
                list.format = read_format(
                    text, {OutputFormat::kJson, OutputFormat::kNdjson, OutputFormat::kTable});
@@ -20,10 +20,10 @@ void add_options(CLI::App& app, List& list) {
 
 void add_options(CLI::App& app, Purge& purge) {
   add_text(app, "--user", "USER", "All sessions of this user", purge.user);
-  add_option(app, "--idle", "DURATION", "All sessions without a sign of life for this long",
+  add_option(app, "--idle", "DURATION", "All sessions without a start or heartbeat for this long",
              [&purge](const std::string& text) { purge.idle = read_duration(text); });
   add_flag(app, "--all", "All sessions of all users", purge.all);
-  add_flag(app, "--dry-run", "Only tell how many it would be", purge.dry_run);
+  add_flag(app, "--dry-run", "Only count how many sessions would be ended", purge.dry_run);
   add_footer(app,
              "Examples:\n"
              "  concur purge --idle 1h --dry-run\n"
@@ -31,9 +31,9 @@ void add_options(CLI::App& app, Purge& purge) {
 }
 
 void add_options(CLI::App& app, Backup& backup) {
-  add_text(app, "FILE", "", "Where to; it must not be there yet", backup.file);
+  add_text(app, "FILE", "", "The file to write, which must not exist yet", backup.file);
   add_footer(app,
-             "The daemon goes on meanwhile. The copy is a database to start a daemon on.\n"
+             "The daemon keeps answering meanwhile. A daemon can be started on the copy.\n"
              "Examples:\n"
              "  concur backup /var/backups/sessions.db\n"
              "  concur backup \"sessions-$(date +%F).db\"");

@@ -8,7 +8,8 @@ namespace {
 
 void add_name(CLI::App& app, SessionName& name) {
   add_text(app, "--user", "USER", "The account", name.user);
-  add_text(app, "--session", "SESSION", "The stream, as its client names it", name.session);
+  add_text(app, "--session", "SESSION", "The stream, by the name that its player chose",
+           name.session);
 }
 
 void check_name(const char* verb, const SessionName& name) {
@@ -20,16 +21,18 @@ void add_start_options(CLI::App& app, Start& start) {
   add_name(app, start.name);
   add_option(app, "--ttl", "DURATION", "How long the session counts without a heartbeat",
              [&start](const std::string& text) { start.ttl = read_duration(text); });
-  add_option(app, "--limit", "N", "The user's limit for this start; 0 is unlimited",
+  add_option(app, "--limit", "N",
+             "The user's limit for this start; 0 means unlimited (operators only)",
              [&start](const std::string& text) { start.limit = read_count("--limit", text); });
-  add_text(app, "--device", "ID", "The device the stream plays on", start.device);
+  add_text(app, "--device", "ID", "The device that plays the stream", start.device);
   add_text(app, "--ip", "ADDRESS", "The viewer's address", start.ip);
   add_text(app, "--content", "ID", "What is played", start.content);
   add_option(
-      app, "--meta", "KEY=VALUE", "Kept with the session; may be given more than once",
+      app, "--meta", "KEY=VALUE", "Anything else to keep with the session; may be repeated",
       [&start](const std::string& text) { start.meta.push_back(read_pair(text)); }, Repeats::kAll);
-  add_on_limit(app, "Where the limit is reached: deny, or end the oldest", start.on_limit);
-  add_text(app, "--replace", "SESSION", "The session that this one takes the place of",
+  add_on_limit(app, "If the limit is reached: deny the start, or evict the oldest session",
+               start.on_limit);
+  add_text(app, "--replace", "SESSION", "The session of the same user that this one replaces",
            start.replace);
 }
 
@@ -42,7 +45,7 @@ void add_options(CLI::App& app, Start& start) {
              "  concur start --user abc --session xyz\n"
              "  concur start --user abc --session xyz --ttl 2m --device tv-1 --ip 192.0.2.7\n"
              "  concur start --user abc --session xyz --replace old --on-limit evict-oldest\n"
-             "Exit status: 0 play, 1 denied, 2 mend the request, 3 no answer, 4 not permitted");
+             "Exit status: 0 play, 1 denied, 2 invalid request, 3 no answer, 4 not permitted");
 }
 
 void add_options(CLI::App& app, Heartbeat& heartbeat) {
@@ -50,7 +53,7 @@ void add_options(CLI::App& app, Heartbeat& heartbeat) {
   add_footer(app,
              "Examples:\n"
              "  concur heartbeat --user abc --session xyz\n"
-             "Exit status: 0 it goes on, 5 it ended, expired or was evicted, 3 no answer");
+             "Exit status: 0 renewed, 5 it ended, expired or was evicted, 3 no answer");
 }
 
 void add_options(CLI::App& app, End& end) {
@@ -59,14 +62,14 @@ void add_options(CLI::App& app, End& end) {
       app,
       "Examples:\n"
       "  concur end --user abc --session xyz\n"
-      "Ending a session twice is fine: the answer says \"ended\":false and the exit status is 0");
+      "Ending a session twice is no error: the answer says \"ended\":false, the exit status is 0");
 }
 
 void add_options(CLI::App& app, Run& run) {
   add_start_options(app, run.start);
   add_option(
       app, "--if-unavailable", "allow|deny",
-      "Without the daemon's answer: run without a session, or do not (default allow)",
+      "Without an answer: allow runs the command without a session, deny does not (default allow)",
       [&run](const std::string& text) {
         if (text != "allow" && text != "deny") {
           reject(text::format("cannot read --if-unavailable '{}': it takes allow or deny", text));
@@ -75,13 +78,13 @@ void add_options(CLI::App& app, Run& run) {
       });
   add_footer(
       app,
-      "The command follows after --, with its own options.\n"
+      "The command and its options follow after --.\n"
       "Examples:\n"
       "  concur run --user abc --session xyz -- ffmpeg -i in.mp4 -f hls out.m3u8\n"
       "  concur run --user abc --session xyz --if-unavailable deny -- ./stream.sh\n"
       "Exit status: the command's own, 128+N where signal N ended it; 1 denied, 5 the session is "
       "gone,\n"
-      "2 mend the request, 3 no answer (deny), 4 not permitted, 126 and 127 the command cannot be "
+      "2 invalid request, 3 no answer (deny), 4 not permitted, 126 and 127 the command cannot be "
       "run");
 }
 

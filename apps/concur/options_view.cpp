@@ -9,7 +9,7 @@ constexpr std::uint32_t kMostTop = 1000;
 constexpr Millis kLeastInterval{100};
 
 void add_output(CLI::App& app, OutputFormat& format) {
-  add_option(app, "--output", "json|table", "The daemon's JSON, or a view for people",
+  add_option(app, "--output", "json|table", "The daemon's JSON, or tables for people",
              [&format](const std::string& text) {
                format = read_format(text, {OutputFormat::kJson, OutputFormat::kTable});
              });
@@ -23,8 +23,8 @@ void add_options(CLI::App& app, Report& report) {
   add_option(
       app, "--top", "N", "How many users to name, at most 1000 (default 20)",
       [&report](const std::string& text) { report.top = read_count("--top", text, kMostTop); });
-  add_text(app, "--user", "USER", "Only this user, hour by hour", report.user);
-  add_option(app, "--what-if-limit", "N", "Also tell how many users this limit would have refused",
+  add_text(app, "--user", "USER", "Report only this user, hour by hour", report.user);
+  add_option(app, "--what-if-limit", "N", "Also count the users whom this limit would have refused",
              [&report](const std::string& text) {
                report.what_if_limit = read_count("--what-if-limit", text);
              });
@@ -54,8 +54,8 @@ void add_options(CLI::App& app, Top& top) {
              });
   add_footer(
       app,
-      "The key q or Ctrl-C ends it. Where standard output is no terminal it prints a line each "
-      "time.\n"
+      "The key q or Ctrl-C ends it. If standard output is no terminal it prints one line per "
+      "interval.\n"
       "Examples:\n"
       "  concur top\n"
       "  concur top --interval 1m >>concurrencyd.log\n"
@@ -68,7 +68,7 @@ void check(const Report& report) {
     reject("cannot report: --user is empty; leave it out to report on all users");
   }
   if (report.user && report.what_if_limit) {
-    reject("cannot report: --what-if-limit is of all users; leave out --user");
+    reject("cannot report: --what-if-limit is for all users; leave out --user");
   }
 }
 

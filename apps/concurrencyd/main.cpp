@@ -106,17 +106,18 @@ int main(int argc, char** argv) {
   inputs.uid = geteuid();
   Task task = Task::kServe;
   CLI::App app{
-      "concurrencyd counts the streams each user is watching and says whether one more may start.\n"
-      "Each setting also comes from the variable CONCURRENCYD_NAME and the config file's line\n"
-      "name = value; a flag goes before a variable, a variable before the file.",
+      "concurrencyd counts the streams that each user is watching and says whether one more may "
+      "start.\n"
+      "Each setting can also be given as the environment variable CONCURRENCYD_NAME or as a line\n"
+      "name = value of the config file; flags override variables, and variables the file.",
       "concurrencyd"};
   app.set_version_flag("--version", "concurrencyd " CONCUR_VERSION);
   CLI::Option* check = app.add_flag_callback(
       "--check-config", [&task] { task = Task::kCheckConfig; },
-      "print the settings in force and where each came from");
+      "print the effective settings and where each came from");
   CLI::Option* migrate = app.add_flag_callback(
                                 "--migrate-only", [&task] { task = Task::kMigrate; },
-                                "bring the database to this version's schema, and serve nobody")
+                                "migrate the database to this version's schema and exit")
                              ->excludes(check);
   app.add_flag_callback(
          "--recover", [&task] { task = Task::kRecover; },

@@ -147,42 +147,41 @@ constexpr Setting kTable[] = {
     {"database", "PATH", "keep the sessions in the SQLite database at PATH", false,
      [](Settings& s, const std::string& v) { return set_path(s.database, v); },
      [](const Settings& s) { return s.database; }},
-    {"limit", "N", "active sessions a user may have at once; 0 is no limit", true, set_limit,
-     [](const Settings& s) { return std::to_string(s.policy.limit); }},
-    {"lease", "DURATION", "how long a session counts without a sign of life", true, set_lease,
+    {"limit", "N", "how many sessions of a user may be active at once; 0: unlimited", true,
+     set_limit, [](const Settings& s) { return std::to_string(s.policy.limit); }},
+    {"lease", "DURATION", "how long a session stays active without a heartbeat", true, set_lease,
      [](const Settings& s) { return format_duration(s.policy.lease); }},
-    {"on-limit", "deny|evict-oldest", "what happens to a start beyond the limit", true,
+    {"on-limit", "deny|evict-oldest", "what to do with a start above the limit", true,
      [](Settings& s, const std::string& v) {
        return set_word<OnLimit>(kOnLimits, v, s.policy.on_limit);
      },
      [](const Settings& s) { return get_word<OnLimit>(kOnLimits, s.policy.on_limit); }},
-    {"mode", "enforce|observe", "observe: denials are told and counted, and admitted", true,
+    {"mode", "enforce|observe", "observe: admit what would be denied, and count and report it",
+     true,
      [](Settings& s, const std::string& v) { return set_word<Mode>(kModes, v, s.policy.mode); },
      [](const Settings& s) { return get_word<Mode>(kModes, s.policy.mode); }},
-    {"start-rate", "N", "starts of one user a minute, renewals not counted; 0 is any number", true,
+    {"start-rate", "N", "starts per user and minute, without renewals; 0: unlimited", true,
      set_start_rate, [](const Settings& s) { return std::to_string(s.policy.start_rate); }},
-    {"max-sessions", "N", "active sessions of all users, for the memory they take; 0 is any number",
-     true, set_max_sessions,
-     [](const Settings& s) { return std::to_string(s.policy.max_sessions); }},
-    {"durability", "full|normal", "full: an answer leaves only after its change is on the disk",
-     false,
+    {"max-sessions", "N", "active sessions of all users, to bound memory; 0: unlimited", true,
+     set_max_sessions, [](const Settings& s) { return std::to_string(s.policy.max_sessions); }},
+    {"durability", "full|normal", "full: answer only once the change is on the disk", false,
      [](Settings& s, const std::string& v) {
        return set_word<Durability>(kDurabilities, v, s.durability);
      },
      [](const Settings& s) { return get_word<Durability>(kDurabilities, s.durability); }},
-    {"history", "DURATION", "how long the record of who shares is kept", true, set_history,
+    {"history", "DURATION", "how long to keep the record of account sharing", true, set_history,
      [](const Settings& s) { return format_duration(s.history); }},
     {"socket-mode", "OCTAL", "the socket's file mode: who may connect", false, set_socket_mode,
      [](const Settings& s) { return text::format("{:04o}", s.socket_mode); }},
-    {"admin-group", "NAME", "members of this group are operators; empty for none", false,
+    {"admin-group", "NAME", "members of this group are operators; empty: none", false,
      [](Settings& s, const std::string& v) -> Result<void> {
        s.admin_group = v;
        return {};
      },
      [](const Settings& s) { return s.admin_group; }},
-    {"listen", "ADDRESS:PORT", "listen on TCP too; empty for not", false, set_listen,
+    {"listen", "ADDRESS:PORT", "also listen on this TCP address; empty: no TCP", false, set_listen,
      [](const Settings& s) { return s.listen; }},
-    {"api-key-file", "FILE", "whose keys TCP requests must have; empty for none", false,
+    {"api-key-file", "FILE", "keys, one of which each TCP request must carry; empty: none", false,
      [](Settings& s, const std::string& v) -> Result<void> {
        s.api_key_file = v;
        return {};

@@ -101,7 +101,7 @@ teardown() { remove_dir; }
   concur_run report --user ""
   expect_error 2 "concur: cannot report: --user is empty; leave it out to report on all users"
   concur_run report --user abc --what-if-limit 2
-  expect_error 2 "concur: cannot report: --what-if-limit is of all users; leave out --user"
+  expect_error 2 "concur: cannot report: --what-if-limit is for all users; leave out --user"
 }
 
 @test "limit set and plan set take at least one thing to set" {
