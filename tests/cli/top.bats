@@ -178,7 +178,7 @@ has_lines() { [ "$(wc -l <"$DIR/lines")" -ge "$1" ]; }
 @test "no terminal: a line each time, until a signal" {
   start_daemon
   for signal in TERM HUP; do
-    concur --socket "$SOCKET" top --interval 100ms >"$DIR/lines" 2>"$DIR/errors" 3>&- &
+    env --default-signal concur --socket "$SOCKET" top --interval 100ms >"$DIR/lines" 2>"$DIR/errors" 3>&- &
     PIDS+=("$!")
     eventually has_lines 3
     kill -$signal "$!"
