@@ -83,7 +83,7 @@ class Batcher {
     return {};
   }
 
-  // What was answered is printed before it is told that the rest was not.
+  // What was answered is printed before the error says that the rest was not.
   Result<ExitCode> not_all(Error error) {
     if (auto written = answers_.out.flush(); !written) return std::move(written).error();
     error.message += text::format("; {} lines have their answers, {} more were sent",

@@ -8,8 +8,8 @@
 namespace concur::cli {
 
 // Sends the lines of standard input and prints their answers, both as they come, in as many
-// requests as it takes. kInvalid where each line has its answer and one at least tells that its
-// line was wrong. An Error where not each line has its answer, once those there are were printed.
+// requests as it takes. kInvalid where each line has its answer and at least one says that its
+// line was invalid. An Error where not each line has its answer, once those there are were printed.
 Result<ExitCode> run_batch(Client& client, const Batch& batch);
 
 }  // namespace concur::cli

@@ -16,7 +16,7 @@ namespace concur::cli {
 struct BatchAnswers {
   OutputQueue out;
   std::uint64_t count = 0;
-  bool invalid = false;  // one at least tells that its line was wrong
+  bool invalid = false;  // at least one says that its line was invalid
 };
 
 // Connects, with the errors of Client::open().
@@ -45,8 +45,8 @@ class BatchRequest {
   // How long poll may wait, in milliseconds.
   int wait(bool takes_answer) const;
 
-  // After a poll; `ready`: it told something of fd(). True where the request is over and each line
-  // has its answer. An Error where it is over, or none came in time, and a line has not.
+  // After a poll; `ready`: it reported something of fd(). True where the request is over and each
+  // line has its answer. An Error where it is over, or none came in time, and a line has not.
   Result<bool> advance(bool ready, bool takes_answer);
 
   std::size_t owed() const { return owed_.size(); }

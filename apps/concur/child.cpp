@@ -21,13 +21,13 @@ Error cannot_run(const std::string& name, int error) {
           text::format("cannot run {}: {}", name, std::strerror(error))};
 }
 
-// In the child. Returns only where it failed, having told errno.
-void become(char* const argv[], bool own_group, const Signals& signals, const Fd& tell) {
+// In the child. Returns only if it failed, having written errno to `report`.
+void become(char* const argv[], bool own_group, const Signals& signals, const Fd& report) {
   if (own_group) ::setpgid(0, 0);
   signals.restore();
   ::execvp(argv[0], argv);
   const int error = errno;
-  static_cast<void>(::write(tell.get(), &error, sizeof error) == 0);
+  static_cast<void>(::write(report.get(), &error, sizeof error) == 0);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ class Child {
 
   bool running() const { return !status_; }
 
-  // The status as wait(2) tells it, once the command has ended.
+  // The status as wait(2) reports it, once the command has ended.
   int status() const { return *status_; }
 
   // Looks whether it has ended; to be called after SIGCHLD.

@@ -23,7 +23,7 @@ ExitCode exit_code_of(int status, bool continues_session) {
   if (status == 409) return ExitCode::kDenied;
   if (status == 403) return ExitCode::kForbidden;
   if (continues_session && (status == 404 || status == 410)) return ExitCode::kNoSession;
-  // 429: asked for too much just now, which is nothing a script can mend in its request.
+  // 429: asked for too much just now, which a script cannot fix in its request.
   if (status >= 400 && status < 500 && status != 429) return ExitCode::kInvalid;
   return ExitCode::kNoAnswer;
 }

@@ -10,7 +10,7 @@ namespace concur::cli {
 // no signal, and no socket gets the number of a standard stream that was closed.
 void prepare_output();
 
-// The exit status of a process that does `work`. Its error, or an exception, is told to standard
+// The exit status of a process that does `work`. Its error, or an exception, is printed to standard
 // error, and has the exit status that the manual names for it.
 int guarded(const std::function<Result<int>()>& work);
 

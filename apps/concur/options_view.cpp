@@ -5,8 +5,8 @@ namespace concur::cli {
 
 namespace {
 
-constexpr std::uint32_t kMostTop = 1000;
-constexpr Millis kLeastInterval{100};
+constexpr std::uint32_t kMaxTop = 1000;
+constexpr Millis kMinInterval{100};
 
 void add_output(CLI::App& app, OutputFormat& format) {
   add_option(app, "--output", "json|table", "The daemon's JSON, or tables for people",
@@ -22,7 +22,7 @@ void add_options(CLI::App& app, Report& report) {
              [&report](const std::string& text) { report.since = read_duration(text); });
   add_option(
       app, "--top", "N", "How many users to name, at most 1000 (default 20)",
-      [&report](const std::string& text) { report.top = read_count("--top", text, kMostTop); });
+      [&report](const std::string& text) { report.top = read_count("--top", text, kMaxTop); });
   add_text(app, "--user", "USER", "Report only this user, hour by hour", report.user);
   add_option(app, "--what-if-limit", "N", "Also count the users whom this limit would have refused",
              [&report](const std::string& text) {
@@ -48,7 +48,7 @@ void add_options(CLI::App& app, Top& top) {
   add_option(app, "--interval", "DURATION", "How often to ask the daemon (default 2s)",
              [&top](const std::string& text) {
                top.interval = read_duration(text);
-               if (top.interval < kLeastInterval) {
+               if (top.interval < kMinInterval) {
                  reject("cannot read --interval '" + text + "': it must be at least 100ms");
                }
              });

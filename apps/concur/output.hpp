@@ -14,7 +14,7 @@ void reserve_standard_streams();
 // Writes all of it to standard output. kUnavailable where that fails.
 Result<void> write_output(std::string_view text);
 
-// What write_output() tells, of an errno.
+// The error that write_output() returns for an errno.
 Error output_error(int error);
 
 // Writes `concur: message` and a newline to standard error, as one line whatever the message holds.

@@ -15,7 +15,7 @@ class OutputQueue {
   void add(std::string_view text) { text_ += text; }
   std::size_t size() const { return text_.size() - written_; }
 
-  // What to poll standard output for. Without text too: that its reader went away is told then.
+  // What to poll standard output for. Without text too: that its reader went away is reported then.
   short events() const;
 
   // After a poll: writes what the reader has room for. kUnavailable where it can take no more.

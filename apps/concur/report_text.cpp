@@ -16,8 +16,8 @@ namespace {
 namespace json = boost::json;
 using Kind = TextColumn::Kind;
 
-// Levels above are told together: a user without a limit may have had thousands at once.
-constexpr std::size_t kMostLevels = 16;
+// Levels above are counted together: a user without a limit may have had thousands at once.
+constexpr std::size_t kMaxLevels = 16;
 
 struct Users {
   std::uint64_t reached = 0;
@@ -48,7 +48,7 @@ std::string histogram_text(const json::object& histogram, const Terminal& termin
   std::vector<std::uint64_t> reached_by;
   std::vector<std::uint64_t> attempted_by;
   for (const auto& [streams, users] : levels) {
-    if (reached_by.size() == kMostLevels) {
+    if (reached_by.size() == kMaxLevels) {
       reached_by.back() += users.reached;
       attempted_by.back() += users.attempted;
       if (!level.cells.back().ends_with('+')) level.cells.back() += '+';

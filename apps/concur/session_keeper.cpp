@@ -17,9 +17,9 @@ namespace json = boost::json;
 
 constexpr Millis kDefaultLease{90'000};
 constexpr int kBeatsPerLease = 3;
-constexpr Millis kShortestInterval{10};
-constexpr double kLongestInterval = 1e9;  // in seconds
-constexpr Millis kShortestRetry{100};
+constexpr Millis kMinInterval{10};
+constexpr double kMaxInterval = 1e9;  // in seconds
+constexpr Millis kMinRetry{100};
 
 // The members of an answer; none where it has none.
 json::object members_of(const HttpAnswer& answer) {
@@ -43,8 +43,8 @@ Millis interval_of(const HttpAnswer& answer, Millis before) {
   boost::system::error_code code;
   const double seconds = value != nullptr ? value->to_number<double>(code) : 0;
   if (code || !(seconds > 0)) return before;
-  return std::max(kShortestInterval,
-                  Millis(static_cast<Millis::rep>(std::min(seconds, kLongestInterval) * 1000)));
+  return std::max(kMinInterval,
+                  Millis(static_cast<Millis::rep>(std::min(seconds, kMaxInterval) * 1000)));
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ Millis interval_of(const HttpAnswer& answer, Millis before) {
 SessionKeeper::SessionKeeper(Client& client, const Start& start)
     : client_(client),
       start_(start),
-      interval_(std::max(kShortestInterval, start.ttl.value_or(kDefaultLease) / kBeatsPerLease)) {}
+      interval_(std::max(kMinInterval, start.ttl.value_or(kDefaultLease) / kBeatsPerLease)) {}
 
 Result<HttpAnswer> SessionKeeper::start() {
   const Instant asked = clock_.now().instant;
@@ -109,18 +109,18 @@ void SessionKeeper::start_again() {
   // No refusal: the limit may be reached by streams that ended in the outage.
   state_ = State::kNone;
   due_ = clock_.now().instant + jittered(interval_);
-  if (!denial_told_) {
+  if (!denial_reported_) {
     complain(text::format("cannot start: {} The command goes on without a session",
                           text_of(members_of(*answer), "message")));
   }
-  denial_told_ = true;
+  denial_reported_ = true;
 }
 
 void SessionKeeper::held(const HttpAnswer& answer, Instant asked) {
   state_ = State::kHeld;
   may_exist_ = true;
-  outage_told_ = false;
-  denial_told_ = false;
+  outage_reported_ = false;
+  denial_reported_ = false;
   interval_ = interval_of(answer, interval_);
   lease_end_ = asked + interval_ * kBeatsPerLease;
   due_ = asked + jittered(interval_);
@@ -139,20 +139,19 @@ void SessionKeeper::lost(const HttpAnswer& answer) {
 void SessionKeeper::failed(const Result<HttpAnswer>& answer) {
   if (client_.given_up()) return;
   const Instant now = clock_.now().instant;
-  if (!outage_told_) {
+  if (!outage_reported_) {
     const char* verb = state_ == State::kNone ? Start::kVerb : Heartbeat::kVerb;
     complain(text::format("{}{}; the command goes on, and it is tried again",
                           answer ? text::format("cannot {}: ", verb) : "", cause_of(answer)));
   }
-  outage_told_ = true;
+  outage_reported_ = true;
   if (state_ == State::kHeld && now >= lease_end_) state_ = State::kLapsed;
-  const Millis pause =
-      state_ == State::kNone ? interval_ : std::max(kShortestRetry, interval_ / 10);
+  const Millis pause = state_ == State::kNone ? interval_ : std::max(kMinRetry, interval_ / 10);
   due_ = now + jittered(pause);
 }
 
 void SessionKeeper::go_on_without() {
-  outage_told_ = true;
+  outage_reported_ = true;
   due_ = clock_.now().instant + jittered(interval_);
 }
 

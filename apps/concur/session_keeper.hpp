@@ -39,7 +39,7 @@ class SessionKeeper {
   // Ends the session, where there may be one; complains where one that was held cannot be ended.
   void end();
 
-  // The start got no answer, and whoever calls has told so.
+  // The start got no answer, which the caller has reported.
   void go_on_without();
 
   State state() const { return state_; }
@@ -62,8 +62,8 @@ class SessionKeeper {
   Instant lease_end_;
   Instant due_;
   bool may_exist_ = false;  // a start was allowed, or sent and not answered
-  bool outage_told_ = false;
-  bool denial_told_ = false;
+  bool outage_reported_ = false;
+  bool denial_reported_ = false;
 };
 
 }  // namespace concur::cli

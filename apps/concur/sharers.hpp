@@ -25,7 +25,7 @@ struct Usage {
   std::uint64_t addresses = 0;
 };
 
-// Of the array `list`, in its order. `name` is the member that tells whose figures they are.
+// Of the array `list`, in its order. `name` is the member that says whose figures they are.
 // Nothing where there is no such list.
 std::optional<std::vector<Usage>> usages_of(const boost::json::object& report,
                                             std::string_view list, std::string_view name);

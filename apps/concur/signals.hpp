@@ -10,8 +10,8 @@
 
 namespace concur::cli {
 
-// What other processes and the terminal tell this one, to be read instead of being ended by it: the
-// signals that a command run by concur must have, and SIGCHLD. One that was ignored when concur was
+// Signals from other processes and the terminal, to be read instead of ending this process: those
+// that a command run by concur must have, and SIGCHLD. One that was ignored when concur was
 // called stays ignored, here and in the command, so that nohup(1) works.
 class Signals {
  public:

@@ -20,7 +20,7 @@ class Table {
   // session.
   Result<void> add(const boost::json::object& session, const std::optional<std::string>& user);
 
-  // The header and a line for each session, by user and then by start. Times are told as of `now`.
+  // The header and a line for each session, by user and then by start. Times are shown as of `now`.
   // Details that no session has make no column. On a terminal the widest columns are cut until a
   // line fits, and where even that is not enough columns are left out from the right.
   std::string text(const Terminal& terminal, WallTime now) const;

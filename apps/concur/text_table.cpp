@@ -11,9 +11,9 @@ namespace {
 using Kind = TextColumn::Kind;
 
 constexpr std::string_view kGap = "  ";
-constexpr std::size_t kNarrowestName = 8;  // what a column of names is cut to
-constexpr std::size_t kNarrowestBar = 4;
-constexpr std::size_t kWidestBar = 20;
+constexpr std::size_t kMinNameWidth = 8;  // what a column of names is cut to
+constexpr std::size_t kMinBarWidth = 4;
+constexpr std::size_t kMaxBarWidth = 20;
 constexpr std::string_view kBold = "\x1B[1m";
 constexpr std::string_view kPlain = "\x1B[0m";
 
@@ -30,7 +30,7 @@ std::string_view sequence_of(Ink ink) {
 }
 
 std::size_t full_width(const TextColumn& column) {
-  if (column.kind == Kind::kBar) return kWidestBar;
+  if (column.kind == Kind::kBar) return kMaxBarWidth;
   std::size_t width = columns_of(column.title);
   for (const std::string& cell : column.cells) width = std::max(width, columns_of(cell));
   return width;
@@ -43,8 +43,8 @@ struct Place {
 
   Kind kind() const { return column->kind; }
   std::size_t narrowest() const {
-    if (kind() == Kind::kName) return std::min(width, kNarrowestName);
-    return kind() == Kind::kBar ? std::min(width, kNarrowestBar) : width;
+    if (kind() == Kind::kName) return std::min(width, kMinNameWidth);
+    return kind() == Kind::kBar ? std::min(width, kMinBarWidth) : width;
   }
   bool can_give() const { return width > narrowest(); }
 };

@@ -22,8 +22,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 extern "C" void exit_done(int /*signal*/) { std::_Exit(0); }
 
-// Nothing is to be tidied up, and lines are written whole. A signal that is ignored stays so, as in
-// the background of a script.
+// There is nothing to clean up, and lines are written whole. A signal that is ignored stays so, as
+// in the background of a script.
 void exit_on_signals() {
   for (const int signal : {SIGINT, SIGTERM}) {
     struct sigaction action {};

@@ -1,5 +1,5 @@
 #include "ask.hpp"
-#include "beside.hpp"
+#include "exec_sibling.hpp"
 #include "guarded.hpp"
 #include "quick/plain.hpp"
 #include "request.hpp"
@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
     const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
     const auto plain = read_plain(words.subspan(words.empty() ? 0 : 1));
     if (!plain)
-      return exec_beside("../libexec/concurrencyd/concur-all", {words.begin(), words.end()});
+      return exec_sibling("../libexec/concurrencyd/concur-all", {words.begin(), words.end()});
     prepare_output();
     concur::Client client(plain->sockets, plain->timeout);
     return std::visit([&client](const auto& command) { return run_plain(client, command); },

@@ -89,10 +89,10 @@ void Collector::take_rates(const json::object& rates) {
   const double passed = std::chrono::duration<double>(now - last_status_).count();
   const bool goes_on = last_uptime_.count() >= 0 && snapshot_.uptime >= last_uptime_;
   for (LiveRate& rate : snapshot_.rates) {
-    const auto* told = object_of(rates, rate.name);
-    if (told == nullptr) continue;
-    const std::uint64_t before = std::exchange(rate.total, count_of(*told, "total"));
-    rate.last_minute = number_of(*told, "perSecond");
+    const auto* answered = object_of(rates, rate.name);
+    if (answered == nullptr) continue;
+    const std::uint64_t before = std::exchange(rate.total, count_of(*answered, "total"));
+    rate.last_minute = number_of(*answered, "perSecond");
     rate.now = goes_on && rate.total >= before && passed > 0
                    ? static_cast<double>(rate.total - before) / passed
                    : rate.last_minute;
@@ -118,7 +118,7 @@ void Collector::ask_sharers() {
   const auto* users = array_of(*answer, "users");
   for (std::size_t i = 0; usages && i < usages->size(); ++i) {
     sharers.push_back({(*usages)[i]});
-    // The name as the daemon tells it: the printable one may be another's.
+    // The name as the daemon sent it: the printable one may be another's.
     const auto& name = (*users)[i].as_object().at("user").as_string();
     if (!client_.given_up()) ask_active(sharers.back(), std::string(name));
   }

@@ -9,8 +9,8 @@ namespace concur::cli {
 
 namespace {
 
-constexpr std::size_t kMostKept = 50;
-constexpr std::size_t kLongestLine = std::size_t{1024} * 1024;
+constexpr std::size_t kMaxDenials = 50;
+constexpr std::size_t kMaxLine = std::size_t{1024} * 1024;
 
 std::optional<Denial> denial_of(std::string_view line) {
   const auto event = read_object(line);
@@ -38,7 +38,7 @@ bool DenialTail::advance(std::deque<Denial>& denials) {
   const auto read = stream_->advance(true);
   bool changed = false;
   if (stream_->answered() && stream_->status() == 200) changed = read_lines(denials);
-  if (read && !stream_->done() && rest_.size() <= kLongestLine) return changed;
+  if (read && !stream_->done() && rest_.size() <= kMaxLine) return changed;
   if (stream_->answered() && stream_->status() == 403) refused_ = true;
   stream_.reset();
   return changed || refused_;
@@ -58,7 +58,7 @@ bool DenialTail::read_lines(std::deque<Denial>& denials) {
     auto denial = denial_of(line);
     if (!denial) continue;
     denials.push_front(std::move(*denial));
-    if (denials.size() > kMostKept) denials.pop_back();
+    if (denials.size() > kMaxDenials) denials.pop_back();
     changed = true;
   }
   if (const auto event = read_object(line); event && event->contains("seq")) {

@@ -16,13 +16,13 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 // Denials may come by the thousand: they are drawn as often as an eye can follow.
-constexpr Millis kLeastBetweenDraws{200};
+constexpr Millis kMinDrawInterval{200};
 
 int poll_time(Deadline until) {
   return static_cast<int>(std::min<Millis::rep>(left_until(until).count(), INT_MAX));
 }
 
-// No waiting mends these, and the first answer tells.
+// Errors that stay however long one waits; the first answer shows them.
 bool is_final(const Result<void>& first) {
   if (first) return false;
   const ErrorKind kind = first.error().kind;
@@ -64,14 +64,14 @@ class LiveScreen {
   void wait(Deadline next) {
     bool changed = false;
     while (!input_.quit() && left_until(next).count() > 0) {
-      const Deadline until = changed ? std::min(next, drawn_ + kLeastBetweenDraws) : next;
+      const Deadline until = changed ? std::min(next, drawn_ + kMinDrawInterval) : next;
       pollfd entries[] = {
           {.fd = input_.fd(), .events = POLLIN, .revents = 0},
           {.fd = collector_.events_fd(), .events = collector_.events(), .revents = 0}};
       ::poll(entries, 2, poll_time(until));
       if (entries[0].revents != 0) serve_input();
       if (entries[1].revents != 0 && collector_.read_events()) changed = true;
-      if (changed && left_until(drawn_ + kLeastBetweenDraws).count() == 0) {
+      if (changed && left_until(drawn_ + kMinDrawInterval).count() == 0) {
         draw();
         changed = false;
       }

@@ -19,9 +19,9 @@ namespace concur::cli {
 
 namespace {
 
-// Long enough for a daemon that answers at all: whoever looks at a screen is told soon that it does
+// Long enough for a daemon that answers at all: the screen shows soon that it does
 // not, and it is asked again anyway.
-constexpr Millis kLongestSilence{2000};
+constexpr Millis kMaxSilence{2000};
 
 std::optional<Millis> read_millis(std::string_view text) {
   Millis::rep value = 0;
@@ -37,7 +37,7 @@ Result<ExitCode> run_args(std::vector<std::string> args) {
     return Error{ErrorKind::kInvalid, "cannot run concur-top by itself: it is for concur top"};
   }
   args.erase(args.begin(), args.begin() + 2);
-  Collector collector(std::move(args), std::min(*timeout, kLongestSilence));
+  Collector collector(std::move(args), std::min(*timeout, kMaxSilence));
 
   const bool terminal = ::isatty(STDOUT_FILENO) != 0;
   auto input = Input::take(terminal);

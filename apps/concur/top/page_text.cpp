@@ -15,8 +15,8 @@ namespace {
 using Kind = TextColumn::Kind;
 using Style = PageLine::Style;
 
-constexpr std::size_t kLeastDenials = 4;   // lines that sharers leave to them, where there are any
-constexpr std::size_t kLeastForBoth = 11;  // lines that denials need to be shown at all
+constexpr std::size_t kMinDenials = 4;   // lines that sharers leave to them, where there are any
+constexpr std::size_t kMinForBoth = 11;  // lines that denials need to be shown at all
 
 // `21:30:05`, of one day in UTC.
 std::string clock_time(WallTime at) { return format_utc(at).substr(11, 8); }
@@ -139,9 +139,9 @@ std::vector<PageLine> page_of(const Snapshot& snapshot, const PageSize& size, Mi
   add_head(page, snapshot, size, interval);
   if (!snapshot.known) return page.take();
   add_rates(page, snapshot);
-  const bool has_room = page.left() >= kLeastForBoth;
+  const bool has_room = page.left() >= kMinForBoth;
   // Each block has a blank line, a heading and titles.
-  const std::size_t taken = has_room ? 6 + std::min(kLeastDenials, snapshot.denials.size()) : 3;
+  const std::size_t taken = has_room ? 6 + std::min(kMinDenials, snapshot.denials.size()) : 3;
   add_sharers(page, snapshot, page.left() - std::min(page.left(), taken));
   if (has_room) add_denials(page, snapshot);
   return page.take();

@@ -36,7 +36,7 @@ struct Denial {
 // What the screen shows. Texts are printable.
 struct Snapshot {
   WallTime taken;
-  std::string no_answer;  // why there was none; the rest is then what was told last
+  std::string no_answer;  // why there was none; the rest is then what the last answer said
   bool known = false;     // the daemon has answered once
 
   std::string version;

@@ -1,4 +1,4 @@
-#include "beside.hpp"
+#include "exec_sibling.hpp"
 #include "base/text.hpp"
 
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 namespace concur::cli {
 
-Error exec_beside(const char* path, std::vector<std::string> words) {
+Error exec_sibling(const char* path, std::vector<std::string> words) {
   char self[PATH_MAX];
   const ssize_t size = ::readlink("/proc/self/exe", self, sizeof self);
   if (size < 0) {
