@@ -147,14 +147,16 @@ expect_complaint() {
 
 @test "the daemon killed -9 and restarted in the middle: the session lives on and ends at the end" {
   start_daemon
-  run_in_background --user abc --session xyz --ttl 10s -- sleep 5
-  eventually has_sessions abc '["xyz"]'
+  run_in_background --user abc --session xyz --ttl 9s -- bash -c play
+  eventually plays
   first=$(concur list --user abc | jq -r '.sessions[0].startedAt')
   kill -KILL "$DAEMON"
   wait "$DAEMON" || true
   start_daemon
   has_sessions abc '["xyz"]'
   [ "$(concur list --user abc | jq -r '.sessions[0].startedAt')" = "$first" ]
+  eventually seen_after abc "$(seen_at abc)"
+  touch "$DIR/stop"
   wait_for_run
   [ "$status" -eq 0 ] && [ ! -s "$DIR/err" ]
   has_sessions abc '[]'
@@ -279,13 +281,13 @@ asked_often() { [ "$(grep -c '^POST .*/heartbeat' "$DIR/asked")" -ge 3 ]; }
 
 @test "a session that the daemon has forgotten ends the command: exit 5" {
   start_daemon
-  run_in_background --timeout 2s --user abc --session xyz --ttl 30s -- bash -c play
+  run_in_background --timeout 2s --user abc --session xyz --ttl 9s -- bash -c play
   eventually plays
   kill -KILL "$DAEMON"
   wait "$DAEMON" || true
   rm "$DATABASE"*
   start_daemon
-  # The next heartbeat is ten seconds away at most.
+  # The next heartbeat is three seconds away at most.
   wait_for_run
   [ "$status" -eq 5 ]
   run ! plays
