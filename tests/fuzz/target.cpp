@@ -63,7 +63,7 @@ void check_name(std::string_view name) {
   const PackedText packed(name);
   claim(packed.str() == name && packed.equals(name), "a packed name is the name");
   if (is_utf8(name) && !has_control(name)) {
-    const std::string logged = quoted(name);
+    const std::string logged = in_quotes(name);
     claim(logged.size() >= name.size() + 2 && is_plain(logged), "a logged name stays in its line");
   }
 }
