@@ -27,7 +27,7 @@ nothing_is_left() { [ -z "$(find "$DIR" -name '*copy*')" ]; }
   concur start --user later --session s1 >/dev/null
   stop_daemon
 
-  # As concurrencyd(8) tells it.
+  # As concurrencyd(8) describes it.
   rm -f "$DATABASE-wal" "$DATABASE-shm"
   install -m 0600 "$COPY" "$DATABASE"
   start_daemon

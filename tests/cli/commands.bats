@@ -77,7 +77,7 @@ teardown() { remove_own_dir; }
   expect_answer 0 '.ended == false and .concurrentSessions == 0'
 }
 
-@test "list of a user tells the count, the limit and each session" {
+@test "list of a user has the count, the limit and each session" {
   concur start --user list1 --session xyz >/dev/null
   concur_run list --user list1
   expect_answer 0 '.user == "list1" and .concurrentSessions == 1 and .limit == 3
@@ -131,7 +131,7 @@ teardown() { remove_own_dir; }
   expect_answer 0 '. == {sessions: []}'
 }
 
-@test "status tells version, uptime and sessions" {
+@test "status shows version, uptime and sessions" {
   concur_run status
   expect_answer 0 '.version == "0.1.0" and .uptime >= 0 and (.sessions | type) == "number"'
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# No answer: what is the matter is told apart, and each hint works.
+# No answer: what is the matter is distinguished, and each hint works.
 
 load helper
 
@@ -144,7 +144,7 @@ queue_is_full() {
   expect_error 3 "concur: cannot start: the answer is not concurrencyd's, it is not JSON; name the daemon's socket with --socket"
 }
 
-@test "an answer of 5xx is printed, told and no success; 429 exits 3 as well, 403 exits 4" {
+@test "an answer of 5xx is printed and reported, and no success; 429 exits 3 as well, 403 exits 4" {
   local body='{"error":"unavailable","message":"cannot start: the disk is full"}\n' head='Content-Type: application/json\r\nContent-Length: 67\r\n\r\n'
   start_stub say "HTTP/1.1 503 Service Unavailable\r\n$head$body"
   concur_run --socket "$SOCKET" start --user abc --session xyz
@@ -168,7 +168,7 @@ queue_is_full() {
   expect_answer 0 '.concurrentSessions == 1'
 }
 
-@test "a path too long for a socket is told at once, exit 2" {
+@test "a path too long for a socket is refused at once, exit 2" {
   concur_run --socket "$DIR/$(printf 'x%.0s' $(seq 120))" --timeout 30s status
   expect_error 2 "concur: cannot connect to *: a socket's path has at most 107 bytes; *"
 }

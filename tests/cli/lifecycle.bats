@@ -206,7 +206,7 @@ with sqlite3.connect(sys.argv[1]) as database: database.execute(sys.argv[2])' "$
   [ -d "$SOCKET" ]
 }
 
-@test "the start that fails tells one line on standard error" {
+@test "the start that fails prints one line on standard error" {
   failing_daemon --socket "$SOCKET" --database "$DIR/none/sessions.db" --log-level error
   [ "$(wc -l <<<"$stderr")" -eq 1 ]
 }

@@ -89,7 +89,7 @@ start_all() {
   expect_answer 0 'has("excess") | not'
 }
 
-@test "a plan that is lowered tells how many of its users are above it" {
+@test "a plan that is lowered shows how many of its users are above it" {
   concur plan set shrink --max 3 >/dev/null
   for user in shrink1 shrink2; do concur limit set --user $user --plan shrink >/dev/null; done
   start_all shrink1 s1 s2 s3

@@ -91,7 +91,7 @@ says() {
   [[ $output != *nobody* ]]
 }
 
-@test "levels beyond the sixteenth are told together" {
+@test "levels beyond the sixteenth are shown together" {
   make_dir
   levels=$(for level in $(seq 40); do printf '"%s":1,' "$level"; done)
   says "{\"since\":\"2026-11-16T21:00:00.000Z\",\"users\":[],\"histogram\":{\"peak\":{},\"attempted\":{${levels%,}}}}"
@@ -134,7 +134,7 @@ says() {
   [[ $output == *"health       failing: cannot write"* && $output == *"1.0 GiB, its log 1023 B"* ]]
 }
 
-@test "an answer that is something else is told, exit 3" {
+@test "an answer that is something else is reported, exit 3" {
   make_dir
   says '{"users":[{"a":1}]}'
   concur_run --socket "$SOCKET" report --output table

@@ -217,7 +217,7 @@ asked_often() { [ "$(grep -c '^POST .*/heartbeat' "$DIR/asked")" -ge 3 ]; }
   grep -q "^concur: cannot heartbeat: no answer within the lease; ending the command" "$DIR/err"
 }
 
-@test "no answer at the end: it is told, and the exit status is the command's own" {
+@test "no answer at the end: it is reported, and the exit status is the command's own" {
   start_daemon
   run_in_background --timeout 1s --user abc --session xyz -- bash -c 'play; exit 6'
   eventually plays
@@ -465,7 +465,7 @@ reads_signals() { find "/proc/$RUN/fd" -lname '*timerfd*' | grep -q .; }
   eventually has_sessions abc '[]'
 }
 
-@test "no daemon: the command runs without a session, which is told in one line" {
+@test "no daemon: the command runs without a session, which one line reports" {
   concur_run run --timeout 2s --user abc --session xyz -- bash -c 'echo played; exit 4'
   [ "$status" -eq 4 ]
   [ "$output" = played ]

@@ -67,7 +67,7 @@ print(max(width(line) for line in sys.stdin.read().splitlines()))'
   [ "$status" -eq 0 ] && [ "$output" = "USER  SESSION  AGE  SEEN  LEFT" ]
 }
 
-@test "meta is told as it was given" {
+@test "meta is shown as it was given" {
   concur start --user meta --session s --meta plan=gold --meta note="a b" >/dev/null
   concur_run list --user meta --output table
   [[ ${lines[0]} == *"  META" ]]
@@ -150,7 +150,7 @@ SCRIPT
   concur purge --user turn >/dev/null
 }
 
-@test "an answer that is no list of sessions is told, exit 3" {
+@test "an answer that is no list of sessions is reported, exit 3" {
   make_dir
   start_stub say 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 22\r\nConnection: close\r\n\r\n{"sessions":[{"a":1}]}'
   concur_run --socket "$SOCKET" list --output table

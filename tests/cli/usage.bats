@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What is wrong with the command line is told in one line, exits 2 and needs no daemon.
+# What is wrong with the command line is reported in one line, exits 2 and needs no daemon.
 
 load helper
 

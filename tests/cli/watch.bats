@@ -53,7 +53,7 @@ end_watch() {
   concur start --user abc --session s5 >/dev/null
   concur purge --user abc >/dev/null
   eventually saw '.event == "purged"'
-  # Whether one is told as evicted before or after the other is told as started is the daemon's to choose.
+  # Whether one is reported as evicted before or after the other as started is the daemon's to choose.
   [ "$(story_of abc | sed 's/started evicted/evicted started/')" = \
     "started denied evicted started ended started expired started purged" ]
   jq -se 'map(.seq) == ([.[].seq] | sort | unique)' "$DIR/events"
@@ -92,11 +92,11 @@ catches_signals() {
   (((16#$caught >> 14) & 1))
 }
 
-@test "renewals are told with --renewed only" {
+@test "renewals are printed with --renewed only" {
   start_daemon
   start_watch --user abc --renewed --since 0
   concur start --user abc --session s1 >/dev/null
-  eventually has_story abc "started" # somebody watches: from here on renewals are told
+  eventually has_story abc "started" # somebody watches: from here on renewals are published
   concur heartbeat --user abc --session s1 >/dev/null
   concur end --user abc --session s1 >/dev/null
   eventually has_story abc "started renewed ended"
@@ -106,7 +106,7 @@ catches_signals() {
   eventually has_story abc "started ended"
 }
 
-@test "--user tells of one user alone, and is for anyone; all users are for operators" {
+@test "--user prints one user alone, and is for anyone; all users are for operators" {
   [ "$(id -u)" -eq 0 ] || skip "needs root, to be two users"
   start_daemon --socket-mode 0666
   setpriv --reuid=65534 --regid=65534 --clear-groups env --default-signal \
@@ -120,7 +120,7 @@ catches_signals() {
   expect_answer 4 '.error == "permission_denied"'
 }
 
-@test "--since tells what came after that event first, and goes on" {
+@test "--since prints what came after that event first, and goes on" {
   start_daemon
   for n in 1 2 3; do concur start --user abc --session "s$n" >/dev/null; done
   start_watch --since 0
@@ -135,13 +135,13 @@ catches_signals() {
   [ "$(jq -r .event "$DIR/events" | xargs)" = "started ended" ]
 }
 
-@test "--since of a daemon that ended since then tells that events were lost" {
+@test "--since of a daemon that ended since then says that events were lost" {
   start_daemon
   start_watch --since 1000
   eventually saw '.event == "dropped"'
 }
 
-@test "limits that change are told" {
+@test "limits that change are printed" {
   start_daemon
   start_watch
   wait_for_watch
@@ -216,7 +216,7 @@ catches_signals() {
   [ "$(cat "$DIR/err")" = "concur: cannot watch: the daemon ended unexpectedly" ]
 }
 
-@test "a reader that is too slow is told by the last line, and by exit 3" {
+@test "a reader that is too slow learns it from the last line, and by exit 3" {
   start_stub say 'HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n{"seq":1,"event":"started","user":"abc"}\n{"seq":9,"event":"dropped","message":"cannot go on: the reader is too slow"}\n'
   concur_run watch
   [ "$status" -eq 3 ]

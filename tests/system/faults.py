@@ -77,7 +77,7 @@ def all_sessions(daemon):
 
 
 class Ledger:
-    """Sessions that one client starts and ends, and what it was told of each. Their leases must outlive the test."""
+    """Sessions that one client starts and ends, and what it was answered about each. Their leases must outlive the test."""
 
     LIMIT = 3
     MOST = 20_000

@@ -52,7 +52,7 @@ def seconds(allowed):
 
 
 def memory(allowed):
-    """How much memory a daemon may take, where that tells anything: a sanitizer keeps what is freed."""
+    """How much memory a daemon may take, where that means anything: a sanitizer keeps what is freed."""
     return float("inf") if SANITIZED else allowed
 
 

@@ -78,7 +78,7 @@ class Session:
 
     def __init__(self, name, details, lease, now):
         self.name = name
-        self.details = details  # device, ip, content, meta, as far as the client told them
+        self.details = details  # device, ip, content, meta, as far as the client gave them
         self.lease = lease
         self.started = now
         self.seen = now
@@ -220,10 +220,10 @@ class Model:
                 if what in body:
                     session.details = {**session.details, what: body[what]}
             return 200, self._renewed(user, session, limit, now)
-        told = self._admit(user, name, body, limit, now)
-        if "error" in told:
-            return 409, told
-        return 201, {**self._started(user, self.users[user][name], limit), **told}
+        extra = self._admit(user, name, body, limit, now)
+        if "error" in extra:
+            return 409, extra
+        return 201, {**self._started(user, self.users[user][name], limit), **extra}
 
     def _admit(self, user, name, body, limit, now):
         """Starts a session that is not active, if it may. Returns the whole denial, or what an answer says besides."""
@@ -239,14 +239,14 @@ class Model:
         replaced = [] if held_off else replaceable
         leaving = reconnected + replaced
         count = len(sessions) - len(leaving) + 1
-        oldest, told, met = [], {}, self.met
+        oldest, extra, met = [], {}, self.met
         if limit and count > limit and not reconnected:
             # Sessions stand in the order of their starts.
             doomed = [each for each in sessions.values() if each not in leaving][:count - limit]
             may_evict = on_limit == "evict-oldest" and not held_off
             if self.mode == "observe":
                 met["would evict" if may_evict else "would deny"] += 1
-                told = {"wouldEvict": [each.name for each in doomed]} if may_evict else {"wouldDeny": True}
+                extra = {"wouldEvict": [each.name for each in doomed]} if may_evict else {"wouldDeny": True}
             elif may_evict:
                 oldest = doomed
                 met["evict-oldest of several" if len(oldest) > 1 else "evict-oldest"] += 1
@@ -277,14 +277,14 @@ class Model:
             remembered = self.evictions.setdefault(user, collections.deque(maxlen=self.MOST_EVICTIONS))
             remembered.append(Eviction(each.name, each.details.get("device"), now))
         if leaving or oldest:
-            told["evicted"] = [each.name for each in leaving + oldest]
+            extra["evicted"] = [each.name for each in leaving + oldest]
         self.gone.pop((user, name), None)
         lease = body["ttl"] * 1000 if "ttl" in body else self.lease
         sessions[name] = Session(name, {what: body[what] for what in self.DETAILS if what in body}, lease, now)
-        self._count(user, name, body, limit, now, started=True, denied="wouldDeny" in told,
-                    evictions=len(replaced) + len(oldest) + ("wouldEvict" in told),
+        self._count(user, name, body, limit, now, started=True, denied="wouldDeny" in extra,
+                    evictions=len(replaced) + len(oldest) + ("wouldEvict" in extra),
                     evicted=[each.details.get("device", each.name) for each in oldest])
-        return told
+        return extra
 
     MOST_WAITING = 32
 
@@ -358,8 +358,8 @@ class Model:
         gone = self.gone.get((user, name))
         if gone is None:
             return never_seen
-        told = 410, {"error": "session_gone", "message": TEXT, "user": user, "session": name, **self._why(gone)}
-        return told if now - gone.since < self.REMEMBERED else OneOf((told, never_seen))
+        extra = 410, {"error": "session_gone", "message": TEXT, "user": user, "session": name, **self._why(gone)}
+        return extra if now - gone.since < self.REMEMBERED else OneOf((extra, never_seen))
 
     def end(self, user, name, now):
         sessions = self.active(user, now)
@@ -502,9 +502,9 @@ class Model:
                     return 400, self._too_many(user, len(sessions))
             self._renewed(user, session, limit, now)
         else:
-            told = self._admit(user, name, {}, limit, now)
-            if "error" in told:
-                return 400, told["message"]
+            extra = self._admit(user, name, {}, limit, now)
+            if "error" in extra:
+                return 400, extra["message"]
         return 200, {"user": user, "concurrentSessions": len(sessions)}
 
     def first_service_end(self, user, name, now):
@@ -573,13 +573,13 @@ class Model:
 
 
 # Fields may be added to answers at any time. These, though, mean something by being absent.
-TELLING_FIELDS = frozenset(
+SIGNIFICANT_FIELDS = frozenset(
     "error message retryAfter holdOff sessions device ip content meta reason evictedBy evicted wouldDeny wouldEvict "
     "ended next purged wouldPurge plan onLimit excess".split())
 
 
 def difference(actual, expected, where="answer"):
-    """None if `actual` says all that `expected` says, and has no telling field besides."""
+    """None if `actual` says all that `expected` says, and has none of SIGNIFICANT_FIELDS besides."""
     if actual == expected:
         return None
     if isinstance(expected, dict) and isinstance(actual, dict):
@@ -593,7 +593,7 @@ def difference(actual, expected, where="answer"):
             found = difference(actual[name], expected[name], f"{where}.{name}")
             if found:
                 return found
-        extra = sorted(TELLING_FIELDS & (actual.keys() - expected.keys()))
+        extra = sorted(SIGNIFICANT_FIELDS & (actual.keys() - expected.keys()))
         return f"{where} has {', '.join(extra)}, which should be absent" if extra else None
     if isinstance(expected, list) and isinstance(actual, list):
         if len(actual) != len(expected):

@@ -79,7 +79,7 @@ class Player:
         self.until = until
         self.denials = 0
         self.streams = 0
-        self.turn = 0  # tells the sign of life that is due from those that something else has overtaken
+        self.turn = 0  # tells apart the heartbeat that is due and those that something else has overtaken
         self.is_odd = rng.random() < 0.02
         temper = rng.random()
         self.takes = temper < 0.15
@@ -374,7 +374,7 @@ class Evening:
 
     def reconnect(self, player):
         """The player lost its connection, and its session's name with it. It comes back at once; what it was, if it
-        named its device, is gone then, and a sign of life that was on its way already is told so."""
+        named its device, is gone then, and a sign of life that was on its way already is answered so."""
         if player.viewer.uses_first_service:
             self.switch_on(player)
             return
@@ -689,13 +689,13 @@ class Evening:
                     if found:
                         self._complain(request, expected, answer, found)
                 if "reason" in said:
-                    counts[f"told of a session gone: {said['reason']}"] += 1
+                    counts[f"session gone: {said['reason']}"] += 1
                     if "evictedBy" in said:
                         named = "a device" if "device" in said["evictedBy"] else "no device"
-                        counts[f"told by whom ({named}), answer {status}"] += 1
+                        counts[f"evicted by whom ({named}), answer {status}"] += 1
                 elif "onLimit" in said and "user" in said:
-                    counts[f"told a limit from {said['from']}"] += 1
-                    counts["told a limit exceeded"] += "excess" in said
+                    counts[f"limit from {said['from']}"] += 1
+                    counts["limit exceeded"] += "excess" in said
                 elif "holdOff" in said and self.now + said["holdOff"] * 1000 - Model.HOLD_OFF < self.restarted_at:
                     counts["denied: held off since before a restart"] += 1
         self._pending = [[] for _ in range(self.connection_count)]
@@ -782,11 +782,11 @@ def replay(users, seed, connections, traced=None):
 COVERAGE_GOALS = [
     (b"PUT ", 200), (b"PUT ", 201), (b"PUT ", 400), (b"PUT ", 409), (b"POST", 200), (b"POST", 404), (b"POST", 410),
     (b"DELE", 200), (b"DELE", 400), (b"GET ", 200), (b"GET ", 400), (b"GET ", 404),
-    "told of a session gone: ended", "told of a session gone: expired", "told of a session gone: purged",
-    "told of a session gone: evicted", "told by whom (a device), answer 410", "told by whom (no device), answer 410",
-    "told by whom (a device), answer 200", "told by whom (no device), answer 200",
+    "session gone: ended", "session gone: expired", "session gone: purged",
+    "session gone: evicted", "evicted by whom (a device), answer 410", "evicted by whom (no device), answer 410",
+    "evicted by whom (a device), answer 200", "evicted by whom (no device), answer 200",
     "first service, denied", "renewed with changes", "restarts", "reloads", "batches",
-    "told a limit from user", "told a limit from plan", "told a limit from default", "told a limit exceeded",
+    "limit from user", "limit from plan", "limit from default", "limit exceeded",
     "plans set", "plans kept: users have them", "plans removed from users", "plans removed",
     "reconnect", "reconnect above the limit", "reconnect of one who is held off", "replace", "replace with a reconnect",
     "replace passed over: held off", "replace passed over: not active", "denied: replace makes no room",

@@ -47,7 +47,7 @@ class ServiceManager:
             self.listener.close()
 
     def manage(self, daemon, count=1):
-        """The daemon will be started as this manager's. `count` is how many sockets it is told of."""
+        """The daemon will be started as this manager's. `count` is how many sockets it is given."""
         daemon.environment = {"NOTIFY_SOCKET": os.fspath(self._notify_path)}
         if self._watchdog:
             daemon.environment["WATCHDOG_USEC"] = str(round(self._watchdog * 1_000_000))

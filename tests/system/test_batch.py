@@ -59,15 +59,15 @@ class Batches(unittest.TestCase):
                 b'{"command":"end","user":7,"session":"s1"}\n' + b'{"command":"end","user":"abc","session":"s1"}')
         lines = ask_batch(self.connection, body).lines()
         self.assertEqual([line["status"] for line in lines], [400, 201, 400, 400, 400, 400, 400, 400, 400, 200])
-        told = [line.get("message") for line in lines]
-        self.assertTrue(told[0].startswith("cannot read line 1: "), told[0])
-        self.assertEqual(told[2], "cannot read line 5: it takes a JSON object")
-        self.assertEqual(told[3], "cannot read line 6: its command is start, heartbeat or end")
-        self.assertEqual(told[4], "cannot read line 7: its command is start, heartbeat or end")
-        self.assertEqual(told[5], "cannot accept field 'colour': it is not known")
-        self.assertEqual(told[6], "Please specify a userId and sessionId")
-        self.assertEqual(told[7], "cannot accept field 'ttl': it is for starts alone")
-        self.assertEqual(told[8], "cannot accept field 'user': it takes text")
+        reported = [line.get("message") for line in lines]
+        self.assertTrue(reported[0].startswith("cannot read line 1: "), reported[0])
+        self.assertEqual(reported[2], "cannot read line 5: it takes a JSON object")
+        self.assertEqual(reported[3], "cannot read line 6: its command is start, heartbeat or end")
+        self.assertEqual(reported[4], "cannot read line 7: its command is start, heartbeat or end")
+        self.assertEqual(reported[5], "cannot accept field 'colour': it is not known")
+        self.assertEqual(reported[6], "Please specify a userId and sessionId")
+        self.assertEqual(reported[7], "cannot accept field 'ttl': it is for starts alone")
+        self.assertEqual(reported[8], "cannot accept field 'user': it takes text")
         self.assertEqual({line["error"] for line in lines if line["status"] == 400}, {"invalid_request"})
 
     def test_a_line_over_64_kib_is_passed_over_wherever_it_is_cut(self):
@@ -212,7 +212,7 @@ class Batches(unittest.TestCase):
         self.assertEqual([line["status"] for line in lines], [201, 400])
         self.assertEqual(lines[1]["message"], "cannot read line 2: it is not well-formed HTTP/1.1")
 
-    def test_an_end_in_the_middle_is_told(self):
+    def test_an_end_in_the_middle_is_reported(self):
         self.connection.send(batch_head(1000) + command("start", "abc") + command("end", "abc"))
         shut_writing(self.connection)
         lines = ChunkedAnswer(self.connection).lines()

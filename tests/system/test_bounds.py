@@ -155,7 +155,7 @@ class Connections(unittest.TestCase):
                 connection.close()
             self.assertIn("cannot accept connections", daemon.log_tail())
 
-    def test_beyond_4096_connections_a_further_one_is_told_so(self):
+    def test_beyond_4096_connections_a_further_one_is_refused(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = MOST_CONNECTIONS + 100
         if hard != resource.RLIM_INFINITY and hard < wanted:

@@ -75,7 +75,7 @@ class Crowd(unittest.TestCase):
         self.assertIn("clients hold more than 256 MiB", self.daemon.log_tail(20_000))
 
     def test_of_denials_that_become_ready_at_once(self):
-        """They wait for the disk, together with what they tell; more than may wait are refused at once."""
+        """They wait for the disk, together with their answers; more than may wait are refused at once."""
         crowd = self.crowd(300)
         with self.disk:
             self.other.send(harness.end_request("abc", "s0") + harness.start_request("abc", "again"))

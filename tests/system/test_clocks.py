@@ -49,20 +49,20 @@ class ClockTest(unittest.TestCase):
         """Has an active session `loser`, on the device `tv`, evicted by `winner`. The user's limit becomes 1."""
         self.assert_answers(200, "limit", user, {"limit": 1})
         self.assert_answers(201, "start", user, "loser", {"device": "tv", "ttl": 7200})
-        told = self.assert_answers(201, "start", user, "winner", {"onLimit": "evict-oldest", "ttl": 7200})
-        self.assertEqual(told["evicted"], ["loser"])
+        reported = self.assert_answers(201, "start", user, "winner", {"onLimit": "evict-oldest", "ttl": 7200})
+        self.assertEqual(reported["evicted"], ["loser"])
 
     def hold_off(self, user):
-        """The hold-off of `loser` as a denial tells it, in milliseconds; it is the same for its device."""
-        told = [self.assert_answers(409, "start", user, *start)["holdOff"]
+        """The hold-off of `loser` as a denial gives it, in milliseconds; it is the same for its device."""
+        reported = [self.assert_answers(409, "start", user, *start)["holdOff"]
                 for start in (("loser", {"onLimit": "evict-oldest"}), ("loser", {"replace": "winner"}),
                               ("other", {"onLimit": "evict-oldest", "device": "tv"}))]
-        self.assertEqual(len(set(told)), 1, told)
-        return round(told[0] * 1000)
+        self.assertEqual(len(set(reported)), 1, reported)
+        return round(reported[0] * 1000)
 
     def assert_may_evict_again(self, user):
-        told = self.assert_answers(201, "start", user, "loser", {"replace": "winner"})
-        self.assertEqual(told["evicted"], ["winner"])
+        reported = self.assert_answers(201, "start", user, "loser", {"replace": "winner"})
+        self.assertEqual(reported["evicted"], ["winner"])
 
 
 class WallClock(ClockTest):
@@ -164,13 +164,13 @@ class Suspend(ClockTest):
 
 
 class Reboot(ClockTest):
-    """The boot clock begins anew, and the wall clock, which alone could tell how long it took, may be wrong."""
+    """The boot clock begins anew, and the wall clock, which alone shows how long it took, may be wrong."""
 
     WALLS = {"right": 0, "a day ahead": DAY, "a day behind": -DAY, "a month ahead": 31 * DAY, "lost": None}
     TOOK = 40 * SECOND
 
     def reboot(self, stop, wall):
-        """Returns how long it took, as far as the wall clock tells, which is what the daemon has to go by."""
+        """Returns how long it took, as far as the wall clock shows, which is what the daemon has to go by."""
         stop()
         off = -self.clock.wall if wall is None else wall  # a machine without a battery begins in 1970
         self.clock.reboot(7 * SECOND, self.clock.wall + self.TOOK + off)
@@ -305,7 +305,7 @@ class TimeNamespace(unittest.TestCase):
                     self.assertLessEqual(expires, after + (3600 if launchers[0] else 1200) + 0.01)
                 if denied.status == 409:
                     self.assertLessEqual(denied.json()["holdOff"], HOLD_OFF / 1000)
-                else:  # a day has passed, as far as the daemon can tell
+                else:  # a day has passed, as far as the daemon can know
                     self.assertEqual((denied.status, launchers[0]), (201, []))
                 self.daemon.kill()
 

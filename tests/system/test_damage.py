@@ -209,7 +209,7 @@ class Damage(unittest.TestCase):
                 self.assertFalse(self.refuses_or_runs(case, "a file that was cut off"))
                 self.recovers(case, "a file that was cut off", at_least, lost_nothing=False)
 
-    def test_what_holds_no_row_is_told_so(self):
+    def test_what_holds_no_row_is_reported(self):
         contents = {"random bytes": faults.chance("random").randbytes(50 * PAGE), "the first page alone": self.sound[:PAGE],
                     "half of a header": self.sound[:50], "text": b"precious\n" * 1000}
         for name, content in contents.items():
@@ -284,7 +284,7 @@ class Damage(unittest.TestCase):
                 case.daemon.stop()
 
     def test_the_log_of_another_file(self):
-        """SQLite cannot tell. Either what comes out is no sound database, which is refused with both files as they were, so
+        """SQLite does not notice. Either what comes out is no sound database, which is refused with both files as they were, so
         that moving the log away mends it; or the log has every page, and then it is the other database."""
         _, foreign = make_database(SESSIONS - 20, first=10_000)
         for name, database, own in (("of its size", self.sound, SESSIONS), ("that is larger", self.below_log, None)):

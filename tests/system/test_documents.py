@@ -269,21 +269,21 @@ class Examples(unittest.TestCase):
     def test_of_watching_tells_who_is_refused(self):
         examples = [text for text in examples_of("concur.1") if text.startswith("concur watch")]
         self.assertEqual(len(examples), 1)
-        with open(self.folder / "told", "w+") as told:
+        with open(self.folder / "reported", "w+") as reported:
             watching = subprocess.Popen(["bash", "-c", examples[0]], env=self.environment, stdin=subprocess.DEVNULL,
-                                        stdout=told, stderr=subprocess.DEVNULL)
+                                        stdout=reported, stderr=subprocess.DEVNULL)
             with self.daemon.connect() as connection:
                 for session in ("s1", "s2", "s3"):
                     connection.start("abc", session)
 
                 def it_is_reported():
                     self.assertEqual(connection.start("abc", "s4").status, 409)
-                    return pathlib.Path(told.name).read_text()
+                    return pathlib.Path(reported.name).read_text()
 
                 harness.wait_until(it_is_reported, "the watcher reports a denial")
             self.daemon.stop()
             watching.wait(harness.seconds(20))
-            self.assertEqual(set(pathlib.Path(told.name).read_text().split()), {"abc"})
+            self.assertEqual(set(pathlib.Path(reported.name).read_text().split()), {"abc"})
 
 
 class Captures(unittest.TestCase):

@@ -47,7 +47,7 @@ class Events(unittest.TestCase):
         self.assertEqual(lines[3]["concurrentSessions"], 2)
         self.assertNotIn("limit", lines[3])
 
-    def test_evictions_and_limits_are_told(self):
+    def test_evictions_and_limits_are_published(self):
         watcher = self.watch()
         self.connection.start("abc", "s1", {"device": "tv"})
         self.connection.start("abc", "s2", {"device": "tv"})
@@ -56,10 +56,10 @@ class Events(unittest.TestCase):
         self.connection.ask(harness.request("DELETE", "/v1/plans/premium?force=true"))
         lines = {(line["event"], line.get("session")): line for line in watcher.lines(3)}
         self.assertEqual(lines["evicted", "s1"]["evictedBy"], {"session": "s2", "device": "tv"})
-        told = [{name: value for name, value in line.items() if name not in ("seq", "at")} for line in watcher.lines(3)]
-        self.assertEqual(told[0], {"event": "limit_changed", "limit": 5, "plan": "premium"})
-        self.assertEqual(told[1], {"event": "limit_changed", "user": "abc", "limit": 5, "plan": "premium"})
-        self.assertEqual(told[2], {"event": "limit_changed", "plan": "premium", "removed": True})
+        reported = [{name: value for name, value in line.items() if name not in ("seq", "at")} for line in watcher.lines(3)]
+        self.assertEqual(reported[0], {"event": "limit_changed", "limit": 5, "plan": "premium"})
+        self.assertEqual(reported[1], {"event": "limit_changed", "user": "abc", "limit": 5, "plan": "premium"})
+        self.assertEqual(reported[2], {"event": "limit_changed", "plan": "premium", "removed": True})
 
     def test_of_one_user_there_are_gaps_and_nobody_else(self):
         watcher, other = self.watch("?user=a%2Fb"), self.watch("?user=other")
@@ -111,7 +111,7 @@ class Events(unittest.TestCase):
         self.assertEqual(watcher.lines(KEPT - 1)[-1]["seq"], KEPT + 64)
         self.assertTrue(asks.nothing_comes(0))
 
-    def test_a_watcher_that_stops_reading_costs_nothing_and_is_told(self):
+    def test_a_watcher_that_stops_reading_costs_nothing_and_learns_of_it(self):
         awake = self.watch("?user=the-one&renewed=true")
         self.connection.start("noise", "s1")
         self.happen(KEPT + 2000)  # so that all the log will ever hold is held

@@ -58,7 +58,7 @@ class OnAFileSystem(unittest.TestCase):
         self.folder = mount(size=6 << 10)
         self.addCleanup(unmount, self.folder)
         self.daemon = harness.Daemon("--lease", "3600s", folder=self.folder)
-        # What the log tells must not need room on the same disk.
+        # What is logged must not need room on the same disk.
         self.daemon.log = harness.private_folder() / "log"
         self.addCleanup(self.daemon.kill)
         self.ledger = faults.Ledger()

@@ -51,7 +51,7 @@ class Hang(unittest.TestCase):
             self.assertEqual(listed.json()["concurrentSessions"], 1)
 
     def test_a_flood_meanwhile_is_shed(self):
-        """What can wait does, the rest is told so at once; all is well as soon as the disk is."""
+        """What can wait does, the rest is refused at once; all is well as soon as the disk is."""
         clients, pipeline, room = 700, 100, 65_536
         with self.daemon as daemon, daemon.connect() as player, harness.Fleet(daemon.socket, clients) as fleet:
             self.assertEqual(player.start("viewer", "s").status, 201)

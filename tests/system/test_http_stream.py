@@ -65,7 +65,7 @@ class Stream(unittest.TestCase):
             self.connection.receive()
 
     def test_clients_that_are_half_gone_cost_no_processor_time(self):
-        # Whoever is told again and again of an end, and does nothing about it, takes a whole processor.
+        # Whoever is woken again and again by an end, and does nothing about it, takes a whole processor.
         watcher = self.enterContext(self.daemon.connect())
         watcher.send(harness.request("GET", "/v1/events?user=watched"))
         waiting = self.enterContext(self.daemon.connect())
@@ -81,7 +81,7 @@ class Stream(unittest.TestCase):
         self.connection.list("unread")
         harness.wait_until_it_rests(self.daemon.pid)
 
-    def test_another_version_of_http_is_told_of(self):
+    def test_another_version_of_http_is_refused(self):
         answer = self.connection.ask(b"GET /healthz HTTP/2.0\r\nHost: concurrencyd\r\n\r\n")
         self.assertEqual(answer.status, 505)
         self.assertEqual(answer.json()["message"], "cannot take the request: it is not HTTP/1.1")

@@ -77,7 +77,7 @@ class KillDuringChanges(unittest.TestCase):
         return request("DELETE", plan_path(name) + ("?force=true" if body else ""))
 
     @staticmethod
-    def tell(model, words):
+    def ask(model, words):
         """The model's answer."""
         what, name, body = words
         if what == "put_limit":
@@ -91,14 +91,14 @@ class KillDuringChanges(unittest.TestCase):
     def model_after(self, words):
         model = Model(DEFAULT, 90_000)
         for each in words:
-            self.tell(model, each)
+            self.ask(model, each)
         return model
 
     # ---- what is there, and what should be
 
     @staticmethod
     def own_terms(daemon):
-        """What was set for each user alone, as the database has it: an answer does not tell a user's own onLimit from
+        """What was set for each user alone, as the database has it: an answer does not distinguish a user's own onLimit from
         one that is equal and comes from a plan or the daemon."""
         with contextlib.closing(sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True)) as database:
             return {user: terms
@@ -142,7 +142,7 @@ class KillDuringChanges(unittest.TestCase):
         def take(number, connection, parser):
             data = connection.socket.recv(1 << 18)
             for answer in parser.feed(data):
-                status, body = self.tell(models[number], asked[number][acknowledged[number]])
+                status, body = self.ask(models[number], asked[number][acknowledged[number]])
                 self.assertEqual((answer.status, difference(answer.json(), body)), (status, None), answer)
                 acknowledged[number] += 1
                 taken[0] += 1
@@ -183,7 +183,7 @@ class ChangesInRaces(unittest.TestCase):
         self.rng = random.Random(50)
 
     def race(self, user, change, body=None):
-        """Returns the limits told with admissions, in their order, and how many are active then."""
+        """Returns the limits given with admissions, in their order, and how many are active then."""
         batches = [[harness.start_request(user, f"s{racer}", body)] for racer in range(RACERS)]
         at = self.rng.randrange(RACERS)
         batches.insert(at, [change])

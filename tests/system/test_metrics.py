@@ -1,4 +1,4 @@
-"""What the daemon tells of itself: /metrics as Prometheus reads it, the alerts and the dashboard, and the log.
+"""What the daemon reports about itself: /metrics as Prometheus reads it, the alerts and the dashboard, and the log.
 
 Where promtool or prometheus is not installed (Debian package prometheus, about 60 MB and no need of a build) the cases
 that need them are skipped and say so.
@@ -75,7 +75,7 @@ class Metrics(unittest.TestCase):
 
     def test_each_thing_is_counted_where_it_belongs(self):
         self.story()
-        told = metrics(self.connection)
+        reported = metrics(self.connection)
         expected = {
             'starts_total{outcome="started"}': 6, 'starts_total{outcome="renewed"}': 1,
             'starts_total{outcome="denied"}': 1, 'starts_total{outcome="would_deny"}': 0,
@@ -89,19 +89,19 @@ class Metrics(unittest.TestCase):
             'request_duration_seconds_bucket{command="start",le="+Inf"}': 8,
             'request_duration_seconds_count{command="other"}': 1,
         }
-        self.assertEqual({name: told["concurrencyd_" + name] for name in expected}, expected)
+        self.assertEqual({name: reported["concurrencyd_" + name] for name in expected}, expected)
         for name in ("database_bytes", "wal_bytes", "resident_memory_bytes", "open_files", "start_time_seconds"):
-            self.assertGreater(told["concurrencyd_" + name], 0, name)
+            self.assertGreater(reported["concurrencyd_" + name], 0, name)
         status = self.connection.get("/v1/status").json()
-        self.assertEqual(told["concurrencyd_commit_duration_seconds_count"], status["database"]["commits"])
+        self.assertEqual(reported["concurrencyd_commit_duration_seconds_count"], status["database"]["commits"])
         self.assertEqual((status["rates"]["evictions"]["total"], status["rates"]["expiries"]["total"]), (1, 2))
         self.assertEqual(status["journal"]["waitingChanges"], 0)
 
     def test_the_figures_of_the_process_are_the_systems(self):
-        told = metrics(self.connection)
+        reported = metrics(self.connection)
         soft, _ = resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE)
-        self.assertEqual(told["concurrencyd_open_files_limit"], soft)
-        self.assertEqual(told["concurrencyd_open_files"], len(os.listdir(f"/proc/{self.daemon.pid}/fd")))
+        self.assertEqual(reported["concurrencyd_open_files_limit"], soft)
+        self.assertEqual(reported["concurrencyd_open_files"], len(os.listdir(f"/proc/{self.daemon.pid}/fd")))
 
     def test_type_of_the_content_and_who_may(self):
         answer = self.connection.get("/metrics")
@@ -122,11 +122,11 @@ class Metrics(unittest.TestCase):
         unlimited = resource.prlimit(self.daemon.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(self.daemon.pid, resource.RLIMIT_FSIZE, (1, unlimited[1]))
         self.assertEqual(self.connection.start("abc", "s2").status, 503)
-        told = metrics(self.connection)
-        self.assertEqual(told["concurrencyd_healthy"], 0)
-        self.assertEqual(told['concurrencyd_starts_total{outcome="failed"}'], 1)
-        self.assertEqual(told['concurrencyd_starts_total{outcome="started"}'], 1)
-        self.assertGreaterEqual(told["concurrencyd_commits_failed_total"], 1)
+        reported = metrics(self.connection)
+        self.assertEqual(reported["concurrencyd_healthy"], 0)
+        self.assertEqual(reported['concurrencyd_starts_total{outcome="failed"}'], 1)
+        self.assertEqual(reported['concurrencyd_starts_total{outcome="started"}'], 1)
+        self.assertGreaterEqual(reported["concurrencyd_commits_failed_total"], 1)
         resource.prlimit(self.daemon.pid, resource.RLIMIT_FSIZE, unlimited)
         harness.wait_until(lambda: metrics(self.connection)["concurrencyd_healthy"] == 1, "commits work again")
 
@@ -198,7 +198,7 @@ class Log(unittest.TestCase):
         for key in re.findall(r"^([a-z-]+) = ", checked, re.MULTILINE):
             self.assertTrue(key == "socket" or re.search(rf"[ ,]{key} [^ ]", line), f"{key}: {line}")
 
-    def test_a_large_write_ahead_log_is_told_once_a_minute(self):
+    def test_a_large_write_ahead_log_is_logged_once_a_minute(self):
         daemon = self.start()
         self.connection.start("abc", "s1")
         os.truncate(f"{daemon.database}-wal", 300 << 20)  # a hole: SQLite passes over what is no frame of its own
@@ -208,7 +208,7 @@ class Log(unittest.TestCase):
         self.assertEqual(len(wait_for_lines(daemon, "write-ahead log", 2)), 2)
         self.assertEqual(self.connection.start("abc", "s2").status, 201)
 
-    def test_nearly_all_connections_taken_is_told_once(self):
+    def test_nearly_all_connections_taken_is_logged_once(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4200)), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))

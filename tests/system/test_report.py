@@ -1,4 +1,4 @@
-"""Who shares: what the record holds and tells, in what space, and over what lives and clocks.
+"""Who shares: what the record holds and reports, in what space, and over what lives and clocks.
 
 A flood of a million denials in each form: CONCUR_TEST_DENIALS=1000000 (default: 20,000).
 """
@@ -69,12 +69,12 @@ class Lives(Recorded):
 
     def test_what_was_stored_outlives_kill_9(self):
         self.watch(5)
-        before = self.report()["users"]  # a report stores what it tells
+        before = self.report()["users"]  # a report stores what it reports
         self.daemon.kill()
         self.daemon.start()
         self.assertEqual(self.report()["users"], before)
 
-    def test_hours_are_told_one_by_one(self):
+    def test_hours_are_reported_one_by_one(self):
         self.watch(4)
         self.clock.advance(2 * HOUR)
         self.watch(5)
@@ -98,7 +98,7 @@ class Lives(Recorded):
         self.clock.jump_wall(-365 * DAY)
         self.assertEqual(self.report()["users"][0]["denials"], 2)
 
-    def test_bad_questions_are_told_so(self):
+    def test_bad_questions_are_refused(self):
         with self.daemon.connect() as connection:
             for query in ("since=soon", "top=x", "top=1001", "user=", "whatIfLimit=-1"):
                 self.assertEqual(connection.get(f"/v1/report?{query}").status, 400, query)
@@ -130,10 +130,10 @@ class Floods(Recorded):
             self.assertEqual(statuses, [409] * wanted)
         self.store(1)
         self.assertEqual(self.rows(), 1)
-        told = self.report()["users"][0]
-        self.assertEqual(told["denials"], DENIALS)
-        self.assertEqual(told["attemptedPeak"], 3 + 32)
-        self.assertTrue(0.6 < told["devices"] / DENIALS < 1.6, told)
+        reported = self.report()["users"][0]
+        self.assertEqual(reported["denials"], DENIALS)
+        self.assertEqual(reported["attemptedPeak"], 3 + 32)
+        self.assertTrue(0.6 < reported["devices"] / DENIALS < 1.6, reported)
         self.assertLess(self.file_bytes() - size, 256 << 10)
         # What batches and their answers take, and the 65,536 events that are kept.
         self.assertLess(harness.resident_bytes(self.daemon.pid) - memory, harness.memory(64 << 20))

@@ -141,9 +141,9 @@ class Roles(unittest.TestCase):
             for _ in range(30):
                 self.assertEqual(doors.ask(connection, "GET", "/v1/sessions")[0], 403)
             connection.close()
-            told = [line for line in daemon.log.read_text().splitlines() if "refused" in line]
-            self.assertIn(f"refused GET /v1/sessions to uid {doors.NOBODY}, pid {os.getpid()}", told[0])
-            self.assertEqual(len(told), 10, "the rest of a minute's is counted")
+            reported = [line for line in daemon.log.read_text().splitlines() if "refused" in line]
+            self.assertIn(f"refused GET /v1/sessions to uid {doors.NOBODY}, pid {os.getpid()}", reported[0])
+            self.assertEqual(len(reported), 10, "the rest of a minute's is counted")
 
 
 if __name__ == "__main__":

@@ -300,7 +300,7 @@ class Concur(DaemonTest):
         self.assertEqual(session, {"session": "s1", "startedAt": now, "lastSeenAt": now, "expiresAt": expires, "device": "tv 1",
                                    "ip": "10.0.0.1", "content": "film/7", "meta": {"app": "4.2", "k": "a=b"}})
 
-    def test_no_daemon_is_told_apart_from_no(self):
+    def test_no_daemon_is_distinguished_from_no(self):
         ended = concur("start", "--user", "abc", "--session", "s1", "--timeout", "1s",
                        socket=self.daemon.folder / "absent.sock")
         self.assertEqual((ended.returncode, ended.stdout), (3, b""))

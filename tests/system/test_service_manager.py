@@ -23,7 +23,7 @@ class Notify(unittest.TestCase):
                 self.assertEqual(manager.next(), ["READY=1"])
             self.assertEqual(manager.next(), ["STOPPING=1"])
 
-    def test_who_is_told_that_it_is_ready_is_answered(self):
+    def test_once_it_says_that_it_is_ready_it_answers(self):
         folder = harness.private_folder()
         with ServiceManager(folder, listens=False) as manager:
             daemon = manager.manage(harness.Daemon(folder=folder))

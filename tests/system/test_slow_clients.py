@@ -50,7 +50,7 @@ class Crowd(unittest.TestCase):
         crowd = self.connect(HALF_OPEN)
         poll, waiting = select.poll(), {}
         for number, each in enumerate(crowd):
-            # Batches are few at once; most of that half is told so at once.
+            # Batches are few at once; most of that half are refused at once.
             each.send(halves[3 if number % 100 == 99 else number % 3])
             waiting[each.socket.fileno()] = each
             poll.register(each.socket, select.POLLIN)

@@ -83,8 +83,8 @@ class Races(TakeOverTest):
         self.assertEqual(set(evicted.values()) - {1}, set(), "evicted more than once")
         return set(evicted)
 
-    def assert_each_is_told_by_whom(self, user, answers, **more):
-        """Everybody evicted is told so, with the name of the one whose answer lists it, and that one's device."""
+    def assert_each_learns_by_whom(self, user, answers, **more):
+        """Everybody who was evicted learns it, with the name of the one whose answer lists it, and that one's device."""
         by = {loser: winner for winner, answer in answers.items() for loser in answer.json().get("evicted", [])}
         with harness.Fleet(self.daemon.socket, 8) as fleet:
             said = fleet.ask_each([harness.heartbeat_request(user, loser) for loser in by])
@@ -104,7 +104,7 @@ class Races(TakeOverTest):
                 self.assertEqual(self.evicted_by_their_answers(answers), {"wanted"})
                 [winner] = [name for name, answer in answers.items() if answer.status == 201]
                 self.assertEqual(self.listed(user), ["other", "third", winner])
-                self.assert_each_is_told_by_whom(user, answers)
+                self.assert_each_learns_by_whom(user, answers)
                 for answer in answers.values():
                     self.assertNotIn("holdOff", answer.json(), "nobody of them was evicted")
         self.assert_the_database_agrees(user, ["other", "third", winner])
@@ -121,7 +121,7 @@ class Races(TakeOverTest):
                 self.assertEqual(len(left), LIMIT)
                 self.assertEqual(evicted, {"first", "second", *answers} - set(left))
                 self.assertEqual({len(answer.json().get("evicted", [])) for answer in answers.values()}, {0, 1})
-                self.assert_each_is_told_by_whom(user, answers)
+                self.assert_each_learns_by_whom(user, answers)
         self.assert_the_database_agrees(user, left)
 
     def test_all_who_reconnect_from_one_device_get_its_slot_one_after_the_other(self):
@@ -138,10 +138,10 @@ class Races(TakeOverTest):
                 self.assertEqual(left[:2], ["other", "third"])
                 self.assertEqual(len(left), LIMIT)
                 self.assertEqual(evicted, {"before", *answers} - set(left))
-                self.assert_each_is_told_by_whom(user, answers, device="tv")
+                self.assert_each_learns_by_whom(user, answers, device="tv")
                 with self.daemon.connect() as connection:  # a reconnect holds nobody off
-                    told = connection.start(user, "before", {"replace": "other"}).json()
-                self.assertEqual(told["evicted"], ["other"])
+                    reported = connection.start(user, "before", {"replace": "other"}).json()
+                self.assertEqual(reported["evicted"], ["other"])
         self.assert_the_database_agrees(user, ["third", left[2], "before"])
 
     def test_in_a_crowd_that_does_everything_at_once_the_books_balance(self):
@@ -311,8 +311,8 @@ class FullDisk(TakeOverTest):
             self.make_room()
             self.wait_until_it_works()
             # Had one of those been evicted it could not evict now.
-            told = connection.start(user, "s0", {"onLimit": "evict-oldest"})
-            self.assertEqual(told.json()["evicted"], ["first"])
+            reported = connection.start(user, "s0", {"onLimit": "evict-oldest"})
+            self.assertEqual(reported.json()["evicted"], ["first"])
             self.assertEqual(connection.end(user, "second").status, 200)
             self.assertEqual(connection.start(user, "second", {"device": "tv", "replace": "s0"}).json()["evicted"],
                              ["third", "s0"])

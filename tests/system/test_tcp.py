@@ -30,11 +30,11 @@ class Start(unittest.TestCase):
         self.keys = doors.Keys(self.folder)
 
     def refuses(self, *options, code, message):
-        got, told = start_fails(*options, folder=self.folder)
-        self.assertEqual(got, code, told)
-        self.assertIn(message, told)
+        got, reported = start_fails(*options, folder=self.folder)
+        self.assertEqual(got, code, reported)
+        self.assertIn(message, reported)
         for key in self.keys.of.values():
-            self.assertNotIn(key, told)
+            self.assertNotIn(key, reported)
 
     def test_without_keys_an_address_must_be_loopback(self):
         for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:80"):
@@ -61,7 +61,7 @@ class Start(unittest.TestCase):
             self.refuses("--listen", "127.0.0.1:0", "--api-key-file", str(self.keys.path), code=2,
                          message="it belongs to user 65534")
 
-    def test_a_bad_key_file_is_told_by_line_and_without_the_key(self):
+    def test_a_bad_key_file_is_reported_by_line_and_without_the_key(self):
         key = self.keys.of["client"]
         for text, message in (
                 ("", "there is no key in it"),
@@ -117,7 +117,7 @@ class WithKeys(unittest.TestCase):
             self.assertEqual(json.loads(body), {"error": "permission_denied",
                                                 "message": "cannot take the request: it needs a key, in the field x-api-key"})
 
-    def test_a_wrong_one_is_told_late_and_in_the_log(self):
+    def test_a_wrong_one_is_refused_late_and_logged(self):
         key = self.keys.of["client"]
         with self.daemon:
             began = time.monotonic()
@@ -129,10 +129,10 @@ class WithKeys(unittest.TestCase):
                 for status, took in at_once.map(guess, ("", key[:-1], key + "x", key.upper() + "Z", "x" * 4000)):
                     self.assertEqual(status, 403)
                     self.assertGreaterEqual(took, 0.9, "guessing takes long")
-            told = [line for line in self.daemon.log.read_text().splitlines() if "refused" in line]
-            self.assertEqual(len(told), 5)
-            self.assertIn("refused a request of 127.0.0.1:", told[0])
-            self.assertNotIn(key[:-1], "".join(told))
+            reported = [line for line in self.daemon.log.read_text().splitlines() if "refused" in line]
+            self.assertEqual(len(reported), 5)
+            self.assertIn("refused a request of 127.0.0.1:", reported[0])
+            self.assertNotIn(key[:-1], "".join(reported))
 
     def test_guesses_wait_together_and_hinder_nobody(self):
         request = b"GET /v1/status HTTP/1.1\r\nHost: x\r\nx-api-key: guess\r\n\r\n"
@@ -146,8 +146,8 @@ class WithKeys(unittest.TestCase):
             answers = [self.read_all(each) for each in guesses]
             self.assertEqual(sum(answer.startswith(b"HTTP/1.1 403") for answer in answers), 64)
             self.assertEqual(answers.count(b""), 136)
-            told = [line for line in daemon.log.read_text().splitlines() if "refused" in line]
-            self.assertEqual(len(told), 10)
+            reported = [line for line in daemon.log.read_text().splitlines() if "refused" in line]
+            self.assertEqual(len(reported), 10)
 
     @staticmethod
     def read_all(connection):

@@ -88,7 +88,7 @@ class TestClockTest(unittest.TestCase):
         self.assertNotEqual(*seen)
         self.assert_sees(7, 1_001)
 
-    def test_an_unusable_file_ends_the_program_instead_of_telling_the_real_time(self):
+    def test_an_unusable_file_ends_the_program_instead_of_showing_the_real_time(self):
         environment = harness.clean_environment(**self.clock.environment())
         environment["TEST_CLOCK_FILE"] = str(self.clock.path) + ".absent"
         ended = subprocess.run([sys.executable, "-c", "pass"], env=environment, capture_output=True,
