@@ -19,11 +19,11 @@ Result<Millis> back_of(const Target& target) {
   const auto text = target.query("since");
   if (!text || text->empty()) return kDefaultBack;
   const auto back = parse_duration(*text);
-  if (back && *back <= kLongestHistory) return *back;
+  if (back && *back <= kMaxHistory) return *back;
   return Error{ErrorKind::kInvalid,
                text::format("cannot accept parameter 'since': it takes a duration such as 7d, up "
                             "to {}",
-                            format_duration(kLongestHistory))};
+                            format_duration(kMaxHistory))};
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ void Api::report(const Call& call, Respond respond) {
   const auto back = back_of(call.target);
   if (!back) return respond(to_response(back.error()));
   query.back = *back;
-  const auto top = number_of<std::uint32_t>(call.target, "top", kDefaultTop, kMostListed);
+  const auto top = number_of<std::uint32_t>(call.target, "top", kDefaultTop, kMaxListed);
   if (!top) return respond(to_response(top.error()));
   query.top = *top;
   if (const auto name = call.target.query("user")) {
@@ -42,7 +42,7 @@ void Api::report(const Call& call, Respond respond) {
     query.user = user->text();
   }
   if (call.target.query("whatIfLimit")) {
-    const auto limit = number_of<std::uint32_t>(call.target, "whatIfLimit", 0, kMostLimit);
+    const auto limit = number_of<std::uint32_t>(call.target, "whatIfLimit", 0, kMaxLimit);
     if (!limit) return respond(to_response(limit.error()));
     query.what_if_limit = *limit;
   }

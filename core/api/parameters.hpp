@@ -31,8 +31,8 @@ Result<T> number_of(const Target& target, std::string_view name, T otherwise, T 
 
 // How many a page lists; as many as there can be where nothing is said.
 inline Result<std::uint32_t> page_size(const Target& target) {
-  auto size = number_of<std::uint32_t>(target, "limit", kMostListed, kMostListed);
-  if (size && *size == 0) return kMostListed;
+  auto size = number_of<std::uint32_t>(target, "limit", kMaxListed, kMaxListed);
+  if (size && *size == 0) return kMaxListed;
   return size;
 }
 

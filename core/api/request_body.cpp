@@ -70,9 +70,9 @@ Result<Millis> read_duration(std::string_view name, const json::value& value) {
 Result<void> read_ttl(const json::value& value, StartBody& into) {
   const auto ttl = read_duration("ttl", value);
   if (!ttl) return ttl.error();
-  if (*ttl < kShortestLease || *ttl > kLongestLease) {
-    return bad_field("ttl", text::format("{} to {}", format_duration(kShortestLease),
-                                         format_duration(kLongestLease)));
+  if (*ttl < kMinLease || *ttl > kMaxLease) {
+    return bad_field(
+        "ttl", text::format("{} to {}", format_duration(kMinLease), format_duration(kMaxLease)));
   }
   into.ttl = *ttl;
   return {};
@@ -81,8 +81,8 @@ Result<void> read_ttl(const json::value& value, StartBody& into) {
 Result<std::uint32_t> read_limit(const json::value& value) {
   json::error_code failed;
   const auto limit = value.to_number<std::uint32_t>(failed);
-  if (failed || limit > kMostLimit) {
-    return bad_field("limit", text::format("a whole number from 0 (no limit) to {}", kMostLimit));
+  if (failed || limit > kMaxLimit) {
+    return bad_field("limit", text::format("a whole number from 0 (no limit) to {}", kMaxLimit));
   }
   return limit;
 }
@@ -349,7 +349,7 @@ Result<RuleBody> parse_plan_body(std::string_view body) {
   if (!parsed) return parsed.error();
   if (parsed->plan) return unknown_field("plan");
   if (parsed->limit && !*parsed->limit) {
-    return bad_field("limit", text::format("a whole number from 0 (no limit) to {}", kMostLimit));
+    return bad_field("limit", text::format("a whole number from 0 (no limit) to {}", kMaxLimit));
   }
   return parsed;
 }

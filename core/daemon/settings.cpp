@@ -71,20 +71,20 @@ Result<void> set_path(std::string& into, const std::string& value) {
 }
 
 Result<void> set_limit(Settings& into, const std::string& value) {
-  const auto limit = parse_number<std::uint32_t>(value, 10, kMostLimit);
+  const auto limit = parse_number<std::uint32_t>(value, 10, kMaxLimit);
   if (!limit) {
     return Error{ErrorKind::kInvalid,
-                 text::format("it takes a whole number from 0 (no limit) to {}", kMostLimit)};
+                 text::format("it takes a whole number from 0 (no limit) to {}", kMaxLimit)};
   }
   into.policy.limit = *limit;
   return {};
 }
 
 Result<void> set_start_rate(Settings& into, const std::string& value) {
-  const auto rate = parse_number<std::uint32_t>(value, 10, kMostStartRate);
+  const auto rate = parse_number<std::uint32_t>(value, 10, kMaxStartRate);
   if (!rate) {
     return Error{ErrorKind::kInvalid,
-                 text::format("it takes a whole number from 0 (any number) to {}", kMostStartRate)};
+                 text::format("it takes a whole number from 0 (any number) to {}", kMaxStartRate)};
   }
   into.policy.start_rate = *rate;
   return {};
@@ -93,10 +93,9 @@ Result<void> set_start_rate(Settings& into, const std::string& value) {
 Result<void> set_lease(Settings& into, const std::string& value) {
   const auto lease = parse_duration(value);
   if (!lease) return lease.error();
-  if (*lease < kShortestLease || *lease > kLongestLease) {
-    return Error{ErrorKind::kInvalid,
-                 text::format("it takes {} to {}", format_duration(kShortestLease),
-                              format_duration(kLongestLease))};
+  if (*lease < kMinLease || *lease > kMaxLease) {
+    return Error{ErrorKind::kInvalid, text::format("it takes {} to {}", format_duration(kMinLease),
+                                                   format_duration(kMaxLease))};
   }
   into.policy.lease = *lease;
   return {};
@@ -105,21 +104,21 @@ Result<void> set_lease(Settings& into, const std::string& value) {
 Result<void> set_history(Settings& into, const std::string& value) {
   const auto history = parse_duration(value);
   if (!history) return history.error();
-  if (*history < kShortestHistory || *history > kLongestHistory) {
+  if (*history < kMinHistory || *history > kMaxHistory) {
     return Error{ErrorKind::kInvalid,
-                 text::format("it takes {} to {}", format_duration(kShortestHistory),
-                              format_duration(kLongestHistory))};
+                 text::format("it takes {} to {}", format_duration(kMinHistory),
+                              format_duration(kMaxHistory))};
   }
   into.history = *history;
   return {};
 }
 
 Result<void> set_max_sessions(Settings& into, const std::string& value) {
-  const auto most = parse_number<std::uint32_t>(value, 10, kMostMaxSessions);
+  const auto most = parse_number<std::uint32_t>(value, 10, kMaxMaxSessions);
   if (!most) {
     return Error{
         ErrorKind::kInvalid,
-        text::format("it takes a whole number from 0 (any number) to {}", kMostMaxSessions)};
+        text::format("it takes a whole number from 0 (any number) to {}", kMaxMaxSessions)};
   }
   into.policy.max_sessions = *most;
   return {};

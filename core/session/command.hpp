@@ -12,13 +12,13 @@
 namespace concur {
 
 // The most sessions that one answer lists.
-inline constexpr std::uint32_t kMostListed = 1000;
+inline constexpr std::uint32_t kMaxListed = 1000;
 
 // Starts a session, or renews it where it is active.
 struct Start {
   Id user;
   Id session;
-  std::optional<Millis> ttl{};           // kShortestLease to kLongestLease
+  std::optional<Millis> ttl{};           // kMinLease to kMaxLease
   std::optional<std::uint32_t> limit{};  // instead of the user's, the plan's, the policy's
   Details details{};                     // a renewal changes content and meta alone
   std::optional<OnLimit> on_limit{};     // instead of the user's, the plan's, the policy's
@@ -42,14 +42,14 @@ struct End {
 struct ListUser {
   Id user;
   std::int64_t after = 0;
-  std::uint32_t most = kMostListed;
+  std::uint32_t most = kMaxListed;
 };
 
 // All active sessions from slot `after` on, in no order a user should know of. A session that stays
 // active through the whole walk is listed exactly once.
 struct ListAll {
   std::uint32_t after = 0;
-  std::uint32_t most = kMostListed;
+  std::uint32_t most = kMaxListed;
 };
 
 // Ends the sessions of one user, or of all, that gave no sign of life for `idle` (0: each one).
@@ -85,7 +85,7 @@ struct SetLimit {
 // know of.
 struct ListLimits {
   std::uint32_t after = 0;
-  std::uint32_t most = kMostListed;
+  std::uint32_t most = kMaxListed;
 };
 
 struct ShowPlan {

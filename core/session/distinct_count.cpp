@@ -15,7 +15,7 @@ void DistinctCount::add(std::string_view thing) {
   const auto hash = static_cast<std::uint32_t>(XXH3_64bits(thing.data(), thing.size()));
   const auto at = std::lower_bound(least_.begin(), least_.end(), hash);
   if (at != least_.end() && *at == hash) return;
-  if (least_.size() == kMost) {
+  if (least_.size() == kMax) {
     if (at == least_.end()) return;
     least_.pop_back();
   }
@@ -27,15 +27,15 @@ void DistinctCount::merge(const DistinctCount& other) {
   both.reserve(least_.size() + other.least_.size());
   std::set_union(least_.begin(), least_.end(), other.least_.begin(), other.least_.end(),
                  std::back_inserter(both));
-  both.resize(std::min(both.size(), kMost));
+  both.resize(std::min(both.size(), kMax));
   least_ = std::move(both);
 }
 
 std::uint64_t DistinctCount::estimate() const {
-  if (least_.size() < kMost) return least_.size();
+  if (least_.size() < kMax) return least_.size();
   const double share = (static_cast<double>(least_.back()) + 1) / 4294967296.0;
-  const auto estimate = static_cast<std::uint64_t>(std::llround((kMost - 1) / share));
-  return std::max<std::uint64_t>(estimate, kMost);
+  const auto estimate = static_cast<std::uint64_t>(std::llround((kMax - 1) / share));
+  return std::max<std::uint64_t>(estimate, kMax);
 }
 
 std::string DistinctCount::bytes() const {
@@ -48,7 +48,7 @@ std::string DistinctCount::bytes() const {
 
 std::optional<DistinctCount> DistinctCount::parse(std::string_view bytes) {
   DistinctCount count;
-  if (bytes.size() % 4 != 0 || bytes.size() > 4 * kMost) return std::nullopt;
+  if (bytes.size() % 4 != 0 || bytes.size() > 4 * kMax) return std::nullopt;
   for (; !bytes.empty(); bytes.remove_prefix(4)) {
     std::uint32_t hash = 0;
     for (unsigned i = 0; i < 4; ++i) {

@@ -9,13 +9,13 @@
 
 namespace concur {
 
-// How many different things were seen, in at most 256 bytes: exact below kMost, estimated above
+// How many different things were seen, in at most 256 bytes: exact below kMax, estimated above
 // with a standard error of an eighth. Keeps the least hashes (k minimum values; Bar-Yossef et al.,
 // "Counting Distinct Elements in a Data Stream", 2002), so that the union of two counts is the
 // count of the union.
 class DistinctCount {
  public:
-  static constexpr std::size_t kMost = 64;
+  static constexpr std::size_t kMax = 64;
 
   // Counts a thing by its name. The same name is the same thing on any day and any machine.
   void add(std::string_view thing);

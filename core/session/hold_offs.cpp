@@ -11,7 +11,7 @@ std::optional<HoldOffs::Dropped> HoldOffs::add(Slot user, One one) {
   queue_.push_back({user, one.row, one.since});
   std::vector<One>& list = by_user_[user];
   list.push_back(std::move(one));
-  if (list.size() <= kMostHeldOff) return std::nullopt;
+  if (list.size() <= kMaxHeldOff) return std::nullopt;
   const Dropped oldest{user, list.front().row};
   list.erase(list.begin());
   return oldest;

@@ -7,10 +7,10 @@ namespace concur {
 
 Result<Id> Id::parse(std::string_view what, std::string_view text) {
   if (text.empty()) return Error{ErrorKind::kInvalid, std::string(kMissingIds)};
-  if (text.size() > kMostBytes) {
+  if (text.size() > kMaxBytes) {
     return Error{ErrorKind::kInvalid,
                  text::format("cannot accept {}: it has {} bytes, at most {} are allowed", what,
-                              text.size(), kMostBytes)};
+                              text.size(), kMaxBytes)};
   }
   if (is_printable_ascii(text)) return Id(text);
   if (!is_utf8(text)) {

@@ -10,7 +10,7 @@ namespace concur {
 // compared byte by byte. A view: the text must outlive it.
 class Id {
  public:
-  static constexpr std::size_t kMostBytes = 256;
+  static constexpr std::size_t kMaxBytes = 256;
 
   // kInvalid where the text is not such a name; `what` ("user", "session") names it in the message.
   static Result<Id> parse(std::string_view what, std::string_view text);

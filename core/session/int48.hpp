@@ -9,11 +9,11 @@ namespace concur {
 // A whole number of 48 bits in six bytes, for what there is a million of.
 class Int48 {
  public:
-  static constexpr std::int64_t kMost = (std::int64_t{1} << 47) - 1;
+  static constexpr std::int64_t kMax = (std::int64_t{1} << 47) - 1;
 
-  // From -kMost to kMost: whoever takes a number in from outside checks it first.
+  // From -kMax to kMax: whoever takes a number in from outside checks it first.
   Int48(std::int64_t number = 0) {
-    assert(number >= -kMost && number <= kMost);
+    assert(number >= -kMax && number <= kMax);
     const auto low = static_cast<std::uint32_t>(number);
     const auto high = static_cast<std::int16_t>(number >> 32);
     std::memcpy(bytes_, &low, sizeof low);

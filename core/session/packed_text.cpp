@@ -11,7 +11,7 @@ namespace concur {
 namespace {
 
 constexpr std::size_t kUuidText = 36;
-constexpr std::size_t kMostDigits = 32;
+constexpr std::size_t kMaxDigits = 32;
 constexpr char kDigits[] = "0123456789abcdef";
 
 // By character; -1 for one that is no lower-case hex digit.
@@ -32,7 +32,7 @@ constexpr auto kHexPairs = [] {
 int hex_value(char c) { return kHexValues[static_cast<unsigned char>(c)]; }
 
 // Where the pairs of digits stand.
-using Pairs = std::array<std::uint8_t, kMostDigits / 2>;
+using Pairs = std::array<std::uint8_t, kMaxDigits / 2>;
 constexpr Pairs kUuid{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 constexpr Pairs kPlain{0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
 
@@ -58,8 +58,8 @@ bool pack_hex(std::string_view text, char* to) {
     if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return false;
     return pack_pairs(kUuid, text.data(), to);
   }
-  if (text.size() > kMostDigits) return false;
-  char digits[kMostDigits];
+  if (text.size() > kMaxDigits) return false;
+  char digits[kMaxDigits];
   std::fill(std::copy(text.begin(), text.end(), digits), std::end(digits), '0');
   return pack_pairs(kPlain, digits, to);
 }

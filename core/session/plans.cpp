@@ -8,7 +8,7 @@ namespace concur {
 namespace {
 
 // Removed ones that users still have count too: an operator's mistake in a loop must find an end.
-constexpr std::size_t kMostNames = 2 * kMostPlans;
+constexpr std::size_t kMaxNames = 2 * kMaxPlans;
 
 }  // namespace
 
@@ -24,7 +24,7 @@ PlanId Plans::find_or_add(std::string_view name, Plan& before) {
   }
   const auto free = std::find_if(plans_.begin(), plans_.end(),
                                  [](const Plan& plan) { return !plan.is_set && plan.users == 0; });
-  if (free == plans_.end() && plans_.size() == kMostNames) return kNoPlan;
+  if (free == plans_.end() && plans_.size() == kMaxNames) return kNoPlan;
   const auto id = static_cast<PlanId>(free - plans_.begin());
   if (free == plans_.end()) plans_.emplace_back();
   before = plans_[id];

@@ -31,26 +31,26 @@ struct Policy {
   std::uint32_t max_sessions = 10'000'000;  // active ones of all users; 0: any number
 };
 
-inline constexpr std::uint32_t kMostStartRate = 1'000'000;
-inline constexpr std::uint32_t kMostMaxSessions = 1'000'000'000;
+inline constexpr std::uint32_t kMaxStartRate = 1'000'000;
+inline constexpr std::uint32_t kMaxMaxSessions = 1'000'000'000;
 
 // Bounds of any lease, both inclusive. The sweeper keeps the promise about saved heartbeats (a
 // third of a lease) down to the shortest; the longest fits 32 bits of milliseconds.
-inline constexpr Millis kShortestLease = std::chrono::seconds(1);
-inline constexpr Millis kLongestLease = std::chrono::hours(24 * 30);
-inline constexpr std::uint32_t kMostLimit = 1'000'000'000;
+inline constexpr Millis kMinLease = std::chrono::seconds(1);
+inline constexpr Millis kMaxLease = std::chrono::hours(24 * 30);
+inline constexpr std::uint32_t kMaxLimit = 1'000'000'000;
 
 // How long an evicted session, and its device, may not evict others: whoever was thrown out would
 // otherwise throw out in turn, for ever. Of one user's evictions the latest are remembered for it.
 inline constexpr Millis kHoldOff = std::chrono::minutes(3);
-inline constexpr std::size_t kMostHeldOff = 100;
+inline constexpr std::size_t kMaxHeldOff = 100;
 
-inline constexpr std::size_t kMostPlans = 1000;
+inline constexpr std::size_t kMaxPlans = 1000;
 
 // How long the record of who shares is kept; the bounds are inclusive.
 inline constexpr Millis kDefaultHistory = std::chrono::hours(24 * 30);
-inline constexpr Millis kShortestHistory = std::chrono::hours(1);
-inline constexpr Millis kLongestHistory = std::chrono::hours(24 * 3660);
+inline constexpr Millis kMinHistory = std::chrono::hours(1);
+inline constexpr Millis kMaxHistory = std::chrono::hours(24 * 3660);
 
 // How often a client should give a sign of life, so that two may be lost before the lease runs out.
 constexpr Millis heartbeat_interval(Millis lease) { return lease / 3; }

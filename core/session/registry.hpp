@@ -278,7 +278,7 @@ class Registry {
   UsageRecord usage_;
   StartThrottle throttle_;
   std::int64_t next_row_ = 1;
-  Millis shortest_ = kLongestLease;
+  Millis shortest_ = kMaxLease;
   Slot hand_ = 0;  // where sweep() goes on
 
   std::vector<Change> changes_;

@@ -36,7 +36,7 @@ EventKind event_of(SlotState why) {
 // --- changing ---
 
 void Registry::set_ttl(SessionSlot& session, Millis ttl) {
-  assert(ttl >= kShortestLease && ttl <= kLongestLease);
+  assert(ttl >= kMinLease && ttl <= kMaxLease);
   session.ttl_ms = static_cast<std::uint32_t>(ttl.count());
   shortest_ = std::min(shortest_, ttl);
 }

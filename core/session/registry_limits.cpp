@@ -105,9 +105,9 @@ Answer Registry::decide(const SetPlan& set, const Now& now) {
   }
   Plan before;
   const PlanId id =
-      is_new && plans_.all().size() >= kMostPlans ? kNoPlan : plans_.find_or_add(name, before);
+      is_new && plans_.all().size() >= kMaxPlans ? kNoPlan : plans_.find_or_add(name, before);
   if (id == kNoPlan) {
-    return invalid(text::format("cannot set plan {}: there are {} already", name, kMostPlans));
+    return invalid(text::format("cannot set plan {}: there are {} already", name, kMaxPlans));
   }
   Plan& plan = plans_[id];
   auto undo = std::make_unique<Planned>(Planned{id, std::move(before)});

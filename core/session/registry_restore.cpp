@@ -20,7 +20,7 @@ void Registry::expect(std::span<const StoredRow> rows) {
 bool Registry::restore_row(Row row, const Now& now) {
   const Slot slot = table_.add_absent(row.user, row.session);
   if (slot == kNoSlot) return false;
-  const Millis ttl = std::clamp(row.ttl, kShortestLease, kLongestLease);
+  const Millis ttl = std::clamp(row.ttl, kMinLease, kMaxLease);
   SessionSlot& session = table_.session(slot);
   session.row = row.id;
   set_ttl(session, ttl);

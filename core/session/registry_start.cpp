@@ -97,7 +97,7 @@ Answer Registry::decide(const Start& start, const Now& now) {
 std::vector<std::string> Registry::names_of(const std::vector<Slot>& slots) const {
   std::vector<std::string> names;
   for (const Slot slot : slots) {
-    if (names.size() < kMostListed) names.push_back(table_.session(slot).name.str());
+    if (names.size() < kMaxListed) names.push_back(table_.session(slot).name.str());
   }
   return names;
 }
@@ -248,11 +248,11 @@ Denied Registry::deny(const Start& start, Slot user, std::uint32_t attempted, st
                 limit,
                 Millis::max(),
                 {}};
-  denied.sessions.reserve(std::min<std::size_t>(owner.active, kMostListed));
+  denied.sessions.reserve(std::min<std::size_t>(owner.active, kMaxListed));
   for (Slot slot = owner.head; slot != kNoSlot; slot = table_.session(slot).next) {
     denied.retry_after =
         std::min<Millis>(denied.retry_after, table_.session(slot).expires() - now.instant);
-    if (denied.sessions.size() < kMostListed) denied.sessions.push_back(info(slot, now));
+    if (denied.sessions.size() < kMaxListed) denied.sessions.push_back(info(slot, now));
   }
   return denied;
 }

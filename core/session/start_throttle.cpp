@@ -16,7 +16,7 @@ std::optional<Millis> StartThrottle::refuse(std::string_view user, std::uint32_t
   auto found = due_.find(hash);
   if (found == due_.end()) {
     if (due_.size() >= look_at_ && at >= look_after_) forget_rested(at);
-    if (due_.size() >= kMostUsers) return std::nullopt;
+    if (due_.size() >= kMaxUsers) return std::nullopt;
     found = due_.emplace(hash, at).first;
   }
   const Moment due = std::max(found->second, at) + kMinute / rate;
@@ -29,8 +29,8 @@ std::optional<Millis> StartThrottle::refuse(std::string_view user, std::uint32_t
 // are as many as there may be, the next look is a while away.
 void StartThrottle::forget_rested(Moment now) {
   boost::unordered::erase_if(due_, [now](const auto& each) { return each.second <= now; });
-  if (due_.size() > kMostUsers / 2) look_after_ = now + std::chrono::milliseconds(100);
-  look_at_ = std::clamp<std::size_t>(2 * due_.size(), 1024, kMostUsers);
+  if (due_.size() > kMaxUsers / 2) look_after_ = now + std::chrono::milliseconds(100);
+  look_at_ = std::clamp<std::size_t>(2 * due_.size(), 1024, kMaxUsers);
 }
 
 }  // namespace concur

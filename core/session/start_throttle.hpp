@@ -19,7 +19,7 @@ class StartThrottle {
  public:
   // Users are looked after as long as they are not at rest, so many at most: 2 MiB. Who comes on
   // top while that many are busy is let through.
-  static constexpr std::size_t kMostUsers = 65'536;
+  static constexpr std::size_t kMaxUsers = 65'536;
 
   explicit StartThrottle(std::uint64_t hash_seed) : hash_seed_(hash_seed) {}
 

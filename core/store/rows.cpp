@@ -18,14 +18,14 @@ namespace {
 // the difference of two.
 bool is_sane(std::int64_t number) {
   constexpr std::int64_t kMost = 1LL << 46;
-  static_assert(2 * kMost <= Int48::kMost + 1);
+  static_assert(2 * kMost <= Int48::kMax + 1);
   return number > -kMost && number < kMost;
 }
 
 bool is_row_id(std::int64_t id) { return id > 0 && id <= kLastRow; }
 
 bool is_plain(const std::string& text) {
-  return text.size() <= Id::kMostBytes && is_utf8(text) && !has_control(text);
+  return text.size() <= Id::kMaxBytes && is_utf8(text) && !has_control(text);
 }
 
 bool is_valid(const Details& details) {
@@ -99,7 +99,7 @@ ReadTerms read_terms(const Statement& from, int limit, int on_limit) {
   ReadTerms terms;
   if (!from.is_null(limit)) {
     const std::int64_t number = from.integer(limit);
-    if (number < 0 || number > kMostLimit) terms.refusal = kOutOfRange;
+    if (number < 0 || number > kMaxLimit) terms.refusal = kOutOfRange;
     terms.limit = static_cast<std::uint32_t>(number);
   }
   if (!from.is_null(on_limit)) {

@@ -13,7 +13,7 @@ namespace concur {
 // Beyond it a row is refused. The registry has room for as many ids again: at 64,000 starts a
 // second either half lasts 34 years.
 inline constexpr std::int64_t kLastRow = 1LL << 46;
-static_assert(2 * kLastRow <= Int48::kMost + 1);
+static_assert(2 * kLastRow <= Int48::kMax + 1);
 
 // A row as it stands in the database, hostile until checked.
 struct ReadRow {

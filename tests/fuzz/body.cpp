@@ -36,9 +36,9 @@ void check_text(const std::string& text) {
 }
 
 void check_start(const StartBody& body) {
-  claim(!body.ttl || (*body.ttl >= kShortestLease && *body.ttl <= kLongestLease),
+  claim(!body.ttl || (*body.ttl >= kMinLease && *body.ttl <= kMaxLease),
         "a lease is within its bounds");
-  claim(!body.limit || *body.limit <= kMostLimit, "a limit is within its bounds");
+  claim(!body.limit || *body.limit <= kMaxLimit, "a limit is within its bounds");
   check_text(body.details.device);
   check_text(body.details.ip);
   check_text(body.details.content);
@@ -84,7 +84,7 @@ void check_purge(const PurgeBody& body) {
 }
 
 void check_rule(const RuleBody& body) {
-  claim(!body.limit || !*body.limit || **body.limit <= kMostLimit, "a limit is within its bounds");
+  claim(!body.limit || !*body.limit || **body.limit <= kMaxLimit, "a limit is within its bounds");
   claim(!body.plan || !*body.plan || Id::parse("plan", **body.plan), "a plan has a name");
   claim(body.limit || body.plan || body.on_limit, "something is to be changed");
 }

@@ -231,7 +231,7 @@ void check_session(const SessionInfo& session, const Now& now) {
   claim(Id::parse("session", session.session).has_value(), "a session has a name");
   claim(session.started_at <= now.wall() && session.last_seen_at <= now.wall(),
         "nothing began in the future");
-  claim(session.expires_at > now.wall() && session.expires_at <= now.wall() + kLongestLease,
+  claim(session.expires_at > now.wall() && session.expires_at <= now.wall() + kMaxLease,
         "a lease has not run out, and does not go on for ever");
 }
 

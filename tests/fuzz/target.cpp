@@ -56,7 +56,7 @@ bool is_plain(std::string_view text) {
 
 void check_name(std::string_view name) {
   const auto id = Id::parse("user", name);
-  claim(id.has_value() == (!name.empty() && name.size() <= Id::kMostBytes && is_plain(name)),
+  claim(id.has_value() == (!name.empty() && name.size() <= Id::kMaxBytes && is_plain(name)),
         "an id is 1 to 256 bytes of UTF-8 without control characters");
   claim(!id || id->text() == name, "an id is what was told");
   claim(id || id.error().kind == ErrorKind::kInvalid, "no id is refused as invalid");
@@ -104,7 +104,7 @@ void check_target(std::string_view text) {
     claim(!number || *number <= 1000, "a number is within its bounds");
   }
   const auto size = page_size(*target);
-  claim(!size || (*size > 0 && *size <= kMostListed), "a page has a size");
+  claim(!size || (*size > 0 && *size <= kMaxListed), "a page has a size");
   check_route(*target);
 }
 

@@ -227,7 +227,7 @@ void Driver::read_report() {
   note("report of " + name);
   std::optional<Result<Report>> report;
   ReportQuery query;
-  query.back = kLongestHistory;
+  query.back = kMaxHistory;
   query.user = name;
   machine_.service().report(query, [&report](Result<Report> read) { report = std::move(read); });
   machine_.run();

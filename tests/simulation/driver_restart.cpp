@@ -151,7 +151,7 @@ void Driver::start() {
   note("started");
   answered_ = events_ = {};
   events_read_ = 1;
-  machine_.service().set_history(kLongestHistory);
+  machine_.service().set_history(kMaxHistory);
   check_recovered();
   lied_ = false;
   if (lies_) model_.remember_all();

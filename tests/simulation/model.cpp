@@ -244,7 +244,7 @@ void Model::evict(User& user, const std::string& session, const Start& by, bool 
   const Session leaving = *find(user.sessions, session);
   if (holds_off) {
     user.hold_offs.push_back({session, leaving.details.device, now.instant, now.wall(), false});
-    if (user.hold_offs.size() > kMostHeldOff) user.hold_offs.erase(user.hold_offs.begin());
+    if (user.hold_offs.size() > kMaxHeldOff) user.hold_offs.erase(user.hold_offs.begin());
   }
   remove(user, session,
          {EndReason::kEvicted, {std::string(by.session.text()), by.details.device}, now.instant});

@@ -137,7 +137,7 @@ std::set<WholeHouse::Name> WholeHouse::active() {
   while (next) {
     const std::uint32_t after = *next;
     next.reset();
-    service_.submit(ListAll{after, kMostListed}, [&names, &next](const Result<Answer>& answer) {
+    service_.submit(ListAll{after, kMaxListed}, [&names, &next](const Result<Answer>& answer) {
       claim(answer.has_value(), "all can be listed");
       const Page& page = std::get<Page>(*answer);
       for (const SessionInfo& each : page.sessions) {

@@ -144,7 +144,7 @@ TEST_CASE("Registry: plans") {
     CHECK(house.ask<PlanInfo>(ShowPlan{id("gold")}).users_above == 1);
   }
   SUBCASE("are at most a thousand") {
-    for (std::size_t i = 0; i < kMostPlans; ++i) {
+    for (std::size_t i = 0; i < kMaxPlans; ++i) {
       house.ask<PlanInfo>(plan("p" + std::to_string(i), 1));
     }
     CHECK(std::holds_alternative<Refused>(house.ask(plan("one more", 1))));

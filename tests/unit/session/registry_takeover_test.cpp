@@ -194,7 +194,7 @@ TEST_CASE("Registry: hold-off") {
   }
   SUBCASE("is remembered of the latest hundred evictions") {
     house.set_policy({.limit = 1, .on_limit = OnLimit::kEvictOldest});
-    for (std::size_t i = 0; i <= kMostHeldOff; ++i) house.start("xyz", "e" + std::to_string(i));
+    for (std::size_t i = 0; i <= kMaxHeldOff; ++i) house.start("xyz", "e" + std::to_string(i));
     // e0 to e99 were evicted; one more, and e0 is forgotten.
     CHECK(std::holds_alternative<Denied>(house.ask(Start{id("xyz"), id("e0")})));
     house.start("xyz", "another");

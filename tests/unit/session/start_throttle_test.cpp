@@ -59,10 +59,10 @@ TEST_CASE("StartThrottle") {
   }
   SUBCASE("beyond so many busy users more are let through, and those stay refused") {
     CHECK(taken("abc", 1) == 1);
-    for (std::size_t i = 0; i < 2 * StartThrottle::kMostUsers; ++i) {
+    for (std::size_t i = 0; i < 2 * StartThrottle::kMaxUsers; ++i) {
       CHECK_FALSE(throttle.refuse("u" + std::to_string(i), 1, now));
     }
-    CHECK(throttle.users() == StartThrottle::kMostUsers);
+    CHECK(throttle.users() == StartThrottle::kMaxUsers);
     CHECK(throttle.refuse("abc", 1, now));
     CHECK(taken("late", 1) == 1'000);
     now += 1min;
