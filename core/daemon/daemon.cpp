@@ -173,7 +173,7 @@ Store load_store(const Settings& settings, Registry& registry, Notifier& notifie
       must(Store::open_and_load(
                settings.database, settings.durability, boot_id(), now,
                [&](StoredRow row) { return registry.restore(std::move(row), now); },
-               [&](std::span<const StoredRow> rows) { registry.expect(rows); }, &tick),
+               [&](std::span<const StoredRow> rows) { registry.prefetch(rows); }, &tick),
            ExitCode::kDatabase);
   registry.reserve_rows(report.last_id);
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);

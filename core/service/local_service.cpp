@@ -92,7 +92,7 @@ void LocalService::submit(const Command& command, Reply reply) {
   const auto* purge = std::get_if<Purge>(&command);
   if (purge != nullptr && !purge->user) return begin_purge(*purge, std::move(reply));
   const Now now = look_at_clock();
-  registry_.tell_renewals(events_.wants_renewals());
+  registry_.publish_renewals(events_.wants_renewals());
   answer_when_durable(kind, now.since_boot, decide(command, now), std::move(reply));
 }
 
@@ -288,7 +288,7 @@ void LocalService::finish(std::function<void()> done) {
   refuse_purges("cannot purge further: the daemon is stopping");
   denials_.flush();
   finished_ = std::move(done);
-  registry_.settle(look_at_clock());
+  registry_.save_all(look_at_clock());
   if (registry_.has_changes() && !commits_here_) hand_over();
   finish_if_idle();
 }

@@ -40,7 +40,7 @@ class LocalService final : public Service {
                std::string path);
 
   void submit(const Command& command, Reply reply) override;
-  void foresee(std::string_view user) override { registry_.foresee(user); }
+  void foresee(std::string_view user) override { registry_.prefetch(user); }
   void report(const ReportQuery& query, ReportReply reply) override;
   void backup(BackupReply reply) override;
   void set_policy(const Policy& policy) override;

@@ -152,7 +152,7 @@ void LocalService::failed(const Error& error) {
         message, path_);
   }
   trouble_ = message;
-  registry_.undo();
+  registry_.roll_back();
   publish_events();
   auto lost = std::exchange(under_way_, {});
   lost.push_back(std::exchange(gathered_, {}));

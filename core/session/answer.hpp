@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "session/session.hpp"
+#include "session/terms.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -99,9 +100,6 @@ struct Purged {
   std::uint64_t count = 0;
   bool dry_run = false;
 };
-
-// Where a user's limit comes from.
-enum class LimitSource : std::uint8_t { kUser, kPlan, kDefault };
 
 // What holds for a user. Active may exceed the limit: it was lowered, or not enforced.
 struct UserLimit {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "session/change.hpp"
 #include "session/packed_text.hpp"
 #include "session/session.hpp"
 
@@ -22,9 +21,9 @@ enum class EventKind : std::uint8_t {
   kLimitChanged,
 };
 
-// What only some events tell.
+// What only some events contain.
 struct EventMore {
-  Details details;       // started, denied: as the client told them, without meta
+  Details details;       // started, denied: as the client gave them, without meta
   EvictedBy evicted_by;  // evicted
   std::string plan;      // limit_changed: the user's, or with no user the one that changed
 };
@@ -39,8 +38,7 @@ struct Event {
   PackedText user;     // empty: of no one user
   PackedText session;  // empty: of no one session
   WallTime at;
-  Sequence waits_for = 0;           // the change that must be durable before it may be told
-  std::unique_ptr<EventMore> more;  // none where there is nothing to tell
+  std::unique_ptr<EventMore> more;  // none where there is no more
 };
 
 }  // namespace concur

@@ -7,53 +7,48 @@
 
 namespace concur {
 
-std::optional<HoldOffs::Dropped> HoldOffs::add(Slot user, One one) {
-  queue_.push_back({user, one.row, one.since});
-  std::vector<One>& list = by_user_[user];
+std::optional<std::int64_t> HoldOffs::add(UserRef user, One one) {
+  const Slot slot = user.slot();
+  queue_.push_back({slot, one.row, one.since});
+  OfUser& held_off = by_user_[slot];
+  held_off.user = std::move(user);
+  std::vector<One>& list = held_off.list;
   list.push_back(std::move(one));
   if (list.size() <= kMaxHeldOff) return std::nullopt;
-  const Dropped oldest{user, list.front().row};
+  const std::int64_t oldest = list.front().row;
   list.erase(list.begin());
   return oldest;
 }
 
-bool HoldOffs::take_back(Slot user, std::int64_t row) {
+void HoldOffs::remove_latest(Slot user, std::int64_t row) {
   const auto found = by_user_.find(user);
-  if (found == by_user_.end() || found->second.back().row != row) return false;
-  found->second.pop_back();
-  if (found->second.empty()) by_user_.erase(found);
-  return true;
+  if (found == by_user_.end() || found->second.list.back().row != row) return;
+  found->second.list.pop_back();
+  if (found->second.list.empty()) by_user_.erase(found);
 }
 
-std::optional<HoldOffs::Dropped> HoldOffs::drop_over(Instant now) {
+std::optional<std::int64_t> HoldOffs::drop_over(Instant now) {
   while (!queue_.empty() && queue_.front().since + kHoldOff <= now) {
     const Queued next = queue_.front();
     queue_.pop_front();
     const auto found = by_user_.find(next.user);
     if (found == by_user_.end()) continue;
-    // The same session may have been evicted again, once the first time was undone.
-    const auto one = std::ranges::find_if(found->second, [&next](const One& each) {
+    std::vector<One>& list = found->second.list;
+    // The same session may have been evicted again, once the first time was rolled back.
+    const auto one = std::ranges::find_if(list, [&next](const One& each) {
       return each.row == next.row && each.since == next.since;
     });
-    if (one == found->second.end()) continue;
-    found->second.erase(one);
-    if (found->second.empty()) by_user_.erase(found);
-    return Dropped{next.user, next.row};
+    if (one == list.end()) continue;
+    list.erase(one);
+    if (list.empty()) by_user_.erase(found);
+    return next.row;
   }
   return std::nullopt;
 }
 
-Millis HoldOffs::left(Slot user, std::string_view session, std::string_view device,
-                      Instant now) const {
-  Millis left{0};
+Millis HoldOffs::left(Slot user, const Applicant& start, Instant now) const {
   const auto found = by_user_.find(user);
-  if (found == by_user_.end()) return left;
-  for (const One& one : found->second) {
-    const bool concerned =
-        one.session.equals(session) || (!device.empty() && one.device.equals(device));
-    if (concerned) left = std::max<Millis>(left, one.since + kHoldOff - now);
-  }
-  return left;
+  return found == by_user_.end() ? Millis(0) : hold_off_left(found->second.list, start, now);
 }
 
 }  // namespace concur

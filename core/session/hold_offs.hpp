@@ -1,54 +1,54 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "session/admission.hpp"
 #include "session/packed_text.hpp"
-#include "session/slab.hpp"
+#include "session/user_ref.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 namespace concur {
 
 // Who was evicted within the last kHoldOff, and so may not evict: sessions and their devices, by
-// user. For each one held here the caller holds the user in the table.
+// user, who is kept for as long. Each is known by the row id of the evicted session.
 class HoldOffs {
  public:
   struct One {
-    std::int64_t row = 0;  // the evicted session's
+    std::int64_t row = 0;
     PackedText session;
     PackedText device;
     Instant since;
   };
-  struct Dropped {
-    Slot user;
-    std::int64_t row;
-  };
 
-  // In the order of `since`. One of the same user goes where it has too many: the oldest.
-  std::optional<Dropped> add(Slot user, One one);
+  // In the order of `since`. Where the user has too many, the oldest goes: its row id comes back.
+  std::optional<std::int64_t> add(UserRef user, One one);
 
-  // Takes the user's latest back, if it is the one of that row.
-  bool take_back(Slot user, std::int64_t row);
+  // Drops the user's latest, if it is the one of that row.
+  void remove_latest(Slot user, std::int64_t row);
 
-  // Takes one out whose time is over, if there is any.
-  std::optional<Dropped> drop_over(Instant now);
+  // Drops one whose time is over and returns its row id, if there is any.
+  std::optional<std::int64_t> drop_over(Instant now);
 
-  // For how long a session of that name, or one on that device, may not evict; 0 where it may.
-  Millis left(Slot user, std::string_view session, std::string_view device, Instant now) const;
+  // For how long a start of the user may not evict; 0 where it may.
+  Millis left(Slot user, const Applicant& start, Instant now) const;
 
  private:
+  struct OfUser {
+    UserRef user;
+    std::vector<One> list;
+  };
   struct Queued {
     Slot user;
     std::int64_t row;
     Instant since;
   };
 
-  boost::unordered_flat_map<Slot, std::vector<One>> by_user_;
+  boost::unordered_flat_map<Slot, OfUser> by_user_;
   std::deque<Queued> queue_;  // oldest first; some may be gone already
 };
 

@@ -22,6 +22,7 @@ class PackedText {
   bool empty() const { return tag_ == 0; }
 
   bool equals(std::string_view text) const;
+  bool operator==(std::string_view text) const { return equals(text); }
   bool operator==(const PackedText& other) const;
   std::string str() const;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "session/policy.hpp"
+#include "session/terms.hpp"
 
 #include <cstdint>
 #include <map>
@@ -24,6 +25,9 @@ struct UserRule {
 
   bool has_limit() const { return limit != kNotSet; }
   bool empty() const { return !has_limit() && plan == kNoPlan && !on_limit; }
+  TermsOverride terms() const {
+    return {has_limit() ? std::optional(limit) : std::nullopt, on_limit};
+  }
   bool operator==(const UserRule&) const = default;
 };
 static_assert(sizeof(UserRule) == 8);
@@ -51,6 +55,12 @@ class Plans {
 
   Plan& operator[](PlanId id) { return plans_[id]; }
   const Plan& operator[](PlanId id) const { return plans_[id]; }
+
+  // What it sets for those who have it: nothing where it is not set, or for kNoPlan.
+  TermsOverride terms_of(PlanId id) const {
+    if (id == kNoPlan || !plans_[id].is_set) return {};
+    return {plans_[id].limit, plans_[id].on_limit};
+  }
 
   // Those that are set, by name.
   std::vector<PlanId> all() const;

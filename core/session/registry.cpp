@@ -24,6 +24,22 @@ EndReason reason_of(SlotState state) {
   return EndReason::kEnded;
 }
 
+EventKind event_of(SlotState why) {
+  switch (why) {
+    case SlotState::kExpired:
+      return EventKind::kExpired;
+    case SlotState::kEvicted:
+      return EventKind::kEvicted;
+    case SlotState::kPurged:
+      return EventKind::kPurged;
+    case SlotState::kFree:
+    case SlotState::kActive:
+    case SlotState::kEnded:
+      break;
+  }
+  return EventKind::kEnded;
+}
+
 std::optional<Id> user_of(const Command& command) {
   return std::visit(
       [](const auto& c) -> std::optional<Id> {
@@ -39,36 +55,42 @@ std::optional<Id> user_of(const Command& command) {
 }  // namespace
 
 Decision Registry::apply(const Command& command, const Now& now) {
-  table_.fetch_foreseen();
+  state_->table.run_prefetches();
   Decision decision{std::visit([&](const auto& c) { return decide(c, now); }, command)};
-  if (undo_.empty()) return decision;
+  if (changes_.all_durable()) return decision;
   // What concerns all users waits for all there is.
   const auto id = user_of(command);
-  const Sequence waits_for = id ? last_change_of(table_.find_user(id->text())) : last_change();
-  if (waits_for > confirmed_) decision.waits_for = waits_for;
+  const Sequence waits_for =
+      id ? last_change_of(state_->table.find_user(id->text())) : changes_.last();
+  if (waits_for > changes_.durable()) decision.waits_for = waits_for;
   return decision;
+}
+
+void Registry::roll_back() {
+  outbox_.drop_after(changes_.durable());
+  changes_.roll_back(*state_);
 }
 
 Sequence Registry::last_change_of(Slot user) const {
   return user == kNoSlot
              ? plans_changed_
-             : std::max(plans_changed_, static_cast<Sequence>(table_.user(user).last_change));
+             : std::max(plans_changed_, static_cast<Sequence>(state_->user(user).last_change));
 }
 
 void Registry::set_policy(const Policy& policy, const Now& now) {
   const bool another_limit = policy.limit != policy_.limit;
   policy_ = policy;
-  if (another_limit) tell_limit({}, {}, policy_.limit, false, now);
+  if (another_limit) publish_limit({}, {}, policy_.limit, false, now);
 }
 
 Answer Registry::decide(const Heartbeat& beat, const Now& now) {
-  const Slot user = table_.find_user(beat.user.text());
+  const Slot user = state_->table.find_user(beat.user.text());
   if (user != kNoSlot) {
-    const Slot slot = table_.find_session(user, beat.session.text());
+    const Slot slot = state_->table.find_session(user, beat.session.text());
     if (slot != kNoSlot) {
       // Of the user's other sessions none is ended here: a heartbeat that is allowed never needs
       // the disk.
-      const SessionSlot& session = table_.session(slot);
+      const SessionSlot& session = state_->session(slot);
       const bool active = session.state == SlotState::kActive;
       if (active && session.expires() > now.instant) {
         return renew(slot, {beat.user, beat.session}, terms_of(user).limit, now);
@@ -76,7 +98,7 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
       if (active) expire_due(user, now);
       const SlotState state = session.state;
       return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),
-                  eviction_of(slot, now)};
+                  state_->eviction_of(slot, now)};
     }
   }
   return Unknown{std::string(beat.user.text()), std::string(beat.session.text())};
@@ -84,53 +106,53 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
 
 Answer Registry::decide(const End& end, const Now& now) {
   Ended answer{std::string(end.user.text()), std::string(end.session.text()), false, 0, {}, {}};
-  const Slot user = table_.find_user(end.user.text());
+  const Slot user = state_->table.find_user(end.user.text());
   if (user == kNoSlot) return answer;
   expire_due(user, now);
-  const Slot slot = table_.find_session(user, end.session.text());
+  const Slot slot = state_->table.find_session(user, end.session.text());
   if (slot != kNoSlot) {
-    const SlotState state = table_.session(slot).state;
+    const SlotState state = state_->session(slot).state;
     if (state == SlotState::kActive) {
       remove(slot, SlotState::kEnded, now);
       answer.ended = true;
     } else {
       answer.reason = reason_of(state);
-      answer.eviction = eviction_of(slot, now);
+      answer.eviction = state_->eviction_of(slot, now);
     }
   }
-  answer.active = table_.user(user).active;
+  answer.active = state_->user(user).active;
   return answer;
 }
 
 // Lists change nothing: what has expired is passed over and left for its user's next command or the
 // sweeper.
 Answer Registry::decide(const ListUser& list, const Now& now) {
-  const Slot user = table_.find_user(list.user.text());
+  const Slot user = state_->table.find_user(list.user.text());
   UserSessions answer{std::string(list.user.text()), 0, terms_of(user).limit, {}, {}};
   if (user == kNoSlot) return answer;
-  answer.active = active_at(user, now.instant);
-  for (Slot slot = table_.user(user).head; slot != kNoSlot; slot = table_.session(slot).next) {
-    const SessionSlot& session = table_.session(slot);
+  answer.active = state_->active_at(user, now.instant);
+  for (Slot slot = state_->user(user).head; slot != kNoSlot; slot = state_->session(slot).next) {
+    const SessionSlot& session = state_->session(slot);
     if (session.row <= list.after || session.expires() <= now.instant) continue;
     if (answer.sessions.size() == list.most) {
-      answer.next = table_.session(session.prev).row;
+      answer.next = state_->session(session.prev).row;
       break;
     }
-    answer.sessions.push_back(info(slot, now));
+    answer.sessions.push_back(state_->info(slot, now));
   }
   return answer;
 }
 
-Answer Registry::decide(const ListAll& list, const Now& now) const {
+Answer Registry::decide(const ListAll& list, const Now& now) {
   Page page;
-  for (Slot slot = list.after; slot < table_.end(); ++slot) {
-    const SessionSlot& session = table_.session(slot);
+  for (Slot slot = list.after; slot < state_->table.end(); ++slot) {
+    const SessionSlot& session = state_->session(slot);
     if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
     if (page.sessions.size() == list.most) {
       page.next = slot;
       break;
     }
-    page.sessions.push_back(info(slot, now));
+    page.sessions.push_back(state_->info(slot, now));
   }
   return page;
 }
@@ -138,12 +160,12 @@ Answer Registry::decide(const ListAll& list, const Now& now) const {
 Answer Registry::decide(const Purge& purge, const Now& now) {
   Purged answer{0, purge.dry_run};
   if (purge.user) {
-    const Slot user = table_.find_user(purge.user->text());
+    const Slot user = state_->table.find_user(purge.user->text());
     if (user != kNoSlot) answer.count = purge_user(user, purge, now);
     return answer;
   }
-  for (Slot slot = purge.first; slot < std::min(purge.end, table_.end()); ++slot) {
-    const SessionSlot& session = table_.session(slot);
+  for (Slot slot = purge.first; slot < std::min(purge.end, state_->table.end()); ++slot) {
+    const SessionSlot& session = state_->session(slot);
     if (session.state != SlotState::kActive || session.row > purge.last_row) continue;
     if (!purge.dry_run) expire_due(session.user, now);
     if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
@@ -157,8 +179,8 @@ Answer Registry::decide(const Purge& purge, const Now& now) {
 std::uint64_t Registry::purge_user(Slot user, const Purge& purge, const Now& now) {
   std::uint64_t count = 0;
   if (!purge.dry_run) expire_due(user, now);
-  for (Slot slot = table_.user(user).head; slot != kNoSlot;) {
-    const SessionSlot& session = table_.session(slot);
+  for (Slot slot = state_->user(user).head; slot != kNoSlot;) {
+    const SessionSlot& session = state_->session(slot);
     const Slot next = session.next;
     if (session.expires() > now.instant && session.last_seen() + purge.idle <= now.instant) {
       ++count;
@@ -169,33 +191,93 @@ std::uint64_t Registry::purge_user(Slot user, const Purge& purge, const Now& now
   return count;
 }
 
-SessionInfo Registry::info(Slot slot, const Now& now) const {
-  const SessionSlot& session = table_.session(slot);
-  const Details* details = table_.details(slot);
-  return {table_.user(session.user).name.str(), session.name.str(),
-          now.to_wall(session.started()),       now.to_wall(session.last_seen()),
-          now.to_wall(session.expires()),       details ? *details : Details()};
+// --- terms ---
+
+Terms Registry::terms_of(Slot user) const {
+  if (user == kNoSlot) return concur::terms_of(policy_, {}, {});
+  const UserRule& rule = state_->user(user).rule;
+  return concur::terms_of(policy_, state_->plans.terms_of(rule.plan), rule.terms());
 }
 
-std::optional<Eviction> Registry::eviction_of(Slot slot, const Now& now) const {
-  const EvictedBy* by = table_.evicted_by(slot);
-  if (by == nullptr) return std::nullopt;
-  return Eviction{*by, now.to_wall(table_.session(slot).expires())};
-}
+// --- ending ---
 
-// Looks anew where a lease may have run out; the bound is exact again once the expired are swept.
-std::uint32_t Registry::active_at(Slot user, Instant now) {
-  UserSlot& owner = table_.user(user);
-  if (now < owner.earliest) return owner.active;
-  std::uint32_t active = 0;
+// Until `earliest` no session of the user can have expired: so most checks need no walk. All that
+// have expired leave the count first, so that each event about them carries the same count.
+void Registry::expire_due(Slot user, const Now& now) {
+  if (now.instant < state_->user(user).earliest) return;
+  const std::uint32_t active = state_->active_at(user, now.instant);
+  if (active == state_->user(user).active) return;
   Instant earliest = Instant::max();
-  for (Slot slot = owner.head; slot != kNoSlot; slot = table_.session(slot).next) {
-    const Instant expires = table_.session(slot).expires();
-    earliest = std::min(earliest, expires);
-    if (expires > now) ++active;
+  for (Slot slot = state_->user(user).head; slot != kNoSlot;) {
+    const SessionSlot& session = state_->session(slot);
+    const Slot next = session.next;
+    if (session.expires() <= now.instant) {
+      remove(slot, SlotState::kExpired, active, now);
+    } else {
+      earliest = std::min(earliest, session.expires());
+    }
+    slot = next;
   }
-  owner.earliest = earliest;
-  return active;
+  state_->user(user).earliest = earliest;
+}
+
+// None of the user's other sessions has expired, unseen.
+void Registry::remove(Slot slot, SlotState why, const Now& now) {
+  remove(slot, why, state_->user(state_->session(slot).user).active - 1, now);
+}
+
+void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now& now) {
+  SessionSlot& session = state_->session(slot);
+  state_->table.unlink(slot);
+  const Instant expired = session.expires();
+  session.state = why;
+  session.set_expires(now.instant);
+  record(session.user, undo::Removed{slot, expired}, Remove{session.row});
+  std::unique_ptr<EventMore> more;
+  if (const EvictedBy* by = state_->table.evicted_by(slot)) {
+    more = std::make_unique<EventMore>(EventMore{{}, *by, {}});
+  }
+  publish(event_of(why), session.user, session.name, active, 0, std::move(more), now);
+}
+
+// --- publishing ---
+
+void Registry::publish(EventKind kind, Slot user, const PackedText& session, std::uint32_t active,
+                       std::uint32_t limit, std::unique_ptr<EventMore> more, const Now& now) {
+  const bool is_change = kind != EventKind::kRenewed && kind != EventKind::kDenied;
+  if (!is_change && !outbox_.has_room()) return;
+  Event event;
+  event.kind = kind;
+  event.would_deny = kind == EventKind::kDenied && policy_.mode == Mode::kObserve;
+  event.active = active;
+  event.limit = limit;
+  event.user = state_->user(user).name.copy();
+  event.session = session.copy();
+  event.at = now.wall();
+  event.more = std::move(more);
+  outbox_.add(std::move(event), last_change_of(user));
+}
+
+void Registry::publish_denied(const Start& start, Slot user, std::uint32_t limit, const Now& now) {
+  std::unique_ptr<EventMore> more;
+  if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
+  publish(EventKind::kDenied, user, PackedText(start.session.text()), state_->user(user).active,
+          limit, std::move(more), now);
+}
+
+void Registry::publish_limit(std::string_view user, std::string_view plan, std::uint32_t limit,
+                             bool removed, const Now& now) {
+  Event event;
+  event.kind = EventKind::kLimitChanged;
+  event.removed = removed;
+  event.limit = limit;
+  event.user = PackedText(user);
+  event.at = now.wall();
+  if (!plan.empty()) {
+    event.more = std::make_unique<EventMore>(EventMore{{}, {}, std::string(plan)});
+  }
+  // The daemon's own default is no change to store.
+  outbox_.add(std::move(event), user.empty() && plan.empty() ? 0 : changes_.last());
 }
 
 }  // namespace concur

@@ -13,11 +13,11 @@ namespace concur {
 
 namespace {
 
-// More active sessions than kMostWalked make a user crowded, so many are few again.
-constexpr std::uint32_t kMostWalked = 8;
+// More active sessions than kMaxWalked make a user crowded, so many are few again.
+constexpr std::uint32_t kMaxWalked = 8;
 constexpr std::uint32_t kFewAgain = 4;
 
-constexpr std::size_t kMostForeseen = 256;
+constexpr std::size_t kMaxPrefetches = 256;
 
 std::uint32_t hash_of(std::string_view text, std::uint64_t seed) {
   return static_cast<std::uint32_t>(XXH3_64bits_withSeed(text.data(), text.size(), seed));
@@ -35,8 +35,8 @@ void fetch(const T& item) {
 }  // namespace
 
 void SessionSlot::set_lease(Instant last_seen, Instant expiry) {
-  constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
-  const auto since = std::clamp<std::int64_t>((expiry - last_seen).count(), 0, kMost);
+  constexpr auto kMax = std::numeric_limits<std::uint32_t>::max();
+  const auto since = std::clamp<std::int64_t>((expiry - last_seen).count(), 0, kMax);
   set_expires(expiry);
   seen_ms = static_cast<std::uint32_t>(since);
 }
@@ -101,15 +101,15 @@ Slot Table::find_device(Slot user, std::string_view device) const {
 }
 
 void Table::index_device(Slot slot) {
-  const Details* told = details(slot);
-  if (told == nullptr || told->device.empty()) return;
-  device_index_.insert({device_key(sessions_[slot].user, told->device).hash, slot});
+  const Details* known = details(slot);
+  if (known == nullptr || known->device.empty()) return;
+  device_index_.insert({device_key(sessions_[slot].user, known->device).hash, slot});
 }
 
 void Table::unindex_device(Slot slot) {
-  const Details* told = details(slot);
-  if (told == nullptr || told->device.empty()) return;
-  device_index_.erase(Entry{device_key(sessions_[slot].user, told->device).hash, slot});
+  const Details* known = details(slot);
+  if (known == nullptr || known->device.empty()) return;
+  device_index_.erase(Entry{device_key(sessions_[slot].user, known->device).hash, slot});
 }
 
 Slot Table::find_or_add_user(std::string_view name) {
@@ -142,22 +142,22 @@ void Table::set_crowded(UserSlot& owner, bool crowded) {
   }
 }
 
-void Table::foresee(std::string_view user) {
-  if (foreseen_.size() < kMostForeseen) foreseen_.push_back({hash_of(user, seed_)});
+void Table::prefetch(std::string_view user) {
+  if (prefetches_.size() < kMaxPrefetches) prefetches_.push_back({hash_of(user, seed_)});
 }
 
-void Table::fetch_foreseen() {
+void Table::run_prefetches() {
   // With nothing between them, the processor looks for several at once.
-  for (const HashKey key : foreseen_) {
+  for (const HashKey key : prefetches_) {
     const auto found = user_index_.find(key);
     if (found == user_index_.end()) continue;
     walks_.push_back(found->slot);
     fetch(users_[found->slot]);
   }
-  foreseen_.clear();
+  prefetches_.clear();
   for (Slot& walk : walks_) walk = users_[walk].crowded ? users_[walk].tail : users_[walk].head;
   // A step of each walk before the next of any, so that they wait together.
-  for (std::uint32_t step = 0; step < kMostWalked && !walks_.empty(); ++step) {
+  for (std::uint32_t step = 0; step < kMaxWalked && !walks_.empty(); ++step) {
     std::erase(walks_, kNoSlot);
     for (const Slot walk : walks_) fetch(sessions_[walk]);
     for (Slot& walk : walks_) walk = sessions_[walk].next;
@@ -222,7 +222,7 @@ void Table::link(Slot slot) {
   ++active_;
   if (owner.crowded) {
     index_session(slot);
-  } else if (owner.active > kMostWalked) {
+  } else if (owner.active > kMaxWalked) {
     set_crowded(owner, true);
   }
   index_device(slot);
@@ -244,15 +244,8 @@ void Table::release(Slot slot) {
   let_go(owner);
 }
 
-Slot Table::hold_user(std::string_view name) {
-  const Slot slot = find_or_add_user(name);
-  ++users_[slot].held;
-  return slot;
-}
-
-void Table::let_go(Slot user) {
-  assert(users_[user].held > 0);
-  if (--users_[user].held > 0) return;
+void Table::drop_unless_ruled(Slot user) {
+  if (!users_[user].rule.empty()) return;
   user_index_.erase(user_index_.find(user_key(users_[user].name.str())));
   users_.release(user);
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "session/change.hpp"
 #include "session/int48.hpp"
 #include "session/packed_text.hpp"
 #include "session/plans.hpp"
@@ -11,6 +10,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -51,8 +51,7 @@ struct UserSlot {
   Slot head = kNoSlot;
   Slot tail = kNoSlot;
   std::uint32_t active = 0;  // the length of the list from head to tail
-  std::uint32_t held = 0;  // sessions that name this user, gone ones too, and who else holds it; it
-                           // goes with the last
+  std::uint32_t held = 0;    // sessions that name this user, gone ones too, and UserRefs
   UserRule rule;
   Instant earliest = Instant::max();  // no active session of this user expires before
   Int48 last_change;
@@ -61,8 +60,13 @@ struct UserSlot {
 };
 static_assert(sizeof(UserSlot) <= 56);
 
+class UserRef;
+
 // The sessions in memory and the ways to find them: by user and name, by user in the order of
 // starts, by slot. Knows nothing of limits or of undoing. Not for use by several threads.
+//
+// A user stays while it has a session, gone ones too, a rule, or a UserRef. Whoever takes a rule
+// away holds a UserRef meanwhile.
 //
 // A user's few active sessions are found by a walk; indexed are those of crowded users, and the
 // gone. Most users have few, and an index of all would be a sixth of the memory.
@@ -70,8 +74,8 @@ class Table {
  public:
   // `seed` keys the hashes, so that chosen names cannot be made to collide.
   explicit Table(std::uint64_t seed) : seed_(seed) {}
-  Table(Table&&) = default;
-  Table& operator=(Table&&) = default;
+  Table(const Table&) = delete;  // UserRefs point to it
+  Table& operator=(const Table&) = delete;
 
   // kNoSlot where there is none.
   Slot find_user(std::string_view name) const;
@@ -88,11 +92,11 @@ class Table {
   // The same, but kNoSlot and nothing changed where that user has a session of that name.
   Slot add_absent(std::string_view user, std::string_view session);
 
-  // Says that this user will be asked about. Then fetch_foreseen() fetches what that looks at into
-  // the processor's cache, for all who were foreseen at once: one after the other each would wait
-  // for memory several times. Neither changes anything.
-  void foresee(std::string_view user);
-  void fetch_foreseen();
+  // A hint: this user is about to be looked up. run_prefetches() brings what that looks at into the
+  // processor's cache, for all such users together: one after the other, each lookup would wait for
+  // memory several times. Neither changes anything.
+  void prefetch(std::string_view user);
+  void run_prefetches();
 
   // The active one of the user on that device; kNoSlot where there is none.
   Slot find_device(Slot user, std::string_view device) const;
@@ -106,14 +110,12 @@ class Table {
   // has taken its place.
   void remember(Slot slot, Slot user, std::string_view name);
 
-  // Drops the session, which is unlinked, and its user with the last of them.
+  // Drops the session, which is unlinked, and its user where nothing else keeps it.
   void release(Slot slot);
 
-  // Keeps a user though it has no session, adding it where it is not there; let_go() takes that
-  // back.
-  Slot hold_user(std::string_view name);
-  void hold(Slot user) { ++users_[user].held; }
-  void let_go(Slot user);
+  // By name: the user is added where it is not there.
+  UserRef keep(std::string_view name);
+  UserRef keep(Slot user);
 
   SessionSlot& session(Slot slot) { return sessions_[slot]; }
   const SessionSlot& session(Slot slot) const { return sessions_[slot]; }
@@ -180,6 +182,13 @@ class Table {
   };
   using Index = boost::unordered_flat_set<Entry, Hash, Equal>;
 
+  friend class UserRef;
+  void let_go(Slot user) {
+    assert(users_[user].held > 0);
+    if (--users_[user].held == 0) drop_unless_ruled(user);
+  }
+  void drop_unless_ruled(Slot user);
+
   UserKey user_key(std::string_view name) const;
   DeviceKey device_key(Slot user, std::string_view device) const;
   void index_device(Slot slot);
@@ -198,14 +207,14 @@ class Table {
   Slab<UserSlot> users_;
   Index session_index_;  // gone ones, and active ones of crowded users
   Index user_index_;
-  Index device_index_;  // active sessions that told a device
+  Index device_index_;  // active sessions with a device
   boost::unordered_flat_map<Slot, std::unique_ptr<Details>> details_;
   boost::unordered_flat_map<Slot, EvictedBy> evicted_by_;
   std::size_t active_ = 0;
   std::size_t active_users_ = 0;
   mutable Slot found_ = kNoSlot;  // the user found last
-  std::vector<HashKey> foreseen_;
-  std::vector<Slot> walks_;  // of those, while they are fetched
+  std::vector<HashKey> prefetches_;
+  std::vector<Slot> walks_;  // of those, while they run
 };
 
 }  // namespace concur

@@ -1,28 +1,9 @@
 #include "session/usage.hpp"
 
-#include "session/policy.hpp"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cassert>
-#include <utility>
 
 namespace concur {
-
-namespace {
-
-std::int64_t hour_of(WallTime at) {
-  return std::chrono::floor<std::chrono::hours>(at.time_since_epoch()).count();
-}
-
-std::uint32_t player_of(std::string_view device, std::string_view session) {
-  const std::string_view name = device.empty() ? session : device;
-  return static_cast<std::uint32_t>(XXH3_64bits(name.data(), name.size()));
-}
-
-}  // namespace
 
 void Usage::merge(const Usage& other) {
   assert(hour == other.hour);
@@ -34,100 +15,6 @@ void Usage::merge(const Usage& other) {
   excess = std::max(excess, other.excess);
   devices.merge(other.devices);
   addresses.merge(other.addresses);
-}
-
-UsageRecord::Entry& UsageRecord::entry_of(Slot user, const Now& now, bool& added) {
-  std::unique_ptr<Entry>& entry = users_[user];
-  added = entry == nullptr;
-  if (added) {
-    entry = std::make_unique<Entry>();
-    entry->usage.hour = hour_of(now.wall());
-    queue_.push_back({user, now.instant});
-  }
-  return *entry;
-}
-
-std::optional<UsageRecord::Part> UsageRecord::count(Slot user, const Attempt& attempt, Millis lease,
-                                                    const Now& now, bool& added) {
-  Entry& entry = entry_of(user, now, added);
-  std::optional<Part> before;
-  const std::int64_t hour = hour_of(now.wall());
-  if (entry.usage.hour != hour) {
-    if (!entry.usage.empty()) before = {user, std::move(entry.usage)};
-    entry.usage = Usage();
-    entry.usage.hour = hour;
-  }
-  Usage& usage = entry.usage;
-  usage.starts += attempt.outcome == Attempt::Outcome::kStarted ? 1 : 0;
-  usage.denials += attempt.denied ? 1 : 0;
-  usage.evictions += attempt.evictions;
-  if (!attempt.device.empty()) usage.devices.add(attempt.device);
-  if (!attempt.address.empty()) usage.addresses.add(household_of(attempt.address));
-  count_players(entry, attempt, lease, now.instant);
-  const auto wanted = attempt.active + static_cast<std::uint32_t>(entry.waiting.size());
-  usage.peak = std::max(usage.peak, attempt.active);
-  usage.attempted = std::max(usage.attempted, wanted);
-  if (attempt.limit != kUnlimited && wanted > attempt.limit) {
-    usage.excess = std::max(usage.excess, wanted - attempt.limit);
-  }
-  return before;
-}
-
-// Who wants to watch and does not: refused or evicted within the last lease, and not let in since.
-void UsageRecord::count_players(Entry& entry, const Attempt& attempt, Millis lease, Instant now) {
-  std::vector<Waiting>& waiting = entry.waiting;
-  const std::uint32_t player = player_of(attempt.device, attempt.session);
-  std::erase_if(waiting,
-                [&](const Waiting& each) { return each.until <= now || each.player == player; });
-  const auto wait = [&](std::uint32_t who) {
-    const bool known = std::ranges::count(waiting, who, &Waiting::player) > 0;
-    if (!known && waiting.size() < kMostWaiting) waiting.push_back({who, now + lease});
-  };
-  if (attempt.outcome == Attempt::Outcome::kRefused) wait(player);
-  for (const std::string& evicted : attempt.evicted) wait(player_of({}, evicted));
-}
-
-std::optional<UsageRecord::Part> UsageRecord::take(const Now& now, bool all, bool& gone) {
-  gone = false;
-  if (queue_.empty() || (!all && queue_.front().since + kPart > now.instant)) return std::nullopt;
-  const Slot user = queue_.front().user;
-  queue_.pop_front();
-  const auto found = users_.find(user);
-  assert(found != users_.end());
-  Entry& entry = *found->second;
-  std::erase_if(entry.waiting, [&](const Waiting& each) { return each.until <= now.instant; });
-  const std::int64_t hour = entry.usage.hour;
-  Part part{user, std::exchange(entry.usage, Usage())};
-  entry.usage.hour = hour;
-  if (entry.waiting.empty()) {
-    gone = true;
-    users_.erase(found);
-  } else {
-    queue_.push_back({user, now.instant});
-  }
-  return part;
-}
-
-// The user stays until its turn comes, even if nothing is left of it: it has its place in the
-// queue.
-void UsageRecord::uncount_start(Slot user) {
-  const auto found = users_.find(user);
-  if (found == users_.end() || found->second->usage.starts == 0) return;
-  Usage& usage = found->second->usage;
-  --usage.starts;
-  if (!usage.empty()) return;
-  const std::int64_t hour = usage.hour;
-  usage = Usage();
-  usage.hour = hour;
-}
-
-void UsageRecord::put_back(Part part, const Now& now, bool& added) {
-  Entry& entry = entry_of(part.user, now, added);
-  if (added || entry.usage.empty()) {
-    entry.usage = std::move(part.usage);
-  } else if (entry.usage.hour == part.usage.hour) {
-    entry.usage.merge(part.usage);
-  }
 }
 
 }  // namespace concur

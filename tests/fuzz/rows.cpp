@@ -210,7 +210,7 @@ class House {
 
   void tidy() {
     registry_.sweep(registry_.slots(), Millis(1000), now_);
-    registry_.settle(now_);
+    registry_.save_all(now_);
   }
 
   const Now& now() const { return now_; }

@@ -43,7 +43,7 @@ TEST_CASE("Registry: events") {
   }
   SUBCASE("tell of renewals where somebody asks") {
     house.start("abc", "s1");
-    house.registry.tell_renewals(true);
+    house.registry.publish_renewals(true);
     house.ask(Heartbeat{id("abc"), id("s1")});
     CHECK(told(house) == "started abc/s1 1, renewed abc/s1 1");
   }
@@ -81,7 +81,7 @@ TEST_CASE("Registry: events") {
     house.stores = false;
     house.start("xyz", "s1");
     house.denied("abc", "s4");
-    house.registry.undo();
+    house.registry.roll_back();
     CHECK(told(house) == "denied abc/s4 3");
   }
   SUBCASE("say in observe mode that a denial was none") {

@@ -107,7 +107,7 @@ TEST_CASE("Registry: saving leases") {
   }
   SUBCASE("a clean stop ends what has expired") {
     house.clock.tick(90s);
-    house.registry.settle(house.clock.now());
+    house.registry.save_all(house.clock.now());
     CHECK(std::holds_alternative<Remove>(house.store().at(0)));
   }
   SUBCASE("a heartbeat needs no store though another session of its user has expired") {
@@ -121,7 +121,7 @@ TEST_CASE("Registry: saving leases") {
   SUBCASE("a clean stop saves all") {
     house.clock.tick(1ms);
     house.ask(Heartbeat{id("abc"), id("s1")});
-    house.registry.settle(house.clock.now());
+    house.registry.save_all(house.clock.now());
     const auto changes = house.store_sessions();
     REQUIRE(changes.size() == 1);
     CHECK(std::get<Save>(changes[0]).expires == house.clock.now().instant + 90s);
@@ -130,7 +130,7 @@ TEST_CASE("Registry: saving leases") {
     house.clock.tick(30s);
     house.ask(Heartbeat{id("abc"), id("s1")});
     house.registry.sweep(10, 1s, house.clock.now());
-    house.registry.undo();
+    house.registry.roll_back();
     house.registry.sweep(10, 1s, house.clock.now());
     CHECK(saves() == 1);
   }

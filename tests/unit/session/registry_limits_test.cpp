@@ -195,7 +195,7 @@ TEST_CASE("Registry: limits and the disk") {
     house.ask<UserLimit>(plan_of("abc", "new"));
     house.ask<UserLimit>(own_limit("nobody", 9));
     house.ask<PlanRemoved>(RemovePlan{id("gold")});
-    house.registry.undo();
+    house.registry.roll_back();
     CHECK(limit_of(house, "abc").limit == 5);
     CHECK(limit_of(house, "abc").plan == "gold");
     CHECK(limit_of(house, "nobody").limit == 3);
@@ -212,7 +212,7 @@ TEST_CASE("Registry: limits and the disk") {
     none.plan.emplace();
     house.ask<UserLimit>(none);
     house.ask<PlanInfo>(plan("new", 9));
-    house.registry.undo();
+    house.registry.roll_back();
     CHECK(limit_of(house, "abc").plan == "gold");
     CHECK(limit_of(house, "abc").limit == 3);
   }

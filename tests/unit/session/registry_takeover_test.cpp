@@ -207,7 +207,7 @@ TEST_CASE("Registry: hold-off") {
     for (const char* session : {"s2", "s3", "s4"}) house.start("abc", session);
     house.stores = false;
     house.ask<Granted>(replacing("s5", "s2"));
-    house.registry.undo();
+    house.registry.roll_back();
     house.clock.tick(60s);
     house.stores = true;
     house.ask<Granted>(replacing("s5", "s2"));
@@ -310,7 +310,7 @@ TEST_CASE("Registry: what a renewing start may change") {
     house.stores = false;
     start.details.content = "series";
     house.ask<Granted>(start);
-    house.registry.undo();
+    house.registry.roll_back();
     CHECK(details().content == "film");
   }
 }

@@ -61,7 +61,7 @@ TEST_CASE("Registry::undo") {
 
   SUBCASE("a start that failed leaves nothing behind") {
     apply(Start{id("a"), id("s1")});
-    registry.undo();
+    registry.roll_back();
     CHECK(registry.active_sessions() == 0);
     CHECK(registry.active_users() == 0);
     CHECK_FALSE(registry.has_changes());
@@ -73,7 +73,7 @@ TEST_CASE("Registry::undo") {
     settle();
     const std::string before = picture(registry, clock);
     for (const char* session : {"s2", "s1", "s3"}) apply(End{id("a"), id(session)});
-    registry.undo();
+    registry.roll_back();
     CHECK(picture(registry, clock) == before);
     CHECK(std::holds_alternative<Granted>(apply(Heartbeat{id("a"), id("s2")}).answer));
   }
@@ -86,7 +86,7 @@ TEST_CASE("Registry::undo") {
     apply(Start{id("a"), id("s1")});
     apply(End{id("a"), id("s1")});
     apply(Start{id("a"), id("s1")});
-    registry.undo();
+    registry.roll_back();
     CHECK(picture(registry, clock) == before);
   }
   SUBCASE("a failed new start of a gone session leaves it remembered") {
@@ -94,7 +94,7 @@ TEST_CASE("Registry::undo") {
     apply(End{id("a"), id("s1")});
     settle();
     apply(Start{id("a"), id("s1")});
-    registry.undo();
+    registry.roll_back();
     CHECK(std::get<Gone>(apply(Heartbeat{id("a"), id("s1")}).answer).reason == EndReason::kEnded);
   }
   SUBCASE("a renewal with another lease that failed renews by the lease before") {
@@ -104,7 +104,7 @@ TEST_CASE("Registry::undo") {
     Start longer{id("a"), id("s1")};
     longer.ttl = 1h;
     apply(longer);
-    registry.undo();
+    registry.roll_back();
     const auto listed = std::get<UserSessions>(apply(ListUser{id("a")}).answer);
     REQUIRE(listed.sessions.size() == 1);
     CHECK(listed.sessions[0].expires_at == clock.now().wall() + 90s);
@@ -116,7 +116,7 @@ TEST_CASE("Registry::undo") {
     const Sequence first = registry.last_change();
     apply(Start{id("a"), id("s2")});
     registry.confirm(first);
-    registry.undo();
+    registry.roll_back();
     CHECK(registry.active_sessions() == 1);
     CHECK(apply(Start{id("a"), id("s3")}).waits_for > first);
   }
@@ -127,7 +127,7 @@ TEST_CASE("Registry::undo") {
     settle();
     clock.tick(90s);
     CHECK(std::holds_alternative<Granted>(apply(Start{id("a"), id("s4")}).answer));
-    registry.undo();
+    registry.roll_back();
     CHECK(std::get<UserSessions>(apply(ListUser{id("a")}).answer).active == 0);
     CHECK(std::get<Gone>(apply(Heartbeat{id("a"), id("s1")}).answer).reason == EndReason::kExpired);
   }
@@ -192,7 +192,7 @@ TEST_CASE("Registry::undo in every order") {
       // A repeat renews in memory for good, so a round's repeats at the same instant as the start
       // leave no trace; those of older sessions do: compare names only through the rows' count
       // then.
-      registry.undo();
+      registry.roll_back();
       stored = kept;
       CHECK(registry.active_sessions() == stored.size());
       const auto strip = [](std::string text) {

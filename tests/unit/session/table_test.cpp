@@ -1,5 +1,7 @@
 #include "session/table.hpp"
 
+#include "session/user_ref.hpp"
+
 #include <doctest/doctest.h>
 
 #include <map>
@@ -32,7 +34,7 @@ struct Pair {
     gone[name] = slot;
     active.erase(name);
   }
-  void take_back_end(const std::string& name) {
+  void put_back(const std::string& name) {
     table.relink(gone.at(name));
     active[name] = gone.at(name);
     gone.erase(name);
@@ -68,8 +70,8 @@ std::string name_of(unsigned number) {
 
 TEST_CASE("Table finds a user's sessions, however many, active and gone") {
   Pair pair;
-  pair.table.hold_user("abc");
-  pair.table.hold_user("abd");
+  const UserRef abc = pair.table.keep("abc");
+  const UserRef abd = pair.table.keep("abd");
   for (unsigned i = 0; i < 40; ++i) {
     pair.start(name_of(i));
     pair.check();
@@ -84,7 +86,7 @@ TEST_CASE("Table finds a user's sessions, however many, active and gone") {
     for (unsigned i = 40; i > 0; --i) pair.end(name_of(i - 1));
     pair.check();
     for (unsigned i = 0; i < 40; ++i) {
-      pair.take_back_end(name_of(i));
+      pair.put_back(name_of(i));
       pair.check();
     }
   }
@@ -106,7 +108,7 @@ TEST_CASE("Table finds a user's sessions, however many, active and gone") {
         pair.start(name);
       } else {
         pair.end(name);
-        if (random() % 4 == 0) pair.take_back_end(name);
+        if (random() % 4 == 0) pair.put_back(name);
       }
       if (random() % 50 == 0) pair.forget_gone();
       pair.check();
@@ -128,19 +130,19 @@ TEST_CASE("Table::add_absent adds only what is not there, gone ones included") {
   CHECK(table.active_users() == 2);
 }
 
-TEST_CASE("Table::fetch_foreseen changes nothing, whoever was foreseen") {
+TEST_CASE("Table::run_prefetches changes nothing, whoever was prefetched") {
   Table table(1);
-  table.fetch_foreseen();
+  table.run_prefetches();
   const auto add = [&table](const std::string& user, unsigned sessions) {
     for (unsigned i = 0; i < sessions; ++i) table.add(user, name_of(i));
   };
   add("few", 3);
   add("crowded", 40);
-  table.hold_user("none");
-  for (const char* user : {"few", "absent", "crowded", "none", "few", ""}) table.foresee(user);
-  table.fetch_foreseen();
-  for (int i = 0; i < 10'000; ++i) table.foresee("few");
-  table.fetch_foreseen();
+  const UserRef none = table.keep("none");
+  for (const char* user : {"few", "absent", "crowded", "none", "few", ""}) table.prefetch(user);
+  table.run_prefetches();
+  for (int i = 0; i < 10'000; ++i) table.prefetch("few");
+  table.run_prefetches();
   CHECK(table.active_sessions() == 43);
   CHECK(table.find_user("absent") == kNoSlot);
   CHECK(table.add_absent("few", name_of(2)) == kNoSlot);

@@ -1,4 +1,4 @@
-#include "session/usage.hpp"
+#include "session/usage_record.hpp"
 
 #include "support/house.hpp"
 
@@ -172,7 +172,7 @@ TEST_CASE("The record of who shares is handed over") {
     house.start("abc", "s2");
     house.store();
     house.registry.flush_usage(1000, house.clock.now());
-    house.registry.undo();
+    house.registry.roll_back();
     const auto hours = recorded(house);
     REQUIRE(hours.size() == 1);
     CHECK(hours.begin()->second.starts == 2);
@@ -181,13 +181,13 @@ TEST_CASE("The record of who shares is handed over") {
   SUBCASE("without the starts that were undone") {
     house.start("abc", "s1");
     house.start("xyz", "s1");
-    house.registry.undo();
+    house.registry.roll_back();
     CHECK(recorded(house).empty());
   }
   SUBCASE("of all users, whatever was undone before") {
     for (int times = 0; times < 3; ++times) {
       house.start("abc", "s1");
-      house.registry.undo();
+      house.registry.roll_back();
     }
     house.start("abc", "s1");
     house.start("xyz", "s1");
@@ -214,7 +214,7 @@ TEST_CASE("The record of who shares is handed over") {
   }
   SUBCASE("on a clean stop") {
     house.start("abc", "s1");
-    house.registry.settle(house.clock.now());
+    house.registry.save_all(house.clock.now());
     int count = 0;
     for (const Change& change : house.store()) count += std::holds_alternative<AddUsage>(change);
     CHECK(count == 1);

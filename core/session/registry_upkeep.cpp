@@ -1,0 +1,115 @@
+// The registry's part about what nobody asks for: saving leases, ending and forgetting what is
+// over, handing over the record of who shares.
+#include "session/registry.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace concur {
+
+void Registry::set_ttl(SessionSlot& session, Millis ttl) {
+  assert(ttl >= kMinLease && ttl <= kMaxLease);
+  session.ttl_ms = static_cast<std::uint32_t>(ttl.count());
+  shortest_ = std::min(shortest_, ttl);
+}
+
+// No answer depends on a saved lease, so none waits for it.
+void Registry::save(Slot slot, Millis ttl_before) {
+  SessionSlot& session = state_->session(slot);
+  const std::uint32_t unsaved = std::exchange(session.unsaved_ms, 0);
+  record(
+      kNoSlot, undo::Saved{slot, unsaved, static_cast<std::uint32_t>(ttl_before.count())},
+      Save{session.row, session.started(), session.last_seen(), session.expires(), session.ttl()});
+}
+
+void Registry::hold_off(Slot slot, const Now& now) {
+  const SessionSlot& session = state_->session(slot);
+  const Slot user = session.user;
+  const Details* details = state_->table.details(slot);
+  const std::string device = details != nullptr ? details->device : std::string();
+  const auto dropped =
+      state_->hold_offs.add(state_->table.keep(user),
+                            {session.row, session.name.copy(), PackedText(device), now.instant});
+  record(user, undo::HeldOff{user, session.row},
+         PutHoldOff{{session.row, state_->user(user).name.str(), session.name.str(), device,
+                     now.instant}});
+  if (dropped) forget_hold_off(*dropped);
+}
+
+void Registry::forget_hold_off(std::int64_t row) {
+  record(kNoSlot, undo::Forgotten{}, DropHoldOff{row});
+}
+
+void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
+  const Slot end = state_->table.end();
+  for (std::uint32_t i = 0; i < std::min(slots, end); ++i) {
+    if (hand_ >= end) hand_ = 0;
+    const Slot slot = hand_++;
+    const SessionSlot& session = state_->session(slot);
+    if (session.state != SlotState::kActive) continue;
+    if (session.expires() <= now.instant) {
+      // Not the user's others: in the order of slots, which is mostly that of rows, neighbours in
+      // the store go together.
+      remove(slot, SlotState::kExpired, state_->active_at(session.user, now.instant), now);
+    } else if (session.unsaved_ms > 0) {
+      // No unsaved sign of life is older than the saved one; it must be saved within a third of a
+      // lease.
+      const Instant saved = session.last_seen() - Millis(session.unsaved_ms);
+      if (now.instant - saved + next_look >= session.ttl() / 3) save(slot, session.ttl());
+    }
+  }
+  state_->forget_gone(slots, now.instant);
+  for (std::uint32_t i = 0; i < slots; ++i) {
+    const auto dropped = state_->hold_offs.drop_over(now.instant);
+    if (!dropped) break;
+    forget_hold_off(*dropped);
+  }
+  flush_usage(slots, false, now);
+}
+
+void Registry::save_all(const Now& now) {
+  for (Slot slot = 0; slot < state_->table.end(); ++slot) {
+    const SessionSlot& session = state_->session(slot);
+    if (session.state != SlotState::kActive) continue;
+    if (session.expires() <= now.instant) {
+      expire_due(session.user, now);
+    } else if (session.unsaved_ms > 0) {
+      save(slot, session.ttl());
+    }
+  }
+  flush_usage(state_->usage.size(), now);
+}
+
+void Registry::wake(Millis slept, const Now& now) {
+  for (Slot slot = 0; slot < state_->table.end(); ++slot) {
+    SessionSlot& session = state_->session(slot);
+    const bool was_active =
+        session.state == SlotState::kActive && session.expires() > now.instant - slept;
+    const Instant least = now.instant + heartbeat_interval(session.ttl());
+    if (was_active && session.expires() < least) session.set_lease(session.last_seen(), least);
+  }
+}
+
+bool Registry::flush_usage(std::size_t most, const Now& now) {
+  const std::size_t parts = state_->usage.size();
+  flush_usage(std::min(parts, most), true, now);
+  return parts > most;
+}
+
+void Registry::flush_usage(std::size_t most, bool all, const Now& now) {
+  for (; most > 0; --most) {
+    auto part = state_->usage.take(now, all);
+    if (!part) return;
+    if (!part->usage.empty()) add_usage(std::move(*part), now);
+  }
+}
+
+// The part's user is kept until it is stored, for it may come back.
+void Registry::add_usage(UsageRecord::Part part, const Now& now) {
+  AddUsage change{state_->user(part.user.slot()).name.str(), part.usage};
+  record(kNoSlot, std::make_unique<undo::Recorded>(undo::Recorded{std::move(part), now}),
+         std::move(change));
+}
+
+}  // namespace concur

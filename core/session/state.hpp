@@ -1,0 +1,56 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "session/answer.hpp"
+#include "session/hold_offs.hpp"
+#include "session/plans.hpp"
+#include "session/table.hpp"
+#include "session/usage_record.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+namespace concur {
+
+// All that the registry knows of users and sessions. Decisions change it, and what takes them back.
+// It stays where it is, for UserRefs point into it.
+class State {
+ public:
+  explicit State(std::uint64_t hash_seed) : table(hash_seed) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  SessionSlot& session(Slot slot) { return table.session(slot); }
+  UserSlot& user(Slot slot) { return table.user(slot); }
+  bool is_active(Slot slot) { return slot != kNoSlot && session(slot).state == SlotState::kActive; }
+
+  // How many of the user's sessions are active at that moment, those that nobody has noticed to be
+  // expired left out.
+  std::uint32_t active_at(Slot user, Instant now);
+
+  // The user must be kept by a UserRef meanwhile.
+  void set_rule(Slot user, const UserRule& rule);
+
+  // A session is gone for good: it is remembered for a while, so that a late heartbeat gets to know
+  // why. A bounded number of them is.
+  void remember_gone(Slot slot);
+  // Forgets those whose time is over, so many at most.
+  void forget_gone(std::uint32_t most, Instant now);
+
+  SessionInfo info(Slot slot, const Now& now);
+  // Where a session was evicted.
+  std::optional<Eviction> eviction_of(Slot slot, const Now& now);
+
+  Table table;  // first, so that it outlives the UserRefs of the others
+  Plans plans;
+  HoldOffs hold_offs;
+  UsageRecord usage;
+
+ private:
+  void forget_oldest_gone();
+
+  std::deque<Slot> gone_;  // in the order they went
+};
+
+}  // namespace concur

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "session/policy.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace concur {
+
+// Where a user's limit comes from.
+enum class LimitSource : std::uint8_t { kUser, kPlan, kDefault };
+
+// What holds for a user's starts, or for one of them.
+struct Terms {
+  std::uint32_t limit = 0;  // kUnlimited for none
+  OnLimit on_limit = OnLimit::kDeny;
+  LimitSource from = LimitSource::kDefault;  // but for a limit that a request brought
+  Mode mode = Mode::kEnforce;
+};
+
+// What a request, a user or a plan sets; what is absent is left to the next of them, in this order,
+// and at last to the policy.
+struct TermsOverride {
+  std::optional<std::uint32_t> limit{};
+  std::optional<OnLimit> on_limit{};
+};
+
+inline Terms terms_of(const Policy& policy, const TermsOverride& plan, const TermsOverride& user) {
+  Terms terms{policy.limit, policy.on_limit, LimitSource::kDefault, policy.mode};
+  if (plan.limit) {
+    terms.limit = *plan.limit;
+    terms.from = LimitSource::kPlan;
+  }
+  if (user.limit) {
+    terms.limit = *user.limit;
+    terms.from = LimitSource::kUser;
+  }
+  terms.on_limit = user.on_limit.value_or(plan.on_limit.value_or(terms.on_limit));
+  return terms;
+}
+
+inline Terms terms_of(const Terms& user, const TermsOverride& request) {
+  Terms terms = user;
+  terms.limit = request.limit.value_or(terms.limit);
+  terms.on_limit = request.on_limit.value_or(terms.on_limit);
+  return terms;
+}
+
+}  // namespace concur

@@ -1,0 +1,52 @@
+#include "session/undo.hpp"
+
+#include "session/state.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace concur::undo {
+
+void Started::roll_back(State& state) const {
+  const std::string name = state.session(slot).name.str();
+  const Slot user = state.session(slot).user;
+  state.usage.uncount_start(user);
+  state.table.unlink(slot);
+  state.table.release(slot);
+  state.table.remember(gone, user, name);
+}
+
+void Removed::on_durable(State& state) const { state.remember_gone(slot); }
+
+void Removed::roll_back(State& state) const {
+  SessionSlot& session = state.session(slot);
+  session.set_expires(expires);
+  state.table.clear_evicted_by(slot);
+  state.table.relink(slot);
+  UserSlot& owner = state.user(session.user);
+  owner.earliest = std::min(owner.earliest, session.expires());
+}
+
+void Saved::roll_back(State& state) const {
+  SessionSlot& session = state.session(slot);
+  session.unsaved_ms += unsaved_ms;
+  if (session.ttl_ms == ttl_ms) return;
+  const Instant seen = session.last_seen();
+  session.ttl_ms = ttl_ms;
+  session.set_lease(seen, seen + session.ttl());
+  UserSlot& owner = state.user(session.user);
+  owner.earliest = std::min(owner.earliest, session.expires());
+}
+
+void Described::roll_back(State& state) { state.table.set_details(slot, std::move(before)); }
+
+void HeldOff::roll_back(State& state) const { state.hold_offs.remove_latest(user, row); }
+
+void Ruled::roll_back(State& state) const { state.set_rule(user.slot(), before); }
+
+void Planned::roll_back(State& state) { state.plans.put_back(plan, std::move(before)); }
+
+void Recorded::roll_back(State& state) { state.usage.put_back(std::move(part), now); }
+
+}  // namespace concur::undo

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "session/usage.hpp"
+#include "session/user_ref.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace concur {
+
+// One start, as the record sees it.
+struct Attempt {
+  enum class Outcome : std::uint8_t {
+    kStarted,
+    kRefused,
+    kRepeated,  // the session was active, and the count above the limit (the legacy rule)
+  };
+
+  std::string_view session;
+  std::string_view device;
+  std::string_view address;
+  std::uint32_t active = 0;  // sessions active after it
+  std::uint32_t limit = 0;   // kUnlimited for none
+  Outcome outcome = Outcome::kStarted;
+  bool denied = false;                 // in observe mode it started nevertheless
+  std::uint32_t evictions = 0;         // that made room, take-overs among them
+  std::vector<std::string> evicted{};  // for the limit's sake: their devices, or else their names
+};
+
+// The record of who shares, as far as it is not stored yet: each user's present hour, handed to the
+// store in parts that it adds up. Between two parts only those players of a user are kept that were
+// refused or evicted within the last lease: they still want to watch. Whoever is recorded here is
+// kept in the table.
+class UsageRecord {
+ public:
+  // How long a part collects before it is handed over.
+  static constexpr Millis kPart = std::chrono::seconds(60);
+  // Players of one user that still want to watch and are told apart.
+  static constexpr std::size_t kMaxUnserved = 32;
+
+  struct Part {
+    UserRef user;
+    Usage usage;
+  };
+
+  // Counts a start of that user. A part comes back where another hour has begun.
+  std::optional<Part> count(UserRef user, const Attempt& attempt, Millis lease, const Now& now);
+
+  // Takes the oldest part out that has collected for kPart, or any with `all`. It may be empty.
+  std::optional<Part> take(const Now& now, bool all);
+
+  // A start of the user was rolled back.
+  void uncount_start(Slot user);
+
+  // A part that could not be stored comes back.
+  void put_back(Part part, const Now& now);
+
+  std::size_t size() const { return users_.size(); }
+
+ private:
+  // A player that wants to watch and does not: its device, or else its session, as a hash.
+  struct Unserved {
+    std::uint32_t player;
+    Instant until;
+  };
+  struct Entry {
+    UserRef user;
+    Usage usage;
+    std::vector<Unserved> unserved;
+  };
+  struct Queued {
+    Slot user;
+    Instant since;
+  };
+
+  Entry& entry_of(UserRef user, const Now& now);
+  static void count_players(Entry& entry, const Attempt& attempt, Millis lease, Instant now);
+
+  boost::unordered_flat_map<Slot, std::unique_ptr<Entry>> users_;
+  std::deque<Queued> queue_;  // each user of users_ once, the longest there first
+};
+
+}  // namespace concur
