@@ -178,13 +178,13 @@ int write(JsonWriter& json, const Ended& ended) {
 int write(JsonWriter& json, const UserSessions& list) {
   json.field("user", list.user).field("concurrentSessions", list.active).field("limit", list.limit);
   write_sessions(json, list.sessions, false);
-  if (list.next) json.field("next", std::to_string(*list.next));
+  if (!list.next.empty()) json.field("next", list.next.text());
   return 200;
 }
 
 int write(JsonWriter& json, const Page& page) {
   write_sessions(json, page.sessions, true);
-  if (page.next) json.field("next", std::to_string(*page.next));
+  if (!page.next.empty()) json.field("next", page.next.text());
   return 200;
 }
 
@@ -235,7 +235,7 @@ int write(JsonWriter& json, const LimitPage& page) {
     json.end_object();
   }
   json.end_array();
-  if (page.next) json.field("next", std::to_string(*page.next));
+  if (!page.next.empty()) json.field("next", page.next.text());
   return 200;
 }
 

@@ -108,19 +108,15 @@ void Api::end(const Call& call, Respond respond) {
 void Api::list_user(const Call& call, Respond respond) {
   const auto user = Id::parse("user", call.names[0]);
   if (!user) return respond(to_response(user.error()));
-  const auto after = number_of<std::int64_t>(call.target, "after", 0, INT64_MAX);
-  if (!after) return respond(to_response(after.error()));
   const auto most = page_size(call.target);
   if (!most) return respond(to_response(most.error()));
-  submit(ListUser{*user, *after, *most}, std::move(respond));
+  submit(ListUser{*user, page_after(call.target), *most}, std::move(respond));
 }
 
 void Api::list_all(const Call& call, Respond respond) {
-  const auto after = number_of<std::uint32_t>(call.target, "after", 0, UINT32_MAX);
-  if (!after) return respond(to_response(after.error()));
   const auto most = page_size(call.target);
   if (!most) return respond(to_response(most.error()));
-  submit(ListAll{*after, *most}, std::move(respond));
+  submit(ListAll{page_after(call.target), *most}, std::move(respond));
 }
 
 void Api::purge(const Call& call, Respond respond) {

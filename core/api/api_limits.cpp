@@ -38,11 +38,9 @@ void Api::clear_limit(const Call& call, Respond respond) {
 }
 
 void Api::list_limits(const Call& call, Respond respond) {
-  const auto after = number_of<std::uint32_t>(call.target, "after", 0, UINT32_MAX);
-  if (!after) return respond(to_response(after.error()));
   const auto most = page_size(call.target);
   if (!most) return respond(to_response(most.error()));
-  submit(ListLimits{*after, *most}, std::move(respond));
+  submit(ListLimits{page_after(call.target), *most}, std::move(respond));
 }
 
 void Api::list_plans(const Call& /*call*/, Respond respond) {

@@ -36,6 +36,11 @@ inline Result<std::uint32_t> page_size(const Target& target) {
   return size;
 }
 
+// Where a list goes on. The service judges it.
+inline Cursor page_after(const Target& target) {
+  return Cursor(target.query("after").value_or(std::string_view()));
+}
+
 // A switch in the query: true or false, and false where it is absent.
 inline Result<bool> switch_of(const Target& target, std::string_view name) {
   const auto text = target.query(name);

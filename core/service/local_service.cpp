@@ -97,11 +97,14 @@ void LocalService::submit(const Command& command, Reply reply) {
 }
 
 Decision LocalService::decide(const Command& command, const Now& now) {
+  return decided(registry_.apply(command, now));
+}
+
+Decision LocalService::decided(Decision&& decision) {
   ++others_;
-  Decision decision = registry_.apply(command, now);
   if (registry_.has_changes()) schedule_flush();
   if (registry_.has_events()) publish_events();
-  return decision;
+  return std::move(decision);
 }
 
 // Answers, at once or with the commit that it waits for.
@@ -288,13 +291,26 @@ void LocalService::finish(std::function<void()> done) {
   refuse_purges("cannot purge further: the daemon is stopping");
   denials_.flush();
   finished_ = std::move(done);
-  registry_.save_all(look_at_clock());
-  if (registry_.has_changes() && !commits_here_) hand_over();
+  saving_.emplace();
+  save_step();
+}
+
+// The next step comes after the commit of this one, or at once where it changed nothing.
+void LocalService::save_step() {
+  constexpr std::uint32_t kSlots = 4096;
+  if (!saving_ || commits_here_) return;
+  if (!registry_.save_some(*saving_, kSlots, look_at_clock())) saving_.reset();
+  if (registry_.has_changes()) {
+    hand_over();
+  } else if (saving_ && !committing()) {
+    boost::asio::post(loop_, [this] { save_step(); });
+  }
   finish_if_idle();
 }
 
 void LocalService::finish_if_idle() {
-  if (finished_ && !committing() && !registry_.has_changes()) std::exchange(finished_, nullptr)();
+  const bool idle = !saving_ && !committing() && !registry_.has_changes();
+  if (finished_ && idle) std::exchange(finished_, nullptr)();
 }
 
 }  // namespace concur

@@ -58,8 +58,8 @@ class LocalService final : public Service {
     std::size_t bytes;  // of the sessions that the answer lists
   };
   struct Purging {
-    Purge step;
-    std::uint32_t end;  // of the slots when it was asked for
+    Purge purge;
+    PurgeCursor cursor;
     std::chrono::nanoseconds since;
     Reply reply;
     std::uint64_t count = 0;  // of the steps before
@@ -74,6 +74,7 @@ class LocalService final : public Service {
 
   Now look_at_clock();
   Decision decide(const Command& command, const Now& now);
+  Decision decided(Decision&& decision);
   void answer_when_durable(CommandKind kind, std::chrono::nanoseconds since, Decision&& decision,
                            Reply reply);
   void answer(CommandKind kind, std::chrono::nanoseconds since, Answer&& given, const Reply& reply);
@@ -94,6 +95,7 @@ class LocalService final : public Service {
   void succeeded(Group group);
   void failed(const Error& error);
   void measure_commit(const Group& group, bool worked);
+  void save_step();
   void finish_if_idle();
 
   void read_report(const ReportQuery& query, ReportReply reply);
@@ -141,6 +143,7 @@ class LocalService final : public Service {
   std::string trouble_;
   std::uint64_t commits_ = 0;
   bool finishing_ = false;
+  std::optional<SaveCursor> saving_;  // the leases, before the end
   std::function<void()> finished_;
 
   // Replies that wait for the threads below, which finish one after the other. They stay here: what

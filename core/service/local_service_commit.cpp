@@ -103,6 +103,7 @@ void LocalService::committed(const Result<void>& outcome) {
   if (!committing()) keeps_loop_.reset();
   schedule_purge();  // a step for each commit, however much waits
   go_on_sweeping();
+  save_step();
   if (registry_.has_changes()) schedule_flush();
   finish_if_idle();
 }
@@ -153,6 +154,7 @@ void LocalService::failed(const Error& error) {
   }
   trouble_ = message;
   registry_.roll_back();
+  saving_.reset();  // no more can be saved
   publish_events();
   auto lost = std::exchange(under_way_, {});
   lost.push_back(std::exchange(gathered_, {}));

@@ -33,8 +33,8 @@ void LocalService::begin_purge(const Purge& purge, Reply reply) {
     meters_.failed(CommandKind::kOther);
     return reply(Error{ErrorKind::kUnavailable, "cannot purge: others are under way; try again"});
   }
-  purges_.push_back({purge, registry_.slots(), look_at_clock().since_boot, std::move(reply)});
-  purges_.back().step.last_row = registry_.last_row();
+  purges_.push_back(
+      {purge, registry_.begin_purge(), look_at_clock().since_boot, std::move(reply)});
   // What is decided next finds the first step taken: in a small house that is all of it.
   if (purges_.size() == 1 && !purge_scheduled_) purge_step();
   go_on_purging();
@@ -58,7 +58,7 @@ void LocalService::schedule_purge() {
 // What they have purged stays purged. Those that only count go on, unless the service ends.
 void LocalService::refuse_purges(const std::string& message) {
   for (Purging& each : std::exchange(purges_, {})) {
-    if (each.step.dry_run && !finishing_) {
+    if (each.purge.dry_run && !finishing_) {
       purges_.push_back(std::move(each));
       continue;
     }
@@ -70,13 +70,11 @@ void LocalService::refuse_purges(const std::string& message) {
 void LocalService::purge_step() {
   if (purges_.empty()) return;
   Purging& purging = purges_.front();
-  Purge& step = purging.step;
-  step.end = step.first + std::min(kPurgeStep, purging.end - step.first);
-  Decision decision = decide(step, look_at_clock());
+  Decision decision = decided(
+      registry_.purge_some(purging.purge, purging.cursor, kPurgeStep, look_at_clock()));
   auto& purged = std::get<Purged>(decision.answer);
   purging.count += purged.count;
-  step.first = step.end;
-  if (step.first < purging.end) return;
+  if (!purging.cursor.done()) return;
   purged.count = purging.count;
   Purging done = std::move(purging);
   purges_.pop_front();

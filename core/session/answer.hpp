@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "session/cursor.hpp"
 #include "session/session.hpp"
 #include "session/terms.hpp"
 
@@ -88,12 +89,12 @@ struct UserSessions {
   std::uint32_t active = 0;
   std::uint32_t limit = 0;
   std::vector<SessionInfo> sessions;
-  std::optional<std::int64_t> next;  // the row to list on from, where there is more
+  Cursor next{};  // empty where there is no more
 };
 
 struct Page {
   std::vector<SessionInfo> sessions;
-  std::optional<std::uint32_t> next;  // the slot to list on from, where there is more
+  Cursor next{};  // empty where there is no more
 };
 
 struct Purged {
@@ -113,15 +114,17 @@ struct UserLimit {
 
 struct LimitPage {
   std::vector<UserLimit> limits;
-  std::optional<std::uint32_t> next;  // the user's slot to list on from, where there is more
+  Cursor next{};  // empty where there is no more
 };
 
 struct PlanInfo {
   std::string plan;
   std::uint32_t limit = 0;
   std::optional<OnLimit> on_limit;
-  std::uint32_t users = 0;        // who have it
-  std::uint32_t users_above = 0;  // of them, those who are above its limit now
+  std::uint32_t users = 0;  // who have it
+  // Of them, those who are above its limit. Of more users than a list's step some may count until
+  // the sweeper has come by, though their sessions have expired.
+  std::uint32_t users_above = 0;
 };
 
 struct PlanList {

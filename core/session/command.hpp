@@ -1,11 +1,11 @@
 #pragma once
 
+#include "session/cursor.hpp"
 #include "session/id.hpp"
 #include "session/policy.hpp"
 #include "session/session.hpp"
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <variant>
 
@@ -38,17 +38,19 @@ struct End {
   Id session;
 };
 
-// One user's active sessions, oldest start first, from behind the row `after` on.
+// One user's active sessions, oldest start first. Any list goes on at `after`; a cursor that is not
+// the service's own is refused as invalid.
 struct ListUser {
   Id user;
-  std::int64_t after = 0;
+  Cursor after{};
   std::uint32_t most = kMaxListed;
 };
 
-// All active sessions from slot `after` on, in no order a user should know of. A session that stays
-// active through the whole walk is listed exactly once.
+// All active sessions, in no order a user should know of. One that stays active through the whole
+// walk is listed at least once; by a registry, exactly once. A page may hold fewer than `most`
+// though more follow, even none: so much is looked at in one step.
 struct ListAll {
-  std::uint32_t after = 0;
+  Cursor after{};
   std::uint32_t most = kMaxListed;
 };
 
@@ -57,11 +59,6 @@ struct Purge {
   std::optional<Id> user{};
   Millis idle{};
   bool dry_run = false;
-  // A part of all: the slots from `first` to before `end`, but for sessions with higher rows, which
-  // have started since the first part.
-  std::uint32_t first = 0;
-  std::uint32_t end = std::numeric_limits<std::uint32_t>::max();
-  std::int64_t last_row = std::numeric_limits<std::int64_t>::max();
 };
 
 // Outer: whether it is to be changed; inner: to what, or to nothing.
@@ -81,10 +78,9 @@ struct SetLimit {
   Patch<OnLimit> on_limit{};
 };
 
-// The users for whom anything is set, from the user's slot `after` on, in no order a user should
-// know of.
+// The users for whom anything is set, in no order a user should know of. Pages are as in ListAll.
 struct ListLimits {
-  std::uint32_t after = 0;
+  Cursor after{};
   std::uint32_t most = kMaxListed;
 };
 

@@ -37,11 +37,10 @@ struct Plan {
   bool is_set = false;  // false: removed, or not yet there, and only the name is known
   std::uint32_t limit = 0;
   std::optional<OnLimit> on_limit;
-  std::uint32_t users = 0;  // who have it
 };
 
-// The plans by name and by number. A removed one keeps its number as long as users have it, so that
-// setting it again gives it back to them.
+// The plans by name and by number, and how many users have each. A removed one keeps its number as
+// long as users have it, so that setting it again gives it back to them.
 class Plans {
  public:
   // kNoPlan where the name is not known.
@@ -50,24 +49,45 @@ class Plans {
   // that nobody knew any more.
   PlanId find_or_add(std::string_view name, Plan& before);
 
-  // As it was before, name and all.
+  // As it was before, name and all; who has it stays counted.
   void put_back(PlanId id, Plan before);
 
-  Plan& operator[](PlanId id) { return plans_[id]; }
-  const Plan& operator[](PlanId id) const { return plans_[id]; }
+  Plan& operator[](PlanId id) { return known_[id].plan; }
+  const Plan& operator[](PlanId id) const { return known_[id].plan; }
 
   // What it sets for those who have it: nothing where it is not set, or for kNoPlan.
   TermsOverride terms_of(PlanId id) const {
-    if (id == kNoPlan || !plans_[id].is_set) return {};
-    return {plans_[id].limit, plans_[id].on_limit};
+    if (id == kNoPlan || !known_[id].plan.is_set) return {};
+    return {known_[id].plan.limit, known_[id].plan.on_limit};
   }
+
+  // A user with that rule and so many active sessions comes in, leaves, or has another number of
+  // them now.
+  void add_user(const UserRule& rule, std::uint32_t active);
+  void remove_user(const UserRule& rule, std::uint32_t active);
+  void count_user(const UserRule& rule, std::uint32_t before, std::uint32_t active);
+
+  std::uint32_t users(PlanId id) const { return known_[id].users; }
+  // Those with more active sessions than the plan allows, but for users with a limit of their own.
+  std::uint32_t users_above(PlanId id) const;
 
   // Those that are set, by name.
   std::vector<PlanId> all() const;
 
  private:
+  struct Known {
+    Plan plan;
+    std::uint32_t users = 0;
+    // How many of those whom the plan limits have so many active sessions, from two on: one alone
+    // is above no limit.
+    std::map<std::uint32_t, std::uint32_t> by_active{};
+  };
+
+  void count(const UserRule& rule, std::uint32_t active);
+  void uncount(const UserRule& rule, std::uint32_t active);
+
   std::map<std::string, PlanId, std::less<>> ids_;
-  std::vector<Plan> plans_;
+  std::vector<Known> known_;
 };
 
 }  // namespace concur

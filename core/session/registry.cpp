@@ -66,6 +66,13 @@ Decision Registry::apply(const Command& command, const Now& now) {
   return decision;
 }
 
+Decision Registry::purge_some(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots,
+                              const Now& now) {
+  Decision decision{Purged{purge_slots(purge, cursor, slots, now), purge.dry_run}};
+  if (!changes_.all_durable()) decision.waits_for = changes_.last();
+  return decision;
+}
+
 void Registry::roll_back() {
   outbox_.drop_after(changes_.durable());
   changes_.roll_back(*state_);
@@ -126,16 +133,22 @@ Answer Registry::decide(const End& end, const Now& now) {
 
 // Lists change nothing: what has expired is passed over and left for its user's next command or the
 // sweeper.
+// Lists change nothing: what has expired is passed over and left for its user's next command or the
+// sweeper.
 Answer Registry::decide(const ListUser& list, const Now& now) {
+  const auto after = list.after.number(INT64_MAX);
+  if (!after) return Refused{list.after.not_ours()};
+  const auto last_row = static_cast<std::int64_t>(*after);
   const Slot user = state_->table.find_user(list.user.text());
   UserSessions answer{std::string(list.user.text()), 0, terms_of(user).limit, {}, {}};
   if (user == kNoSlot) return answer;
   answer.active = state_->active_at(user, now.instant);
   for (Slot slot = state_->user(user).head; slot != kNoSlot; slot = state_->session(slot).next) {
     const SessionSlot& session = state_->session(slot);
-    if (session.row <= list.after || session.expires() <= now.instant) continue;
+    if (session.row <= last_row || session.expires() <= now.instant) continue;
     if (answer.sessions.size() == list.most) {
-      answer.next = state_->session(session.prev).row;
+      const std::int64_t row = state_->session(session.prev).row;
+      answer.next = Cursor::at(static_cast<std::uint64_t>(row));
       break;
     }
     answer.sessions.push_back(state_->info(slot, now));
@@ -144,36 +157,44 @@ Answer Registry::decide(const ListUser& list, const Now& now) {
 }
 
 Answer Registry::decide(const ListAll& list, const Now& now) {
+  const auto after = list.after.number(kNoSlot);
+  if (!after) return Refused{list.after.not_ours()};
   Page page;
-  for (Slot slot = list.after; slot < state_->table.end(); ++slot) {
+  const Slot end = state_->table.end();
+  Slot slot = static_cast<Slot>(std::min<std::uint64_t>(*after, end));
+  for (const Slot stop = slot + std::min(kListStep, end - slot); slot < stop; ++slot) {
     const SessionSlot& session = state_->session(slot);
     if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
-    if (page.sessions.size() == list.most) {
-      page.next = slot;
-      break;
-    }
+    if (page.sessions.size() == list.most) break;
     page.sessions.push_back(state_->info(slot, now));
   }
+  if (slot < end) page.next = Cursor::at(slot);
   return page;
 }
 
 Answer Registry::decide(const Purge& purge, const Now& now) {
-  Purged answer{0, purge.dry_run};
   if (purge.user) {
     const Slot user = state_->table.find_user(purge.user->text());
-    if (user != kNoSlot) answer.count = purge_user(user, purge, now);
-    return answer;
+    return Purged{user == kNoSlot ? 0 : purge_user(user, purge, now), purge.dry_run};
   }
-  for (Slot slot = purge.first; slot < std::min(purge.end, state_->table.end()); ++slot) {
-    const SessionSlot& session = state_->session(slot);
-    if (session.state != SlotState::kActive || session.row > purge.last_row) continue;
+  PurgeCursor all = begin_purge();
+  return Purged{purge_slots(purge, all, all.end, now), purge.dry_run};
+}
+
+std::uint64_t Registry::purge_slots(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots,
+                                    const Now& now) {
+  std::uint64_t count = 0;
+  const Slot stop = cursor.next + std::min(slots, cursor.end - cursor.next);
+  for (; cursor.next < stop; ++cursor.next) {
+    const SessionSlot& session = state_->session(cursor.next);
+    if (session.state != SlotState::kActive || session.row > cursor.last_row) continue;
     if (!purge.dry_run) expire_due(session.user, now);
     if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
     if (session.last_seen() + purge.idle > now.instant) continue;
-    ++answer.count;
-    if (!purge.dry_run) remove(slot, SlotState::kPurged, now);
+    ++count;
+    if (!purge.dry_run) remove(cursor.next, SlotState::kPurged, now);
   }
-  return answer;
+  return count;
 }
 
 std::uint64_t Registry::purge_user(Slot user, const Purge& purge, const Now& now) {
@@ -228,7 +249,7 @@ void Registry::remove(Slot slot, SlotState why, const Now& now) {
 
 void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now& now) {
   SessionSlot& session = state_->session(slot);
-  state_->table.unlink(slot);
+  state_->unlink(slot);
   const Instant expired = session.expires();
   session.state = why;
   session.set_expires(now.instant);

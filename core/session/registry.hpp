@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -27,6 +28,21 @@ struct Decision {
   Sequence waits_for = 0;
 };
 
+// How far a purge of all users has got. It spares sessions that started since it began.
+struct PurgeCursor {
+  Slot next = 0;
+  Slot end = 0;
+  std::int64_t last_row = 0;
+
+  bool done() const { return next >= end; }
+};
+
+// How far the saving of all leases has got.
+struct SaveCursor {
+  Slot next = 0;
+  std::optional<std::size_t> parts{};  // of the record, that are left; once all slots are done
+};
+
 // Decides who may watch: a state machine over all sessions in memory, with no I/O and no clock of
 // its own. What it decides takes effect at once; the changes to store come out of take_changes(),
 // and what became of them goes back in by confirm() or roll_back(). For one thread.
@@ -35,6 +51,9 @@ struct Decision {
 // sweep() only takes out of memory and the store what is over.
 class Registry {
  public:
+  // How many slots of sessions, or of users, a page of a list looks at.
+  static constexpr std::uint32_t kListStep = 16'384;
+
   Registry(const Policy& policy, std::uint64_t hash_seed)
       : policy_(policy), state_(std::make_unique<State>(hash_seed)), throttle_(hash_seed) {}
   Registry(Registry&&) = default;
@@ -65,18 +84,22 @@ class Registry {
   // and forgets what is gone for long.
   void sweep(std::uint32_t slots, Millis next_look, const Now& now);
 
-  // For a clean stop: ends all that has expired and saves every lease that heartbeats have moved.
-  void save_all(const Now& now);
+  // A purge of all users, in steps that look at so many slots each, so that others are answered in
+  // between. The answer is a Purged with the count of this step alone.
+  PurgeCursor begin_purge() const { return {0, slots(), last_row()}; }
+  Decision purge_some(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots, const Now& now);
+
+  // For a clean stop: ends all that has expired, saves every lease that heartbeats have moved, and
+  // hands over what was recorded; in steps of so many each. True where there is more.
+  bool save_some(SaveCursor& cursor, std::uint32_t slots, const Now& now);
 
   // The machine slept until now and nobody could give a sign of life: whoever was active before it
-  // gets at least a heartbeat interval, as after a restart.
-  void wake(Millis slept, const Now& now);
+  // has at least a heartbeat interval, as after a restart. Takes the same time for any number of
+  // sessions: whose turn it is in a sweep, or who is asked about, gets a new lease then.
+  void wake(Millis slept, const Now& now) { state_->grace.begin(slept, now.instant, slots()); }
 
   // No session that starts gets this row's id or a lower one.
   void reserve_rows(std::int64_t upto) { next_row_ = std::max(next_row_, upto + 1); }
-
-  // Of the sessions so far.
-  std::int64_t last_row() const { return next_row_ - 1; }
 
   // Hands over up to that many parts of what was recorded of users' hours so far, so that a report
   // is complete. True where there are more.
@@ -164,6 +187,8 @@ class Registry {
 
   // ending
   std::uint64_t purge_user(Slot user, const Purge& purge, const Now& now);
+  std::uint64_t purge_slots(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots,
+                            const Now& now);
   void expire_due(Slot user, const Now& now);
   void remove(Slot slot, SlotState why, const Now& now);
   void remove(Slot slot, SlotState why, std::uint32_t active, const Now& now);
@@ -188,6 +213,8 @@ class Registry {
   void publish_limit(std::string_view user, std::string_view plan, std::uint32_t limit,
                      bool removed, const Now& now);
   Sequence last_change_of(Slot user) const;
+  // Of the sessions so far.
+  std::int64_t last_row() const { return next_row_ - 1; }
 
   Policy policy_;
   std::unique_ptr<State> state_;  // before changes_, which refer to it

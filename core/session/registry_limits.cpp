@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace concur {
@@ -54,15 +55,17 @@ Answer Registry::decide(const SetLimit& set, const Now& now) {
 }
 
 Answer Registry::decide(const ListLimits& list, const Now& now) {
+  const auto after = list.after.number(kNoSlot);
+  if (!after) return Refused{list.after.not_ours()};
   LimitPage page;
-  for (Slot user = list.after; user < state_->table.users_end(); ++user) {
+  const Slot end = state_->table.users_end();
+  Slot user = static_cast<Slot>(std::min<std::uint64_t>(*after, end));
+  for (const Slot stop = user + std::min(kListStep, end - user); user < stop; ++user) {
     if (state_->user(user).rule.empty()) continue;
-    if (page.limits.size() == list.most) {
-      page.next = user;
-      break;
-    }
+    if (page.limits.size() == list.most) break;
     page.limits.push_back(limit_of(state_->user(user).name.str(), user, now));
   }
+  if (user < end) page.next = Cursor::at(user);
   return page;
 }
 
@@ -118,18 +121,19 @@ Answer Registry::decide(const RemovePlan& remove, const Now& now) {
   const PlanId id = state_->plans.find(name);
   if (id == kNoPlan || !state_->plans[id].is_set) return PlanRemoved{std::string(name), false, 0};
   Plan& plan = state_->plans[id];
-  if (plan.users > 0 && !remove.force) {
+  const std::uint32_t users = state_->plans.users(id);
+  if (users > 0 && !remove.force) {
     return invalid(text::format(
         "cannot remove plan {}: {} it; give them another, or remove it by force and the "
         "daemon's default holds for them",
-        name, plan.users == 1 ? "1 user has" : text::format("{} users have", plan.users)));
+        name, users == 1 ? "1 user has" : text::format("{} users have", users)));
   }
   auto undo = std::make_unique<undo::Planned>(undo::Planned{id, plan});
   plan.is_set = false;
   record(kNoSlot, std::move(undo), DropPlan{plan.name});
   plans_changed_ = last_change();
   publish_limit({}, name, policy_.limit, true, now);
-  return PlanRemoved{std::string(name), true, plan.users};
+  return PlanRemoved{std::string(name), true, users};
 }
 
 Answer Registry::decide(const ListPlans& /*list*/, const Now& /*now*/) {
@@ -140,16 +144,20 @@ Answer Registry::decide(const ListPlans& /*list*/, const Now& /*now*/) {
 
 PlanInfo Registry::plan_info(PlanId id) const {
   const Plan& plan = state_->plans[id];
-  return {plan.name, plan.limit, plan.on_limit, plan.users, 0};
+  return {plan.name, plan.limit, plan.on_limit, state_->plans.users(id), 0};
 }
 
+// Plans count sessions that have expired until the sweeper comes by; of a bounded number of users
+// those are left out here, which is all of them where there are no more.
 PlanInfo Registry::plan_info_now(PlanId id, const Now& now) {
   PlanInfo info = plan_info(id);
-  if (info.limit == kUnlimited || info.users == 0) return info;
-  for (Slot user = 0; user < state_->table.users_end(); ++user) {
-    const UserRule& rule = state_->user(user).rule;
-    const bool concerned = rule.plan == id && !rule.has_limit();
-    if (concerned && state_->active_at(user, now.instant) > info.limit) ++info.users_above;
+  info.users_above = state_->plans.users_above(id);
+  const Slot end = std::min(state_->table.users_end(), kListStep);
+  for (Slot user = 0; user < end && info.users_above > 0; ++user) {
+    const UserSlot& owner = state_->user(user);
+    const bool counted =
+        owner.rule.plan == id && !owner.rule.has_limit() && owner.active > info.limit;
+    if (counted && state_->active_at(user, now.instant) <= info.limit) --info.users_above;
   }
   return info;
 }

@@ -18,7 +18,7 @@ void Registry::prefetch(std::span<const StoredRow> rows) {
 }
 
 bool Registry::restore_row(Row row, const Now& now) {
-  const Slot slot = state_->table.add_absent(row.user, row.session);
+  const Slot slot = state_->add_absent(row.user, row.session);
   if (slot == kNoSlot) return false;
   const Millis ttl = std::clamp(row.ttl, kMinLease, kMaxLease);
   SessionSlot& session = state_->session(slot);

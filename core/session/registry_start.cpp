@@ -126,7 +126,7 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   const auto& [start, terms, admission] = judged;
   make_room(judged, now);
   const Millis ttl = start.ttl.value_or(policy_.lease);
-  const auto [slot, gone] = state_->table.add(start.user.text(), start.session.text());
+  const auto [slot, gone] = state_->add(start.user.text(), start.session.text());
   SessionSlot& session = state_->session(slot);
   session.row = next_row_++;
   set_ttl(session, ttl);

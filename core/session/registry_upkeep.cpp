@@ -47,6 +47,7 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     if (hand_ >= end) hand_ = 0;
     const Slot slot = hand_++;
     const SessionSlot& session = state_->session(slot);
+    state_->grace.looked_at(slot);
     if (session.state != SlotState::kActive) continue;
     if (session.expires() <= now.instant) {
       // Not the user's others: in the order of slots, which is mostly that of rows, neighbours in
@@ -68,27 +69,25 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
   flush_usage(slots, false, now);
 }
 
-void Registry::save_all(const Now& now) {
-  for (Slot slot = 0; slot < state_->table.end(); ++slot) {
-    const SessionSlot& session = state_->session(slot);
+bool Registry::save_some(SaveCursor& cursor, std::uint32_t slots, const Now& now) {
+  const Slot end = state_->table.end();
+  const Slot stop = cursor.next + std::min(slots, end - cursor.next);
+  for (; cursor.next < stop; ++cursor.next) {
+    const SessionSlot& session = state_->session(cursor.next);
     if (session.state != SlotState::kActive) continue;
     if (session.expires() <= now.instant) {
       expire_due(session.user, now);
     } else if (session.unsaved_ms > 0) {
-      save(slot, session.ttl());
+      save(cursor.next, session.ttl());
     }
   }
-  flush_usage(state_->usage.size(), now);
-}
-
-void Registry::wake(Millis slept, const Now& now) {
-  for (Slot slot = 0; slot < state_->table.end(); ++slot) {
-    SessionSlot& session = state_->session(slot);
-    const bool was_active =
-        session.state == SlotState::kActive && session.expires() > now.instant - slept;
-    const Instant least = now.instant + heartbeat_interval(session.ttl());
-    if (was_active && session.expires() < least) session.set_lease(session.last_seen(), least);
-  }
+  if (cursor.next < end) return true;
+  // Each once: whoever still wants to watch stays in the record.
+  if (!cursor.parts) cursor.parts = state_->usage.size();
+  const std::size_t parts = std::min<std::size_t>(*cursor.parts, slots);
+  flush_usage(parts, true, now);
+  *cursor.parts -= parts;
+  return *cursor.parts > 0;
 }
 
 bool Registry::flush_usage(std::size_t most, const Now& now) {

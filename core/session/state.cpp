@@ -27,11 +27,43 @@ std::uint32_t State::active_at(Slot user, Instant now) {
   return active;
 }
 
+Table::Added State::add(std::string_view user, std::string_view session) {
+  const Table::Added added = table.add(user, session);
+  const Slot owner = table.session(added.slot).user;
+  count_active(owner, table.user(owner).active - 1);
+  return added;
+}
+
+Slot State::add_absent(std::string_view user, std::string_view session) {
+  const Slot slot = table.add_absent(user, session);
+  if (slot == kNoSlot) return kNoSlot;
+  const Slot owner = table.session(slot).user;
+  count_active(owner, table.user(owner).active - 1);
+  return slot;
+}
+
+void State::unlink(Slot slot) {
+  table.unlink(slot);
+  const Slot owner = table.session(slot).user;
+  count_active(owner, table.user(owner).active + 1);
+}
+
+void State::relink(Slot slot) {
+  table.relink(slot);
+  const Slot owner = table.session(slot).user;
+  count_active(owner, table.user(owner).active - 1);
+}
+
+void State::count_active(Slot user, std::uint32_t before) {
+  const UserSlot& owner = table.user(user);
+  plans.count_user(owner.rule, before, owner.active);
+}
+
 void State::set_rule(Slot user, const UserRule& rule) {
-  UserRule& now = table.user(user).rule;
-  if (now.plan != kNoPlan) --plans[now.plan].users;
-  if (rule.plan != kNoPlan) ++plans[rule.plan].users;
-  now = rule;
+  UserSlot& owner = table.user(user);
+  plans.remove_user(owner.rule, owner.active);
+  owner.rule = rule;
+  plans.add_user(owner.rule, owner.active);
 }
 
 void State::remember_gone(Slot slot) {

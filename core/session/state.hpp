@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "session/answer.hpp"
+#include "session/grace.hpp"
 #include "session/hold_offs.hpp"
 #include "session/plans.hpp"
 #include "session/table.hpp"
@@ -21,13 +22,24 @@ class State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  SessionSlot& session(Slot slot) { return table.session(slot); }
+  // The only way to a session's lease: it has got its grace when it is judged.
+  SessionSlot& session(Slot slot) {
+    SessionSlot& found = table.session(slot);
+    if (grace.pending()) grace.give(found);
+    return found;
+  }
   UserSlot& user(Slot slot) { return table.user(slot); }
   bool is_active(Slot slot) { return slot != kNoSlot && session(slot).state == SlotState::kActive; }
 
   // How many of the user's sessions are active at that moment, those that nobody has noticed to be
   // expired left out.
   std::uint32_t active_at(Slot user, Instant now);
+
+  // As the table's; these keep the plans' counts true.
+  Table::Added add(std::string_view user, std::string_view session);
+  Slot add_absent(std::string_view user, std::string_view session);
+  void unlink(Slot slot);
+  void relink(Slot slot);
 
   // The user must be kept by a UserRef meanwhile.
   void set_rule(Slot user, const UserRule& rule);
@@ -46,8 +58,10 @@ class State {
   Plans plans;
   HoldOffs hold_offs;
   UsageRecord usage;
+  Grace grace;
 
  private:
+  void count_active(Slot user, std::uint32_t before);
   void forget_oldest_gone();
 
   std::deque<Slot> gone_;  // in the order they went

@@ -12,7 +12,7 @@ void Started::roll_back(State& state) const {
   const std::string name = state.session(slot).name.str();
   const Slot user = state.session(slot).user;
   state.usage.uncount_start(user);
-  state.table.unlink(slot);
+  state.unlink(slot);
   state.table.release(slot);
   state.table.remember(gone, user, name);
 }
@@ -23,7 +23,7 @@ void Removed::roll_back(State& state) const {
   SessionSlot& session = state.session(slot);
   session.set_expires(expires);
   state.table.clear_evicted_by(slot);
-  state.table.relink(slot);
+  state.relink(slot);
   UserSlot& owner = state.user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
 }

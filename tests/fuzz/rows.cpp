@@ -190,12 +190,12 @@ class House {
 
   std::vector<SessionInfo> sessions() {
     std::vector<SessionInfo> all;
-    std::optional<std::uint32_t> next = 0;
-    while (next) {
-      Page page = std::get<Page>(ask(ListAll{*next, 7}));
+    Cursor next;
+    do {
+      Page page = std::get<Page>(ask(ListAll{next, 7}));
       all.insert(all.end(), page.sessions.begin(), page.sessions.end());
       next = page.next;
-    }
+    } while (!next.empty());
     claim(all.size() == registry_.active_sessions(), "all that is active is listed");
     return all;
   }
@@ -210,7 +210,9 @@ class House {
 
   void tidy() {
     registry_.sweep(registry_.slots(), Millis(1000), now_);
-    registry_.save_all(now_);
+    SaveCursor cursor;
+    while (registry_.save_some(cursor, 1000, now_)) {
+    }
   }
 
   const Now& now() const { return now_; }

@@ -133,10 +133,9 @@ void WholeHouse::stop() {
 
 std::set<WholeHouse::Name> WholeHouse::active() {
   std::set<Name> names;
-  std::optional<std::uint32_t> next = 0;
-  while (next) {
-    const std::uint32_t after = *next;
-    next.reset();
+  Cursor next;
+  do {
+    const Cursor after = std::exchange(next, {});
     service_.submit(ListAll{after, kMaxListed}, [&names, &next](const Result<Answer>& answer) {
       claim(answer.has_value(), "all can be listed");
       const Page& page = std::get<Page>(*answer);
@@ -145,7 +144,7 @@ std::set<WholeHouse::Name> WholeHouse::active() {
       }
       next = page.next;
     });
-  }
+  } while (!next.empty());
   return names;
 }
 

@@ -61,7 +61,7 @@ TEST_CASE("to_response is the contract to the letter") {
   SUBCASE("lists") {
     CHECK(to_response(UserSessions{"abc", 0, 3, {}, {}}).body ==
           "{\"user\":\"abc\",\"concurrentSessions\":0,\"limit\":3,\"sessions\":[]}\n");
-    CHECK(to_response(Page{{}, 7}).body == "{\"sessions\":[],\"next\":\"7\"}\n");
+    CHECK(to_response(Page{{}, Cursor::at(7)}).body == "{\"sessions\":[],\"next\":\"7\"}\n");
   }
   SUBCASE("errors") {
     CHECK(to_response(Error{ErrorKind::kInvalid, "cannot x: y"}).body ==

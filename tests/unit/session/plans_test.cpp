@@ -41,10 +41,11 @@ TEST_CASE("Plans") {
   SUBCASE("a removed one keeps its number while users have it, and then gives it away") {
     const PlanId gold = set(plans, "gold", 5);
     plans[gold].is_set = false;
-    plans[gold].users = 1;
+    const UserRule rule{UserRule::kNotSet, gold, {}};
+    plans.add_user(rule, 0);
     CHECK(set(plans, "silver", 2) != gold);
     CHECK(plans.find("gold") == gold);
-    plans[gold].users = 0;
+    plans.remove_user(rule, 0);
     CHECK(set(plans, "bronze", 1) == gold);
     CHECK(plans.find("gold") == kNoPlan);
   }
@@ -62,10 +63,33 @@ TEST_CASE("Plans") {
   }
   SUBCASE("are bounded, removed ones that users have among them") {
     for (std::size_t i = 0; i < 2 * kMaxPlans; ++i) {
-      plans[set(plans, "p" + std::to_string(i), 1)].users = 1;
+      plans.add_user({UserRule::kNotSet, set(plans, "p" + std::to_string(i), 1), {}}, 0);
     }
     Plan before;
     CHECK(plans.find_or_add("one more", before) == kNoPlan);
     CHECK(plans.find_or_add("p7", before) != kNoPlan);
+  }
+  SUBCASE("count who has them, and who of those is above their limit") {
+    const PlanId gold = set(plans, "gold", 2);
+    const UserRule rule{UserRule::kNotSet, gold, {}};
+    const UserRule own_limit{1, gold, {}};
+    for (const std::uint32_t active : {0U, 1U, 2U, 3U, 7U}) plans.add_user(rule, active);
+    plans.add_user(own_limit, 5);
+    plans.add_user(UserRule(), 5);
+    CHECK(plans.users(gold) == 6);
+    CHECK(plans.users_above(gold) == 2);
+    plans[gold].limit = 1;
+    CHECK(plans.users_above(gold) == 3);
+    plans[gold].limit = kUnlimited;
+    CHECK(plans.users_above(gold) == 0);
+    plans[gold].limit = 2;
+    plans.count_user(rule, 3, 2);
+    CHECK(plans.users_above(gold) == 1);
+    plans.count_user(rule, 1, 3);
+    plans.count_user(own_limit, 5, 6);
+    CHECK(plans.users_above(gold) == 2);
+    plans.remove_user(rule, 7);
+    CHECK(plans.users(gold) == 5);
+    CHECK(plans.users_above(gold) == 1);
   }
 }

@@ -107,7 +107,7 @@ TEST_CASE("Registry: saving leases") {
   }
   SUBCASE("a clean stop ends what has expired") {
     house.clock.tick(90s);
-    house.registry.save_all(house.clock.now());
+    house.save_all();
     CHECK(std::holds_alternative<Remove>(house.store().at(0)));
   }
   SUBCASE("a heartbeat needs no store though another session of its user has expired") {
@@ -121,7 +121,7 @@ TEST_CASE("Registry: saving leases") {
   SUBCASE("a clean stop saves all") {
     house.clock.tick(1ms);
     house.ask(Heartbeat{id("abc"), id("s1")});
-    house.registry.save_all(house.clock.now());
+    house.save_all();
     const auto changes = house.store_sessions();
     REQUIRE(changes.size() == 1);
     CHECK(std::get<Save>(changes[0]).expires == house.clock.now().instant + 90s);

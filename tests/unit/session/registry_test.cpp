@@ -183,17 +183,29 @@ TEST_CASE("Registry: purge") {
     CHECK(house.registry.active_users() == 0);
   }
   SUBCASE("of all, in parts, without those that started since the first") {
-    Purge part{{}, {}, false, 0, 3, house.registry.last_row()};
-    const auto first = house.ask<Purged>(part);
+    PurgeCursor cursor = house.registry.begin_purge();
+    const auto step = [&](std::uint32_t slots) {
+      const Decision done = house.registry.purge_some({}, cursor, slots, house.clock.now());
+      return std::get<Purged>(done.answer).count;
+    };
+    CHECK(step(3) == 3);
+    CHECK(house.registry.active_sessions() == 1);
+    house.store();
     house.start("late", "s1");
     house.ask(End{id("abd"), id("s1")});
-    part.first = 3;
-    part.end = house.registry.slots() + 1;
-    const auto last = house.ask<Purged>(part);
-    CHECK(first.count == 3);
-    CHECK(last.count == 0);
-    CHECK(house.registry.active_sessions() == 1);
+    house.start("later", "s1");
+    CHECK_FALSE(cursor.done());
+    CHECK(step(1000) == 0);
+    CHECK(cursor.done());
+    CHECK(step(1000) == 0);
     CHECK(house.list("late").active == 1);
+    CHECK(house.list("later").active == 1);
+  }
+  SUBCASE("of all, in steps, each of which waits for what it purged") {
+    PurgeCursor cursor = house.registry.begin_purge();
+    CHECK(house.registry.purge_some({{}, 1h}, cursor, 1, house.clock.now()).waits_for == 0);
+    const Decision step = house.registry.purge_some({}, cursor, 1, house.clock.now());
+    CHECK(step.waits_for == house.registry.last_change());
   }
 }
 
@@ -205,13 +217,13 @@ TEST_CASE("Registry: lists") {
       house.ask(Start{id("abc"), id(std::to_string(i)), i % 5 == 0 ? 5s : 90s});
     house.clock.tick(5s);
     std::vector<std::string> seen;
-    ListUser list{id("abc"), 0, 7};
+    ListUser list{id("abc"), {}, 7};
     while (true) {
       const auto page = house.ask<UserSessions>(list);
       CHECK(page.active == 20);
       for (const auto& session : page.sessions) seen.push_back(session.session);
-      if (!page.next) break;
-      list.after = *page.next;
+      if (page.next.empty()) break;
+      list.after = page.next;
     }
     CHECK(seen.size() == 20);
     CHECK(seen.front() == "1");
@@ -220,17 +232,72 @@ TEST_CASE("Registry: lists") {
   SUBCASE("the list of all holds each session once while others come and go") {
     for (int i = 0; i < 100; ++i) house.start("u" + std::to_string(i % 7), "s" + std::to_string(i));
     std::map<std::string, int> seen;
-    ListAll list{0, 9};
+    ListAll list{{}, 9};
     for (int round = 0;; ++round) {
       const auto page = house.ask<Page>(list);
       for (const auto& session : page.sessions) ++seen[session.session];
-      if (!page.next) break;
-      list.after = *page.next;
+      if (page.next.empty()) break;
+      list.after = page.next;
       house.ask(End{id("u0"), id("s0")});
       house.start("late", "late" + std::to_string(round));
     }
     for (int i = 1; i < 100; ++i) CHECK(seen["s" + std::to_string(i)] == 1);
   }
+}
+
+TEST_CASE("Registry: lists look at a bounded number of slots a page") {
+  House house;
+  house.set_policy({kUnlimited, 90s});
+  constexpr int kSlots = 2 * Registry::kListStep + 10;
+  for (int i = 0; i < kSlots; ++i) house.start("u" + std::to_string(i), "s");
+  house.clock.tick(1s);
+  SUBCASE("though nobody is active, so that a page may be empty and name the next") {
+    house.ask(Purge{});
+    house.start("last", "s");
+    int pages = 0;
+    std::vector<std::string> seen;
+    ListAll list;
+    for (;; ++pages) {
+      const auto page = house.ask<Page>(list);
+      for (const auto& session : page.sessions) seen.push_back(session.user);
+      if (page.next.empty()) break;
+      list.after = page.next;
+    }
+    CHECK(pages == 2);
+    CHECK(seen == std::vector<std::string>{"last"});
+  }
+  SUBCASE("of users with a rule too") {
+    const std::string last = "u" + std::to_string(kSlots - 1);
+    house.ask(SetLimit{id("u1"), 5});
+    house.ask(SetLimit{id(last), 5});
+    std::vector<std::size_t> pages;
+    ListLimits list;
+    while (true) {
+      const auto page = house.ask<LimitPage>(list);
+      pages.push_back(page.limits.size());
+      if (page.next.empty()) break;
+      list.after = page.next;
+    }
+    CHECK(pages == std::vector<std::size_t>{1, 0, 1});
+  }
+}
+
+TEST_CASE("Registry: a cursor that is not its own is refused") {
+  House house;
+  for (const char* text : {"x", "-1", "99999999999999999999"}) {
+    CAPTURE(text);
+    for (const Command& list : std::vector<Command>{
+             ListUser{id("abc"), Cursor(text)}, ListAll{Cursor(text)}, ListLimits{Cursor(text)}}) {
+      const Refused refused = house.ask<Refused>(list);
+      CHECK(refused.why.kind == ErrorKind::kInvalid);
+      CHECK(refused.why.message == "cannot list on from \"" + std::string(text) +
+                                       "\": it is not a cursor of this daemon's");
+    }
+  }
+  const Refused hidden = house.ask<Refused>(ListAll{Cursor("\x01")});
+  CHECK(hidden.why.message == "cannot list on from there: it is not a cursor of this daemon's");
+  // Behind all there is.
+  CHECK(house.ask<Page>(ListAll{Cursor("4000000000")}).next.empty());
 }
 
 TEST_CASE("Registry: what an answer waits for") {

@@ -214,7 +214,7 @@ TEST_CASE("The record of who shares is handed over") {
   }
   SUBCASE("on a clean stop") {
     house.start("abc", "s1");
-    house.registry.save_all(house.clock.now());
+    house.save_all();
     int count = 0;
     for (const Change& change : house.store()) count += std::holds_alternative<AddUsage>(change);
     CHECK(count == 1);

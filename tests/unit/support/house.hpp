@@ -55,6 +55,13 @@ struct House {
     return changes;
   }
 
+  // As at a clean stop.
+  void save_all() {
+    SaveCursor cursor;
+    while (registry.save_some(cursor, 1000, clock.now())) {
+    }
+  }
+
   void set_policy(Policy policy) {
     policy.start_rate = 0;
     registry.set_policy(policy, clock.now());

@@ -1,0 +1,222 @@
+// What the registry does in bounded steps.
+#include "session/registry.hpp"
+
+#include "support/house.hpp"
+
+#include <doctest/doctest.h>
+
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace concur;
+using namespace std::chrono_literals;
+using concur::test::House;
+using concur::test::id;
+
+namespace {
+
+std::string name(std::size_t number) { return "u" + std::to_string(number); }
+
+void fill(House& house, std::size_t users) {
+  for (std::size_t i = 0; i < users; ++i) house.start(name(i), "s");
+}
+
+std::size_t saves(const std::vector<Change>& changes) {
+  std::size_t count = 0;
+  for (const Change& change : changes) count += std::holds_alternative<Save>(change) ? 1 : 0;
+  return count;
+}
+
+// What an answer says of leases.
+std::string text_of(const Answer& answer) {
+  std::string text = std::to_string(answer.index());
+  const auto add = [&text](std::string_view what) { text += " " + std::string(what); };
+  if (const auto* granted = std::get_if<Granted>(&answer)) {
+    add(std::to_string(granted->active) + " " + format_utc(granted->expires_at));
+  }
+  if (const auto* denied = std::get_if<Denied>(&answer)) {
+    add(std::to_string(denied->active) + " " + std::to_string(denied->retry_after.count()));
+    for (const SessionInfo& each : denied->sessions) add(format_utc(each.expires_at));
+  }
+  if (const auto* gone = std::get_if<Gone>(&answer)) {
+    add(std::to_string(static_cast<int>(gone->reason)));
+  }
+  if (const auto* ended = std::get_if<Ended>(&answer)) add(std::to_string(ended->active));
+  if (const auto* list = std::get_if<UserSessions>(&answer)) {
+    for (const SessionInfo& each : list->sessions) {
+      add(each.session + format_utc(each.last_seen_at) + format_utc(each.expires_at));
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("Registry::save_some looks at so many slots a step") {
+  House house;
+  fill(house, 10);
+  house.clock.tick(1s);
+  for (std::size_t i = 0; i < 10; ++i) house.ask(Heartbeat{id(name(i)), id("s")});
+  SaveCursor cursor;
+  const auto step = [&](std::uint32_t slots) {
+    return house.registry.save_some(cursor, slots, house.clock.now());
+  };
+  SUBCASE("and then hands over so many parts of the record") {
+    CHECK(step(4));
+    CHECK(saves(house.store()) == 4);
+    CHECK(step(4));
+    CHECK(saves(house.store()) == 4);
+    CHECK(step(4));
+    const auto third = house.store();
+    CHECK(saves(third) == 2);
+    CHECK(third.size() == 2 + 4);
+    CHECK(step(4));
+    CHECK(house.store().size() == 4);
+    CHECK_FALSE(step(4));
+    CHECK(house.store().size() == 2);
+    CHECK_FALSE(step(4));
+    CHECK(house.store().empty());
+  }
+  SUBCASE("ends what has expired, and of that user the rest") {
+    house.clock.tick(90s);
+    CHECK(step(1));
+    CHECK(house.registry.active_sessions() == 9);
+  }
+  SUBCASE("comes to its end though users stay in the record, who still want to watch") {
+    house.set_policy({.limit = 1});
+    for (std::size_t i = 0; i < 10; ++i) house.denied(name(i), "t");
+    int steps = 1;
+    for (; step(4); ++steps) REQUIRE(steps < 100);
+    CHECK(steps == 5);
+  }
+}
+
+TEST_CASE("Registry::wake takes no longer for many sessions than for one") {
+  House house;
+  fill(house, 100);
+  house.clock.tick(300s);
+  house.registry.wake(300s, house.clock.now());
+  SUBCASE("each has its grace when the sweeper comes by, some slots at a time") {
+    house.clock.tick(30s - 1ms);
+    for (int step = 0; step < 10; ++step) house.registry.sweep(10, 0ms, house.clock.now());
+    CHECK(house.registry.active_sessions() == 100);
+    house.clock.tick(1ms);
+    house.registry.sweep(10, 0ms, house.clock.now());
+    CHECK(house.registry.active_sessions() == 90);
+  }
+  SUBCASE("or when its user is asked about, though nobody swept") {
+    CHECK(house.list(name(7)).sessions.at(0).expires_at == house.clock.now().wall() + 30s);
+    house.clock.tick(30s - 1ms);
+    CHECK(house.ask<Granted>(Heartbeat{id(name(8)), id("s")}).renewed);
+    house.clock.tick(1ms);
+    CHECK(house.ask<Gone>(Heartbeat{id(name(9)), id("s")}).reason == EndReason::kExpired);
+  }
+}
+
+// One registry looks at all sessions as soon as it wakes; the other at each when its turn comes.
+// Nobody can tell them apart.
+TEST_CASE("Registry::wake is exact, whenever a session is looked at") {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const auto pick = [&](unsigned below) { return static_cast<int>(random() % below); };
+    House lazy;
+    House eager;
+    const auto both = [&](const Command& command) {
+      CHECK(text_of(lazy.ask(command)) == text_of(eager.ask(command)));
+    };
+    const auto tick = [&](Millis by) {
+      lazy.clock.tick(by);
+      eager.clock.tick(by);
+    };
+    for (int step = 0; step < 60; ++step) {
+      const std::string user(1, static_cast<char>('a' + pick(3)));
+      const std::string session(1, static_cast<char>('p' + pick(5)));
+      Start start{id(user), id(session)};
+      if (pick(3) == 0) start.ttl = Millis(pick(2) == 0 ? 3s : 600s);
+      if (pick(3) == 0) start.on_limit = OnLimit::kEvictOldest;
+      const Command commands[] = {start, start, start, Heartbeat{id(user), id(session)},
+                                  End{id(user), id(session)}};
+      both(commands[pick(std::size(commands))]);
+      if (pick(2) == 0) tick(Millis(pick(40'000)));
+      if (pick(4) == 0) {
+        const Millis slept(1000 + pick(200'000));
+        tick(slept);
+        lazy.registry.wake(slept, lazy.clock.now());
+        eager.registry.wake(slept, eager.clock.now());
+        eager.ask(ListAll{});
+      }
+      if (pick(5) == 0) {
+        const auto slots = static_cast<std::uint32_t>(pick(8));
+        lazy.registry.sweep(slots, 1s, lazy.clock.now());
+        eager.registry.sweep(slots, 1s, eager.clock.now());
+        CHECK(lazy.store().size() == eager.store().size());
+      }
+    }
+    for (const char* user : {"a", "b", "c"}) both(ListUser{id(user)});
+  }
+}
+
+TEST_CASE("Registry: who is above a plan's limit is counted, not looked for") {
+  House house;
+  house.ask<PlanInfo>(SetPlan{id("gold"), 2});
+  const auto join = [&](const std::string& user) {
+    house.ask<UserLimit>(SetLimit{id(user), {}, std::optional(id("gold"))});
+  };
+  const auto above = [&] { return house.ask<PlanInfo>(ShowPlan{id("gold")}).users_above; };
+  const auto fill_above = [&](const std::string& user) {
+    for (const char* session : {"s1", "s2", "s3"}) {
+      Start start{id(user), id(session)};
+      start.limit = 5;
+      house.ask<Granted>(start);
+    }
+  };
+  SUBCASE("as sessions come and go, and rules change") {
+    join("abc");
+    fill_above("abc");
+    fill_above("late");
+    CHECK(above() == 1);
+    join("late");
+    CHECK(above() == 2);
+    house.ask(End{id("abc"), id("s1")});
+    CHECK(above() == 1);
+    house.ask(SetLimit{id("late"), 1});
+    CHECK(above() == 0);
+    CHECK(house.ask<PlanInfo>(SetPlan{id("gold"), 1}).users_above == 1);
+    house.ask(Purge{});
+    CHECK(above() == 0);
+  }
+  SUBCASE("as they are rolled back") {
+    join("abc");
+    fill_above("abc");
+    house.stores = false;
+    house.ask(End{id("abc"), id("s1")});
+    join("xyz");
+    fill_above("xyz");
+    house.ask(SetLimit{id("abc"), 9});
+    house.registry.roll_back();
+    house.stores = true;
+    CHECK(above() == 1);
+    CHECK(house.ask<PlanInfo>(ShowPlan{id("gold")}).users == 1);
+  }
+  SUBCASE("without those who have expired and whom nobody has noticed") {
+    join("abc");
+    fill_above("abc");
+    house.clock.tick(90s);
+    CHECK(above() == 0);
+    house.registry.sweep(10, 0ms, house.clock.now());
+    CHECK(above() == 0);
+  }
+  SUBCASE("where there are very many users, with them until the sweeper came by") {
+    fill(house, Registry::kListStep);
+    join("abc");
+    fill_above("abc");
+    CHECK(above() == 1);
+    house.clock.tick(90s);
+    CHECK(above() == 1);
+    house.registry.sweep(house.registry.slots(), 0ms, house.clock.now());
+    CHECK(above() == 0);
+  }
+}
