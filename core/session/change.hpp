@@ -23,7 +23,7 @@ struct Save {
   Millis ttl{};
 };
 
-// What is known of a session once a renewing start told it anew.
+// A session's content and meta, as a renewing start changed them.
 struct Describe {
   std::int64_t id = 0;
   std::string content;

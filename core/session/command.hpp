@@ -23,8 +23,8 @@ struct Start {
   Details details{};                     // a renewal changes content and meta alone
   std::optional<OnLimit> on_limit{};     // instead of the user's, the plan's, the policy's
   std::optional<Id> replace{};           // the user's session that makes room, if it is active
-  bool refuse_repeat_above_limit =
-      false;  // the first service's rule: a repeat is refused while the user is above the limit
+  // The legacy API's rule: a repeat is refused while the user is above the limit.
+  bool refuse_repeat_above_limit = false;
 };
 
 // Renews an active session's lease; never starts one.

@@ -17,7 +17,8 @@ enum class OnLimit : std::uint8_t { kDeny, kEvictOldest };
 std::string_view word_of(OnLimit on_limit);
 std::optional<OnLimit> on_limit_of(std::string_view word);
 
-// Observed, what would be denied is told and let in, and nobody is evicted for the limit's sake.
+// In observe mode a start above the limit is admitted and reported as one that would be denied;
+// nobody is evicted to meet the limit.
 enum class Mode : std::uint8_t { kEnforce, kObserve };
 
 // What holds where neither the request, nor the user, nor its plan says else.

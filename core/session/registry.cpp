@@ -100,7 +100,7 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
       const SessionSlot& session = state_->session(slot);
       const bool active = session.state == SlotState::kActive;
       if (active && session.expires() > now.instant) {
-        return renew(slot, {beat.user, beat.session}, terms_of(user).limit, now);
+        return renew(slot, beat.user, beat.session, terms_of(user).limit, now);
       }
       if (active) expire_due(user, now);
       const SlotState state = session.state;

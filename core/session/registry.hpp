@@ -86,7 +86,7 @@ class Registry {
 
   // A purge of all users, in steps that look at so many slots each, so that others are answered in
   // between. The answer is a Purged with the count of this step alone.
-  PurgeCursor begin_purge() const { return {0, slots(), last_row()}; }
+  PurgeCursor begin_purge() const { return {0, slots(), next_row_ - 1}; }
   Decision purge_some(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots, const Now& now);
 
   // For a clean stop: ends all that has expired, saves every lease that heartbeats have moved, and
@@ -136,11 +136,6 @@ class Registry {
   std::uint32_t slots() const { return state_->table.end(); }
 
  private:
-  // As the command spells them: an answer need not unpack them.
-  struct Names {
-    Id user;
-    Id session;
-  };
   // A start, once it is decided about.
   struct Judged {
     const Start& start;
@@ -169,17 +164,11 @@ class Registry {
 
   Terms terms_of(Slot user) const;
   UserLimit limit_of(std::string_view name, Slot user, const Now& now);
-  PlanInfo plan_info(PlanId id) const;
-  PlanInfo plan_info_now(PlanId id, const Now& now);
 
   // starting and renewing
   Granted start_new(const Judged& judged, const Now& now);
   Answer renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now);
-  Granted renew(Slot slot, const Names& names, std::uint32_t limit, const Now& now);
-  Granted grant(Slot slot, const Names& names, std::uint32_t limit, const Now& now);
-  Denied deny(const Start& start, Slot user, std::uint32_t attempted, std::uint32_t limit,
-              const Now& now);
-  void make_room(const Judged& judged, const Now& now);
+  Granted renew(Slot slot, Id user, Id session, std::uint32_t limit, const Now& now);
   void evict(Slot slot, const Start& by, bool holds_off, const Now& now);
   void count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome, const Now& now);
   bool describe(Slot slot, const Details& details);
@@ -196,7 +185,6 @@ class Registry {
   // storing
   void save(Slot slot, Millis ttl_before);
   void hold_off(Slot slot, const Now& now);
-  void forget_hold_off(std::int64_t row);
   void flush_usage(std::size_t most, bool all, const Now& now);
   void add_usage(UsageRecord::Part part, const Now& now);
   template <class OfUndo, class OfChange>
@@ -213,8 +201,6 @@ class Registry {
   void publish_limit(std::string_view user, std::string_view plan, std::uint32_t limit,
                      bool removed, const Now& now);
   Sequence last_change_of(Slot user) const;
-  // Of the sessions so far.
-  std::int64_t last_row() const { return next_row_ - 1; }
 
   Policy policy_;
   std::unique_ptr<State> state_;  // before changes_, which refer to it

@@ -20,6 +20,25 @@ LimitRow limit_row(State& state, Slot user) {
   return row;
 }
 
+PlanInfo info_of(const Plans& plans, PlanId id) {
+  return {plans[id].name, plans[id].limit, plans[id].on_limit, plans.users(id), 0};
+}
+
+// Plans count sessions that have expired until the sweeper comes by; of a bounded number of users
+// those are left out here, which is all of them where there are no more.
+PlanInfo info_with_users_above(State& state, PlanId id, const Now& now) {
+  PlanInfo info = info_of(state.plans, id);
+  info.users_above = state.plans.users_above(id);
+  const Slot end = std::min(state.table.users_end(), Registry::kListStep);
+  for (Slot user = 0; user < end && info.users_above > 0; ++user) {
+    const UserSlot& owner = state.user(user);
+    const bool counted =
+        owner.rule.plan == id && !owner.rule.has_limit() && owner.active > info.limit;
+    if (counted && state.active_at(user, now.instant) <= info.limit) --info.users_above;
+  }
+  return info;
+}
+
 }  // namespace
 
 // --- users ---
@@ -87,7 +106,7 @@ Answer Registry::decide(const ShowPlan& show, const Now& now) {
     return Refused{{ErrorKind::kAbsent,
                     text::format("cannot show plan {}: there is no such plan", show.plan.text())}};
   }
-  return plan_info_now(id, now);
+  return info_with_users_above(*state_, id, now);
 }
 
 Answer Registry::decide(const SetPlan& set, const Now& now) {
@@ -113,7 +132,7 @@ Answer Registry::decide(const SetPlan& set, const Now& now) {
   record(kNoSlot, std::move(undo), PutPlan{{plan.name, plan.limit, plan.on_limit}});
   plans_changed_ = last_change();
   publish_limit({}, name, plan.limit, false, now);
-  return plan_info_now(id, now);
+  return info_with_users_above(*state_, id, now);
 }
 
 Answer Registry::decide(const RemovePlan& remove, const Now& now) {
@@ -138,28 +157,8 @@ Answer Registry::decide(const RemovePlan& remove, const Now& now) {
 
 Answer Registry::decide(const ListPlans& /*list*/, const Now& /*now*/) {
   PlanList list;
-  for (const PlanId id : state_->plans.all()) list.plans.push_back(plan_info(id));
+  for (const PlanId id : state_->plans.all()) list.plans.push_back(info_of(state_->plans, id));
   return list;
-}
-
-PlanInfo Registry::plan_info(PlanId id) const {
-  const Plan& plan = state_->plans[id];
-  return {plan.name, plan.limit, plan.on_limit, state_->plans.users(id), 0};
-}
-
-// Plans count sessions that have expired until the sweeper comes by; of a bounded number of users
-// those are left out here, which is all of them where there are no more.
-PlanInfo Registry::plan_info_now(PlanId id, const Now& now) {
-  PlanInfo info = plan_info(id);
-  info.users_above = state_->plans.users_above(id);
-  const Slot end = std::min(state_->table.users_end(), kListStep);
-  for (Slot user = 0; user < end && info.users_above > 0; ++user) {
-    const UserSlot& owner = state_->user(user);
-    const bool counted =
-        owner.rule.plan == id && !owner.rule.has_limit() && owner.active > info.limit;
-    if (counted && state_->active_at(user, now.instant) <= info.limit) --info.users_above;
-  }
-  return info;
 }
 
 }  // namespace concur

@@ -40,7 +40,7 @@ bool Registry::restore_row(const HoldOffRow& row, const Now& now) {
   const auto dropped = state_->hold_offs.add(
       state_->table.keep(row.user),
       {row.id, PackedText(row.session), PackedText(row.device), std::min(row.since, now.instant)});
-  if (dropped) forget_hold_off(*dropped);
+  if (dropped) record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
   return true;
 }
 

@@ -62,6 +62,37 @@ void append_names(State& state, const std::vector<SessionRef>& sessions,
   for (std::size_t i = 0; i < count; ++i) names.push_back(state.session(sessions[i]).name.str());
 }
 
+// The names as the command spells them: they need not be unpacked.
+Granted grant(State& state, Slot slot, Id user, Id session, std::uint32_t limit, const Now& now) {
+  const SessionSlot& granted = state.session(slot);
+  return {std::string(user.text()),
+          std::string(session.text()),
+          false,
+          state.active_at(granted.user, now.instant),
+          limit,
+          now.to_wall(granted.expires()),
+          heartbeat_interval(granted.ttl())};
+}
+
+Denied deny(State& state, const Start& start, Slot user, std::uint32_t attempted,
+            std::uint32_t limit, const Now& now) {
+  const UserSlot& owner = state.user(user);
+  Denied denied{std::string(start.user.text()),
+                std::string(start.session.text()),
+                owner.active,
+                attempted,
+                limit,
+                Millis::max(),
+                {}};
+  denied.sessions.reserve(std::min<std::size_t>(owner.active, kMaxListed));
+  for (Slot slot = owner.head; slot != kNoSlot; slot = state.session(slot).next) {
+    denied.retry_after =
+        std::min<Millis>(denied.retry_after, state.session(slot).expires() - now.instant);
+    if (denied.sessions.size() < kMaxListed) denied.sessions.push_back(state.info(slot, now));
+  }
+  return denied;
+}
+
 }  // namespace
 
 Answer Registry::decide(const Start& start, const Now& now) {
@@ -91,7 +122,7 @@ Answer Registry::decide(const Start& start, const Now& now) {
   publish_denied(start, user, terms.limit, now);
   if (admission.verdict == Admission::Verdict::kWouldDeny) return start_new(judged, now);
   count_attempt(user, judged, Attempt::Outcome::kRefused, now);
-  Denied denied = deny(start, user, state_->user(user).active + 1, terms.limit, now);
+  Denied denied = deny(*state_, start, user, state_->user(user).active + 1, terms.limit, now);
   denied.hold_off = admission.held_off;
   return denied;
 }
@@ -105,7 +136,7 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
     Admission admission;
     admission.verdict = Admission::Verdict::kDenied;
     count_attempt(user, {start, terms, admission}, Attempt::Outcome::kRepeated, now);
-    if (terms.mode == Mode::kEnforce) return deny(start, user, active, terms.limit, now);
+    if (terms.mode == Mode::kEnforce) return deny(*state_, start, user, active, terms.limit, now);
   }
   // The row would keep the old lease until the sweeper came by, which judges by the new one: so the
   // answer waits for the save.
@@ -113,7 +144,7 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
   const bool another_ttl = start.ttl && *start.ttl != ttl;
   if (another_ttl) set_ttl(state_->session(slot), *start.ttl);
   const bool described = describe(slot, start.details);
-  Granted granted = renew(slot, {start.user, start.session}, terms.limit, now);
+  Granted granted = renew(slot, start.user, start.session, terms.limit, now);
   granted.would_deny = refused;
   if (another_ttl) save(slot, ttl);
   if (another_ttl || described) {
@@ -124,7 +155,9 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
 
 Granted Registry::start_new(const Judged& judged, const Now& now) {
   const auto& [start, terms, admission] = judged;
-  make_room(judged, now);
+  if (admission.reconnected) evict(*admission.reconnected, start, false, now);
+  for (const Slot each : admission.replaced) evict(each, start, true, now);
+  for (const Slot each : admission.evicted) evict(each, start, true, now);
   const Millis ttl = start.ttl.value_or(policy_.lease);
   const auto [slot, gone] = state_->add(start.user.text(), start.session.text());
   SessionSlot& session = state_->session(slot);
@@ -143,7 +176,7 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   publish(EventKind::kStarted, session.user, session.name, owner.active, terms.limit,
           std::move(more), now);
   count_attempt(session.user, judged, Attempt::Outcome::kStarted, now);
-  Granted granted = grant(slot, {start.user, start.session}, terms.limit, now);
+  Granted granted = grant(*state_, slot, start.user, start.session, terms.limit, now);
   granted.would_deny = admission.verdict == Admission::Verdict::kWouldDeny;
   if (admission.reconnected) {
     granted.evicted.push_back(state_->session(*admission.reconnected).name.str());
@@ -154,13 +187,6 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   return granted;
 }
 
-void Registry::make_room(const Judged& judged, const Now& now) {
-  const auto& [start, terms, admission] = judged;
-  if (admission.reconnected) evict(*admission.reconnected, start, false, now);
-  for (const Slot each : admission.replaced) evict(each, start, true, now);
-  for (const Slot each : admission.evicted) evict(each, start, true, now);
-}
-
 void Registry::evict(Slot slot, const Start& by, bool holds_off, const Now& now) {
   state_->table.set_evicted_by(slot, {std::string(by.session.text()), by.details.device});
   if (holds_off) hold_off(slot, now);
@@ -168,14 +194,14 @@ void Registry::evict(Slot slot, const Start& by, bool holds_off, const Now& now)
 }
 
 // A heartbeat changes memory alone; save() passes it to the store later.
-Granted Registry::renew(Slot slot, const Names& names, std::uint32_t limit, const Now& now) {
+Granted Registry::renew(Slot slot, Id user, Id name, std::uint32_t limit, const Now& now) {
   SessionSlot& session = state_->session(slot);
   const auto ahead = (now.instant - session.last_seen()).count() + session.unsaved_ms;
   session.unsaved_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 1, UINT32_MAX));
   session.set_lease(now.instant, now.instant + session.ttl());
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
-  Granted granted = grant(slot, names, limit, now);
+  Granted granted = grant(*state_, slot, user, name, limit, now);
   granted.renewed = true;
   if (publishes_renewals_) {
     publish(EventKind::kRenewed, session.user, session.name, granted.active, limit, nullptr, now);
@@ -197,36 +223,6 @@ bool Registry::describe(Slot slot, const Details& details) {
          Describe{session.row, after.content, after.meta});
   state_->table.set_details(slot, std::move(after));
   return true;
-}
-
-Granted Registry::grant(Slot slot, const Names& names, std::uint32_t limit, const Now& now) {
-  const SessionSlot& session = state_->session(slot);
-  return {std::string(names.user.text()),
-          std::string(names.session.text()),
-          false,
-          state_->active_at(session.user, now.instant),
-          limit,
-          now.to_wall(session.expires()),
-          heartbeat_interval(session.ttl())};
-}
-
-Denied Registry::deny(const Start& start, Slot user, std::uint32_t attempted, std::uint32_t limit,
-                      const Now& now) {
-  const UserSlot& owner = state_->user(user);
-  Denied denied{std::string(start.user.text()),
-                std::string(start.session.text()),
-                owner.active,
-                attempted,
-                limit,
-                Millis::max(),
-                {}};
-  denied.sessions.reserve(std::min<std::size_t>(owner.active, kMaxListed));
-  for (Slot slot = owner.head; slot != kNoSlot; slot = state_->session(slot).next) {
-    denied.retry_after =
-        std::min<Millis>(denied.retry_after, state_->session(slot).expires() - now.instant);
-    if (denied.sessions.size() < kMaxListed) denied.sessions.push_back(state_->info(slot, now));
-  }
-  return denied;
 }
 
 void Registry::count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome,

@@ -34,11 +34,7 @@ void Registry::hold_off(Slot slot, const Now& now) {
   record(user, undo::HeldOff{user, session.row},
          PutHoldOff{{session.row, state_->user(user).name.str(), session.name.str(), device,
                      now.instant}});
-  if (dropped) forget_hold_off(*dropped);
-}
-
-void Registry::forget_hold_off(std::int64_t row) {
-  record(kNoSlot, undo::Forgotten{}, DropHoldOff{row});
+  if (dropped) record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
 }
 
 void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
@@ -64,7 +60,7 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
   for (std::uint32_t i = 0; i < slots; ++i) {
     const auto dropped = state_->hold_offs.drop_over(now.instant);
     if (!dropped) break;
-    forget_hold_off(*dropped);
+    record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
   }
   flush_usage(slots, false, now);
 }

@@ -11,8 +11,8 @@
 
 namespace concur {
 
-// What the client told about a session beside its name. Empty means not told; meta is a JSON
-// object's text.
+// Optional attributes that a client gave for a session; empty: not given. meta is a JSON object's
+// text.
 struct Details {
   std::string device;
   std::string ip;
@@ -32,7 +32,7 @@ struct Row {
   Instant last_seen;
   Instant expires;
   Millis ttl{};
-  std::unique_ptr<Details> details;  // none where nothing was told
+  std::unique_ptr<Details> details;  // none where none were given
 };
 
 // A session that was evicted, for as long as it may not evict others.
@@ -40,7 +40,7 @@ struct HoldOffRow {
   std::int64_t id = 0;  // the session's
   std::string user;
   std::string session;
-  std::string device;  // empty where it told none
+  std::string device;  // empty where it gave none
   Instant since;
 };
 
@@ -66,7 +66,7 @@ using StoredRow = std::variant<PlanRow, LimitRow, Row, HoldOffRow>;
 // Who took an evicted session's place.
 struct EvictedBy {
   std::string session;
-  std::string device;  // empty where it told none
+  std::string device;  // empty where it gave none
 };
 
 // Why a session is no longer active.

@@ -24,25 +24,24 @@ std::uint32_t player_of(std::string_view device, std::string_view session) {
 
 }  // namespace
 
-UsageRecord::Entry& UsageRecord::entry_of(UserRef user, const Now& now) {
-  const Slot slot = user.slot();
-  std::unique_ptr<Entry>& entry = users_[slot];
+// Takes the reference where the user is new here.
+UsageRecord::Entry& UsageRecord::entry_of(UserRef& user, const Now& now) {
+  std::unique_ptr<Entry>& entry = users_[user.slot()];
   if (entry == nullptr) {
     entry = std::make_unique<Entry>();
-    entry->user = std::move(user);
     entry->usage.hour = hour_of(now.wall());
-    queue_.push_back({slot, now.instant});
+    queue_.push_back({std::move(user), now.instant});
   }
   return *entry;
 }
 
 std::optional<UsageRecord::Part> UsageRecord::count(UserRef user, const Attempt& attempt,
                                                     Millis lease, const Now& now) {
-  Entry& entry = entry_of(std::move(user), now);
+  Entry& entry = entry_of(user, now);
   std::optional<Part> before;
   const std::int64_t hour = hour_of(now.wall());
   if (entry.usage.hour != hour) {
-    if (!entry.usage.empty()) before = {entry.user.another(), std::move(entry.usage)};
+    if (!entry.usage.empty()) before = {std::move(user), std::move(entry.usage)};
     entry.usage = Usage();
     entry.usage.hour = hour;
   }
@@ -78,21 +77,21 @@ void UsageRecord::count_players(Entry& entry, const Attempt& attempt, Millis lea
 
 std::optional<UsageRecord::Part> UsageRecord::take(const Now& now, bool all) {
   if (queue_.empty() || (!all && queue_.front().since + kPart > now.instant)) return std::nullopt;
-  const Slot user = queue_.front().user;
+  UserRef user = std::move(queue_.front().user);
   queue_.pop_front();
-  const auto found = users_.find(user);
+  const auto found = users_.find(user.slot());
   assert(found != users_.end());
   Entry& entry = *found->second;
   std::erase_if(entry.unserved, [&](const Unserved& each) { return each.until <= now.instant; });
   const std::int64_t hour = entry.usage.hour;
-  Part part{entry.user.another(), std::exchange(entry.usage, Usage())};
+  Usage usage = std::exchange(entry.usage, Usage());
   entry.usage.hour = hour;
   if (entry.unserved.empty()) {
     users_.erase(found);
   } else {
-    queue_.push_back({user, now.instant});
+    queue_.push_back({user.another(), now.instant});
   }
-  return part;
+  return Part{std::move(user), std::move(usage)};
 }
 
 // The user stays until its turn comes, even if nothing is left of it: it has its place in the
@@ -109,7 +108,7 @@ void UsageRecord::uncount_start(Slot user) {
 }
 
 void UsageRecord::put_back(Part part, const Now& now) {
-  Entry& entry = entry_of(std::move(part.user), now);
+  Entry& entry = entry_of(part.user, now);
   if (entry.usage.empty()) {
     entry.usage = std::move(part.usage);
   } else if (entry.usage.hour == part.usage.hour) {

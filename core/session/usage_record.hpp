@@ -72,16 +72,15 @@ class UsageRecord {
     Instant until;
   };
   struct Entry {
-    UserRef user;
     Usage usage;
     std::vector<Unserved> unserved;
   };
   struct Queued {
-    Slot user;
+    UserRef user;
     Instant since;
   };
 
-  Entry& entry_of(UserRef user, const Now& now);
+  Entry& entry_of(UserRef& user, const Now& now);
   static void count_players(Entry& entry, const Attempt& attempt, Millis lease, Instant now);
 
   boost::unordered_flat_map<Slot, std::unique_ptr<Entry>> users_;

@@ -228,6 +228,30 @@ TEST_CASE("LocalService") {
     CHECK(stored(path) == house.service.status().sessions);
     CHECK(stored(path) < 5'000);
   }
+  SUBCASE("a clean stop saves the leases in steps, each in a commit of its own") {
+    house.fill(10'000);
+    house.clock.tick(5s);
+    std::vector<std::string> names;
+    for (int i = 0; i < 10'000; ++i) names.push_back("u" + std::to_string(i));
+    std::vector<Command> beats;
+    for (const std::string& name : names) beats.emplace_back(Heartbeat{id(name), id("s1")});
+    house.ask(beats);
+    const Histogram before = house.service.status().counts.commit_changes;
+    house.finish();
+    const Histogram after = house.service.status().counts.commit_changes;
+    CHECK(after.count() - before.count() == 5);  // leases, and then what was recorded
+    CHECK(after.sum() - before.sum() == 20'000);
+    const Instant seen = house.clock.now().instant;
+    std::size_t saved = 0;
+    auto store = Store::open(path, Durability::kFull, "boot");
+    const auto loaded = store->load(house.clock.now(), [&](const StoredRow& row) {
+      const auto* session = std::get_if<Row>(&row);
+      saved += session != nullptr && session->last_seen == seen ? 1 : 0;
+      return true;
+    });
+    CHECK(loaded.has_value());
+    CHECK(saved == 10'000);
+  }
   SUBCASE("after it was told to finish it takes nothing more") {
     house.finish();
     CHECK(house.ask(Start{id("abc"), id("s1")}).has_error());

@@ -20,7 +20,7 @@ std::string name_of(EventKind kind) {
 }
 
 // "started abc/s1 1, ended abc/s1 0": what, who, and how many are active then.
-std::string told(House& house) {
+std::string published(House& house) {
   std::string all;
   house.registry.take_events([&](const Event& event) {
     all += (all.empty() ? "" : ", ") + name_of(event.kind) + " " + event.user.str();
@@ -35,19 +35,19 @@ std::string told(House& house) {
 
 TEST_CASE("Registry: events") {
   House house;
-  SUBCASE("tell of a session's life") {
+  SUBCASE("report a session's life") {
     house.start("abc", "s1");
     house.ask(Heartbeat{id("abc"), id("s1")});
     house.ask(End{id("abc"), id("s1")});
-    CHECK(told(house) == "started abc/s1 1, ended abc/s1 0");
+    CHECK(published(house) == "started abc/s1 1, ended abc/s1 0");
   }
-  SUBCASE("tell of renewals where somebody asks") {
+  SUBCASE("report renewals where somebody asks") {
     house.start("abc", "s1");
     house.registry.publish_renewals(true);
     house.ask(Heartbeat{id("abc"), id("s1")});
-    CHECK(told(house) == "started abc/s1 1, renewed abc/s1 1");
+    CHECK(published(house) == "started abc/s1 1, renewed abc/s1 1");
   }
-  SUBCASE("tell of denials, evictions, expiries and purges") {
+  SUBCASE("report denials, evictions, expiries and purges") {
     house.set_policy({.limit = 1});
     house.start("abc", "s1");
     house.denied("abc", "s2");
@@ -59,30 +59,30 @@ TEST_CASE("Registry: events") {
     house.store();
     house.start("abc", "s4");
     house.ask(Purge{});
-    CHECK(told(house) ==
+    CHECK(published(house) ==
           "limit , started abc/s1 1, denied abc/s2 1, evicted abc/s1 0, started abc/s3 1, "
           "expired abc/s3 0, started abc/s4 1, purged abc/s4 0");
   }
-  SUBCASE("tell of limits") {
+  SUBCASE("report limits") {
     house.ask(SetLimit{id("abc"), 5});
     house.ask(SetPlan{id("gold"), 5});
-    CHECK(told(house) == "limit abc, limit ");
+    CHECK(published(house) == "limit abc, limit ");
   }
-  SUBCASE("wait until what they tell of is stored, and come in order") {
+  SUBCASE("wait until what they report is stored, and come in order") {
     house.stores = false;
     house.start("abc", "s1");
     CHECK_FALSE(house.registry.has_events());
     house.store();
-    CHECK(told(house) == "started abc/s1 1");
+    CHECK(published(house) == "started abc/s1 1");
   }
   SUBCASE("of what was undone never come; a denial that stood without it does") {
     house.fill("abc");
-    told(house);
+    published(house);
     house.stores = false;
     house.start("xyz", "s1");
     house.denied("abc", "s4");
     house.registry.roll_back();
-    CHECK(told(house) == "denied abc/s4 3");
+    CHECK(published(house) == "denied abc/s4 3");
   }
   SUBCASE("say in observe mode that a denial was none") {
     house.set_policy({.limit = 1, .mode = Mode::kObserve});

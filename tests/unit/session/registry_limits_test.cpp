@@ -58,7 +58,7 @@ TEST_CASE("Registry: whose limit holds") {
     for (int i = 0; i < 50; ++i) house.start("abc", "s" + std::to_string(i));
     CHECK(house.list("abc").active == 50);
   }
-  SUBCASE("heartbeats and lists tell it too") {
+  SUBCASE("heartbeats and lists contain it too") {
     house.ask<UserLimit>(own_limit("abc", 7));
     house.start("abc", "s1");
     CHECK(house.ask<Granted>(Heartbeat{id("abc"), id("s1")}).limit == 7);
@@ -136,7 +136,7 @@ TEST_CASE("Registry: plans") {
   SUBCASE("removing one that is not there is fine") {
     CHECK_FALSE(house.ask<PlanRemoved>(RemovePlan{id("gold")}).removed);
   }
-  SUBCASE("tell how many users are above a lowered limit") {
+  SUBCASE("report how many users are above a lowered limit") {
     house.ask<PlanInfo>(plan("gold", 3));
     house.ask<UserLimit>(plan_of("abc", "gold"));
     house.fill("abc");

@@ -51,7 +51,7 @@ TEST_CASE("Registry: the same device") {
     CHECK(granted.evicted == Names{"s1"});
     CHECK(house.names("abc") == "s2 s3 s4");
   }
-  SUBCASE("the old one is told who took over") {
+  SUBCASE("the old one gets to know who took over") {
     house.ask<Granted>(on_device("s4", "tv"));
     const Gone answer = gone(house, "s1");
     CHECK(answer.reason == EndReason::kEvicted);

@@ -112,7 +112,7 @@ TEST_CASE("Registry: limits") {
 
 TEST_CASE("Registry: the gone") {
   House house;
-  SUBCASE("a heartbeat never revives a session, and tells why it went") {
+  SUBCASE("a heartbeat never revives a session, and says why it went") {
     house.fill("abc");
     house.ask(End{id("abc"), id("s1")});
     CHECK(house.ask<Gone>(Heartbeat{id("abc"), id("s1")}).reason == EndReason::kEnded);
@@ -122,7 +122,7 @@ TEST_CASE("Registry: the gone") {
     house.ask<Unknown>(Heartbeat{id("nobody"), id("s1")});
     CHECK(house.list("abc").active == 0);
   }
-  SUBCASE("ending twice is fine, and the second answer tells why it was gone") {
+  SUBCASE("ending twice is fine, and the second answer says why it was gone") {
     house.start("abc", "s1");
     house.ask(End{id("abc"), id("s1")});
     const Ended again = house.ask<Ended>(End{id("abc"), id("s1")});
@@ -303,7 +303,7 @@ TEST_CASE("Registry: a cursor that is not its own is refused") {
 TEST_CASE("Registry: what an answer waits for") {
   House house;
   house.stores = false;
-  SUBCASE("a start waits for its own change, and so does all that is told of that user") {
+  SUBCASE("a start waits for its own change, and so does all that is said of that user") {
     CHECK(house.waits_for(Start{id("abc"), id("s1")}) == 1);
     CHECK(house.waits_for(Start{id("abc"), id("s1")}) == 1);
     CHECK(house.waits_for(Heartbeat{id("abc"), id("s1")}) == 1);

@@ -50,11 +50,11 @@ std::set<std::int64_t> rows_after(std::set<std::int64_t> rows, const std::vector
 
 }  // namespace
 
-TEST_CASE("Registry::undo") {
+TEST_CASE("Registry::roll_back") {
   FakeClock clock;
   Registry registry(Policy{}, 1);
   const auto apply = [&](const Command& command) { return registry.apply(command, clock.now()); };
-  const auto settle = [&] {
+  const auto store = [&] {
     registry.take_changes();
     registry.confirm(registry.last_change());
   };
@@ -70,7 +70,7 @@ TEST_CASE("Registry::undo") {
   }
   SUBCASE("an end that failed leaves the session where it was") {
     for (const char* session : {"s1", "s2", "s3"}) apply(Start{id("a"), id(session)});
-    settle();
+    store();
     const std::string before = picture(registry, clock);
     for (const char* session : {"s2", "s1", "s3"}) apply(End{id("a"), id(session)});
     registry.roll_back();
@@ -79,7 +79,7 @@ TEST_CASE("Registry::undo") {
   }
   SUBCASE("an end and a new start of the same name are taken back together") {
     apply(Start{id("a"), id("s1")});
-    settle();
+    store();
     const std::string before = picture(registry, clock);
     clock.tick(1s);
     apply(End{id("a"), id("s1")});
@@ -92,14 +92,14 @@ TEST_CASE("Registry::undo") {
   SUBCASE("a failed new start of a gone session leaves it remembered") {
     apply(Start{id("a"), id("s1")});
     apply(End{id("a"), id("s1")});
-    settle();
+    store();
     apply(Start{id("a"), id("s1")});
     registry.roll_back();
     CHECK(std::get<Gone>(apply(Heartbeat{id("a"), id("s1")}).answer).reason == EndReason::kEnded);
   }
   SUBCASE("a renewal with another lease that failed renews by the lease before") {
     apply(Start{id("a"), id("s1")});
-    settle();
+    store();
     clock.tick(10s);
     Start longer{id("a"), id("s1")};
     longer.ttl = 1h;
@@ -124,7 +124,7 @@ TEST_CASE("Registry::undo") {
       "a start admitted in the place of an expired one is taken back, and the expired one stays "
       "expired") {
     for (const char* session : {"s1", "s2", "s3"}) apply(Start{id("a"), id(session)});
-    settle();
+    store();
     clock.tick(90s);
     CHECK(std::holds_alternative<Granted>(apply(Start{id("a"), id("s4")}).answer));
     registry.roll_back();
@@ -136,7 +136,7 @@ TEST_CASE("Registry::undo") {
 // Random lives of a few sessions with commits that succeed, fail and are under way while more is
 // decided; after each failure memory must be exactly what it was at the last success, and the
 // stored rows must always be the sessions in memory.
-TEST_CASE("Registry::undo in every order") {
+TEST_CASE("Registry::roll_back in every order") {
   for (unsigned seed = 1; seed <= 300; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
