@@ -1,33 +1,27 @@
 #pragma once
 
+#include "base/line_writer.hpp"
 #include "base/text.hpp"
 
-#include <memory>
+#include <atomic>
+#include <string>
 #include <string_view>
-#include <utility>
-
-namespace spdlog {
-class logger;
-}
 
 namespace concur {
 
 enum class LogLevel { kError, kWarning, kInfo, kDebug };
 enum class LogFormat { kText, kJson };
 
-// Logs to standard error, a line a message, by spdlog. Text lines carry the time and the level;
-// where standard error is the systemd journal (JOURNAL_STREAM, systemd.exec(5)), which stamps lines
-// itself, a priority prefix <N> (sd-daemon(3)) stands in their place. JSON lines carry time, level
-// and message. Safe to use from any thread.
+// Logs to standard error, a line a message, and never waits for whoever reads it (LineWriter). Text
+// lines carry the time and the level; where standard error is the systemd journal (JOURNAL_STREAM,
+// systemd.exec(5)), which stamps lines itself, a priority prefix <N> (sd-daemon(3)) stands in their
+// place. JSON lines carry time, level and message. Safe to use from any thread.
 class Logger {
  public:
   Logger(LogLevel level, LogFormat format);
-  Logger(const Logger&) = delete;
-  Logger& operator=(const Logger&) = delete;
-  ~Logger();
 
-  void set_level(LogLevel level);
-  bool logs(LogLevel level) const;
+  void set_level(LogLevel level) { level_ = level; }
+  bool logs(LogLevel level) const { return level <= level_; }
 
   template <class... Args>
   void error(fmt::format_string<Args...> line, Args&&... args) {
@@ -47,9 +41,15 @@ class Logger {
   }
 
  private:
+  enum class Style { kPlain, kJournal, kJson };
+
+  static Style style_of(LogFormat format);
+  static std::string line_of(Style style, LogLevel level, std::string_view message);
   void format(LogLevel level, fmt::string_view line, fmt::format_args args);
 
-  std::unique_ptr<spdlog::logger> log_;
+  std::atomic<LogLevel> level_;
+  Style style_;
+  LineWriter writer_;
 };
 
 }  // namespace concur

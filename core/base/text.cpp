@@ -1,6 +1,6 @@
 #include "base/text.hpp"
 
-// The one place, beside the log's, where fmt is compiled.
+// The one place where fmt is compiled.
 #ifndef FMT_HEADER_ONLY
 #define FMT_HEADER_ONLY 1
 #endif
