@@ -7,7 +7,7 @@
 #include "api/route.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "base/ration.hpp"
+#include "base/log_throttle.hpp"
 #include "service/service.hpp"
 
 #include <functional>
@@ -75,7 +75,7 @@ class Api final : public Handler {
   const Clock& clock_;
   Logger& log_;
   DaemonInfo info_;
-  Ration refusals_;  // told in the log
+  LogThrottle refusals_;
   // Of batches that go on; they share it, for a service that stops may hold some longer than this.
   std::shared_ptr<std::size_t> batches_ = std::make_shared<std::size_t>(0);
 };

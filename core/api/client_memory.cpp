@@ -30,7 +30,7 @@ void ClientMemory::make_room() {
 }
 
 void ClientMemory::tell(std::size_t bytes, const std::string& whose) {
-  const auto held_back = told_.next(clock_.now().instant);
+  const auto held_back = evictions_.next(clock_.now().instant);
   if (!held_back) return;
   log_.warning(
       "clients hold more than {} MiB of requests and answers: closing the connection of {}, which "

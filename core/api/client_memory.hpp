@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "base/ration.hpp"
+#include "base/log_throttle.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -67,7 +67,7 @@ class ClientMemory {
   std::size_t most_;
   std::size_t total_ = 0;
   std::unordered_set<Part*> parts_;
-  Ration told_;  // in the log
+  LogThrottle evictions_;
 };
 
 // Clears a text and gives its room back, which no assignment does.

@@ -14,7 +14,6 @@ namespace {
 // How long accepting rests when the system has no room: long enough not to spin, short enough not
 // to be felt.
 constexpr auto kAcceptRest = std::chrono::milliseconds(100);
-constexpr Tick kWarnEvery = 60;
 constexpr std::size_t kNearlyFull = Server::kMostConnections * 9 / 10;
 
 constexpr std::string_view kFull =
@@ -81,7 +80,7 @@ void Server::on_accept(const boost::system::error_code& error, Accepted socket) 
 }
 
 void Server::accept_later(const boost::system::error_code& error) {
-  if (may_warn(next_warning_))
+  if (may_warn(accept_warnings_))
     log_.warning("cannot accept connections: {}; trying again", error.message());
   accept_timer_.expires_after(kAcceptRest);
   accept_timer_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -101,7 +100,7 @@ void Server::welcome(Accepted socket) {
                                    [this](Connection& closed) { on_closed(closed); });
   connections_.emplace(connection.get(), connection);
   connection->open();
-  if (connections_.size() >= kNearlyFull && may_warn(next_full_warning_)) {
+  if (connections_.size() >= kNearlyFull && may_warn(full_warnings_)) {
     log_.warning(
         "{} connections are open, and {} are the most: look for clients that open one for each "
         "request and do not close it",
@@ -110,7 +109,7 @@ void Server::welcome(Accepted socket) {
 }
 
 void Server::turn_away(Accepted socket) {
-  if (may_warn(next_warning_)) {
+  if (may_warn(accept_warnings_)) {
     log_.warning("cannot take more than {} connections: answering 503", kMostConnections);
   }
   boost::system::error_code ignored;
@@ -118,10 +117,8 @@ void Server::turn_away(Accepted socket) {
   socket.write_some(boost::asio::buffer(kFull.data(), kFull.size()), ignored);
 }
 
-bool Server::may_warn(Tick& next) const {
-  if (now_ < next) return false;
-  next = now_ + kWarnEvery;
-  return true;
+bool Server::may_warn(LogThrottle& throttle) const {
+  return throttle.next(Instant(std::chrono::seconds(now_))).has_value();
 }
 
 // --- looking after ---

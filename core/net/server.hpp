@@ -3,6 +3,7 @@
 #include "api/message.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/log_throttle.hpp"
 #include "net/connection.hpp"
 #include "net/gate.hpp"
 #include "net/poller.hpp"
@@ -63,7 +64,7 @@ class Server {
   void end_drain_if_idle();
   std::vector<std::shared_ptr<Connection>> all_connections() const;
   void on_closed(Connection& connection);
-  bool may_warn(Tick& next) const;
+  bool may_warn(LogThrottle& throttle) const;
 
   boost::asio::io_context& loop_;
   Acceptor acceptor_;
@@ -76,9 +77,9 @@ class Server {
   boost::asio::steady_timer tick_timer_;
   boost::asio::steady_timer accept_timer_;
   Tick now_ = 0;
-  Tick next_warning_ = 0;       // not before it
-  Tick next_full_warning_ = 0;  // that most connections are taken
-  bool accepting_ = false;      // what was accepted may still be on its way to on_accept()
+  LogThrottle accept_warnings_{1};
+  LogThrottle full_warnings_{1};  // that most connections are taken
+  bool accepting_ = false;        // what was accepted may still be on its way to on_accept()
   bool draining_ = false;
   std::function<void()> drained_;
 };

@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "base/ration.hpp"
+#include "base/log_throttle.hpp"
 #include "net/gate.hpp"
 
 #include <cstddef>
@@ -37,7 +37,7 @@ class TcpGate final : public Gate {
   std::optional<KeyRing> keys_;
   const Clock& clock_;
   Logger& log_;
-  Ration refusals_;  // told in the log
+  LogThrottle refusals_;
   // Shared with the turns, which may end later than this.
   std::shared_ptr<std::size_t> waiting_ = std::make_shared<std::size_t>(0);
 };

@@ -276,7 +276,7 @@ ServiceStatus LocalService::status() const {
 // The journal reuses the log from its beginning when no reader stands in the way.
 void LocalService::watch_wal() {
   const std::uint64_t bytes = size_of(path_ + "-wal");
-  if (bytes <= kLargeWal || !warn_of_wal_.due(looked_)) return;
+  if (bytes <= kLargeWal || !warn_of_wal_.next(looked_)) return;
   log_.warning(
       "the write-ahead log {}-wal has {} MiB: end whoever reads the database without an end, such "
       "as an sqlite3 left open in a transaction",

@@ -2,9 +2,8 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/log_throttle.hpp"
 #include "base/loop_runner.hpp"
-#include "base/rarely.hpp"
-#include "base/ration.hpp"
 #include "service/copier.hpp"
 #include "service/denial_log.hpp"
 #include "service/meters.hpp"
@@ -158,9 +157,9 @@ class LocalService final : public Service {
 
   Meters meters_;
   DenialLog denials_;
-  Ration warn_of_throttled_;
-  Rarely warn_of_slowness_;
-  Rarely warn_of_wal_;
+  LogThrottle warn_of_throttled_;
+  LogThrottle warn_of_slowness_{1};
+  LogThrottle warn_of_wal_{1};
 
   std::deque<Purging> purges_;  // of all users: the first one is under way
   bool purge_scheduled_ = false;

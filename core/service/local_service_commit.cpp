@@ -120,7 +120,7 @@ void LocalService::measure_commit(const Group& group, bool worked) {
   const Millis slept = now.asleep - began.asleep;
   if (slept >= std::chrono::seconds(1)) took -= slept;
   meters_.committed(worked, took, group.changes);
-  if (took > kSlowCommit && warn_of_slowness_.due(now.instant)) {
+  if (took > kSlowCommit && warn_of_slowness_.next(now.instant)) {
     log_.warning(
         "a commit to {} took {:.1f} s (changes: {}), and starts and ends wait for it: the disk is "
         "slow, or others keep it busy",
