@@ -3,7 +3,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "session/policy.hpp"
-#include "store/store.hpp"
+#include "store/durability.hpp"
 
 #include <sys/types.h>
 

@@ -69,28 +69,34 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
     return Statement();
   };
   Statements all{
-      one("BEGIN IMMEDIATE"),
-      one("COMMIT"),
-      one("ROLLBACK"),
-      one(insert_of(1)),
-      one(insert_of(kMany)),
-      one("UPDATE sessions SET started_at = ?2, last_seen_at = ?3, expires_at = ?4, ttl = ?5, "
-          "clock_offset = ?6, boot = ?7 WHERE id = ?1"),
-      one("UPDATE sessions SET content = ?2, meta = ?3 WHERE id = ?1"),
-      one("DELETE FROM sessions WHERE id = ?"),
-      one("INSERT OR REPLACE INTO hold_offs(id, user, session, device, since, clock_offset, boot) "
+      .begin = one("BEGIN IMMEDIATE"),
+      .commit = one("COMMIT"),
+      .rollback = one("ROLLBACK"),
+      .insert = one(insert_of(1)),
+      .insert_many = one(insert_of(kMany)),
+      .save =
+          one("UPDATE sessions SET started_at = ?2, last_seen_at = ?3, expires_at = ?4, ttl = ?5, "
+              "clock_offset = ?6, boot = ?7 WHERE id = ?1"),
+      .describe = one("UPDATE sessions SET content = ?2, meta = ?3 WHERE id = ?1"),
+      .remove = one("DELETE FROM sessions WHERE id = ?"),
+      .put_hold_off = one(
+          "INSERT OR REPLACE INTO hold_offs(id, user, session, device, since, clock_offset, boot) "
           "VALUES (?, ?, ?, ?, ?, ?, ?)"),
-      one("DELETE FROM hold_offs WHERE id = ?"),
-      one("INSERT OR REPLACE INTO limits(user, max_sessions, plan, on_limit) VALUES (?, ?, ?, ?)"),
-      one("DELETE FROM limits WHERE user = ?"),
-      one("INSERT OR REPLACE INTO plans(plan, max_sessions, on_limit) VALUES (?, ?, ?)"),
-      one("DELETE FROM plans WHERE plan = ?"),
-      one("INSERT INTO history_parts(hour, user, starts, denials, evictions, peak, attempted, "
-          "excess, devices, addresses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-      one("SELECT min(id) FROM history_parts"),
+      .drop_hold_off = one("DELETE FROM hold_offs WHERE id = ?"),
+      .put_limit = one(
+          "INSERT OR REPLACE INTO limits(user, max_sessions, plan, on_limit) VALUES (?, ?, ?, ?)"),
+      .drop_limit = one("DELETE FROM limits WHERE user = ?"),
+      .put_plan =
+          one("INSERT OR REPLACE INTO plans(plan, max_sessions, on_limit) VALUES (?, ?, ?)"),
+      .drop_plan = one("DELETE FROM plans WHERE plan = ?"),
+      .add_part =
+          one("INSERT INTO history_parts(hour, user, starts, denials, evictions, peak, attempted, "
+              "excess, devices, addresses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      .first_part = one("SELECT min(id) FROM history_parts"),
       // In the order of the key, for neighbours share a page. A tampered row counts for what it
       // can.
-      one("INSERT INTO history(hour, user, starts, denials, evictions, peak, attempted, excess, "
+      .add_up = one(
+          "INSERT INTO history(hour, user, starts, denials, evictions, peak, attempted, excess, "
           "devices, addresses) SELECT hour, user, min(max(starts, 0), 1 << 53), "
           "min(max(denials, 0), 1 << 53), min(max(evictions, 0), 1 << 53), peak, attempted, "
           "excess, devices, addresses FROM history_parts WHERE id <= ? ORDER BY hour, user "
@@ -102,17 +108,18 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
           "excess = max(excess, excluded.excess), "
           "devices = merge_distinct(devices, excluded.devices), "
           "addresses = merge_distinct(addresses, excluded.addresses)"),
-      one("DELETE FROM history_parts WHERE id <= ?"),
+      .drop_parts = one("DELETE FROM history_parts WHERE id <= ?"),
       // The oldest hour's users in order, up to the 500th: a range of the key, for the price of
       // what goes.
-      one("DELETE FROM history WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1) "
-          "AND user <= coalesce((SELECT user FROM history "
-          "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1) "
-          "ORDER BY user LIMIT 1 OFFSET 499), (SELECT max(user) FROM history "
-          "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1)))"),
-      one(text::format("PRAGMA user_version = {}", newest_schema())),
-      one("PRAGMA page_count"),
-      one("PRAGMA freelist_count"),
+      .trim_history =
+          one("DELETE FROM history WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1) "
+              "AND user <= coalesce((SELECT user FROM history "
+              "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1) "
+              "ORDER BY user LIMIT 1 OFFSET 499), (SELECT max(user) FROM history "
+              "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1)))"),
+      .touch = one(text::format("PRAGMA user_version = {}", newest_schema())),
+      .pages = one("PRAGMA page_count"),
+      .free_pages = one("PRAGMA freelist_count"),
   };
   if (failed) return *failed;
   return all;

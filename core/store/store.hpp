@@ -1,6 +1,7 @@
 #pragma once
 
 #include "session/change.hpp"
+#include "store/durability.hpp"
 #include "store/rows.hpp"
 #include "store/sqlite.hpp"
 
@@ -11,11 +12,6 @@
 #include <string>
 
 namespace concur {
-
-enum class Durability {
-  kFull,    // a commit is on the disk when it returns (PRAGMA synchronous = FULL)
-  kNormal,  // a power cut may lose the last commits, never the database's consistency (NORMAL)
-};
 
 // What load() met.
 struct LoadReport {
