@@ -11,6 +11,7 @@ ExitCode exit_code_of(ErrorKind kind) {
     case ErrorKind::kAbsent:
     case ErrorKind::kUnavailable:
     case ErrorKind::kTimeout:
+    case ErrorKind::kUnsupported:
     case ErrorKind::kCorrupt:
     case ErrorKind::kInternal:
       return ExitCode::kNoAnswer;

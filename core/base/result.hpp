@@ -14,7 +14,8 @@ enum class ErrorKind {
   kForbidden,    // the system refused permission
   kAbsent,       // the thing named is not there
   kUnavailable,  // it may work later: a full disk, a refused connection
-  kTimeout,      // no answer in time
+  kTimeout,      // no answer in time: it may have happened, or may happen yet
+  kUnsupported,  // not here; the message says what to do in its place
   kCorrupt,      // the thing is there, and damaged or not ours
   kInternal,     // a bug or a failure nothing else describes
 };

@@ -133,6 +133,10 @@ TEST_CASE("to_response tells of evictions and limits") {
   }
   SUBCASE("what cannot be carried out") {
     CHECK(to_response(Refused{{ErrorKind::kInvalid, "cannot"}}).status == 400);
+    CHECK(to_response(Error{ErrorKind::kTimeout, "cannot"}).status == 503);
+    CHECK(to_response(Error{ErrorKind::kUnsupported, "cannot"}).status == 501);
+    CHECK(to_response(Error{ErrorKind::kUnsupported, "cannot"}).body.find("\"unsupported\"") !=
+          std::string::npos);
     CHECK(to_response(Refused{{ErrorKind::kAbsent, "cannot"}}).status == 404);
   }
 }
