@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/exit_code.hpp"
+#include "daemon/migration.hpp"
 #include "daemon/recovery.hpp"
 #include "daemon/settings.hpp"
 

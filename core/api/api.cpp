@@ -41,7 +41,7 @@ void Api::foresee(std::string_view arrived) {
   const std::size_t space = arrived.substr(0, kLongestMethod + 1).find(' ');
   if (space == std::string_view::npos || !arrived.substr(space).starts_with(kUsers)) return;
   const std::string_view rest = arrived.substr(space + kUsers.size());
-  service_.foresee(rest.substr(0, rest.find('/')));
+  service_.prefetch(rest.substr(0, rest.find('/')));
 }
 
 Handler::Respond Api::logged(const Request& request, Respond respond) const {
@@ -69,13 +69,13 @@ std::shared_ptr<BodySink> Api::handle_stream(const Request& head, Respond respon
 }
 
 void Api::submit(const Command& command, Respond respond) {
-  service_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
+  commands_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
     respond(answer ? to_response(*answer) : to_response(answer.error()));
   });
 }
 
 void Api::submit_first(const Command& command, Respond respond) {
-  service_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
+  commands_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
     respond(answer ? to_first_response(*answer) : to_first_response(answer.error()));
   });
 }
@@ -157,7 +157,7 @@ std::shared_ptr<CommandBatch> Api::open_batch(const Call& call, const Respond& r
                          caller = std::string(call.request.caller)] {
     return permits({{}, {}, {}, role, caller}, route, route.least_widened);
   };
-  auto opened = std::make_shared<CommandBatch>(service_, memory_, std::string(call.request.caller),
+  auto opened = std::make_shared<CommandBatch>(commands_, memory_, std::string(call.request.caller),
                                                std::move(may_set_limits), batches_);
   respond({200, {}, "application/x-ndjson", {}, opened});
   return opened;
@@ -191,7 +191,7 @@ void Api::events(const Call& call, Respond respond) {
            {},
            "application/x-ndjson",
            {},
-           std::make_shared<EventStream>(service_.events(), clock_, std::move(watch))});
+           std::make_shared<EventStream>(events_, clock_, std::move(watch))});
 }
 
 }  // namespace concur

@@ -4,10 +4,13 @@
 #include "api/client_memory.hpp"
 #include "api/daemon_info.hpp"
 #include "api/message.hpp"
+#include "api/metrics.hpp"
 #include "api/route.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/log_throttle.hpp"
+#include "service/command_meter.hpp"
+#include "service/event_log.hpp"
 #include "service/service.hpp"
 
 #include <functional>
@@ -22,9 +25,15 @@ namespace concur {
 // and its answers back.
 class Api final : public Handler {
  public:
-  // All four must outlive the api.
-  Api(Service& service, ClientMemory& memory, const Clock& clock, Logger& log)
-      : service_(service), memory_(memory), clock_(clock), log_(log) {}
+  // All five must outlive the api, and the api the last answer of the service, which publishes to
+  // that log of events.
+  Api(Service& service, EventLog& events, ClientMemory& memory, const Clock& clock, Logger& log)
+      : service_(service),
+        commands_(service, clock),
+        events_(events),
+        memory_(memory),
+        clock_(clock),
+        log_(log) {}
 
   void set_info(DaemonInfo info) { info_ = std::move(info); }
 
@@ -67,10 +76,13 @@ class Api final : public Handler {
   bool permits(const Call& call, Role least);
   bool permits(const Request& request, const Route& route, Role least);
   std::shared_ptr<CommandBatch> open_batch(const Call& call, const Respond& respond);
+  Figures figures() const;
   void submit(const Command& command, Respond respond);
   void submit_first(const Command& command, Respond respond);
 
   Service& service_;
+  CommandMeter commands_;  // the way to the service for each command
+  EventLog& events_;
   ClientMemory& memory_;
   const Clock& clock_;
   Logger& log_;

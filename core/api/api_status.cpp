@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
+#include <variant>
 
 namespace concur {
 
@@ -21,36 +22,47 @@ void write_rate(JsonWriter& json, std::string_view name, const Rate& rate) {
 }
 
 // A mean, for people: /metrics has the whole distribution.
-void write_journal(JsonWriter& json, const ServiceStatus& status) {
-  const Histogram& commits = status.counts.commits;
+void write_storage(JsonWriter& json, const DatabaseStatus& database) {
+  const Histogram& commits = database.commits.durations;
+  json.key("database")
+      .begin_object()
+      .field("path", database.path)
+      .field("bytes", database.bytes)
+      .field("walBytes", database.wal_bytes)
+      .field("commits", commits.count())
+      .field("failedCommits", database.commits.failed)
+      .end_object();
   const double all = static_cast<double>(std::max<std::uint64_t>(commits.count(), 1));
   const auto mean =
       std::chrono::duration<double, std::nano>(static_cast<double>(commits.sum()) / all);
   json.key("journal")
       .begin_object()
-      .field("waitingChanges", status.changes_waiting)
+      .field("waitingChanges", database.waiting_changes)
       .field("meanCommit", std::chrono::round<Millis>(mean))
-      .field("meanChanges", static_cast<double>(status.counts.commit_changes.sum()) / all)
+      .field("meanChanges", static_cast<double>(database.commits.changes.sum()) / all)
       .end_object();
 }
 
 }  // namespace
 
+Figures Api::figures() const {
+  const Instant now = clock_.now().instant;
+  return {service_.status(), commands_.figures(now), events_.figures(now)};
+}
+
 void Api::health(const Call&, Respond respond) {
-  const std::string trouble = service_.status().trouble;
+  const std::string& trouble = service_.trouble();
   if (!trouble.empty()) return respond(error_response(503, trouble));
   respond({200, "{\"status\":\"ok\"}\n", "application/json", {}});
 }
 
 void Api::metrics(const Call&, Respond respond) {
-  respond({200,
-           metrics_text(service_.status(), info_, clock_.now(), process_figures()),
-           kMetricsType,
-           {}});
+  respond({200, metrics_text(figures(), info_, clock_.now(), process_figures()), kMetricsType, {}});
 }
 
 void Api::status(const Call&, Respond respond) {
-  const ServiceStatus status = service_.status();
+  const Figures figures = this->figures();
+  const ServiceStatus& status = figures.service;
   const Now now = clock_.now();
   const auto uptime = std::chrono::floor<std::chrono::seconds>(now.instant - info_.started);
   Response response;
@@ -71,22 +83,14 @@ void Api::status(const Call&, Respond respond) {
       .field("mode",
              std::string_view(status.policy.mode == Mode::kEnforce ? "enforce" : "observe"));
   json.key("rates").begin_object();
-  write_rate(json, "starts", status.starts);
-  write_rate(json, "denials", status.denials);
-  write_rate(json, "heartbeats", status.heartbeats);
-  write_rate(json, "ends", status.ends);
-  write_rate(json, "evictions", status.evictions);
-  write_rate(json, "expiries", status.expiries);
+  write_rate(json, "starts", figures.commands.starts);
+  write_rate(json, "denials", figures.commands.denials);
+  write_rate(json, "heartbeats", figures.commands.heartbeats);
+  write_rate(json, "ends", figures.commands.ends);
+  write_rate(json, "evictions", figures.events.evictions);
+  write_rate(json, "expiries", figures.events.expiries);
   json.end_object();
-  json.key("database")
-      .begin_object()
-      .field("path", status.database)
-      .field("bytes", status.database_bytes)
-      .field("walBytes", status.wal_bytes)
-      .field("commits", status.commits)
-      .field("failedCommits", status.counts.commits_failed)
-      .end_object();
-  write_journal(json, status);
+  std::visit([&json](const auto& storage) { write_storage(json, storage); }, status.storage);
   json.end_object().end_line();
   respond(std::move(response));
 }

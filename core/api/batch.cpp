@@ -27,10 +27,10 @@ void append_line(std::string& out, const Response& response) {
 
 }  // namespace
 
-CommandBatch::CommandBatch(Service& service, ClientMemory& memory, std::string caller,
+CommandBatch::CommandBatch(CommandMeter& meter, ClientMemory& memory, std::string caller,
                            std::function<bool()> may_set_limits,
                            std::shared_ptr<std::size_t> running)
-    : service_(service),
+    : meter_(meter),
       memory_(memory, [this] { return let_go(); }),
       caller_(std::move(caller)),
       may_set_limits_(std::move(may_set_limits)),
@@ -163,7 +163,7 @@ void CommandBatch::submit() {
 
 void CommandBatch::ask(std::uint64_t number, const Command& command) {
   // Where the client is gone by then, so is the batch.
-  service_.submit(command, [batch = weak_from_this(), number](const Result<Answer>& given) {
+  meter_.submit(command, [batch = weak_from_this(), number](const Result<Answer>& given) {
     const auto self = batch.lock();
     if (!self) return;
     self->answer(number, given ? to_response(*given) : to_response(given.error()));

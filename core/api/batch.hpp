@@ -3,7 +3,7 @@
 #include "api/client_memory.hpp"
 #include "api/message.hpp"
 #include "api/request_body.hpp"
-#include "service/service.hpp"
+#include "service/command_meter.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -28,9 +28,9 @@ class CommandBatch final : public BodySink,
   static constexpr std::size_t kMostLineBytes = std::size_t{64} * 1024;
   static constexpr std::size_t kMostOwedBytes = std::size_t{4} * 1024 * 1024;
 
-  // Service and memory must outlive it. `caller` is for the log; `may_set_limits` is asked for each
-  // start that brings one; `running` counts batches that have not come to their end.
-  CommandBatch(Service& service, ClientMemory& memory, std::string caller,
+  // The meter and the memory must outlive it. `caller` is for the log; `may_set_limits` is asked
+  // for each start that brings one; `running` counts batches that have not come to their end.
+  CommandBatch(CommandMeter& meter, ClientMemory& memory, std::string caller,
                std::function<bool()> may_set_limits, std::shared_ptr<std::size_t> running);
   CommandBatch(const CommandBatch&) = delete;
   CommandBatch& operator=(const CommandBatch&) = delete;
@@ -71,7 +71,7 @@ class CommandBatch final : public BodySink,
   void count_memory();
   std::string let_go();
 
-  Service& service_;
+  CommandMeter& meter_;
   ClientMemory::Part memory_;
   std::string caller_;
   std::function<bool()> may_set_limits_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 #include <utility>
+#include <variant>
 
 namespace concur {
 
@@ -99,7 +100,7 @@ void write_state(Exposition& to, const ServiceStatus& status) {
            seconds(status.policy.lease));
 }
 
-void write_commands(Exposition& to, const Counts& counts) {
+void write_commands(Exposition& to, const CommandCounts& counts) {
   const auto outcome = [&to](std::string_view name, std::uint64_t count) {
     to.sample({}, text::format("outcome=\"{}\"", name), count);
   };
@@ -131,28 +132,28 @@ void write_commands(Exposition& to, const Counts& counts) {
   }
 }
 
-void write_sessions_gone(Exposition& to, const ServiceStatus& status) {
+void write_events(Exposition& to, const EventFigures& events) {
   to.counter("sessions_evicted_total",
              "Sessions that made room for another, reconnects of the same device among them.",
-             status.evictions.total);
-  to.counter("sessions_expired_total", "Sessions whose lease ran out.", status.expiries.total);
-  to.counter("sessions_purged_total", "Sessions that an operator purged.", status.counts.purged);
-  to.counter("events_total", "Events published.", status.events);
-  to.gauge("watchers", "Readers of the stream of events.", status.watchers);
+             events.evictions.total);
+  to.counter("sessions_expired_total", "Sessions whose lease ran out.", events.expiries.total);
+  to.counter("sessions_purged_total", "Sessions that an operator purged.", events.purged);
+  to.counter("events_total", "Events published.", events.published);
+  to.gauge("watchers", "Readers of the stream of events.", events.readers);
 }
 
-void write_database(Exposition& to, const ServiceStatus& status) {
+void write_storage(Exposition& to, const DatabaseStatus& database) {
   to.head("commit_duration_seconds", "histogram",
           "How long a commit took, which is what the answers to starts and ends wait for.");
-  to.histogram({}, status.counts.commits, kNanosASecond);
+  to.histogram({}, database.commits.durations, kNanosASecond);
   to.head("commit_changes", "histogram", "Changes that went into one commit.");
-  to.histogram({}, status.counts.commit_changes, 1);
+  to.histogram({}, database.commits.changes, 1);
   to.counter("commits_failed_total", "Commits that failed, with all that waited for them.",
-             status.counts.commits_failed);
+             database.commits.failed);
   to.gauge("journal_waiting_changes", "Changes that are decided and not stored yet.",
-           status.changes_waiting);
-  to.gauge("database_bytes", "Size of the database file.", status.database_bytes);
-  to.gauge("wal_bytes", "Size of the database's write-ahead log.", status.wal_bytes);
+           database.waiting_changes);
+  to.gauge("database_bytes", "Size of the database file.", database.bytes);
+  to.gauge("wal_bytes", "Size of the database's write-ahead log.", database.wal_bytes);
 }
 
 void write_process(Exposition& to, const DaemonInfo& info, const ProcessFigures& process) {
@@ -168,14 +169,14 @@ void write_process(Exposition& to, const DaemonInfo& info, const ProcessFigures&
 
 }  // namespace
 
-std::string metrics_text(const ServiceStatus& status, const DaemonInfo& info, const Now& now,
+std::string metrics_text(const Figures& figures, const DaemonInfo& info, const Now& now,
                          const ProcessFigures& process) {
   Exposition to;
   write_daemon(to, info, now);
-  write_state(to, status);
-  write_commands(to, status.counts);
-  write_sessions_gone(to, status);
-  write_database(to, status);
+  write_state(to, figures.service);
+  write_commands(to, figures.commands.counts);
+  write_events(to, figures.events);
+  std::visit([&to](const auto& storage) { write_storage(to, storage); }, figures.service.storage);
   write_process(to, info, process);
   return to.take();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <concepts>
 #include <cstddef>
 #include <functional>
@@ -19,13 +20,20 @@ class Callback;
 template <class... Args, std::size_t Room>
 class Callback<void(Args...), Room> {
  public:
+  // Whether it has room for such a one, so that keeping it allocates nothing.
+  template <class Function>
+  static constexpr bool keeps_in_place() {
+    return sizeof(Function) <= Room && alignof(Function) <= alignof(void*) &&
+           std::is_nothrow_move_constructible_v<Function>;
+  }
+
   // Nothing, which must not be called.
   Callback() = default;
 
   template <class Function>
   requires(!std::same_as<Function, Callback> && std::invocable<Function&, Args...>)
       Callback(Function function) {
-    if constexpr (fits<Function>()) {
+    if constexpr (keeps_in_place<Function>()) {
       keep(std::move(function));
     } else {
       keep([kept = std::make_unique<Function>(std::move(function))](Args... args) {
@@ -45,7 +53,10 @@ class Callback<void(Args...), Room> {
   ~Callback() { drop(); }
 
   explicit operator bool() const { return ways_ != nullptr; }
-  void operator()(Args... args) const { ways_->call(room_, std::forward<Args>(args)...); }
+  void operator()(Args... args) const {
+    assert(ways_ != nullptr);
+    ways_->call(room_, std::forward<Args>(args)...);
+  }
 
  private:
   struct Ways {
@@ -53,12 +64,6 @@ class Callback<void(Args...), Room> {
     void (*move)(void* from, void* to);  // and destroys what is left
     void (*destroy)(void* kept);
   };
-
-  template <class Kept>
-  static constexpr bool fits() {
-    return sizeof(Kept) <= Room && alignof(Kept) <= alignof(void*) &&
-           std::is_nothrow_move_constructible_v<Kept>;
-  }
 
   template <class Kept>
   static constexpr Ways kWays{[](void* kept, Args&&... args) {
@@ -72,7 +77,7 @@ class Callback<void(Args...), Room> {
 
   template <class Kept>
   void keep(Kept kept) {
-    static_assert(fits<Kept>());
+    static_assert(keeps_in_place<Kept>());
     ::new (room_) Kept(std::move(kept));
     ways_ = &kWays<Kept>;
   }

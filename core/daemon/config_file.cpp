@@ -12,7 +12,7 @@ namespace concur {
 
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{64} * 1024;
+constexpr std::size_t kMaxBytes = std::size_t{64} * 1024;
 
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r";
@@ -60,13 +60,13 @@ Result<std::string> read_config_file(const std::string& path) {
     const ErrorKind kind = errno == ENOENT ? ErrorKind::kAbsent : ErrorKind::kForbidden;
     return Error{kind, text::format("cannot read config file {}: {}", path, std::strerror(errno))};
   }
-  std::string text(kMostBytes + 1, '\0');
+  std::string text(kMaxBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) {
     return Error{ErrorKind::kForbidden,
                  text::format("cannot read config file {}: {}", path, std::strerror(errno))};
   }
-  if (text.size() > kMostBytes) {
+  if (text.size() > kMaxBytes) {
     return Error{ErrorKind::kInvalid,
                  text::format("cannot read config file {}: it has more than 64 KiB", path)};
   }

@@ -1,19 +1,17 @@
 #include "daemon/daemon.hpp"
 
 #include "api/api.hpp"
-#include "base/duration.hpp"
 #include "base/text.hpp"
+#include "daemon/endpoint.hpp"
 #include "daemon/exit_code.hpp"
-#include "daemon/file_lock.hpp"
 #include "daemon/inherited_socket.hpp"
 #include "daemon/notifier.hpp"
-#include "daemon/owner.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
 #include "net/tcp_gate.hpp"
 #include "net/unix_gate.hpp"
-#include "service/local_service.hpp"
-#include "store/schema.hpp"
+#include "service/event_log.hpp"
+#include "service/open_service.hpp"
 
 #include <grp.h>
 #include <sys/resource.h>
@@ -26,19 +24,14 @@
 
 #include <csignal>
 #include <cstring>
-#include <filesystem>
-#include <functional>
+#include <memory>
 #include <optional>
-#include <random>
-#include <span>
 #include <utility>
 #include <vector>
 
 namespace concur {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 // How long a stop waits for clients that are in the middle of a request.
 constexpr auto kStopTime = std::chrono::seconds(10);
@@ -47,67 +40,6 @@ template <class T>
 T must(Result<T> result, ExitCode code) {
   if (!result) throw StartupError(code, result.error().message);
   return std::move(*result);
-}
-
-// Folders are made for the default paths alone: a mistyped one must not conjure up an empty
-// database elsewhere.
-void make_default_folder(const Effective& effective, std::string_view key, const std::string& path,
-                         mode_t mode, ExitCode code) {
-  if (!effective.is_default(key)) return;
-  const fs::path folder = fs::path(path).parent_path();
-  std::error_code error;
-  if (fs::is_directory(folder, error)) return;
-  fs::create_directories(folder, error);
-  if (error) {
-    throw StartupError(code,
-                       text::format("cannot make folder {}: {}", folder.string(), error.message()));
-  }
-  chmod(folder.c_str(), mode);
-}
-
-FileLock lock(const std::string& path, ExitCode otherwise) {
-  auto held = FileLock::acquire(path);
-  if (held) return std::move(*held);
-  const bool taken = held.error().kind == ErrorKind::kUnavailable;
-  throw StartupError(taken ? ExitCode::kAlreadyRunning : otherwise, held.error().message);
-}
-
-FileLock lock_database(const Effective& effective) {
-  const std::string& path = effective.settings.database;
-  make_default_folder(effective, "database", path, 0700, ExitCode::kDatabase);
-  return lock(path, ExitCode::kDatabase);
-}
-
-// Where it listens, and what keeps others from there.
-struct Endpoint {
-  std::string path;
-  Fd listener;  // none: it is to be made
-  std::optional<FileLock> lock;
-};
-
-Endpoint own_endpoint(const Effective& effective) {
-  const std::string& path = effective.settings.socket;
-  make_default_folder(effective, "socket", path, 0755, ExitCode::kSocket);
-  return {path, Fd(), lock(path, ExitCode::kSocket)};
-}
-
-// The folder of a socket that somebody else made may be closed to this process: then there is no
-// lock, and the path is in the hands of who made it.
-Endpoint inherited_endpoint(const Effective& effective, InheritedSocket socket, Logger& log) {
-  if (!effective.is_default("socket") && effective.settings.socket != socket.path) {
-    log.warning("socket is {}, not {}: the service manager passed it", socket.path,
-                effective.settings.socket);
-  }
-  Endpoint endpoint{socket.path, std::move(socket.fd), std::nullopt};
-  auto held = FileLock::acquire(endpoint.path);
-  if (held) {
-    endpoint.lock = std::move(*held);
-  } else if (held.error().kind == ErrorKind::kUnavailable) {
-    throw StartupError(ExitCode::kAlreadyRunning, held.error().message);
-  } else {
-    log.debug("{}: going on without a lock", held.error().message);
-  }
-  return endpoint;
 }
 
 std::optional<gid_t> group_id(const std::string& name) {
@@ -165,32 +97,11 @@ void raise_file_limit(bool tcp, Logger& log) {
   }
 }
 
-Store load_store(const Settings& settings, Registry& registry, Notifier& notifier, Logger& log) {
-  const std::function<void()> tick = [&notifier] { notifier.needs_time(); };
-  const Now now = SystemClock().now();
-  const auto began = std::chrono::steady_clock::now();
-  auto [store, report] =
-      must(Store::open_and_load(
-               settings.database, settings.durability, boot_id(), now,
-               [&](StoredRow row) { return registry.restore(std::move(row), now); },
-               [&](std::span<const StoredRow> rows) { registry.prefetch(rows); }, &tick),
-           ExitCode::kDatabase);
-  registry.reserve_rows(report.last_id);
-  const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);
-  log.info("loaded {} sessions of {} users in {:.3f} s", registry.active_sessions(),
-           registry.active_users(), took.count());
-  if (report.refused > 0) {
-    log.warning("left {} rows of the database aside that hold no valid session; the first: {}",
-                report.refused, report.first_refusal);
-  }
-  return std::move(store);
-}
-
 // All that is in force, for whoever reads the log later: database /var/lib/…, limit 3, lease 90s, …
 std::string settings_line(const Settings& settings) {
   std::string line;
   for (const Setting& setting : setting_table()) {
-    if (setting.key == "socket") continue;
+    if (setting.key == "socket" || !setting.applies(settings)) continue;
     const std::string value = setting.get(settings);
     if (!line.empty()) line += ", ";
     line += text::format("{} {}", setting.key, value.empty() ? "none" : value);
@@ -205,8 +116,8 @@ sigset_t handled_signals() {
   return set;
 }
 
-// Signals wait while there is nobody to handle them yet; the journal's thread, made in between,
-// never gets any.
+// Signals wait while there is nobody to handle them yet; threads that are made in between never
+// get any.
 void hold_signals() {
   const sigset_t set = handled_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
@@ -217,10 +128,14 @@ void let_signals_in() {
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+LocalServiceOptions service_options(const Settings& settings) {
+  return {settings.database, settings.durability, settings.service};
+}
+
 class Daemon {
  public:
-  Daemon(const SettingInputs& inputs, const Effective& effective, Store store, Registry registry,
-         Notifier& notifier, Logger& log)
+  // Loads the sessions, which may take long.
+  Daemon(const SettingInputs& inputs, const Effective& effective, Notifier& notifier, Logger& log)
       : inputs_(inputs),
         effective_(effective),
         notifier_(notifier),
@@ -229,9 +144,10 @@ class Daemon {
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         stop_timer_(loop_),
         watchdog_timer_(loop_),
-        service_(runner_, clock_, log, std::move(registry), std::move(store),
-                 effective.settings.database),
-        api_(service_, memory_, clock_, log) {}
+        service_(must(open_local_service(service_options(effective.settings), runner_, events_,
+                                         clock_, log, [&notifier] { notifier.needs_time(); }),
+                      ExitCode::kDatabase)),
+        api_(*service_, events_, memory_, clock_, log) {}
 
   // `backlog`: what becomes at the stop of those who wait to be accepted.
   void serve(Fd listener, Server::Backlog backlog, const Operators& operators,
@@ -245,10 +161,9 @@ class Daemon {
     }
     api_.set_info({version, getpid(), clock_.now().instant, [this] { return connections(); },
                    (tcp_server_ ? 2 : 1) * Server::kMostConnections});
-    service_.set_history(effective_.settings.history);
     await_signal();
     let_signals_in();
-    boost::asio::post(loop_, [this] { notifier_.ready(); });
+    boost::asio::post(loop_, [this] { service_->when_ready([this] { notifier_.ready(); }); });
     feed_watchdog();
     runner_.run();
   }
@@ -256,6 +171,10 @@ class Daemon {
  private:
   std::size_t connections() const {
     return server_->connections() + (tcp_server_ ? tcp_server_->connections() : 0);
+  }
+
+  void wake_readers_later() {
+    boost::asio::post(loop_, [this] { events_.wake_readers(); });
   }
 
   // From the loop, so that a loop that hangs is seen.
@@ -307,8 +226,7 @@ class Daemon {
       }
     }
     take_over_keys();
-    service_.set_policy(effective_.settings.policy);
-    service_.set_history(effective_.settings.history);
+    service_->configure(effective_.settings.service);
     log_.set_level(effective_.settings.log_level);
     log_.info("reloaded");
   }
@@ -348,7 +266,7 @@ class Daemon {
     stop_timer_.cancel();
     if (tcp_server_) tcp_server_->close();
     server_->close();
-    service_.finish([this] { loop_.stop(); });
+    service_->finish([this] { loop_.stop(); });
   }
 
   const SettingInputs& inputs_;
@@ -362,7 +280,8 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer stop_timer_;
   boost::asio::steady_timer watchdog_timer_;
-  LocalService service_;
+  EventLog events_{[this] { wake_readers_later(); }};
+  std::unique_ptr<Service> service_;
   Api api_;
   std::optional<UnixGate> gate_;
   std::optional<Server> server_;
@@ -395,10 +314,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   Endpoint endpoint = inherited ? inherited_endpoint(effective, std::move(*inherited), log)
                                 : own_endpoint(effective);
 
-  std::random_device random;
-  Registry registry(settings.policy, (std::uint64_t{random()} << 32) | random());
-  Store store = load_store(settings, registry, notifier, log);
-  Daemon daemon(inputs, effective, std::move(store), std::move(registry), notifier, log);
+  Daemon daemon(inputs, effective, notifier, log);
   std::optional<TcpDoor> tcp;
   if (!settings.listen.empty()) {
     tcp = {must(listen_tcp(*parse_tcp_address(settings.listen)), ExitCode::kSocket),
@@ -416,18 +332,6 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   daemon.serve(std::move(endpoint.listener), backlog, operators, std::move(tcp), version);
   if (backlog == Server::Backlog::kAnswer) unlink(endpoint.path.c_str());
   log.info("stopped");
-}
-
-void migrate_database(const SettingInputs& inputs, const Effective& effective, Logger& log) {
-  const std::string& path = effective.settings.database;
-  become_owner(path);
-  umask(0077);
-  std::signal(SIGXFSZ, SIG_IGN);
-  Notifier notifier(inputs.environment, getpid());
-  const std::function<void()> tick = [&notifier] { notifier.needs_time(); };
-  const FileLock database_lock = lock_database(effective);
-  must(Store::open(path, effective.settings.durability, boot_id(), &tick), ExitCode::kDatabase);
-  log.info("database {} has schema {}", path, newest_schema());
 }
 
 }  // namespace concur

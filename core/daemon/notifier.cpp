@@ -66,7 +66,7 @@ Notifier::Notifier(const Environment& environment, pid_t self) {
 
 void Notifier::ready() { say("READY=1"); }
 
-// The time lets Type=notify-reload tell this reload from an earlier one.
+// The time lets Type=notify-reload distinguish this reload from an earlier one.
 void Notifier::reloading() {
   say(text::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_microseconds()));
 }

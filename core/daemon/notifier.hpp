@@ -15,9 +15,9 @@ namespace concur {
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-// Tells the service manager how the daemon is, by sd_notify(3)'s protocol: a datagram to the socket
-// that NOTIFY_SOCKET names. Does nothing where there is none, does not mind where nobody listens,
-// and waits for a manager that is slow to listen no longer than a second.
+// Reports to the service manager how the daemon is, by sd_notify(3)'s protocol: a datagram to the
+// socket that NOTIFY_SOCKET names. Does nothing where there is none, does not mind where nobody
+// listens, and waits for a manager that is slow to listen no longer than a second.
 class Notifier {
  public:
   // `self` is this process: a watchdog that was meant for another is none of ours.
@@ -38,7 +38,7 @@ class Notifier {
  private:
   void say(std::string_view text, int flags = 0) const;
 
-  Fd fd_;  // connected; none where there is nobody to tell
+  Fd fd_;  // connected; none where nobody listens
   std::optional<std::chrono::microseconds> watchdog_;
   std::chrono::steady_clock::time_point next_plea_;
 };

@@ -76,7 +76,7 @@ Result<void> set_limit(Settings& into, const std::string& value) {
     return Error{ErrorKind::kInvalid,
                  text::format("it takes a whole number from 0 (no limit) to {}", kMaxLimit)};
   }
-  into.policy.limit = *limit;
+  into.service.policy.limit = *limit;
   return {};
 }
 
@@ -86,7 +86,7 @@ Result<void> set_start_rate(Settings& into, const std::string& value) {
     return Error{ErrorKind::kInvalid,
                  text::format("it takes a whole number from 0 (any number) to {}", kMaxStartRate)};
   }
-  into.policy.start_rate = *rate;
+  into.service.policy.start_rate = *rate;
   return {};
 }
 
@@ -97,7 +97,7 @@ Result<void> set_lease(Settings& into, const std::string& value) {
     return Error{ErrorKind::kInvalid, text::format("it takes {} to {}", format_duration(kMinLease),
                                                    format_duration(kMaxLease))};
   }
-  into.policy.lease = *lease;
+  into.service.policy.lease = *lease;
   return {};
 }
 
@@ -109,7 +109,7 @@ Result<void> set_history(Settings& into, const std::string& value) {
                  text::format("it takes {} to {}", format_duration(kMinHistory),
                               format_duration(kMaxHistory))};
   }
-  into.history = *history;
+  into.service.history = *history;
   return {};
 }
 
@@ -120,7 +120,7 @@ Result<void> set_max_sessions(Settings& into, const std::string& value) {
         ErrorKind::kInvalid,
         text::format("it takes a whole number from 0 (any number) to {}", kMaxMaxSessions)};
   }
-  into.policy.max_sessions = *most;
+  into.service.policy.max_sessions = *most;
   return {};
 }
 
@@ -139,59 +139,65 @@ Result<void> set_listen(Settings& into, const std::string& value) {
   return {};
 }
 
+bool always(const Settings& /*to*/) { return true; }
+
 constexpr Setting kTable[] = {
-    {"socket", "PATH", "listen on the Unix socket at PATH", false,
+    {"socket", "PATH", "listen on the Unix socket at PATH", false, always,
      [](Settings& s, const std::string& v) { return set_path(s.socket, v); },
      [](const Settings& s) { return s.socket; }},
-    {"database", "PATH", "keep the sessions in the SQLite database at PATH", false,
+    {"database", "PATH", "keep the sessions in the SQLite database at PATH", false, always,
      [](Settings& s, const std::string& v) { return set_path(s.database, v); },
      [](const Settings& s) { return s.database; }},
-    {"limit", "N", "how many sessions of a user may be active at once; 0: unlimited", true,
-     set_limit, [](const Settings& s) { return std::to_string(s.policy.limit); }},
-    {"lease", "DURATION", "how long a session stays active without a heartbeat", true, set_lease,
-     [](const Settings& s) { return format_duration(s.policy.lease); }},
-    {"on-limit", "deny|evict-oldest", "what to do with a start above the limit", true,
+    {"limit", "N", "how many sessions of a user may be active at once; 0: unlimited", true, always,
+     set_limit, [](const Settings& s) { return std::to_string(s.service.policy.limit); }},
+    {"lease", "DURATION", "how long a session stays active without a heartbeat", true, always,
+     set_lease, [](const Settings& s) { return format_duration(s.service.policy.lease); }},
+    {"on-limit", "deny|evict-oldest", "what to do with a start above the limit", true, always,
      [](Settings& s, const std::string& v) {
-       return set_word<OnLimit>(kOnLimits, v, s.policy.on_limit);
+       return set_word<OnLimit>(kOnLimits, v, s.service.policy.on_limit);
      },
-     [](const Settings& s) { return get_word<OnLimit>(kOnLimits, s.policy.on_limit); }},
+     [](const Settings& s) { return get_word<OnLimit>(kOnLimits, s.service.policy.on_limit); }},
     {"mode", "enforce|observe", "observe: admit what would be denied, and count and report it",
-     true,
-     [](Settings& s, const std::string& v) { return set_word<Mode>(kModes, v, s.policy.mode); },
-     [](const Settings& s) { return get_word<Mode>(kModes, s.policy.mode); }},
-    {"start-rate", "N", "starts per user and minute, without renewals; 0: unlimited", true,
-     set_start_rate, [](const Settings& s) { return std::to_string(s.policy.start_rate); }},
+     true, always,
+     [](Settings& s, const std::string& v) {
+       return set_word<Mode>(kModes, v, s.service.policy.mode);
+     },
+     [](const Settings& s) { return get_word<Mode>(kModes, s.service.policy.mode); }},
+    {"start-rate", "N", "starts per user and minute, without renewals; 0: unlimited", true, always,
+     set_start_rate, [](const Settings& s) { return std::to_string(s.service.policy.start_rate); }},
     {"max-sessions", "N", "active sessions of all users, to bound memory; 0: unlimited", true,
-     set_max_sessions, [](const Settings& s) { return std::to_string(s.policy.max_sessions); }},
-    {"durability", "full|normal", "full: answer only once the change is on the disk", false,
+     always, set_max_sessions,
+     [](const Settings& s) { return std::to_string(s.service.policy.max_sessions); }},
+    {"durability", "full|normal", "full: answer only once the change is on the disk", false, always,
      [](Settings& s, const std::string& v) {
        return set_word<Durability>(kDurabilities, v, s.durability);
      },
      [](const Settings& s) { return get_word<Durability>(kDurabilities, s.durability); }},
-    {"history", "DURATION", "how long to keep the record of account sharing", true, set_history,
-     [](const Settings& s) { return format_duration(s.history); }},
-    {"socket-mode", "OCTAL", "the socket's file mode: who may connect", false, set_socket_mode,
-     [](const Settings& s) { return text::format("{:04o}", s.socket_mode); }},
-    {"admin-group", "NAME", "members of this group are operators; empty: none", false,
+    {"history", "DURATION", "how long to keep the record of account sharing", true, always,
+     set_history, [](const Settings& s) { return format_duration(s.service.history); }},
+    {"socket-mode", "OCTAL", "the socket's file mode: who may connect", false, always,
+     set_socket_mode, [](const Settings& s) { return text::format("{:04o}", s.socket_mode); }},
+    {"admin-group", "NAME", "members of this group are operators; empty: none", false, always,
      [](Settings& s, const std::string& v) -> Result<void> {
        s.admin_group = v;
        return {};
      },
      [](const Settings& s) { return s.admin_group; }},
-    {"listen", "ADDRESS:PORT", "also listen on this TCP address; empty: no TCP", false, set_listen,
-     [](const Settings& s) { return s.listen; }},
+    {"listen", "ADDRESS:PORT", "also listen on this TCP address; empty: no TCP", false, always,
+     set_listen, [](const Settings& s) { return s.listen; }},
     {"api-key-file", "FILE", "keys, one of which each TCP request must carry; empty: none", false,
+     always,
      [](Settings& s, const std::string& v) -> Result<void> {
        s.api_key_file = v;
        return {};
      },
      [](const Settings& s) { return s.api_key_file; }},
-    {"log-level", "error|warning|info|debug", "how much to log", true,
+    {"log-level", "error|warning|info|debug", "how much to log", true, always,
      [](Settings& s, const std::string& v) {
        return set_word<LogLevel>(kLogLevels, v, s.log_level);
      },
      [](const Settings& s) { return get_word<LogLevel>(kLogLevels, s.log_level); }},
-    {"log-format", "text|json", "how log lines are written", false,
+    {"log-format", "text|json", "how log lines are written", false, always,
      [](Settings& s, const std::string& v) {
        return set_word<LogFormat>(kLogFormats, v, s.log_format);
      },
@@ -313,9 +319,10 @@ Result<Effective> resolve_settings(const SettingInputs& inputs) {
   return effective;
 }
 
-std::string describe(const Effective& effective) {
+std::string describe(const Effective& effective, std::span<const Setting> table) {
   std::string text;
-  for (const Setting& setting : kTable) {
+  for (const Setting& setting : table) {
+    if (!setting.applies(effective.settings)) continue;
     text += text::format("{} = {}  # {}\n", setting.key, setting.get(effective.settings),
                          effective.sources.at(setting.key));
   }

@@ -2,7 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
-#include "session/policy.hpp"
+#include "service/service_config.hpp"
 #include "store/durability.hpp"
 
 #include <sys/types.h>
@@ -21,8 +21,7 @@ namespace concur {
 struct Settings {
   std::string socket;
   std::string database;
-  Policy policy;
-  Millis history = kDefaultHistory;
+  ServiceConfig service;
   Durability durability = Durability::kFull;
   mode_t socket_mode = 0600;
   std::string admin_group;   // empty: none
@@ -37,7 +36,8 @@ struct Setting {
       key;  // "socket-mode": the flag --socket-mode, the variable CONCURRENCYD_SOCKET_MODE
   std::string_view takes;  // "OCTAL"
   std::string_view help;
-  bool reloads;  // taken over on SIGHUP; others at the next start
+  bool reloads;                         // taken over on SIGHUP; others at the next start
+  bool (*applies)(const Settings& to);  // to what else is set
   Result<void> (*set)(Settings& into, const std::string& value);
   std::string (*get)(const Settings& from);
 };
@@ -64,7 +64,8 @@ struct SettingInputs {
 // unknown key, or a config file that was asked for and cannot be read; a default one may be absent.
 Result<Effective> resolve_settings(const SettingInputs& inputs);
 
-// What --check-config prints: a line `key = value  # source` each, in the table's order.
-std::string describe(const Effective& effective);
+// What --check-config prints: a line `key = value  # source` for each that applies, in the table's
+// order.
+std::string describe(const Effective& effective, std::span<const Setting> table = setting_table());
 
 }  // namespace concur

@@ -1,14 +1,12 @@
 #pragma once
 
 #include "base/histogram.hpp"
+#include "service/command_kind.hpp"
 
 #include <array>
 #include <cstdint>
 
 namespace concur {
-
-enum class CommandKind : std::uint8_t { kStart, kHeartbeat, kEnd, kOther };
-inline constexpr std::size_t kCommandKinds = 4;
 
 // From 0.1 ms, a decision in memory, to 10 s, when every client has given up; in nanoseconds.
 inline constexpr std::int64_t kDurationBounds[] = {
@@ -18,13 +16,13 @@ inline constexpr std::int64_t kDurationBounds[] = {
 inline constexpr std::int64_t kChangesBounds[] = {1,   2,   5,    10,   20,   50,    100,
                                                   200, 500, 1000, 2000, 5000, 10'000};
 
-// What happened since the daemon's start. Each command counts once, under what it was answered.
-struct Counts {
+// Commands since the daemon's start. Each counts once, under what it was answered.
+struct CommandCounts {
   struct Starts {
     std::uint64_t started = 0;
     std::uint64_t renewed = 0;
     std::uint64_t denied = 0;
-    std::uint64_t would_deny = 0;  // observed, and let in
+    std::uint64_t would_deny = 0;  // observed, and admitted
     std::uint64_t throttled = 0;   // too many a minute: 429
     std::uint64_t failed = 0;      // no answer could be had: 503
   };
@@ -43,14 +41,17 @@ struct Counts {
   Starts starts;
   Heartbeats heartbeats;
   Ends ends;
-  std::uint64_t purged = 0;
   // From the command's arrival to its answer's leaving, by CommandKind; nanoseconds.
   std::array<Histogram, kCommandKinds> durations{
       Histogram(kDurationBounds), Histogram(kDurationBounds), Histogram(kDurationBounds),
       Histogram(kDurationBounds)};
-  Histogram commits{kDurationBounds};  // how long each took, failed ones too; nanoseconds
-  Histogram commit_changes{kChangesBounds};
-  std::uint64_t commits_failed = 0;
+};
+
+// Commits of a database since the daemon's start.
+struct CommitCounts {
+  Histogram durations{kDurationBounds};  // failed ones too; nanoseconds
+  Histogram changes{kChangesBounds};     // that went into each
+  std::uint64_t failed = 0;
 };
 
 }  // namespace concur

@@ -18,12 +18,12 @@ void DenialLog::add(const Event& event, Instant now) {
   std::string user = event.user.str();
   auto found = users_.find(user);
   const bool is_new = found == users_.end();
-  if (is_new && users_.size() >= kMostUsers) {
+  if (is_new && users_.size() >= kMaxUsers) {
     if (others_++ == 0) others_since_ = now;
     return;
   }
   if (is_new) {
-    found = users_.emplace(std::move(user), Held{.told = now}).first;
+    found = users_.emplace(std::move(user), Held{.logged = now}).first;
     by_age_.push_back(&*found);
   }
   Held& held = found->second;
@@ -33,12 +33,12 @@ void DenialLog::add(const Event& event, Instant now) {
   held.would_deny = event.would_deny;
   ++held.count;
   if (!is_new) return;
-  tell(found->first, held);
+  log(found->first, held);
   held.count = 0;
 }
 
 void DenialLog::tick(Instant now) {
-  while (!by_age_.empty() && now - by_age_.front()->second.told >= kPause) {
+  while (!by_age_.empty() && now - by_age_.front()->second.logged >= kPause) {
     const auto found = users_.find(by_age_.front()->first);
     by_age_.pop_front();
     Held& held = found->second;
@@ -46,24 +46,24 @@ void DenialLog::tick(Instant now) {
       users_.erase(found);
       continue;
     }
-    tell(found->first, held);
-    held.told = now;
+    log(found->first, held);
+    held.logged = now;
     held.count = 0;
     by_age_.push_back(&*found);
   }
-  if (others_ > 0 && now - others_since_ >= kPause) tell_others();
+  if (others_ > 0 && now - others_since_ >= kPause) log_others();
 }
 
 void DenialLog::flush() {
   for (const auto* entry : by_age_) {
-    if (entry->second.count > 0) tell(entry->first, entry->second);
+    if (entry->second.count > 0) log(entry->first, entry->second);
   }
   by_age_.clear();
   users_.clear();
-  if (others_ > 0) tell_others();
+  if (others_ > 0) log_others();
 }
 
-void DenialLog::tell(std::string_view user, const Held& held) {
+void DenialLog::log(std::string_view user, const Held& held) {
   std::string more;
   if (held.count > 1) {
     more = text::format("; {} more of this user in the last minute", held.count - 1);
@@ -72,9 +72,9 @@ void DenialLog::tell(std::string_view user, const Held& held) {
             in_quotes(user), in_quotes(held.session), held.active, held.limit, more);
 }
 
-void DenialLog::tell_others() {
+void DenialLog::log_others() {
   log_.info("denied: {} more in the last minute, of users beyond the {} that are named in a minute",
-            std::exchange(others_, 0), kMostUsers);
+            std::exchange(others_, 0), kMaxUsers);
 }
 
 }  // namespace concur

@@ -4,17 +4,46 @@
 
 namespace concur {
 
-void EventLog::publish(Event&& event) {
-  if (ring_.size() < kMost) {
+void EventLog::publish(Event&& event, Instant now) {
+  count(event.kind, now);
+  if (ring_.size() < kMaxHeld) {
     ring_.push_back(std::move(event));
   } else {
-    ring_[(next_ - 1) % kMost] = std::move(event);
+    ring_[(next_ - 1) % kMaxHeld] = std::move(event);
   }
   ++next_;
+  if (readers_.empty() || waking_) return;
+  waking_ = true;
+  wake_later_();
+}
+
+void EventLog::count(EventKind kind, Instant now) {
+  switch (kind) {
+    case EventKind::kExpired:
+      expiries_.add(now);
+      break;
+    case EventKind::kEvicted:
+      evictions_.add(now);
+      break;
+    case EventKind::kPurged:
+      ++purged_;
+      break;
+    case EventKind::kStarted:
+    case EventKind::kRenewed:
+    case EventKind::kEnded:
+    case EventKind::kDenied:
+    case EventKind::kLimitChanged:
+      break;
+  }
+}
+
+EventFigures EventLog::figures(Instant now) const {
+  return {next_ - 1, readers_.size(), evictions_.rate(now), expiries_.rate(now), purged_};
 }
 
 void EventLog::wake_readers() {
-  constexpr std::uint64_t kNowAndThen = kMost / 4;
+  waking_ = false;
+  constexpr std::uint64_t kNowAndThen = kMaxHeld / 4;
   const std::uint64_t from = std::exchange(woken_upto_, next_);
   if (from == next_ || readers_.empty()) return;
   if (from / kNowAndThen != next_ / kNowAndThen) {

@@ -1,30 +1,50 @@
 #pragma once
 
+#include "base/clock.hpp"
+#include "service/rate_meter.hpp"
 #include "session/event.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace concur {
 
-// The last events, numbered from 1 since the daemon's start, for any number of readers, each at a
-// pace of its own: a slow one costs nothing and misses what was overwritten. For the loop thread
-// alone.
+// What was published since the start.
+struct EventFigures {
+  std::uint64_t published = 0;
+  std::size_t readers = 0;
+  Rate evictions;  // reconnects from the same device among them
+  Rate expiries;
+  std::uint64_t purged = 0;  // sessions
+};
+
+// What happened, whichever service says so: the last events, numbered from 1 since the daemon's
+// start, for any number of readers, each at a pace of its own. A slow one costs nothing and misses
+// what was overwritten. For the loop thread alone.
 class EventLog {
  public:
-  static constexpr std::uint64_t kMost = 65'536;
+  static constexpr std::uint64_t kMaxHeld = 65'536;
+
+  // `wake_later` arranges that wake_readers() is called in a later turn of the loop. It is asked to
+  // once there is something for readers, and not again before that call.
+  explicit EventLog(std::function<void()> wake_later = [] {})
+      : wake_later_(std::move(wake_later)) {}
+  EventLog(const EventLog&) = delete;
+  EventLog& operator=(const EventLog&) = delete;
 
   // The numbers of the oldest event still held and of the next to come; equal where none is held.
-  std::uint64_t oldest() const { return next_ > kMost ? next_ - kMost : 1; }
+  std::uint64_t oldest() const { return next_ > kMaxHeld ? next_ - kMaxHeld : 1; }
   std::uint64_t next() const { return next_; }
 
   // One that is held: oldest() <= number < next(). Valid until the next publish().
-  const Event& at(std::uint64_t number) const { return ring_[(number - 1) % kMost]; }
+  const Event& at(std::uint64_t number) const { return ring_[(number - 1) % kMaxHeld]; }
 
-  void publish(Event&& event);
+  void publish(Event&& event, Instant now);
 
   // Somebody who reads, what concerns one user or, with an empty name, all. `on_more` is called
   // once there is more of that than at the call before, and now and then besides, so that a reader
@@ -45,20 +65,27 @@ class EventLog {
     std::multimap<std::string, Reader*>::iterator place_;
   };
 
-  std::size_t readers() const { return readers_.size(); }
   bool wants_renewals() const { return renewal_readers_ > 0; }
 
-  // Tells the readers that there is more, where there is.
+  // Calls `on_more` of the readers for whom there is more.
   void wake_readers();
 
+  EventFigures figures(Instant now) const;
+
  private:
+  void count(EventKind kind, Instant now);
   void wake_readers_of(const std::string& user);
 
   std::vector<Event> ring_;
   std::uint64_t next_ = 1;
   std::uint64_t woken_upto_ = 1;
+  std::function<void()> wake_later_;
+  bool waking_ = false;                          // that was asked for
   std::multimap<std::string, Reader*> readers_;  // by user; those of all under the empty name
   std::size_t renewal_readers_ = 0;
+  RateMeter evictions_;
+  RateMeter expiries_;
+  std::uint64_t purged_ = 0;
 };
 
 }  // namespace concur

@@ -7,7 +7,13 @@
 
 namespace concur {
 
-// Counts events and how many came in the last minute, a bucket a second.
+// How many there were since the start, and a second, averaged over the last minute.
+struct Rate {
+  std::uint64_t total = 0;
+  double per_second = 0;
+};
+
+// Counts what happens and how much of it came in the last minute, a bucket a second.
 class RateMeter {
  public:
   void add(Instant now) {
@@ -17,14 +23,12 @@ class RateMeter {
     ++bucket.count;
   }
 
-  std::uint64_t total() const { return total_; }
-
-  double per_second(Instant now) const {
+  Rate rate(Instant now) const {
     std::uint64_t sum = 0;
     for (const auto& [at, count] : buckets_) {
       if (second(now) - at < kSeconds) sum += count;
     }
-    return static_cast<double>(sum) / kSeconds;
+    return {total_, static_cast<double>(sum) / kSeconds};
   }
 
  private:

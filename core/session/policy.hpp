@@ -21,16 +21,23 @@ std::optional<OnLimit> on_limit_of(std::string_view word);
 // nobody is evicted to meet the limit.
 enum class Mode : std::uint8_t { kEnforce, kObserve };
 
-// What holds where neither the request, nor the user, nor its plan says else.
-struct Policy {
+// Who may watch, where neither the request, nor the user, nor its plan says else. The same wherever
+// a user is counted.
+struct Rules {
   std::uint32_t limit = 3;  // active sessions of one user, inclusive; kUnlimited for no limit
   Millis lease = std::chrono::seconds(90);
   OnLimit on_limit = OnLimit::kDeny;
   Mode mode = Mode::kEnforce;
-  std::uint32_t start_rate =
-      200;  // starts of one user a minute that are no renewals; 0: any number
+};
+
+// What keeps this process from harm, whatever clients do.
+struct Protection {
+  // Starts of one user a minute that are no renewals; 0: any number.
+  std::uint32_t start_rate = 200;
   std::uint32_t max_sessions = 10'000'000;  // active ones of all users; 0: any number
 };
+
+struct Policy : Rules, Protection {};
 
 inline constexpr std::uint32_t kMaxStartRate = 1'000'000;
 inline constexpr std::uint32_t kMaxMaxSessions = 1'000'000'000;

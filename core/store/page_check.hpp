@@ -19,7 +19,7 @@ class PageCheck {
   PageCheck(const PageCheck&) = delete;
   PageCheck& operator=(const PageCheck&) = delete;
 
-  // Whether something was found already that wait() will tell of.
+  // Whether something was found already that wait() will return.
   bool has_failed() const { return failed_.load(std::memory_order_relaxed); }
 
   // Waits for the end and gives the verdict; once. Calls `tick`, if any, now and then, as long as

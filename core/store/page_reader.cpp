@@ -18,8 +18,8 @@ namespace concur {
 namespace {
 
 constexpr std::string_view kMagic{"SQLite format 3\0", 16};
-constexpr std::uint64_t kMostPayload = std::uint64_t{1} << 20;  // no row of ours comes near
-constexpr std::size_t kMostValues = 64;
+constexpr std::uint64_t kMaxPayload = std::uint64_t{1} << 20;  // no row of ours comes near
+constexpr std::size_t kMaxValues = 64;
 
 constexpr unsigned char kKeyedInner = 2;
 constexpr unsigned char kInner = 5;
@@ -42,11 +42,11 @@ class Cursor {
   }
 
   std::optional<std::uint64_t> take_varint() {
-    constexpr std::size_t kMost = 9;
+    constexpr std::size_t kMaxBytes = 9;
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < kMost && i < bytes_.size(); ++i) {
+    for (std::size_t i = 0; i < kMaxBytes && i < bytes_.size(); ++i) {
       const auto byte = static_cast<unsigned char>(bytes_[i]);
-      const bool is_last = i == kMost - 1;  // the ninth has eight bits of the number
+      const bool is_last = i == kMaxBytes - 1;  // the ninth has eight bits of the number
       value = is_last ? value << 8 | byte : value << 7 | (byte & 0x7FU);
       if (is_last || byte < 0x80) {
         bytes_.remove_prefix(i + 1);
@@ -93,7 +93,7 @@ std::optional<std::vector<Value>> parse_record(std::string_view payload) {
   while (!types.at_end()) {
     const auto type = types.take_varint();
     auto value = type ? take_value(body, *type) : std::nullopt;
-    if (!value || values.size() == kMostValues) return std::nullopt;
+    if (!value || values.size() == kMaxValues) return std::nullopt;
     values.push_back(std::move(*value));
   }
   if (!body.at_end()) return std::nullopt;
@@ -210,7 +210,7 @@ bool PageReader::read_cell(std::string_view page, std::size_t at, bool is_leaf, 
   Cursor cell(page.substr(at));
   if (!is_leaf && !cell.take(4)) return false;
   const auto size = cell.take_varint();
-  if (!size || *size > kMostPayload) return false;
+  if (!size || *size > kMaxPayload) return false;
   std::optional<std::uint64_t> id;
   if (!into.keyed && !(id = cell.take_varint())) return false;
   std::string payload;

@@ -74,7 +74,7 @@ void count_end(sqlite3_context* context) {
   });
 }
 
-// The most that was told of each hour.
+// The most that was recorded of each hour.
 using Hours = std::map<std::int64_t, std::int64_t>;
 
 void sum_step(sqlite3_context* context, int /*count*/, sqlite3_value** values) {

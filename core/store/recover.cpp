@@ -142,10 +142,10 @@ void bind(Statement& to, const std::vector<Value>& row) {
 
 // What of the record of who shares and of the boots is wrong; of all else the reader at load says.
 std::string refusal_of_unloaded(const std::vector<Value>& row) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 53;
+  constexpr std::int64_t kMax = std::int64_t{1} << 53;
   for (const Value& value : row) {
     const auto* number = std::get_if<std::int64_t>(&value);
-    if (number != nullptr && (*number < 0 || *number > kMost)) return "a number is out of range";
+    if (number != nullptr && (*number < 0 || *number > kMax)) return "a number is out of range";
     const auto* text = std::get_if<std::string>(&value);
     if (text != nullptr && !text->empty() && !Id::parse("text", *text))
       return "a text is malformed";

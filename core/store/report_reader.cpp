@@ -54,7 +54,7 @@ Result<ReportReader> ReportReader::open(const std::string& path) {
 Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first) {
   Report report;
   report.since = WallTime(std::chrono::hours(first));
-  // One transaction, so that all parts tell of the same moment.
+  // One transaction, so that all parts are of the same moment.
   if (const auto begun = db_.exec("BEGIN"); !begun) return begun.error();
   Result<void> done =
       query.user ? read_hours(*query.user, first, report) : read_users(query, first, report);

@@ -8,7 +8,7 @@
 
 namespace concur {
 
-// Reads the record of who shares beside the journal, on a connection of its own. Not for two
+// Reads the record of who shares beside the commits, on a connection of its own. Not for two
 // threads at a time.
 class ReportReader {
  public:

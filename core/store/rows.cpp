@@ -17,9 +17,9 @@ namespace {
 // Milliseconds of 2,200 years, far beyond any real clock, and few enough that the registry can hold
 // the difference of two.
 bool is_sane(std::int64_t number) {
-  constexpr std::int64_t kMost = 1LL << 46;
-  static_assert(2 * kMost <= Int48::kMax + 1);
-  return number > -kMost && number < kMost;
+  constexpr std::int64_t kMax = 1LL << 46;
+  static_assert(2 * kMax <= Int48::kMax + 1);
+  return number > -kMax && number < kMax;
 }
 
 bool is_row_id(std::int64_t id) { return id > 0 && id <= kLastRow; }

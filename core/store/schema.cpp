@@ -78,8 +78,8 @@ constexpr std::array kMigrations{
         PRIMARY KEY(hour, user)
       ) STRICT, WITHOUT ROWID;
     )",
-    // 4. Parts of users' hours, in the order they were told, until they are added to `history`:
-    // what is told goes to the end of one table, whoever it is of, and finding each user's row
+    // 4. Parts of users' hours, in the order they were recorded, until they are added to `history`:
+    // what is recorded goes to the end of one table, whoever it is of, and finding each user's row
     // waits for a quiet moment.
     R"(
       CREATE TABLE history_parts(
@@ -98,7 +98,7 @@ constexpr std::array kMigrations{
     )",
 };
 
-// The check tells of a page that could not be read as of one that is damaged, but for the code.
+// The check reports a page that could not be read as one that is damaged, but for the code.
 bool could_not_read(const std::string& verdict) {
   constexpr std::string_view kCode = "error code=";
   const std::size_t at = verdict.find(kCode);

@@ -66,7 +66,7 @@ class Sqlite {
   // database untouched, in place of putting it in.
   void keep_log(bool keep);
 
-  // Calls `go_on` now and then while statements run, until told otherwise with null; the statement
+  // Calls `go_on` now and then while statements run, until it is called with null; the statement
   // fails where it says no. It must live as long, and stay where it is.
   void on_progress(const std::function<bool()>* go_on);
 

@@ -95,7 +95,7 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .first_part = one("SELECT min(id) FROM history_parts"),
       // In the order of the key, for neighbours share a page. A tampered row counts for what it
       // can.
-      .add_up = one(
+      .fold = one(
           "INSERT INTO history(hour, user, starts, denials, evictions, peak, attempted, excess, "
           "devices, addresses) SELECT hour, user, min(max(starts, 0), 1 << 53), "
           "min(max(denials, 0), 1 << 53), min(max(evictions, 0), 1 << 53), peak, attempted, "
@@ -278,7 +278,7 @@ Result<void> Store::write(const AddUsage& add, Millis /*offset*/) {
 
 // A few at a time, for a commit may wait for it. Where too many wait, it pays to hold the commits
 // up now and then: of many at once several share a page.
-bool Store::add_up_history() {
+bool Store::fold_usage() {
   constexpr std::int64_t kAtOnce = 32;
   constexpr std::int64_t kWhenBehind = 16'384;
   const auto first = read(statements_.first_part);
@@ -287,12 +287,12 @@ bool Store::add_up_history() {
     return false;
   }
   const std::int64_t more =
-      (is_behind() ? std::max(kWhenBehind, parts_ - kMostParts) : kAtOnce) - 1;
+      (has_backlog() ? std::max(kWhenBehind, parts_ - kMaxParts) : kAtOnce) - 1;
   const std::int64_t last = *first + std::min(more, INT64_MAX - std::max<std::int64_t>(*first, 0));
   const auto done = in_transaction([&]() -> Result<void> {
-    statements_.add_up.bind(1, last);
+    statements_.fold.bind(1, last);
     statements_.drop_parts.bind(1, last);
-    if (auto added = statements_.add_up.run(); !added) return added;
+    if (auto added = statements_.fold.run(); !added) return added;
     return statements_.drop_parts.run();
   });
   if (done) parts_ -= sqlite3_changes(db_.handle());

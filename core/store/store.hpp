@@ -23,7 +23,7 @@ struct LoadReport {
 
 // Says whether it can use the row.
 using TakeRow = std::function<bool(StoredRow)>;
-// Is told of the rows that come next, some dozens at once, refused ones among them. May be empty.
+// Is given the rows that come next, some dozens at once, refused ones among them. May be empty.
 using ExpectRows = std::function<void(std::span<const StoredRow>)>;
 
 // The database of sessions. May be handed from thread to thread, never used by two at a time.
@@ -57,11 +57,11 @@ class Store {
   Result<void> commit(std::span<const Change> changes, Millis offset);
 
   // Adds a bounded number of the parts of users' hours that were committed to what is stored of
-  // those hours. True where there may be more to add up. Reports need not wait for it.
-  bool add_up_history();
+  // those hours. True where there may be more to fold in. Reports need not wait for it.
+  bool fold_usage();
 
   // Whether more such parts wait than should: then each commit is to be followed by the above.
-  bool is_behind() const { return parts_ > kMostParts; }
+  bool has_backlog() const { return parts_ > kMaxParts; }
 
   // Forgets a bounded part of the record that is older than that hour (since 1970). True where
   // there may be more of it.
@@ -89,7 +89,7 @@ class Store {
     Statement drop_plan;
     Statement add_part;
     Statement first_part;
-    Statement add_up;
+    Statement fold;
     Statement drop_parts;
     Statement trim_history;
     Statement touch;
@@ -98,7 +98,7 @@ class Store {
   };
 
   // Of users' hours, that wait to be added up: some tens of MiB in the file.
-  static constexpr std::int64_t kMostParts = 1'000'000;
+  static constexpr std::int64_t kMaxParts = 1'000'000;
 
   Store(Sqlite db, Statements statements, std::int64_t boot, std::int64_t parts)
       : db_(std::move(db)), statements_(std::move(statements)), boot_(boot), parts_(parts) {}

@@ -65,12 +65,12 @@ Result<void> set_up(Sqlite& db, Durability durability) {
                    durability == Durability::kFull ? "FULL" : "NORMAL", 64 << 20, kLogPages));
 }
 
-// After kill -9 the log may hold commits that only the page cache has. Whoever repeats a start that
-// is among them is told that it stands, so it must be on the disk by then: a checkpoint syncs the
-// log before it copies from it. And what a sync failed to keep is never tried again by the next
-// one, so that whatever follows it in the log would be lost with it: the copy stands instead. Where
-// there is no room for the copy, at least the sync was done.
-Result<void> settle_log(Sqlite& db) {
+// After kill -9 the log may hold commits that were never synced. A repeated start would be answered
+// from them, so they must be on the disk first: a checkpoint syncs the log before it copies from
+// it. A later sync of the same file would not do, for after a failed one the kernel may drop the
+// pages; the copy is what counts then. Where there is no room for the copy, at least the sync was
+// done.
+Result<void> sync_wal(Sqlite& db) {
   const auto done = db.exec("PRAGMA main.wal_checkpoint(PASSIVE)");
   if (!done && sqlite3_errcode(db.handle()) != SQLITE_FULL) return done.error();
   return {};
@@ -153,7 +153,7 @@ Error cannot_open(const std::string& path, const Error& error) {
                                    error.kind == ErrorKind::kCorrupt ? kHint : "")};
 }
 
-// Unchecked. Its write-ahead log stays as it is until told otherwise.
+// Unchecked. Its write-ahead log stays as it is until keep_log(false).
 Result<Sqlite> open_file(const std::string& path) {
   const bool has_log = size_of(path + "-wal").value_or(0) > 0;
   if (has_log && size_of(path) == 0) {
@@ -187,7 +187,7 @@ Result<Store> Store::make_ready(Sqlite db, Durability durability, const std::str
   db.keep_log(false);
   if (const auto done = set_up(db, durability); !done) return done.error();
   if (durability == Durability::kFull) {
-    if (const auto done = settle_log(db); !done) return done.error();
+    if (const auto done = sync_wal(db); !done) return done.error();
   }
   const auto boot_row = find_or_add_boot(db, boot);
   if (!boot_row) return boot_row.error();

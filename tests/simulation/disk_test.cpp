@@ -236,12 +236,12 @@ TEST_CASE("Store: adding up what was recorded opens no further file") {
     must(store.commit(changes, Millis(0)));
   };
   record(1);
-  while (store.add_up_history()) {
+  while (store.fold_usage()) {
   }
   // Each on a page of its own.
   record(17);
   disk.break_with({0, UINT64_MAX, Outcome::kFull, bit_of(Operation::kOpen)});
-  while (store.add_up_history()) {
+  while (store.fold_usage()) {
   }
   CHECK_FALSE(disk.was_hit());
   disk.mend();

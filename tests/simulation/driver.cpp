@@ -99,7 +99,7 @@ void Driver::ask(const Command& command) {
   if (asked->user) recorded_[*asked->user].most += tally_of(asked->given.answer);
   asked_.push_back(asked);
   note(asked->command);
-  machine_.service().submit(command,
+  machine_.service().submit(command, machine_.clock.now(),
                             [this, asked](const Result<Answer>& answer) { hear(*asked, answer); });
 }
 
@@ -169,7 +169,7 @@ void Driver::check_order(const Asked& asked) {
 // An event comes out when what it tells is durable: then its answer leaves too.
 void Driver::check_events(bool all_answered) {
   if (machine_.disk.is_dead()) return;
-  const EventLog& log = machine_.service().events();
+  const EventLog& log = machine_.events();
   for (; events_read_ < log.next(); ++events_read_) events_ += tally_of(log.at(events_read_));
   Tally answered = answered_;
   answered.observed = 0;
@@ -189,7 +189,7 @@ void Driver::check_all_answered() {
 
 void Driver::note_trouble() {
   if (machine_.disk.is_dead()) return;
-  const bool troubled = !machine_.service().status().trouble.empty();
+  const bool troubled = !machine_.service().trouble().empty();
   if (troubled || machine_.disk.was_hit()) {
     trouble_ = machine_.clock.now().instant;
     forget_recorded();

@@ -71,11 +71,13 @@ void Driver::play_on_ruins() {
       int waiting = 0;
       for (int commands = 0; commands < 3; ++commands) {
         ++waiting;
-        machine_.service().submit(any_command(), [&](const Result<Answer>& answer) {
-          --waiting;
-          if (!answer) fail("damage was found too late: " + answer.error().message);
-          check_on_ruins(*answer);
-        });
+        machine_.service().submit(any_command(), machine_.clock.now(),
+                                  [&](const Result<Answer>& answer) {
+                                    --waiting;
+                                    if (!answer)
+                                      fail("damage was found too late: " + answer.error().message);
+                                    check_on_ruins(*answer);
+                                  });
         machine_.run_a_little(random_.below(6));
       }
       machine_.run();
@@ -151,7 +153,7 @@ void Driver::start() {
   note("started");
   answered_ = events_ = {};
   events_read_ = 1;
-  machine_.service().set_history(kMaxHistory);
+  machine_.service().configure({policy_, kMaxHistory});
   check_recovered();
   lied_ = false;
   if (lies_) model_.remember_all();
@@ -192,7 +194,7 @@ void Driver::reboot() {
 void Driver::check_recovered() {
   found_.clear();
   for (const std::string& name : kUsers) {
-    machine_.service().submit(ListUser{*Id::parse("user", name)},
+    machine_.service().submit(ListUser{*Id::parse("user", name)}, machine_.clock.now(),
                               [&](const Result<Answer>& answer) {
                                 if (!answer) fail("cannot list: " + answer.error().message);
                                 found_[name] = std::get<UserSessions>(*answer).sessions;
@@ -325,7 +327,7 @@ bool Driver::match_limits(const Model::State& found, std::string& why) {
   std::vector<Command> commands{ListPlans{}, ListLimits{}};
   for (const std::string& name : kUsers) commands.emplace_back(ShowLimit{*Id::parse("user", name)});
   for (const Command& command : commands) {
-    machine_.service().submit(command, [&](const Result<Answer>& answer) {
+    machine_.service().submit(command, machine_.clock.now(), [&](const Result<Answer>& answer) {
       const std::string expected = text_of(trial.give(command, stopped).answer);
       if (answer && text_of(*answer) != expected) {
         why = text::format("expected {}, found {}", expected, text_of(*answer));
@@ -395,16 +397,17 @@ void Driver::adopt_leases() {
       if (!lease.is_unsure && !lied_) continue;
       const Id user = *Id::parse("user", name);
       const Id id = *Id::parse("session", session.name);
-      machine_.service().submit(Heartbeat{user, id}, [&](const Result<Answer>& answer) {
-        const auto& granted = std::get<Granted>(*answer);
-        const Millis ttl = granted.heartbeat_interval * 3;
-        if (found.expires < now.instant + granted.heartbeat_interval ||
-            found.expires > now.instant + ttl) {
-          fail(text::format("{}/{}: it has less than its grace, or more than its lease", name,
-                            session.name));
-        }
-        lease = {now.instant, now.instant + ttl, ttl, ttl};
-      });
+      machine_.service().submit(
+          Heartbeat{user, id}, machine_.clock.now(), [&](const Result<Answer>& answer) {
+            const auto& granted = std::get<Granted>(*answer);
+            const Millis ttl = granted.heartbeat_interval * 3;
+            if (found.expires < now.instant + granted.heartbeat_interval ||
+                found.expires > now.instant + ttl) {
+              fail(text::format("{}/{}: it has less than its grace, or more than its lease", name,
+                                session.name));
+            }
+            lease = {now.instant, now.instant + ttl, ttl, ttl};
+          });
     }
   }
 }

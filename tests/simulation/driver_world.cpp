@@ -124,7 +124,7 @@ void Driver::change_policy() {
   policy_.mode = random_.one_in(4) ? Mode::kObserve : Mode::kEnforce;
   note(text::format("policy: limit {}, {}", policy_.limit, concur::word_of(policy_.on_limit)));
   model_.policy = policy_;
-  machine_.service().set_policy(policy_);
+  machine_.service().configure({policy_, kMaxHistory});
 }
 
 }  // namespace concur::simulation

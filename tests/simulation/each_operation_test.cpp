@@ -86,13 +86,14 @@ class Life {
     std::set<Name> found;
     for (const Id& user : {kUser, kOther}) {
       std::size_t active = 0;
-      machine.service().submit(ListUser{user}, [&](const Result<Answer>& answer) {
-        REQUIRE_MESSAGE(answer.has_value(), answer.error().message);
-        for (const SessionInfo& each : std::get<UserSessions>(*answer).sessions) {
-          found.emplace(each.user, each.session);
-          ++active;
-        }
-      });
+      machine.service().submit(
+          ListUser{user}, machine.clock.now(), [&](const Result<Answer>& answer) {
+            REQUIRE_MESSAGE(answer.has_value(), answer.error().message);
+            for (const SessionInfo& each : std::get<UserSessions>(*answer).sessions) {
+              found.emplace(each.user, each.session);
+              ++active;
+            }
+          });
       machine.run();
       CHECK(active <= (user.text() == kOther.text() ? 9 : 3));
     }
@@ -105,12 +106,13 @@ class Life {
       }
       if (fate == Fate::kOut) CHECK_MESSAGE(!found.contains(name), what << " should not be there");
     }
-    machine.service().submit(ShowLimit{kOther}, [&](const Result<Answer>& answer) {
-      REQUIRE(answer.has_value());
-      const std::uint32_t limit = std::get<UserLimit>(*answer).limit;
-      if (limit_ == Fate::kIn) CHECK(limit == 9);
-      if (limit_ == Fate::kOut) CHECK(limit == 3);
-    });
+    machine.service().submit(ShowLimit{kOther}, machine.clock.now(),
+                             [&](const Result<Answer>& answer) {
+                               REQUIRE(answer.has_value());
+                               const std::uint32_t limit = std::get<UserLimit>(*answer).limit;
+                               if (limit_ == Fate::kIn) CHECK(limit == 9);
+                               if (limit_ == Fate::kOut) CHECK(limit == 3);
+                             });
     machine.run();
   }
 
@@ -140,7 +142,7 @@ class Life {
     fate = Fate::kEither;
     ++open_;
     endangered_.insert(evicts.begin(), evicts.end());
-    machine.service().submit(command,
+    machine.service().submit(command, machine.clock.now(),
                              [this, &fate, done, before, evicts](const Result<Answer>& answer) {
                                if (machine.disk.is_dead()) return;  // nobody hears it
                                --open_;
@@ -187,7 +189,7 @@ class Life {
 
   void heartbeat(const Id& user, const std::string& session) {
     ++open_;
-    machine.service().submit(Heartbeat{user, *Id::parse("session", session)},
+    machine.service().submit(Heartbeat{user, *Id::parse("session", session)}, machine.clock.now(),
                              [this](const Result<Answer>&) { --open_; });
   }
 

@@ -17,12 +17,13 @@ constexpr Millis kOnTime{250};
 struct Machine::Running {
   Running(const Clock& clock, Registry registry, Store store)
       : work(loop.get_executor()),
-        service(runner, clock, log, std::move(registry), std::move(store), kPath) {}
+        service(runner, events, clock, log, std::move(registry), std::move(store), kPath) {}
 
   boost::asio::io_context loop;
   LoopRunner runner{loop};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work;
   Logger log{LogLevel::kError, LogFormat::kText};
+  EventLog events;
   LocalService service;
 };
 
@@ -35,6 +36,8 @@ Machine::~Machine() {
 }
 
 Service& Machine::service() { return running_->service; }
+
+const EventLog& Machine::events() { return running_->events; }
 
 Result<std::uint64_t> Machine::start(const Policy& policy) {
   Vfs::forget();  // the first to open a database makes the index of its log anew

@@ -41,6 +41,7 @@ class Machine {
   Result<std::uint64_t> start(const Policy& policy);
   bool is_running() const { return running_ != nullptr; }
   Service& service();
+  const EventLog& events();
 
   // Everything that is ready happens, until there is nothing left to do or the machine is dead.
   void run();

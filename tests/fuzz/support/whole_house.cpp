@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <utility>
+#include <variant>
 
 namespace concur::fuzz {
 
@@ -45,9 +46,9 @@ std::string fresh_database() {
 WholeHouse::WholeHouse(Role client)
     : gate_(client),
       path_(fresh_database()),
-      service_(runner_, clock_, log_, Registry(Policy{}, 1),
+      service_(runner_, events_, clock_, log_, Registry(Policy{}, 1),
                must(Store::open(path_, Durability::kNormal, "boot")), path_),
-      api_(service_, memory_, clock_, log_) {
+      api_(service_, events_, memory_, clock_, log_) {
   api_.set_info({"fuzz", 1, clock_.now().instant, [] { return std::size_t{1}; }, 1});
   std::array<int, 2> ends{};
   claim(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0,
@@ -80,7 +81,9 @@ void WholeHouse::pass(std::chrono::seconds time) {
 
 // What the journal still does is known; reports and copies are read beside it, and finish() waits
 // for their answers.
-bool WholeHouse::busy() const { return service_.status().changes_waiting > 0; }
+bool WholeHouse::busy() const {
+  return std::get<DatabaseStatus>(service_.status().storage).waiting_changes > 0;
+}
 
 void WholeHouse::work() {
   const auto end = std::chrono::steady_clock::now() + kPatience;
@@ -136,14 +139,15 @@ std::set<WholeHouse::Name> WholeHouse::active() {
   Cursor next;
   do {
     const Cursor after = std::exchange(next, {});
-    service_.submit(ListAll{after, kMaxListed}, [&names, &next](const Result<Answer>& answer) {
-      claim(answer.has_value(), "all can be listed");
-      const Page& page = std::get<Page>(*answer);
-      for (const SessionInfo& each : page.sessions) {
-        claim(names.emplace(each.user, each.session).second, "a session is there once");
-      }
-      next = page.next;
-    });
+    service_.submit(
+        ListAll{after, kMaxListed}, clock_.now(), [&names, &next](const Result<Answer>& answer) {
+          claim(answer.has_value(), "all can be listed");
+          const Page& page = std::get<Page>(*answer);
+          for (const SessionInfo& each : page.sessions) {
+            claim(names.emplace(each.user, each.session).second, "a session is there once");
+          }
+          next = page.next;
+        });
   } while (!next.empty());
   return names;
 }

@@ -67,6 +67,7 @@ class WholeHouse {
   ClientMemory memory_{clock_, log_};
   boost::asio::io_context loop_;
   LoopRunner runner_{loop_};
+  EventLog events_;
   LocalService service_;
   Api api_;
   Tick tick_ = 0;

@@ -17,7 +17,8 @@ TEST_CASE("Api::foresee tells the service whom a request is about, as far as it 
   FakeClock clock;
   Logger log{LogLevel::kError, LogFormat::kText};
   ClientMemory memory(clock, log, ClientMemory::kMost);
-  Api api(service, memory, clock, log);
+  EventLog events;
+  Api api(service, events, memory, clock, log);
   for (const char* arrived :
        {"PUT /v1/users/ada/sessions/s1 HTTP/1.1\r\nHost: x\r\n\r\n",
         "POST /v1/users/bob/sessions/s1/heartbeat HTTP/1.1\r\n", "DELETE /v1/users/eve", "",
@@ -25,6 +26,6 @@ TEST_CASE("Api::foresee tells the service whom a request is about, as far as it 
         "NO-METHOD-IS-THIS-LONG /v1/users/ada/sessions/s1", "PUT"}) {
     api.foresee(arrived);
   }
-  CHECK(service.foreseen == std::vector<std::string>{"ada", "bob", "eve", ""});
+  CHECK(service.prefetched == std::vector<std::string>{"ada", "bob", "eve", ""});
   CHECK(service.submitted == 0);
 }

@@ -28,7 +28,7 @@ struct Exchange {
   explicit Exchange(bool may_set_limits = true, std::size_t most_memory = ClientMemory::kMost)
       : memory(clock, log, most_memory),
         batch(std::make_shared<CommandBatch>(
-            service, memory, "uid 1, pid 2", [may_set_limits] { return may_set_limits; },
+            commands, memory, "uid 1, pid 2", [may_set_limits] { return may_set_limits; },
             running)) {
     batch->on_more([this] { ++woken; });
   }
@@ -41,6 +41,7 @@ struct Exchange {
 
   FakeService service;
   FakeClock clock;
+  CommandMeter commands{service, clock};
   Logger log{LogLevel::kError, LogFormat::kText};
   ClientMemory memory;
   std::shared_ptr<std::size_t> running = std::make_shared<std::size_t>(0);
@@ -171,7 +172,7 @@ TEST_CASE("CommandBatch") {
     exchange.read(State::kEnd);
     CHECK(*exchange.running == 0);
     auto other = std::make_shared<CommandBatch>(
-        exchange.service, exchange.memory, "uid 1, pid 2", [] { return false; }, exchange.running);
+        exchange.commands, exchange.memory, "uid 1, pid 2", [] { return false; }, exchange.running);
     CHECK(*exchange.running == 1);
     other->take(start_line("a"));
     other.reset();

@@ -32,7 +32,7 @@ struct Watcher {
   FakeClock clock;
 
   void happen(EventKind kind, std::string_view user, std::string_view session = "s1") {
-    log.publish(event_of(kind, user, session));
+    log.publish(event_of(kind, user, session), Instant());
     log.wake_readers();
   }
   EventStream watch(Watch watch) { return {log, clock, std::move(watch)}; }
@@ -146,7 +146,7 @@ TEST_CASE("EventStream") {
     CHECK(read(none, State::kWaiting).empty());
   }
   SUBCASE("tells first how many it misses of what was asked for") {
-    for (std::uint64_t i = 0; i < EventLog::kMost + 10; ++i) {
+    for (std::uint64_t i = 0; i < EventLog::kMaxHeld + 10; ++i) {
       watcher.happen(EventKind::kStarted, "abc");
     }
     EventStream stream = watcher.watch({.since = 4});
@@ -167,7 +167,7 @@ TEST_CASE("EventStream") {
     EventStream stream = watcher.watch({});
     watcher.happen(EventKind::kStarted, "abc");
     read(stream, State::kWaiting);
-    for (std::uint64_t i = 0; i < EventLog::kMost + 3; ++i) {
+    for (std::uint64_t i = 0; i < EventLog::kMaxHeld + 3; ++i) {
       watcher.happen(EventKind::kStarted, "abc");
     }
     const std::string out = read(stream, State::kEnd);

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <variant>
 #include <vector>
 
 using namespace concur;
@@ -26,10 +27,10 @@ DaemonInfo info() {
   return info;
 }
 
-std::string text_of(const ServiceStatus& status, const DaemonInfo& daemon = info()) {
+std::string text_of(const Figures& figures, const DaemonInfo& daemon = info()) {
   FakeClock clock;
   clock.tick(90'500ms);
-  return metrics_text(status, daemon, clock.now(), {12, 1024, 5'000'000});
+  return metrics_text(figures, daemon, clock.now(), {12, 1024, 5'000'000});
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -63,7 +64,7 @@ TEST_CASE("metrics_text is well-formed") {
   std::set<std::string> helped;
   std::set<std::string> samples;
   std::string family;
-  for (const std::string& line : lines_of(text_of(ServiceStatus()))) {
+  for (const std::string& line : lines_of(text_of(Figures()))) {
     std::smatch parts;
     if (std::regex_match(line, parts, kComment)) {
       if (parts[1] == "HELP") {
@@ -82,18 +83,19 @@ TEST_CASE("metrics_text is well-formed") {
     CHECK_MESSAGE(samples.insert(line.substr(0, line.rfind(' '))).second, line);
   }
   CHECK(types.size() == helped.size());
-  CHECK(text_of(ServiceStatus()).ends_with('\n'));
+  CHECK(text_of(Figures()).ends_with('\n'));
 }
 
 TEST_CASE("metrics_text") {
-  ServiceStatus status;
-  SUBCASE("tells the state") {
+  Figures figures;
+  ServiceStatus& status = figures.service;
+  SUBCASE("says what the state is") {
     status.sessions = 5;
     status.users = 2;
     status.policy.limit = 4;
     status.policy.lease = 1500ms;
-    status.wal_bytes = 4096;
-    const std::string text = text_of(status);
+    std::get<DatabaseStatus>(status.storage).wal_bytes = 4096;
+    const std::string text = text_of(figures);
     CHECK(has_line(text, "concurrencyd_build_info{version=\"1.2.3\"} 1"));
     CHECK(has_line(text, "concurrencyd_sessions 5"));
     CHECK(has_line(text, "concurrencyd_users 2"));
@@ -108,24 +110,25 @@ TEST_CASE("metrics_text") {
   }
   SUBCASE("a commit that failed is ill health") {
     status.trouble = "cannot commit";
-    CHECK(has_line(text_of(status), "concurrencyd_healthy 0"));
+    CHECK(has_line(text_of(figures), "concurrencyd_healthy 0"));
   }
   SUBCASE("counts by outcome") {
-    status.counts.starts.would_deny = 3;
-    status.counts.heartbeats.gone = 4;
-    status.evictions.total = 9;
-    const std::string text = text_of(status);
+    figures.commands.counts.starts.would_deny = 3;
+    figures.commands.counts.heartbeats.gone = 4;
+    figures.events.evictions.total = 9;
+    const std::string text = text_of(figures);
     CHECK(has_line(text, "concurrencyd_starts_total{outcome=\"would_deny\"} 3"));
     CHECK(has_line(text, "concurrencyd_starts_total{outcome=\"started\"} 0"));
     CHECK(has_line(text, "concurrencyd_heartbeats_total{outcome=\"gone\"} 4"));
     CHECK(has_line(text, "concurrencyd_sessions_evicted_total 9"));
   }
   SUBCASE("histograms add up, in seconds") {
-    Histogram& starts = status.counts.durations[static_cast<std::size_t>(CommandKind::kStart)];
+    Histogram& starts =
+        figures.commands.counts.durations[static_cast<std::size_t>(CommandKind::kStart)];
     starts.add(50'000);
     starts.add(200'000);
     starts.add(20'000'000'000);
-    const std::string text = text_of(status);
+    const std::string text = text_of(figures);
     const std::string name = "concurrencyd_request_duration_seconds";
     CHECK(has_line(text, name + "_bucket{command=\"start\",le=\"0.0001\"} 1"));
     CHECK(has_line(text, name + "_bucket{command=\"start\",le=\"0.00025\"} 2"));
@@ -138,6 +141,6 @@ TEST_CASE("metrics_text") {
   SUBCASE("a label's value is escaped") {
     DaemonInfo odd = info();
     odd.version = "a\"b\\c\nd";
-    CHECK(has_line(text_of(status, odd), R"(concurrencyd_build_info{version="a\"b\\c\nd"} 1)"));
+    CHECK(has_line(text_of(figures, odd), R"(concurrencyd_build_info{version="a\"b\\c\nd"} 1)"));
   }
 }

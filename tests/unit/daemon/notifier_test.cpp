@@ -51,7 +51,7 @@ TEST_CASE("Notifier") {
   const std::string path = folder.file("notify");
   const Ear ear(path);
 
-  SUBCASE("tells how the daemon is") {
+  SUBCASE("reports how the daemon is") {
     Notifier notifier(environment_of({{"NOTIFY_SOCKET", path}}), kSelf);
     notifier.ready();
     CHECK(ear.next() == "READY=1");

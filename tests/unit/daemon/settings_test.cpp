@@ -4,8 +4,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <fstream>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -50,8 +53,8 @@ TEST_CASE("resolve_settings: defaults") {
     CHECK(settings.database == "/home/u/.local/state/concurrencyd/sessions.db");
     CHECK(settings.socket_mode == 0600);
     CHECK(settings.admin_group.empty());
-    CHECK(settings.policy.limit == 3);
-    CHECK(settings.policy.lease == 90s);
+    CHECK(settings.service.policy.limit == 3);
+    CHECK(settings.service.policy.lease == 90s);
     CHECK(settings.durability == Durability::kFull);
   }
   SUBCASE("of an ordinary user with a state folder") {
@@ -87,8 +90,8 @@ TEST_CASE("resolve_settings: flag before environment before file before default"
   c.variables["CONCURRENCYD_LOG_LEVEL"] = "warning";
   c.inputs.flags["log-level"] = "error";
   const Effective effective = c.good();
-  CHECK(effective.settings.policy.limit == 5);
-  CHECK(effective.settings.policy.lease == 2min);
+  CHECK(effective.settings.service.policy.limit == 5);
+  CHECK(effective.settings.service.policy.lease == 2min);
   CHECK(effective.settings.log_level == LogLevel::kError);
   CHECK(effective.sources.at("limit") == file + " line 1");
   CHECK(effective.sources.at("lease") == "environment CONCURRENCYD_LEASE");
@@ -96,6 +99,19 @@ TEST_CASE("resolve_settings: flag before environment before file before default"
   CHECK(effective.sources.at("durability") == "default");
   CHECK(describe(effective).find("lease = 2m  # environment CONCURRENCYD_LEASE\n") !=
         std::string::npos);
+}
+
+TEST_CASE("describe leaves out what does not apply") {
+  Case c;
+  const Effective effective = c.good();
+  std::vector<Setting> table(setting_table().begin(), setting_table().end());
+  const auto lines = [&] {
+    const std::string text = describe(effective, table);
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  };
+  CHECK(lines() == table.size());
+  table.front().applies = [](const Settings&) { return false; };
+  CHECK(lines() == table.size() - 1);
 }
 
 TEST_CASE("resolve_settings: bad values name their source") {

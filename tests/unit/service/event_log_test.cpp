@@ -22,34 +22,34 @@ TEST_CASE("EventLog") {
 
   SUBCASE("numbers events from 1") {
     CHECK(log.oldest() == log.next());
-    for (std::uint32_t i = 1; i <= 3; ++i) log.publish(event_of(i));
+    for (std::uint32_t i = 1; i <= 3; ++i) log.publish(event_of(i), Instant());
     CHECK(log.oldest() == 1);
     CHECK(log.next() == 4);
     CHECK(log.at(1).active == 1);
     CHECK(log.at(3).active == 3);
   }
   SUBCASE("keeps the last ones, and overwrites the oldest") {
-    for (std::uint32_t i = 1; i <= EventLog::kMost; ++i) log.publish(event_of(i));
+    for (std::uint32_t i = 1; i <= EventLog::kMaxHeld; ++i) log.publish(event_of(i), Instant());
     CHECK(log.oldest() == 1);
-    log.publish(event_of(7));
+    log.publish(event_of(7), Instant());
     CHECK(log.oldest() == 2);
-    CHECK(log.next() - log.oldest() == EventLog::kMost);
+    CHECK(log.next() - log.oldest() == EventLog::kMaxHeld);
     CHECK(log.at(2).active == 2);
-    CHECK(log.at(EventLog::kMost + 1).active == 7);
+    CHECK(log.at(EventLog::kMaxHeld + 1).active == 7);
   }
   SUBCASE("wakes a reader of one user for that one's alone, and now and then besides") {
     int woken = 0;
     const EventLog::Reader reader(log, "xyz", false, [&woken] { ++woken; });
-    log.publish(event_of(1));
+    log.publish(event_of(1), Instant());
     log.wake_readers();
     CHECK(woken == 0);
     Event event = event_of(1);
     event.user = PackedText("xyz");
-    log.publish(std::move(event));
+    log.publish(std::move(event), Instant());
     log.wake_readers();
     CHECK(woken == 1);
-    for (std::uint32_t i = 1; i <= EventLog::kMost; ++i) {
-      log.publish(event_of(i));
+    for (std::uint32_t i = 1; i <= EventLog::kMaxHeld; ++i) {
+      log.publish(event_of(i), Instant());
       log.wake_readers();
     }
     CHECK(woken > 1);
@@ -60,8 +60,8 @@ TEST_CASE("EventLog") {
     const EventLog::Reader reader(log, "", false, [&woken] { ++woken; });
     log.wake_readers();
     CHECK(woken == 0);
-    log.publish(event_of(1));
-    log.publish(event_of(2));
+    log.publish(event_of(1), Instant());
+    log.publish(event_of(2), Instant());
     log.wake_readers();
     log.wake_readers();
     CHECK(woken == 1);
@@ -71,7 +71,7 @@ TEST_CASE("EventLog") {
     {
       const EventLog::Reader reader(log, "", true, [&woken] { ++woken; });
     }
-    log.publish(event_of(1));
+    log.publish(event_of(1), Instant());
     log.wake_readers();
     CHECK(woken == 0);
   }

@@ -38,7 +38,7 @@ TEST_CASE("DatabaseCopy") {
     CHECK(DatabaseCopy::open(path).has_error());
     CHECK_FALSE(std::filesystem::exists(path));
   }
-  SUBCASE("cannot be made where something is in the way, and tells so") {
+  SUBCASE("cannot be made where something is in the way, and says so") {
     std::filesystem::create_directory(path + ".copy");
     CHECK(copy->make().has_error());
   }

@@ -39,7 +39,7 @@ TEST_CASE("PageCheck") {
     CHECK(bytes_of(path) == before);
     CHECK(bytes_of(path + "-wal") == log);
   }
-  SUBCASE("tells of damage, before it is asked too") {
+  SUBCASE("reports damage, before it is asked too") {
     fill(rows);
     std::string bytes = bytes_of(path);
     for (std::size_t i = 40'960; i < 45'056; ++i) bytes[i] = static_cast<char>(bytes[i] ^ 0x5A);
@@ -51,7 +51,7 @@ TEST_CASE("PageCheck") {
     CHECK(check.has_failed());
     CHECK(bytes_of(path) == bytes);
   }
-  SUBCASE("tells of a file that cannot be read") {
+  SUBCASE("reports a file that cannot be read") {
     PageCheck check(folder.file("none.db"));
     const auto verdict = check.wait(nullptr);
     REQUIRE(verdict.has_error());

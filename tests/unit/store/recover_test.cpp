@@ -57,7 +57,7 @@ void add_one_of_each(Store& store, const Now& now) {
   usage.devices.add("tv");
   changes.push_back(AddUsage{"abc", usage});
   REQUIRE(store.commit(changes, now.offset()).has_value());
-  REQUIRE(store.add_up_history());
+  REQUIRE(store.fold_usage());
   std::vector<Change> part;
   part.push_back(AddUsage{"abc", usage});
   REQUIRE(store.commit(part, now.offset()).has_value());

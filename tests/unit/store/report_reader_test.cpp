@@ -29,8 +29,8 @@ struct Record {
     changes.emplace_back(AddUsage{user, std::move(usage)});
     REQUIRE(store.commit(changes, 0ms).has_value());
   }
-  void add_up() {
-    while (store.add_up_history()) {
+  void fold() {
+    while (store.fold_usage()) {
     }
   }
   Report read(const ReportQuery& query, std::int64_t first = kHour) {
@@ -90,7 +90,7 @@ TEST_CASE("ReportReader") {
     query.what_if_limit = 0;
     CHECK(record.read(query).would_be_refused == 0);
   }
-  SUBCASE("tells one user's hours") {
+  SUBCASE("gives one user's hours") {
     ReportQuery query;
     query.user = "abc";
     const Report report = record.read(query, kHour - 10);
@@ -101,7 +101,7 @@ TEST_CASE("ReportReader") {
     query.user = "nobody";
     CHECK(record.read(query).users.empty());
   }
-  SUBCASE("tells the same before and after parts were added up, and in between") {
+  SUBCASE("gives the same before and after parts were folded in, and in between") {
     const auto all_of = [&record] {
       ReportQuery of_one;
       of_one.user = "abc";
@@ -111,12 +111,12 @@ TEST_CASE("ReportReader") {
       return std::tuple(users.users, users.reached, users.attempted, hours.hours, hours.users);
     };
     const auto before = all_of();
-    record.add_up();
+    record.fold();
     CHECK(all_of() == before);
     record.add("abc", kHour, usage(0, 1, 2, 9, 6));
     const auto mixed = all_of();
     CHECK(mixed != before);
-    record.add_up();
+    record.fold();
     CHECK(all_of() == mixed);
   }
   SUBCASE("parts are added up in bounded steps, whole or not at all") {
@@ -125,24 +125,24 @@ TEST_CASE("ReportReader") {
       return *Sqlite::open(record.path)->number("SELECT count(*) FROM " + table);
     };
     CHECK(count("history_parts") == 106);
-    REQUIRE(record.store.add_up_history());
+    REQUIRE(record.store.fold_usage());
     const auto left = count("history_parts");
     CHECK(left > 0);
     CHECK(left < 106);
-    record.add_up();
+    record.fold();
     CHECK(count("history_parts") == 0);
     CHECK(count("history") == 105);
     CHECK(*Sqlite::open(record.path)->number("SELECT sum(starts) FROM history") == 221);
-    CHECK_FALSE(record.store.add_up_history());
+    CHECK_FALSE(record.store.fold_usage());
   }
   SUBCASE("of parts no more than a million are kept waiting") {
     std::vector<Change> changes;
     for (int i = 0; i < 1'001'000; ++i) changes.emplace_back(AddUsage{"u", Usage{kHour, 1}});
     REQUIRE(record.store.commit(changes, 0ms).has_value());
-    CHECK(record.store.is_behind());
-    REQUIRE(record.store.add_up_history());
-    CHECK_FALSE(record.store.is_behind());
-    CHECK(Store::open(record.path, Durability::kFull, "boot")->is_behind() == false);
+    CHECK(record.store.has_backlog());
+    REQUIRE(record.store.fold_usage());
+    CHECK_FALSE(record.store.has_backlog());
+    CHECK(Store::open(record.path, Durability::kFull, "boot")->has_backlog() == false);
     const auto left = *Sqlite::open(record.path)->number("SELECT count(*) FROM history_parts");
     CHECK(left <= 1'000'000);
     CHECK(left >= 900'000);
@@ -155,19 +155,19 @@ TEST_CASE("ReportReader") {
                      "(-9223372036854775807, 498736, 'xyz', 1, 1, 1, 1, 1, "
                      "9223372036854775807, NULL, NULL)")
                 .has_value());
-    record.add_up();
+    record.fold();
     CHECK(*db->number("SELECT count(*) FROM history_parts") == 0);
     CHECK(*db->number("SELECT starts FROM history WHERE user = 'abc' AND hour = 498736") == 4);
     CHECK(record.read({}).users.size() == 2);
   }
   SUBCASE("what is older than is kept goes in bounded steps") {
-    record.add_up();
+    record.fold();
     CHECK(record.store.trim_history(kHour));
     CHECK_FALSE(record.store.trim_history(kHour));
     CHECK(record.read({}, kHour - 10).users.at(0).starts == 5);
   }
   SUBCASE("a hash list that is none counts for nothing") {
-    record.add_up();
+    record.fold();
     auto db = Sqlite::open(record.path);
     REQUIRE(db->exec("UPDATE history SET devices = x'0102'").has_value());
     CHECK(record.read({}).users[0].devices == 0);

@@ -145,7 +145,7 @@ TEST_CASE("Store::open_and_load") {
     CHECK(loaded->report.rows == 0);
     CHECK(loaded->store.commit(one(insert(1, "s1", now.instant)), now.offset()).has_value());
   }
-  SUBCASE("gives what load() gives, and tells of each row before it is taken") {
+  SUBCASE("gives what load() gives, and announces each row before it is taken") {
     fill(200);
     std::vector<std::string> expected;
     const auto expect = [&](std::span<const StoredRow> rows) {

@@ -30,7 +30,7 @@ TEST_CASE("Store keeps what is committed") {
   FakeClock clock;
   const Now now = clock.now();
 
-  SUBCASE("sessions with all that was told about them") {
+  SUBCASE("sessions with all attributes") {
     {
       Store store = open_store(path);
       Insert full = insert(1, "s1", now.instant);
@@ -56,7 +56,7 @@ TEST_CASE("Store keeps what is committed") {
     CHECK(rows[1].session == "s3");
     CHECK_FALSE(rows[1].details);
   }
-  SUBCASE("limits, plans and hold-offs, and what a session told anew") {
+  SUBCASE("limits, plans and hold-offs, and what a session was described with anew") {
     std::vector<Change> changes;
     changes.emplace_back(PutPlan{{"gold", 5, OnLimit::kEvictOldest}});
     changes.emplace_back(PutPlan{{"gone", 6, {}}});
@@ -109,7 +109,7 @@ TEST_CASE("Store keeps what is committed") {
     CHECK(rows[0].last_seen == later.instant);
     CHECK(rows[0].expires == later.instant + 90s);
   }
-  SUBCASE("after a reboot the wall clock tells what is left") {
+  SUBCASE("after a reboot the wall clock says what is left") {
     {
       Store store = open_store(path, "boot-1");
       REQUIRE(store.commit(one(insert(1, "s1", now.instant)), now.offset()).has_value());
@@ -122,7 +122,7 @@ TEST_CASE("Store keeps what is committed") {
     CHECK(rows[0].expires == rebooted.instant + 50s);
     CHECK(rows[0].started == rebooted.instant - 40s);
   }
-  SUBCASE("where the system does not tell its boots apart, the wall clock decides each time") {
+  SUBCASE("where boots cannot be distinguished, the wall clock decides each time") {
     {
       Store store = open_store(path, "");
       REQUIRE(store.commit(one(insert(1, "s1", now.instant)), now.offset()).has_value());
@@ -152,7 +152,7 @@ TEST_CASE("Store::commit that fails") {
     CHECK(store.commit(one(insert(2, "s2", now.instant)), now.offset()).has_value());
     CHECK(load(store, now).size() == 2);
   }
-  SUBCASE("in the middle of a batch takes back its beginning") {
+  SUBCASE("in the middle of a batch rolls back its beginning") {
     std::vector<Change> changes;
     changes.push_back(insert(2, "s2", now.instant));
     changes.push_back(insert(1, "again", now.instant));  // the row id is taken

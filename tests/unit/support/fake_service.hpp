@@ -3,7 +3,6 @@
 #include "service/service.hpp"
 
 #include <deque>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,7 +14,8 @@ namespace concur::test {
 // Answers heartbeats at once, and starts when the test says so.
 class FakeService final : public Service {
  public:
-  void submit(const Command& command, Reply reply) override {
+  void when_ready(Callback<void()> ready) override { ready(); }
+  void submit(const Command& command, const Now& /*now*/, Reply reply) override {
     ++submitted;
     if (const auto* start = std::get_if<Start>(&command)) {
       Granted granted;
@@ -37,21 +37,20 @@ class FakeService final : public Service {
     reply(std::move(answer));
   }
 
-  void foresee(std::string_view user) override { foreseen.emplace_back(user); }
+  void prefetch(std::string_view user) override { prefetched.emplace_back(user); }
 
   void report(const ReportQuery& /*query*/, ReportReply /*reply*/) override {}
   void backup(BackupReply /*reply*/) override {}
-  void set_policy(const Policy& /*policy*/) override {}
-  void set_history(Millis /*history*/) override {}
+  void configure(const ServiceConfig& /*config*/) override {}
+  const std::string& trouble() const override { return failing; }
   ServiceStatus status() const override { return {}; }
-  EventLog& events() override { return log; }
-  void finish(std::function<void()> done) override { done(); }
+  void finish(Callback<void()> done) override { done(); }
 
-  std::vector<std::string> foreseen;
+  std::vector<std::string> prefetched;
+  std::string failing;
   std::size_t submitted = 0;
   std::size_t padding = 1;
   std::deque<std::pair<Answer, Reply>> waiting;
-  EventLog log;
 };
 
 }  // namespace concur::test

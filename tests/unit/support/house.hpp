@@ -62,9 +62,8 @@ struct House {
     }
   }
 
-  void set_policy(Policy policy) {
-    policy.start_rate = 0;
-    registry.set_policy(policy, clock.now());
+  void set_policy(const Rules& rules) {
+    registry.set_policy(Policy{rules, Protection{.start_rate = 0}}, clock.now());
   }
 
   Granted start(std::string_view user, std::string_view session) {

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "daemon/file_lock.hpp"
+#include "daemon/inherited_socket.hpp"
+#include "daemon/settings.hpp"
+
+#include <optional>
+#include <string>
+
+namespace concur {
+
+// What a daemon must have to itself. Where another one has it, StartupError (kAlreadyRunning).
+
+// The database. Its folder is made where it is the default one. StartupError (kDatabase) where it
+// cannot be locked.
+FileLock lock_database(const Effective& effective);
+
+// Where it listens, and what keeps others from there.
+struct Endpoint {
+  std::string path;
+  Fd listener;  // none: it is to be made
+  std::optional<FileLock> lock;
+};
+
+// The setting's. StartupError (kSocket) where it cannot be locked.
+Endpoint own_endpoint(const Effective& effective);
+
+// That of the socket which the service manager passed.
+Endpoint inherited_endpoint(const Effective& effective, InheritedSocket socket, Logger& log);
+
+}  // namespace concur

@@ -1,0 +1,70 @@
+#include "service/command_meter.hpp"
+
+#include <variant>
+
+namespace concur {
+
+void CommandMeter::count(CommandKind kind, std::chrono::nanoseconds since,
+                         const Result<Answer>& answer) {
+  const std::chrono::nanoseconds now = clock_.since_boot();
+  counts_.durations[static_cast<std::size_t>(kind)].add((now - since).count());
+  if (answer) {
+    answered(kind, *answer, Instant(std::chrono::floor<Millis>(now)));
+  } else {
+    failed(kind);
+  }
+}
+
+void CommandMeter::answered(CommandKind kind, const Answer& answer, Instant now) {
+  if (const auto* grant = std::get_if<Granted>(&answer)) {
+    granted(kind, *grant, now);
+  } else if (std::holds_alternative<Denied>(answer)) {
+    denials_.add(now);
+    ++counts_.starts.denied;
+  } else if (std::holds_alternative<Throttled>(answer)) {
+    ++counts_.starts.throttled;
+  } else if (std::holds_alternative<Gone>(answer)) {
+    ++counts_.heartbeats.gone;
+  } else if (std::holds_alternative<Unknown>(answer)) {
+    ++counts_.heartbeats.unknown;
+  } else if (const auto* end = std::get_if<Ended>(&answer)) {
+    if (end->ended) ends_.add(now);
+    ++(end->ended ? counts_.ends.ended : counts_.ends.not_active);
+  } else if (std::holds_alternative<Refused>(answer)) {
+    failed(kind);
+  }
+}
+
+void CommandMeter::granted(CommandKind kind, const Granted& granted, Instant now) {
+  (granted.renewed ? heartbeats_ : starts_).add(now);
+  if (granted.would_deny) denials_.add(now);
+  if (kind == CommandKind::kHeartbeat) {
+    ++counts_.heartbeats.renewed;
+  } else if (granted.would_deny) {
+    ++counts_.starts.would_deny;
+  } else {
+    ++(granted.renewed ? counts_.starts.renewed : counts_.starts.started);
+  }
+}
+
+void CommandMeter::failed(CommandKind kind) {
+  switch (kind) {
+    case CommandKind::kStart:
+      ++counts_.starts.failed;
+      break;
+    case CommandKind::kHeartbeat:
+      ++counts_.heartbeats.failed;
+      break;
+    case CommandKind::kEnd:
+      ++counts_.ends.failed;
+      break;
+    case CommandKind::kOther:
+      break;
+  }
+}
+
+CommandFigures CommandMeter::figures(Instant now) const {
+  return {counts_, starts_.rate(now), denials_.rate(now), heartbeats_.rate(now), ends_.rate(now)};
+}
+
+}  // namespace concur

@@ -1,0 +1,223 @@
+#include "service/committer.hpp"
+
+#include "base/text.hpp"
+#include "service/sleep_watch.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+constexpr auto kSlowCommit = std::chrono::seconds(1);
+
+}  // namespace
+
+Committer::Committer(LoopRunner& runner, const Clock& clock, Logger& log, Registry& registry,
+                     Store store, std::string path, Listener& listener)
+    : runner_(runner),
+      loop_(runner.loop()),
+      clock_(clock),
+      log_(log),
+      registry_(registry),
+      path_(std::move(path)),
+      listener_(listener),
+      thread_(std::move(store), [this](CommitOutcome outcome) {
+        boost::asio::post(loop_, [this, outcome = std::move(outcome)] { on_outcome(outcome); });
+      }) {}
+
+// --- what waits ---
+
+Committer::Group& Committer::group_of(Sequence change) {
+  if (!committing() || change > under_way_.back().upto) return gathered_;
+  return *std::ranges::lower_bound(under_way_, change, {}, &Group::upto);
+}
+
+void Committer::hold(Sequence change, Answer&& answer, Service::Reply reply) {
+  const std::size_t bytes = Backlog::bytes_of(answer);
+  backlog_.add(bytes);
+  group_of(change).answers.push_back({std::move(answer), std::move(reply), bytes});
+}
+
+void Committer::when_stored(Callback<void()> then) {
+  if (registry_.has_changes()) {
+    gathered_.then.push_back(std::move(then));
+    schedule();
+  } else if (committing()) {
+    under_way_.back().then.push_back(std::move(then));
+  } else {
+    then();
+  }
+}
+
+// --- committing ---
+
+// The flush runs behind what is ready in this turn of the loop, so that all of it shares a commit.
+void Committer::schedule() {
+  if (scheduled_ || committing_inline_) return;
+  scheduled_ = true;
+  commands_since_ = 0;
+  boost::asio::post(loop_, [this] {
+    scheduled_ = false;
+    flush();
+  });
+}
+
+void Committer::flush() {
+  if (committing_inline_ || !registry_.has_changes()) return;
+  if (should_commit_inline()) {
+    commit_inline();
+  } else {
+    hand_over();
+  }
+}
+
+// Nobody else asked in this turn of the loop, or waits for a commit, or waited for the one before:
+// then hardly anybody is kept waiting. A disk that is slow beside a hop from thread to thread, and
+// what is much, are left to the commit thread.
+bool Committer::should_commit_inline() const {
+  constexpr auto kQuick = std::chrono::milliseconds(3);
+  constexpr std::size_t kFewChanges = 64;
+  return !committing() && commands_since_ == 0 && gathered_.answers.size() == 1 &&
+         registry_.pending_changes() <= kFewChanges && last_answered_ <= 1 && last_took_ < kQuick &&
+         last_error_.empty();
+}
+
+Batch Committer::close_group() {
+  if (!committing()) {
+    keeps_loop_.emplace(loop_.get_executor());
+    began_ = clock_.now();
+  }
+  gathered_.upto = registry_.last_change();
+  gathered_.changes = registry_.pending_changes();
+  handed_changes_ += gathered_.changes;
+  Batch batch{registry_.take_changes(), gathered_.upto, clock_.now().offset(), term_};
+  const std::size_t answers = gathered_.answers.size();
+  under_way_.push_back(std::exchange(gathered_, {}));
+  gathered_.answers.reserve(answers);  // as many are likely to follow
+  return batch;
+}
+
+void Committer::hand_over() { thread_.submit(close_group()); }
+
+void Committer::commit_inline() {
+  committing_inline_ = true;
+  runner_.wait_for([this, batch = close_group()] { return thread_.commit_inline(batch); },
+                   [this](const CommitOutcome& outcome) {
+                     committing_inline_ = false;
+                     on_outcome(outcome);
+                   });
+}
+
+void Committer::commit_now() {
+  if (registry_.has_changes() && !committing_inline_) hand_over();
+}
+
+void Committer::probe() {
+  if (!last_error_.empty() && !committing()) hand_over();
+}
+
+// --- what came of it ---
+
+void Committer::on_outcome(const CommitOutcome& outcome) {
+  const Now now = clock_.now();
+  measure(outcome, now);
+  if (outcome.result) {
+    answer_upto(outcome.upto, now);
+  } else {
+    roll_back(outcome.result.error(), now);
+  }
+  if (!committing()) keeps_loop_.reset();
+  listener_.after_answers(outcome.result ? nullptr : &last_error_);
+  decided();
+  finish_if_idle();
+}
+
+// Until the outcome is known here, for that is what the answers wait for.
+void Committer::measure(const CommitOutcome& outcome, const Now& now) {
+  const Now began = std::exchange(began_, now);
+  auto took = now.since_boot - began.since_boot;
+  last_took_ = took;
+  // The clock counts suspend, which is nobody's fault.
+  const Millis slept = now.asleep - began.asleep;
+  if (slept >= SleepWatch::kMinSleep) took -= slept;
+  counts_.durations.add(took.count());
+  counts_.changes.add(static_cast<std::int64_t>(outcome.changes));
+  if (!outcome.result) ++counts_.failed;
+  if (took > kSlowCommit && slowness_.next(now.instant)) {
+    log_.warning(
+        "a commit to {} took {:.1f} s (changes: {}), and starts and ends wait for it: the disk is "
+        "slow, or others keep it busy",
+        path_, std::chrono::duration<double>(took).count(), outcome.changes);
+  }
+}
+
+void Committer::answer_upto(Sequence durable, const Now& now) {
+  if (!last_error_.empty()) {
+    log_.info("commits to {} work again", path_);
+    last_error_.clear();
+  }
+  registry_.confirm(durable);
+  listener_.before_answers(now);
+  last_answered_ = 0;
+  while (committing() && under_way_.front().upto <= durable) {
+    Group group = std::move(under_way_.front());
+    under_way_.pop_front();
+    handed_changes_ -= group.changes;
+    last_answered_ += group.answers.size();
+    for (Waiting& each : group.answers) {
+      backlog_.remove(each.bytes);
+      each.reply(std::move(each.answer));
+    }
+    for (const auto& then : group.then) then();
+  }
+}
+
+// All that is not durable goes, also what was handed over behind the commit that failed or is not
+// handed over yet, for it may build on that.
+void Committer::roll_back(const Error& error, const Now& now) {
+  const bool is_first = last_error_.empty();
+  last_error_ = text::format("cannot commit to {}: {}", path_, error.message);
+  if (is_first) {
+    log_.error(
+        "{}; starts and ends are answered 503 until it works again: free space on the file system "
+        "of {}, or check that the daemon may write to it and its folder",
+        last_error_, path_);
+  }
+  ++term_;
+  registry_.roll_back();
+  listener_.before_answers(now);
+  auto lost = std::exchange(under_way_, {});
+  lost.push_back(std::exchange(gathered_, {}));
+  handed_changes_ = 0;
+  last_answered_ = 0;
+  for (const Group& group : lost) {
+    last_answered_ += group.answers.size();
+    for (const Waiting& each : group.answers) {
+      backlog_.remove(each.bytes);
+      each.reply(Error{ErrorKind::kUnavailable, last_error_});
+    }
+  }
+  for (const Group& group : lost) {
+    for (const auto& then : group.then) then();
+  }
+}
+
+// --- the end ---
+
+void Committer::finish(Callback<void()> done) {
+  finished_ = std::move(done);
+  commit_now();
+  finish_if_idle();
+}
+
+void Committer::finish_if_idle() {
+  if (finished_ && !committing() && !registry_.has_changes()) {
+    std::exchange(finished_, {})();
+  }
+}
+
+}  // namespace concur

@@ -1,0 +1,37 @@
+#include "service/long_reads.hpp"
+
+#include "base/text.hpp"
+#include "store/backup.hpp"
+#include "store/report_reader.hpp"
+
+namespace concur {
+
+namespace {
+
+Error cannot(const char* what, const std::string& path, const Error& error) {
+  return {error.kind, text::format("cannot {} {}: {}", what, path, error.message)};
+}
+
+}  // namespace
+
+Result<Report> read_report(const std::string& path, const ReportQuery& query,
+                           std::int64_t first_hour, Interruption& interruption) {
+  constexpr const char* kWhat = "read the record in";
+  auto reader = ReportReader::open(path);
+  if (!reader) return cannot(kWhat, path, reader.error());
+  auto report = interruption.run([&reader] { reader->interrupt(); },
+                                 [&] { return reader->read(query, first_hour); });
+  if (!report) return cannot(kWhat, path, report.error());
+  return report;
+}
+
+Result<Fd> copy_database(const std::string& path, Interruption& interruption) {
+  constexpr const char* kWhat = "copy";
+  auto copy = DatabaseCopy::open(path);
+  if (!copy) return cannot(kWhat, path, copy.error());
+  auto made = interruption.run([&copy] { copy->interrupt(); }, [&] { return copy->make(); });
+  if (!made) return cannot(kWhat, path, made.error());
+  return made;
+}
+
+}  // namespace concur

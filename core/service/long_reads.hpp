@@ -1,0 +1,22 @@
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "service/worker.hpp"
+#include "session/report.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace concur {
+
+// Reads of the database at `path` that take long, beside its commits, on a connection of their own.
+// kUnavailable where they cannot be done; the message reads `cannot <verb> <path>: <cause>`.
+
+// What is recorded from that hour (since 1970) on.
+Result<Report> read_report(const std::string& path, const ReportQuery& query,
+                           std::int64_t first_hour, Interruption& interruption);
+
+Result<Fd> copy_database(const std::string& path, Interruption& interruption);
+
+}  // namespace concur

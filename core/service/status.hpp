@@ -1,0 +1,32 @@
+#pragma once
+
+#include "service/counts.hpp"
+#include "session/policy.hpp"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace concur {
+
+// Of a service that keeps sessions in a database of its own.
+struct DatabaseStatus {
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::uint64_t wal_bytes = 0;
+  CommitCounts commits;
+  std::uint64_t waiting_changes = 0;  // decided, and not stored yet
+};
+
+// Where sessions are kept; whoever shows it visits.
+using StorageStatus = std::variant<DatabaseStatus>;
+
+struct ServiceStatus {
+  std::uint64_t sessions = 0;
+  std::uint64_t users = 0;
+  Policy policy;
+  std::string trouble;  // as Service::trouble()
+  StorageStatus storage;
+};
+
+}  // namespace concur
