@@ -1,5 +1,6 @@
 #include "api/answer_json.hpp"
 
+#include "api/error_response.hpp"
 #include "api/json_writer.hpp"
 #include "base/text.hpp"
 
@@ -19,48 +20,6 @@ std::string_view name_of(EndReason reason) {
       return "purged";
   }
   return "ended";
-}
-
-int status_of(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kInvalid:
-      return 400;
-    case ErrorKind::kForbidden:
-      return 403;
-    case ErrorKind::kAbsent:
-      return 404;
-    case ErrorKind::kUnavailable:
-    case ErrorKind::kTimeout:
-      return 503;
-    case ErrorKind::kUnsupported:
-      return 501;
-    case ErrorKind::kCorrupt:
-    case ErrorKind::kInternal:
-      break;
-  }
-  return 500;
-}
-
-std::string_view error_name(int status) {
-  switch (status) {
-    case 403:
-      return "permission_denied";
-    case 404:
-    case 405:
-      return "not_found";
-    case 410:
-      return "session_gone";
-    case 429:
-      return "too_many_requests";
-    case 501:
-      return "unsupported";
-    case 503:
-      return "unavailable";
-    case 505:
-      return "invalid_request";
-    default:
-      return status < 500 ? "invalid_request" : "internal";
-  }
 }
 
 std::string denial_message(const Denied& denied) {
@@ -274,8 +233,6 @@ int write(JsonWriter& json, const Refused& refused) {
 }
 
 // In whole seconds (RFC 9110, section 10.2.3).
-constexpr std::string_view kRetrySoon = "Retry-After: 1\r\n";
-
 std::string retry_after(Millis wait) {
   return text::format("Retry-After: {}\r\n", std::chrono::ceil<std::chrono::seconds>(wait).count());
 }
@@ -310,22 +267,7 @@ Response to_response(const Answer& answer) {
   return response;
 }
 
-Response to_response(const Error& error) {
-  return error_response(status_of(error.kind), error.message);
-}
-
-Response error_response(int status, std::string_view message) {
-  Response response;
-  response.status = status;
-  JsonWriter(response.body)
-      .begin_object()
-      .field("error", error_name(status))
-      .field("message", message)
-      .end_object()
-      .end_line();
-  if (status == 503) response.headers = kRetrySoon;
-  return response;
-}
+Response to_response(const Error& error) { return error_response(error); }
 
 Response to_first_response(const Answer& answer) {
   if (const auto* granted = std::get_if<Granted>(&answer)) {

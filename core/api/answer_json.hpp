@@ -11,13 +11,10 @@ namespace concur {
 // Answers as HTTP responses. The one place where outcomes become statuses.
 
 Response to_response(const Answer& answer);
-Response to_response(const Error& error);
+Response to_response(const Error& error);  // as error_response() has it
 
 // The first service's own API: texts fixed to the byte.
 Response to_first_response(const Answer& answer);
 Response to_first_response(const Error& error);
-
-// An error of the protocol itself, told by its status and a message that reads `cannot …: cause`.
-Response error_response(int status, std::string_view message);
 
 }  // namespace concur

@@ -1,6 +1,7 @@
 #include "api/api.hpp"
 
 #include "api/answer_json.hpp"
+#include "api/error_response.hpp"
 #include "api/event_stream.hpp"
 #include "api/parameters.hpp"
 #include "api/request_body.hpp"

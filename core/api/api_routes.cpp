@@ -1,5 +1,6 @@
 // Who may do what: the routes, and how a request comes to one.
 #include "api/answer_json.hpp"
+#include "api/error_response.hpp"
 #include "api/api.hpp"
 #include "base/text.hpp"
 

@@ -1,5 +1,6 @@
 // What the daemon tells of itself: to people, to load balancers and to Prometheus.
 #include "api/answer_json.hpp"
+#include "api/error_response.hpp"
 #include "api/api.hpp"
 #include "api/json_writer.hpp"
 #include "api/metrics.hpp"

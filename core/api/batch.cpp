@@ -1,6 +1,7 @@
 #include "api/batch.hpp"
 
 #include "api/answer_json.hpp"
+#include "api/error_response.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>

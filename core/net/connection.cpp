@@ -1,7 +1,6 @@
 #include "net/connection.hpp"
 
-#include "api/answer_json.hpp"
-#include "base/text.hpp"
+#include "api/error_response.hpp"
 
 #include <poll.h>
 #include <sys/ioctl.h>
