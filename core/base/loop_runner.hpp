@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/turn.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
@@ -23,11 +25,13 @@ class LoopRunner {
   static constexpr std::chrono::milliseconds kPatience{10};
 
   // The loop must outlive it.
-  explicit LoopRunner(boost::asio::io_context& loop) : loop_(loop) {}
+  explicit LoopRunner(boost::asio::io_context& loop) : loop_(loop), turn_(loop) {}
   LoopRunner(const LoopRunner&) = delete;
   LoopRunner& operator=(const LoopRunner&) = delete;
 
   boost::asio::io_context& loop() { return loop_; }
+  // What is done once in each of the loop's turns.
+  Turn& turn() { return turn_; }
 
   // Until the loop is stopped or has no work left, and whoever was held up is back. What a handler
   // throws comes out here.
@@ -55,6 +59,7 @@ class LoopRunner {
   bool end_wait(std::uint64_t term);
 
   boost::asio::io_context& loop_;
+  Turn turn_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t term_ = 0;   // a new one each time another thread takes over
