@@ -15,6 +15,8 @@ int status_of(ErrorKind kind) {
     case ErrorKind::kUnavailable:
     case ErrorKind::kTimeout:
       return 503;
+    case ErrorKind::kUnsupported:
+      return 501;
     case ErrorKind::kCorrupt:
     case ErrorKind::kInternal:
       break;
@@ -33,6 +35,8 @@ std::string_view error_name(int status) {
       return "session_gone";
     case 429:
       return "too_many_requests";
+    case 501:
+      return "unsupported";
     case 503:
       return "unavailable";
     case 505:

@@ -26,7 +26,9 @@ Committer::Committer(LoopRunner& runner, const Clock& clock, Logger& log, Regist
       path_(std::move(path)),
       listener_(listener),
       thread_(std::move(store), [this](CommitOutcome outcome) {
-        boost::asio::post(loop_, [this, outcome = std::move(outcome)] { on_outcome(outcome); });
+        boost::asio::post(loop_, [this, outcome = std::move(outcome)] {
+          runner_.turn().run([this, &outcome] { on_outcome(outcome); });
+        });
       }) {}
 
 // --- what waits ---
@@ -55,15 +57,12 @@ void Committer::when_stored(Callback<void()> then) {
 
 // --- committing ---
 
-// The flush runs behind what is ready in this turn of the loop, so that all of it shares a commit.
+// The flush runs at the end of this turn of the loop, so that all that was decided in it shares a
+// commit.
 void Committer::schedule() {
-  if (scheduled_ || committing_inline_) return;
-  scheduled_ = true;
+  if (flush_step_.is_queued() || committing_inline_) return;
   commands_since_ = 0;
-  boost::asio::post(loop_, [this] {
-    scheduled_ = false;
-    flush();
-  });
+  runner_.turn().at(Turn::Stage::kCommit, flush_step_);
 }
 
 void Committer::flush() {
@@ -108,7 +107,7 @@ void Committer::commit_inline() {
   runner_.wait_for([this, batch = close_group()] { return thread_.commit_inline(batch); },
                    [this](const CommitOutcome& outcome) {
                      committing_inline_ = false;
-                     on_outcome(outcome);
+                     runner_.turn().conclude([this, &outcome] { on_outcome(outcome); });
                    });
 }
 

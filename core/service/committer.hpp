@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/log_throttle.hpp"
 #include "base/loop_runner.hpp"
+#include "base/turn.hpp"
 #include "service/backlog.hpp"
 #include "service/counts.hpp"
 #include "service/service.hpp"
@@ -123,9 +124,9 @@ class Committer {
   Group gathered_;                  // what is decided since
   Backlog backlog_{"the disk"};     // the answers of all groups
   std::uint64_t term_ = 1;          // a new one with each roll-back
-  bool scheduled_ = false;
+  OwnStep<&Committer::flush, Committer> flush_step_{*this};
   bool committing_inline_ = false;
-  std::size_t commands_since_ = 0;  // it was scheduled
+  std::size_t commands_since_ = 0;  // the flush was scheduled
   // Engaged while a commit is under way: the loop must not run out of work before its outcome.
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
       keeps_loop_;
