@@ -31,51 +31,13 @@ Result<Ids> ids_of(const Call& call) {
 
 }  // namespace
 
-void Api::handle(const Request& request, Respond respond) {
-  route(request, logged(request, std::move(respond)));
-}
-
-// Whom most requests are about. A name that is spelt otherwise is passed over.
-void Api::foresee(std::string_view arrived) {
-  constexpr std::string_view kUsers = " /v1/users/";
-  constexpr std::size_t kLongestMethod = 7;
-  const std::size_t space = arrived.substr(0, kLongestMethod + 1).find(' ');
-  if (space == std::string_view::npos || !arrived.substr(space).starts_with(kUsers)) return;
-  const std::string_view rest = arrived.substr(space + kUsers.size());
-  service_.prefetch(rest.substr(0, rest.find('/')));
-}
-
-Handler::Respond Api::logged(const Request& request, Respond respond) const {
-  if (!log_.logs(LogLevel::kDebug)) return respond;
-  return [this, what = text::format("{} {}", request.method, request.target),
-          respond = std::move(respond)](Response&& response) {
-    log_.debug("{}: {}", what, response.status);
-    respond(std::move(response));
-  };
-}
-
-bool Api::streams(std::string_view method, std::string_view target) const {
-  return method == "POST" && target.substr(0, target.find('?')) == "/v1/batch";
-}
-
-std::shared_ptr<BodySink> Api::handle_stream(const Request& head, Respond respond) {
-  const Respond answer = logged(head, std::move(respond));
-  const auto target = Target::parse(head.target);
-  if (!target) {
-    answer(to_response(target.error()));
-    return nullptr;
-  }
-  const auto call = admit(head, *target, answer);
-  return call ? open_batch(*call, answer) : nullptr;
-}
-
 void Api::submit(const Command& command, Respond respond) {
   commands_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
     respond(answer ? to_response(*answer) : to_response(answer.error()));
   });
 }
 
-void Api::submit_first(const Command& command, Respond respond) {
+void Api::submit_legacy(const Command& command, Respond respond) {
   commands_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
     respond(answer ? to_first_response(*answer) : to_first_response(answer.error()));
   });
@@ -84,11 +46,11 @@ void Api::submit_first(const Command& command, Respond respond) {
 void Api::start(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_response(ids.error()));
-  // Most tell no more than the names.
+  // Most give no more than the names.
   if (call.request.body.empty()) return submit(Start{ids->user, ids->session}, std::move(respond));
   auto body = parse_start_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
-  if (body->limit && !permits(call, call.route.least_widened)) {
+  if (body->limit && !permits(call, call.route->least_widened)) {
     return respond(error_response(403, "cannot set a limit with a start: that is for operators"));
   }
   submit(start_of(ids->user, ids->session, *body), std::move(respond));
@@ -132,42 +94,36 @@ void Api::purge(const Call& call, Respond respond) {
   submit(purge, std::move(respond));
 }
 
-void Api::first_start(const Call& call, Respond respond) {
+void Api::legacy_start(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_first_response(ids.error()));
   Start start{ids->user, ids->session};
   start.refuse_repeat_above_limit = true;
-  submit_first(start, std::move(respond));
+  submit_legacy(start, std::move(respond));
 }
 
-void Api::first_end(const Call& call, Respond respond) {
+void Api::legacy_end(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_first_response(ids.error()));
-  submit_first(End{ids->user, ids->session}, std::move(respond));
+  submit_legacy(End{ids->user, ids->session}, std::move(respond));
 }
 
 // Null where there are too many already: then that is answered.
-std::shared_ptr<CommandBatch> Api::open_batch(const Call& call, const Respond& respond) {
-  if (*batches_ >= CommandBatch::kMostAtOnce) {
+std::shared_ptr<BodySink> Api::batch(const Call& call, Respond respond) {
+  if (*batches_ >= CommandBatch::kMaxAtOnce) {
     respond(error_response(503, text::format("cannot take the batch: {} of them are under way",
-                                             CommandBatch::kMostAtOnce)));
+                                             CommandBatch::kMaxAtOnce)));
     return nullptr;
   }
   // Asked while lines arrive, which they do no longer than the api lives.
-  auto may_set_limits = [this, &route = call.route, role = call.request.role,
+  auto may_set_limits = [this, route = call.route, role = call.request.role,
                          caller = std::string(call.request.caller)] {
-    return permits({{}, {}, {}, role, caller}, route, route.least_widened);
+    return permits(role, caller, *route, route->least_widened);
   };
-  auto opened = std::make_shared<CommandBatch>(commands_, memory_, std::string(call.request.caller),
-                                               std::move(may_set_limits), batches_);
-  respond({200, {}, "application/x-ndjson", {}, opened});
-  return opened;
-}
-
-// A batch whose path is spelt in a way that streams() does not know: its body is here already.
-void Api::batch(const Call& call, Respond respond) {
-  const auto opened = open_batch(call, respond);
-  if (opened && opened->take(call.request.body)) opened->finish();
+  auto batch = std::make_shared<CommandBatch>(commands_, memory_, std::string(call.request.caller),
+                                              std::move(may_set_limits), batches_);
+  respond({200, {}, "application/x-ndjson", {}, batch});
+  return batch;
 }
 
 void Api::events(const Call& call, Respond respond) {
@@ -176,7 +132,7 @@ void Api::events(const Call& call, Respond respond) {
     const auto user = Id::parse("user", *name);
     if (!user) return respond(to_response(user.error()));
     watch.user = user->text();
-  } else if (!permits(call, call.route.least_widened)) {
+  } else if (!permits(call, call.route->least_widened)) {
     return respond(
         error_response(403, "cannot show the events of all users: that is for operators"));
   }

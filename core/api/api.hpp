@@ -37,10 +37,8 @@ class Api final : public Handler {
 
   void set_info(DaemonInfo info) { info_ = std::move(info); }
 
-  void handle(const Request& request, Respond respond) override;
-  void foresee(std::string_view arrived) override;
-  bool streams(std::string_view method, std::string_view target) const override;
-  std::shared_ptr<BodySink> handle_stream(const Request& head, Respond respond) override;
+  void begin(Call& call) override;
+  std::shared_ptr<BodySink> handle(const Call& call, Respond respond) override;
 
   // The table of routes, for those who show or check it.
   static std::span<const Route> routes();
@@ -65,20 +63,18 @@ class Api final : public Handler {
   void status(const Call& call, Respond respond);
   void health(const Call& call, Respond respond);
   void metrics(const Call& call, Respond respond);
-  void first_start(const Call& call, Respond respond);
-  void first_end(const Call& call, Respond respond);
-  void batch(const Call& call, Respond respond);
+  void legacy_start(const Call& call, Respond respond);
+  void legacy_end(const Call& call, Respond respond);
+  std::shared_ptr<BodySink> batch(const Call& call, Respond respond);
   void events(const Call& call, Respond respond);
 
   Respond logged(const Request& request, Respond respond) const;
-  void route(const Request& request, Respond respond);
-  std::optional<Call> admit(const Request& request, const Target& target, const Respond& respond);
+  void answer_no_route(const Request& request, const Respond& respond) const;
   bool permits(const Call& call, Role least);
-  bool permits(const Request& request, const Route& route, Role least);
-  std::shared_ptr<CommandBatch> open_batch(const Call& call, const Respond& respond);
+  bool permits(Role role, std::string_view caller, const Route& route, Role least);
   Figures figures() const;
   void submit(const Command& command, Respond respond);
-  void submit_first(const Command& command, Respond respond);
+  void submit_legacy(const Command& command, Respond respond);
 
   Service& service_;
   CommandMeter commands_;  // the way to the service for each command

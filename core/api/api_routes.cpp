@@ -1,7 +1,6 @@
 // Who may do what: the routes, and how a request comes to one.
-#include "api/answer_json.hpp"
-#include "api/error_response.hpp"
 #include "api/api.hpp"
+#include "api/error_response.hpp"
 #include "base/text.hpp"
 
 #include <utility>
@@ -43,47 +42,81 @@ std::span<const Route> Api::routes() {
       {"GET", "/v1/status", &Api::status, Role::kClient},
       {"GET", "/healthz", &Api::health, Role::kMetrics},
       {"GET", "/metrics", &Api::metrics, Role::kMetrics},
-      {"GET", "/startSession/userId/{user}/sessionId/{session}", &Api::first_start, Role::kClient},
-      {"GET", "/endSession/userId/{user}/sessionId/{session}", &Api::first_end, Role::kClient},
+      {"GET", "/startSession/userId/{user}/sessionId/{session}", &Api::legacy_start, Role::kClient},
+      {"GET", "/endSession/userId/{user}/sessionId/{session}", &Api::legacy_end, Role::kClient},
   };
   return kRoutes;
 }
 
-void Api::route(const Request& request, Respond respond) {
+// --- how a request comes to its route ---
+
+void Api::begin(Call& call) {
+  call.route = nullptr;
+  call.streams = false;
+  auto target = Target::parse(call.request.target);
+  if (!target) return;
+  call.target = std::move(*target);
+  call.route = match(routes(), call.request.method, call.target, call.names);
+  if (call.route == nullptr) return;
+  call.streams = call.route->action.streamed != nullptr;
+  if (call.route->pattern.names_user()) service_.foresee(call.names[0]);
+}
+
+std::shared_ptr<BodySink> Api::handle(const Call& call, Respond respond) {
+  respond = logged(call.request, std::move(respond));
+  if (call.route == nullptr) {
+    answer_no_route(call.request, respond);
+  } else if (!permits(call, call.route->least)) {
+    respond(error_response(403, refusal_of(call.route->least)));
+  } else if (call.streams) {
+    return (this->*call.route->action.streamed)(call, std::move(respond));
+  } else {
+    (this->*call.route->action.whole)(call, std::move(respond));
+  }
+  return nullptr;
+}
+
+void Api::answer_no_route(const Request& request, const Respond& respond) const {
+  const bool asks_for_methods = request.method == "OPTIONS";
   const auto target = Target::parse(request.target);
-  if (!target) return respond(to_response(target.error()));
-  const auto call = admit(request, *target, respond);
-  if (call) (this->*call->route.handler)(*call, std::move(respond));
+  std::string allowed;
+  if (target) {
+    allowed = allowed_methods(routes(), *target);
+  } else if (asks_for_methods && request.target == "*") {
+    allowed = allowed_methods(routes());
+  } else {
+    return respond(error_response(target.error()));
+  }
+  if (allowed.empty()) return respond(error_response(404, "cannot find this path"));
+  Response response;
+  if (asks_for_methods) {
+    response.status = 204;
+  } else {
+    response = error_response(
+        405, text::format("cannot {} this path: it takes {}", request.method, allowed));
+  }
+  response.headers = text::format("Allow: {}\r\n", allowed);
+  respond(std::move(response));
 }
 
-// None where that is answered: there is no such route, or not for this caller.
-std::optional<Call> Api::admit(const Request& request, const Target& target,
-                               const Respond& respond) {
-  Match found = match(routes(), request.method, target);
-  if (found.route == nullptr) {
-    const bool path_known = !found.allowed.empty();
-    Response response = error_response(
-        path_known ? 405 : 404,
-        path_known ? text::format("cannot {} this path: it takes {}", request.method, found.allowed)
-                   : "cannot find this path");
-    if (path_known) response.headers = text::format("Allow: {}\r\n", found.allowed);
+Handler::Respond Api::logged(const Request& request, Respond respond) const {
+  if (!log_.logs(LogLevel::kDebug)) return respond;
+  return [this, what = text::format("{} {}", request.method, request.target),
+          respond = std::move(respond)](Response&& response) {
+    log_.debug("{}: {}", what, response.status);
     respond(std::move(response));
-    return std::nullopt;
-  }
-  if (!permits(request, *found.route, found.route->least)) {
-    respond(error_response(403, refusal_of(found.route->least)));
-    return std::nullopt;
-  }
-  return Call{request, target, std::move(found.names), *found.route};
+  };
 }
 
-bool Api::permits(const Call& call, Role least) { return permits(call.request, call.route, least); }
+bool Api::permits(const Call& call, Role least) {
+  return permits(call.request.role, call.request.caller, *call.route, least);
+}
 
-// Where the caller may not, the log tells.
-bool Api::permits(const Request& request, const Route& route, Role least) {
-  if (request.role >= least) return true;
+// Where the caller may not, the log says so.
+bool Api::permits(Role role, std::string_view caller, const Route& route, Role least) {
+  if (role >= least) return true;
   if (const auto held_back = refusals_.next(clock_.now().instant)) {
-    log_.warning("refused {} {} to {}{}", route.method, route.pattern.text(), request.caller,
+    log_.warning("refused {} {} to {}{}", route.method, route.pattern.text(), caller,
                  *held_back == 0 ? "" : text::format(" ({} more were refused before)", *held_back));
   }
   return false;

@@ -1,7 +1,7 @@
 // What the daemon tells of itself: to people, to load balancers and to Prometheus.
 #include "api/answer_json.hpp"
-#include "api/error_response.hpp"
 #include "api/api.hpp"
+#include "api/error_response.hpp"
 #include "api/json_writer.hpp"
 #include "api/metrics.hpp"
 

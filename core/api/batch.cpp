@@ -32,7 +32,7 @@ CommandBatch::CommandBatch(CommandMeter& meter, ClientMemory& memory, std::strin
                            std::function<bool()> may_set_limits,
                            std::shared_ptr<std::size_t> running)
     : meter_(meter),
-      memory_(memory, [this] { return let_go(); }),
+      memory_(memory, [this] { return evict(); }),
       caller_(std::move(caller)),
       may_set_limits_(std::move(may_set_limits)),
       running_(std::move(running)) {
@@ -47,8 +47,8 @@ void CommandBatch::release() {
 
 bool CommandBatch::take(std::string_view part) {
   if (closed_ || input_over_) return false;
-  const bool too_much = bytes_ + part.size() > kMostBytes;
-  if (too_much) part = part.substr(0, kMostBytes - bytes_);
+  const bool too_much = bytes_ + part.size() > kMaxBytes;
+  if (too_much) part = part.substr(0, kMaxBytes - bytes_);
   bytes_ += part.size();
   const bool in_place = input_.empty();
   if (in_place) part.remove_prefix(split(part));
@@ -75,17 +75,17 @@ void CommandBatch::end_input(int status, std::string_view cause) {
   work();
 }
 
-bool CommandBatch::full() const { return !closed_ && (held_up_ || owes_too_much()); }
+bool CommandBatch::paused() const { return !closed_ && (no_room_ || owes_too_much()); }
 
 bool CommandBatch::owes_too_much() const {
   const std::size_t unready = owed_.size() - ready_count_;
-  return ready_.size() - given_ + held_ + unready * kOwedEstimate >= kMostOwedBytes;
+  return ready_.size() - given_ + held_ + unready * kOwedEstimate >= kMaxOwedBytes;
 }
 
 // Takes what has arrived, as far as there is room for the answers.
 void CommandBatch::work() {
   input_.erase(0, split(input_));
-  if (input_over_ && !held_up_ && !closed_) end_of_input();
+  if (input_over_ && !no_room_ && !closed_) end_of_input();
   if (closed_) give_back(input_);
   wake();
 }
@@ -93,18 +93,18 @@ void CommandBatch::work() {
 // Takes whole lines from the front of the text, and says how many bytes they are.
 std::size_t CommandBatch::split(std::string_view text) {
   std::size_t done = 0;
-  held_up_ = false;
+  no_room_ = false;
   while (!closed_) {
     const std::size_t end = text.find('\n', done);
     if (end == std::string_view::npos) break;
-    held_up_ = owes_too_much();
-    if (held_up_) return done;
+    no_room_ = owes_too_much();
+    if (no_room_) return done;
     if (!std::exchange(skipping_, false)) take_line(text.substr(done, end - done));
     done = end + 1;
   }
   if (closed_) return text.size();
   // Of a line that is too long, what was read so far is as much as will ever be looked at.
-  if (!skipping_ && text.size() - done > kMostLineBytes) {
+  if (!skipping_ && text.size() - done > kMaxLineBytes) {
     take_line(text.substr(done));
     skipping_ = true;
   }
@@ -123,9 +123,9 @@ void CommandBatch::end_of_input() {
 
 void CommandBatch::take_line(std::string_view line) {
   ++line_;
-  const bool too_long = line.size() > kMostLineBytes;
+  const bool too_long = line.size() > kMaxLineBytes;
   if (!too_long && is_blank(line)) return;
-  if (commands_ == kMostCommands) {
+  if (commands_ == kMaxCommands) {
     refuse(413, "a batch has at most 10,000 commands");
     closed_ = true;
     return;
@@ -133,7 +133,7 @@ void CommandBatch::take_line(std::string_view line) {
   ++commands_;
   if (too_long) return refuse(413, "it has more than 64 KiB");
   if (const auto read = parse_batch_line(line, line_, parsed_); !read) {
-    return answer(place(), to_response(read.error()));
+    return answer(owed_.add(), to_response(read.error()));
   }
   submit();
 }
@@ -141,7 +141,7 @@ void CommandBatch::take_line(std::string_view line) {
 // --- what is asked ---
 
 void CommandBatch::submit() {
-  const std::uint64_t number = place();
+  const Number number = owed_.add();
   const auto user = Id::parse("user", parsed_.user);
   const auto session = Id::parse("session", parsed_.session);
   if (parsed_.session.empty()) return answer(number, to_response(session.error()));
@@ -162,7 +162,7 @@ void CommandBatch::submit() {
   }
 }
 
-void CommandBatch::ask(std::uint64_t number, const Command& command) {
+void CommandBatch::ask(Number number, const Command& command) {
   // Where the client is gone by then, so is the batch.
   meter_.submit(command, [batch = weak_from_this(), number](const Result<Answer>& given) {
     const auto self = batch.lock();
@@ -172,20 +172,16 @@ void CommandBatch::ask(std::uint64_t number, const Command& command) {
 }
 
 void CommandBatch::refuse(int status, std::string_view cause) {
-  answer(place(), error_response(status, text::format("cannot read line {}: {}", line_, cause)));
+  answer(owed_.add(),
+         error_response(status, text::format("cannot read line {}: {}", line_, cause)));
 }
 
 // --- what is answered ---
 
-std::uint64_t CommandBatch::place() {
-  owed_.emplace_back();
-  return first_owed_ + owed_.size() - 1;
-}
-
-void CommandBatch::answer(std::uint64_t number, const Response& response) {
-  if (broken_) return;
-  Owed& owed = owed_[number - first_owed_];
-  if (number != first_owed_) {
+void CommandBatch::answer(Number number, const Response& response) {
+  if (evicted_) return;
+  if (number != owed_.first()) {
+    Owed& owed = owed_[number];
     append_line(owed.text, response);
     owed.ready = true;
     held_ += owed.text.size();
@@ -194,8 +190,7 @@ void CommandBatch::answer(std::uint64_t number, const Response& response) {
   }
   append_line(ready_, response);
   owed_.pop_front();
-  ++first_owed_;
-  for (; !owed_.empty() && owed_.front().ready; ++first_owed_, --ready_count_) {
+  for (; !owed_.empty() && owed_.front().ready; --ready_count_) {
     ready_ += owed_.front().text;
     held_ -= owed_.front().text.size();
     owed_.pop_front();
@@ -209,8 +204,8 @@ void CommandBatch::count_memory() {
 }
 
 // Others need the memory, and this one holds most of it. What is being worked on may be in use.
-std::string CommandBatch::let_go() {
-  broken_ = closed_ = true;
+std::string CommandBatch::evict() {
+  evicted_ = closed_ = true;
   give_back(ready_);
   given_ = 0;
   for (Owed& owed : owed_) give_back(owed.text);
@@ -219,23 +214,23 @@ std::string CommandBatch::let_go() {
 }
 
 void CommandBatch::wake() {
-  const bool at_end = broken_ || (closed_ && owed_.empty());
+  const bool at_end = evicted_ || (closed_ && owed_.empty());
   if (given_ == ready_.size() && !at_end) return;
-  if (std::exchange(waiting_, false) && wake_) wake_();
+  waker_.wake();
 }
 
 BodySource::State CommandBatch::read(std::string& out, std::size_t room) {
-  waiting_ = false;
+  waker_.reading();
   give(out, room);
-  if (held_up_) work();
-  if (broken_) return State::kBroken;
+  if (no_room_) work();
+  if (evicted_) return State::kBroken;
   count_memory();
   if (given_ < ready_.size()) return State::kMore;
   if (closed_ && owed_.empty()) {
     release();
     return State::kEnd;
   }
-  waiting_ = true;
+  waker_.leave_waiting();
   return State::kWaiting;
 }
 

@@ -3,10 +3,11 @@
 #include "api/client_memory.hpp"
 #include "api/message.hpp"
 #include "api/request_body.hpp"
+#include "api/waker.hpp"
+#include "base/in_order.hpp"
 #include "service/command_meter.hpp"
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,11 +23,11 @@ class CommandBatch final : public BodySink,
                            public BodySource,
                            public std::enable_shared_from_this<CommandBatch> {
  public:
-  static constexpr std::size_t kMostAtOnce = 32;
-  static constexpr std::uint64_t kMostCommands = 10'000;
-  static constexpr std::uint64_t kMostBytes = std::uint64_t{8} * 1024 * 1024;
-  static constexpr std::size_t kMostLineBytes = std::size_t{64} * 1024;
-  static constexpr std::size_t kMostOwedBytes = std::size_t{4} * 1024 * 1024;
+  static constexpr std::size_t kMaxAtOnce = 32;
+  static constexpr std::uint64_t kMaxCommands = 10'000;
+  static constexpr std::uint64_t kMaxBytes = std::uint64_t{8} * 1024 * 1024;
+  static constexpr std::size_t kMaxLineBytes = std::size_t{64} * 1024;
+  static constexpr std::size_t kMaxOwedBytes = std::size_t{4} * 1024 * 1024;
 
   // The meter and the memory must outlive it. `caller` is for the log; `may_set_limits` is asked
   // for each start that brings one; `running` counts batches that have not come to their end.
@@ -40,11 +41,11 @@ class CommandBatch final : public BodySink,
   bool take(std::string_view part) override;
   void finish() override;
   void give_up(int status, std::string_view cause) override;
-  bool full() const override;
+  bool paused() const override;
 
   // Of the response.
   State read(std::string& out, std::size_t room) override;
-  void on_more(std::function<void()> wake) override { wake_ = std::move(wake); }
+  void set_waker(std::function<void()> wake) override { waker_.set(std::move(wake)); }
   void drain() override;
 
  private:
@@ -53,6 +54,7 @@ class CommandBatch final : public BodySink,
     std::string text;
     bool ready = false;
   };
+  using Number = InOrder<Owed>::Number;
 
   void end_input(int status, std::string_view cause);
   void work();
@@ -60,27 +62,25 @@ class CommandBatch final : public BodySink,
   void end_of_input();
   void take_line(std::string_view line);
   void submit();
-  void ask(std::uint64_t number, const Command& command);
+  void ask(Number number, const Command& command);
   void refuse(int status, std::string_view cause);
-  std::uint64_t place();
-  void answer(std::uint64_t number, const Response& response);
+  void answer(Number number, const Response& response);
   void give(std::string& out, std::size_t room);
   void wake();
   void release();
   bool owes_too_much() const;
   void count_memory();
-  std::string let_go();
+  std::string evict();
 
   CommandMeter& meter_;
-  ClientMemory::Part memory_;
+  ClientMemory::Share memory_;
   std::string caller_;
   std::function<bool()> may_set_limits_;
   std::shared_ptr<std::size_t> running_;  // null once it has come to its end
-  std::function<void()> wake_;
-  bool waiting_ = false;  // the reader was told to wait
+  Waker waker_;
 
   std::string input_;     // what is not taken yet: a part of a line, or what waits for room
-  bool held_up_ = false;  // the latter
+  bool no_room_ = false;  // the latter
   std::uint64_t bytes_ = 0;
   std::uint64_t line_ = 0;  // the number of the one taken last
   std::uint64_t commands_ = 0;
@@ -88,12 +88,11 @@ class CommandBatch final : public BodySink,
   bool input_over_ = false;  // no more comes, because of:
   int end_status_ = 0;       // 0: it is whole
   std::string end_cause_;
-  bool closed_ = false;  // each line that will be taken has been
-  bool broken_ = false;  // its answers were let go of, for others need the memory
+  bool closed_ = false;   // each line that will be taken has been
+  bool evicted_ = false;  // its answers were dropped, for others need the memory
   BatchLine parsed_;
 
-  std::deque<Owed> owed_;
-  std::uint64_t first_owed_ = 0;
+  InOrder<Owed> owed_;
   std::size_t held_ = 0;         // bytes of the texts in owed_
   std::size_t ready_count_ = 0;  // of those in owed_
   std::string ready_;            // what can go out

@@ -11,48 +11,47 @@
 
 namespace concur {
 
-// What clients make the daemon hold at one time, all together: requests that have arrived and
-// answers that are not taken yet. Where that would be more than there may be, whoever holds most
-// loses it, and then its connection, until the rest fits (as Redis evicts clients,
-// maxmemory-clients). For the loop thread alone.
+// Memory held for clients: requests that arrived and answers that are not sent. Over the ceiling
+// the largest holder is evicted, which closes its connection, until the rest fits (as Redis evicts
+// clients, maxmemory-clients). For the loop thread alone.
 class ClientMemory {
  public:
   // More than all connections together keep that have nothing under way.
-  static constexpr std::size_t kMost = std::size_t{256} * 1024 * 1024;
+  static constexpr std::size_t kMax = std::size_t{256} * 1024 * 1024;
 
-  // What one holds.
-  class Part {
+  // What one holder holds.
+  class Share {
    public:
-    // Lets go of what is held, and says whose it was ("uid 1000, pid 42"). Called from within any
-    // part's set(), at most once.
-    using LetGo = std::function<std::string()>;
+    // Frees what is held, and says whose it was ("uid 1000, pid 42"). Called from within any
+    // share's set(), at most once.
+    using Evict = std::function<std::string()>;
 
-    // The memory must outlive the part.
-    Part(ClientMemory& memory, LetGo let_go);
-    Part(const Part&) = delete;
-    Part& operator=(const Part&) = delete;
-    ~Part();
+    // The memory must outlive the share.
+    Share(ClientMemory& memory, Evict evict);
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+    ~Share();
 
-    // It is so many bytes now; nothing is counted any more where it was let go of.
+    // It is so many bytes now; nothing is counted any more where it was evicted.
     void set(std::size_t bytes) {
-      if (gone_) return;
+      if (evicted_) return;
       memory_.total_ += bytes - bytes_;
       bytes_ = bytes;
-      if (memory_.total_ > memory_.most_) memory_.make_room();
+      if (memory_.total_ > memory_.max_) memory_.make_room();
     }
 
    private:
     friend class ClientMemory;
 
     ClientMemory& memory_;
-    LetGo let_go_;
+    Evict evict_;
     std::size_t bytes_ = 0;
-    bool gone_ = false;
+    bool evicted_ = false;
   };
 
   // Clock and log must outlive it.
-  ClientMemory(const Clock& clock, Logger& log, std::size_t most = kMost)
-      : clock_(clock), log_(log), most_(most) {}
+  ClientMemory(const Clock& clock, Logger& log, std::size_t max = kMax)
+      : clock_(clock), log_(log), max_(max) {}
   ClientMemory(const ClientMemory&) = delete;
   ClientMemory& operator=(const ClientMemory&) = delete;
 
@@ -60,14 +59,14 @@ class ClientMemory {
 
  private:
   void make_room();
-  void tell(std::size_t bytes, const std::string& whose);
+  void report(std::size_t bytes, const std::string& whose);
 
   const Clock& clock_;
   Logger& log_;
-  std::size_t most_;
+  std::size_t max_;
   std::size_t total_ = 0;
-  std::unordered_set<Part*> parts_;
-  LogThrottle evictions_;
+  std::unordered_set<Share*> shares_;
+  LogThrottle reports_;
 };
 
 // Clears a text and gives its room back, which no assignment does.

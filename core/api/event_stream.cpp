@@ -10,7 +10,7 @@ namespace concur {
 namespace {
 
 // Looked at in one go: who watches one user among many must not hold up the loop.
-constexpr std::uint64_t kMostLookedAt = 4096;
+constexpr std::uint64_t kMaxLookedAt = 4096;
 
 std::string_view name_of(EventKind kind) {
   switch (kind) {
@@ -34,7 +34,7 @@ std::string_view name_of(EventKind kind) {
   return "ended";
 }
 
-bool tells_limit(const Event& event) {
+bool has_limit(const Event& event) {
   switch (event.kind) {
     case EventKind::kStarted:
     case EventKind::kRenewed:
@@ -76,7 +76,7 @@ void append_event(std::string& out, std::uint64_t number, const Event& event) {
   if (!event.user.equals("")) json.field("user", event.user.str());
   if (!event.session.equals("")) json.field("session", event.session.str());
   if (event.kind != EventKind::kLimitChanged) json.field("concurrentSessions", event.active);
-  if (tells_limit(event)) json.field("limit", event.limit);
+  if (has_limit(event)) json.field("limit", event.limit);
   if (event.more) write_more(json, event.kind, *event.more);
   if (event.would_deny) json.field("wouldDeny", true);
   if (event.removed) json.field("removed", true);
@@ -87,7 +87,7 @@ EventStream::EventStream(EventLog& log, const Clock& clock, Watch watch)
     : log_(log),
       clock_(clock),
       watch_(std::move(watch)),
-      reader_(log, watch_.user, watch_.renewed, [this] { wake(); }) {
+      reader_(log, watch_.user, watch_.renewed, [this] { waker_.wake(); }) {
   place_cursor();
 }
 
@@ -102,7 +102,7 @@ void EventStream::place_cursor() {
 }
 
 // Its number is that of the last event lost: who asks for what is after it misses nothing more.
-void EventStream::tell_lost(std::string& out) {
+void EventStream::append_lost(std::string& out) {
   JsonWriter json(out);
   begin_line(json, next_ - 1, clock_.now().wall(), "dropped");
   json.field("missed", missed_);
@@ -110,7 +110,7 @@ void EventStream::tell_lost(std::string& out) {
   json.end_object().end_line();
 }
 
-void EventStream::tell_overtaken(std::string& out) {
+void EventStream::append_overtaken(std::string& out) {
   JsonWriter json(out);
   begin_line(json, log_.oldest() - 1, clock_.now().wall(), "dropped");
   json.field("missed", log_.oldest() - next_)
@@ -120,21 +120,21 @@ void EventStream::tell_overtaken(std::string& out) {
 }
 
 BodySource::State EventStream::read(std::string& out, std::size_t room) {
-  waiting_ = false;
+  waker_.reading();
   if (over_) return State::kEnd;
-  if (std::exchange(lost_, false)) tell_lost(out);
+  if (std::exchange(lost_, false)) append_lost(out);
   if (next_ < log_.oldest()) {
-    tell_overtaken(out);
+    append_overtaken(out);
     over_ = true;
     return State::kEnd;
   }
   for (std::uint64_t looked = 0; next_ < log_.next(); ++next_, ++looked) {
-    if (out.size() >= room || looked == kMostLookedAt) return State::kMore;
+    if (out.size() >= room || looked == kMaxLookedAt) return State::kMore;
     const Event& event = log_.at(next_);
     if (wants(event)) append_event(out, next_, event);
   }
   if (draining_) return State::kEnd;
-  waiting_ = true;
+  waker_.leave_waiting();
   return State::kWaiting;
 }
 
@@ -143,14 +143,10 @@ bool EventStream::wants(const Event& event) const {
   return watch_.user.empty() || event.user.equals(watch_.user);
 }
 
-// What is published already is still told.
+// What is published already still goes out.
 void EventStream::drain() {
   draining_ = true;
-  wake();
-}
-
-void EventStream::wake() {
-  if (std::exchange(waiting_, false) && wake_) wake_();
+  waker_.wake();
 }
 
 }  // namespace concur

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/message.hpp"
+#include "api/waker.hpp"
 #include "base/clock.hpp"
 #include "service/event_log.hpp"
 
@@ -26,27 +27,25 @@ class EventStream final : public BodySource {
   EventStream(EventLog& log, const Clock& clock, Watch watch);
 
   State read(std::string& out, std::size_t room) override;
-  void on_more(std::function<void()> wake) override { wake_ = std::move(wake); }
+  void set_waker(std::function<void()> wake) override { waker_.set(std::move(wake)); }
   void drain() override;
 
  private:
   void place_cursor();
-  void tell_lost(std::string& out);
-  void tell_overtaken(std::string& out);
+  void append_lost(std::string& out);
+  void append_overtaken(std::string& out);
   bool wants(const Event& event) const;
-  void wake();
 
   EventLog& log_;
   const Clock& clock_;
   Watch watch_;
   std::uint64_t next_ = 1;  // the number of the event to look at next
-  bool lost_ = false;  // what was asked for is not there in whole, and that is to be told first
+  bool lost_ = false;       // what was asked for is not there in whole, and that comes first
   bool restarted_ = false;  // because it was numbered by an earlier life of the daemon
   std::uint64_t missed_ = 0;
-  bool waiting_ = false;
   bool draining_ = false;
   bool over_ = false;
-  std::function<void()> wake_;
+  Waker waker_;
   EventLog::Reader reader_;  // last: it refers to the rest
 };
 

@@ -17,16 +17,16 @@ class FileStream final : public BodySource {
   explicit FileStream(Fd file) : file_(std::move(file)) {}
 
   State read(std::string& out, std::size_t room) override {
-    constexpr std::size_t kMost = std::size_t{64} * 1024;
+    constexpr std::size_t kMax = std::size_t{64} * 1024;
     const std::size_t before = out.size();
-    out.resize(before + std::min(std::max<std::size_t>(room, 1), kMost));
+    out.resize(before + std::min(std::max<std::size_t>(room, 1), kMax));
     const ssize_t got = ::read(file_.get(), out.data() + before, out.size() - before);
     out.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
     if (got < 0) return State::kBroken;
     return got > 0 ? State::kMore : State::kEnd;
   }
 
-  void on_more(std::function<void()> /*wake*/) override {}
+  void set_waker(std::function<void()> /*wake*/) override {}
   void drain() override {}
 
  private:

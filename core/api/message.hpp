@@ -1,6 +1,9 @@
 #pragma once
 
+#include "api/target.hpp"
 #include "base/callback.hpp"
+
+#include <boost/container/static_vector.hpp>
 
 #include <cstddef>
 #include <functional>
@@ -13,11 +16,11 @@ namespace concur {
 // Who asks, as far as the routes care. Each may do what those before it may.
 enum class Role { kMetrics, kClient, kOperator };
 
-// One HTTP request. Views that live through the call which hands it over, no longer.
+// One HTTP request. Views that live until it is handled, no longer.
 struct Request {
-  std::string_view method;
-  std::string_view target;  // path and query, as sent
-  std::string_view body;
+  std::string_view method{};
+  std::string_view target{};  // path and query, as sent
+  std::string_view body{};
   Role role = Role::kMetrics;
   std::string_view caller{};  // for the log: "uid 1000, pid 42"
 };
@@ -27,7 +30,7 @@ class BodySource {
  public:
   enum class State {
     kMore,     // there is more now: read again
-    kWaiting,  // nothing more for now: on_more's function will tell
+    kWaiting,  // nothing more for now: the waker is called when there is
     kEnd,      // that was all
     kBroken,   // what is left cannot be given: the connection closes, so that it shows
   };
@@ -38,8 +41,8 @@ class BodySource {
   virtual State read(std::string& out, std::size_t room) = 0;
 
   // `wake` is called, never from within read(), once there may be more, or room again for what the
-  // request still brings. It only takes note: what it leads to happens in a later turn of the loop.
-  virtual void on_more(std::function<void()> wake) = 0;
+  // request still brings. It only takes note: the source is read later.
+  virtual void set_waker(std::function<void()> wake) = 0;
 
   // The daemon stops: come to the end as soon as what was accepted is answered.
   virtual void drain() = 0;
@@ -55,11 +58,11 @@ class BodySink {
   // The body is whole.
   virtual void finish() = 0;
   // It stopped arriving, or cannot be read. Status and cause are what a refusal of the request
-  // would have told: 408 and "it did not arrive within 10 s".
+  // would have said: 408 and "it did not arrive within 10 s".
   virtual void give_up(int status, std::string_view cause) = 0;
-  // True while so many answers are owed that no more should be read, of the body and of what
-  // follows it. It changes when the source is read, or as the source's on_more tells.
-  virtual bool full() const = 0;
+  // Back-pressure: no more is to be read for now, of the body and of what follows it. It changes
+  // when the source is read, or as the source's waker says.
+  virtual bool paused() const = 0;
 };
 
 struct Response {
@@ -70,6 +73,20 @@ struct Response {
   std::shared_ptr<BodySource> source{};                // what follows the body, where not null
 };
 
+struct Route;
+
+// What stands in a path where its pattern has braces, in order.
+using Names = boost::container::static_vector<std::string_view, 2>;
+
+// A request, and what the handler finds that it asks for.
+struct Call {
+  Request request{};
+  Target target{};
+  Names names{};
+  const Route* route = nullptr;  // none: there is none for such a request
+  bool streams = false;          // its body is handled while it arrives
+};
+
 // Answers requests. For the loop thread alone.
 class Handler {
  public:
@@ -78,17 +95,16 @@ class Handler {
   using Respond = Callback<void(Response&&)>;
 
   virtual ~Handler() = default;
-  virtual void handle(const Request& request, Respond respond) = 0;
 
-  // Is shown what arrived from a client, whole or not, before anything of what arrived from all
-  // of them is handled.
-  virtual void foresee(std::string_view /*arrived*/) {}
+  // The head of a request is whole, call.request without its body: finds what it asks for, and
+  // prefetches what that will look at. Decides nothing: others that arrived in the same turn begin
+  // before the first of them is handled.
+  virtual void begin(Call& call) = 0;
 
-  // Whether the body of such a request is to be handled while it arrives: then it comes by
-  // handle_stream(), called with the head alone, and not by handle(). Null where it was answered
-  // at once and the body is of no use.
-  virtual bool streams(std::string_view method, std::string_view target) const = 0;
-  virtual std::shared_ptr<BodySink> handle_stream(const Request& head, Respond respond) = 0;
+  // Handles what begin() was called for: where the body streams before any of it is there, else
+  // with the whole of it. Where it streams, the body goes to what is returned; null says that it is
+  // of no use, for that is answered already. Else it returns null.
+  virtual std::shared_ptr<BodySink> handle(const Call& call, Respond respond) = 0;
 };
 
 }  // namespace concur

@@ -1,5 +1,8 @@
 #include "api/route.hpp"
 
+#include <utility>
+#include <vector>
+
 namespace concur {
 
 namespace {
@@ -19,20 +22,57 @@ bool fits(const Pattern& pattern, const Target& target, Names& names) {
   return true;
 }
 
+// Each once, with what comes with it.
+class Methods {
+ public:
+  void add(std::string_view method) {
+    append(method);
+    if (method == "GET") append("HEAD");
+  }
+  // OPTIONS too, where there are any.
+  std::string text() {
+    if (!text_.empty()) append("OPTIONS");
+    return std::move(text_);
+  }
+
+ private:
+  void append(std::string_view method) {
+    for (const std::string_view known : known_) {
+      if (known == method) return;
+    }
+    known_.push_back(method);
+    if (!text_.empty()) text_ += ", ";
+    text_ += method;
+  }
+
+  std::vector<std::string_view> known_;
+  std::string text_;
+};
+
 }  // namespace
 
-Match match(std::span<const Route> routes, std::string_view method, const Target& target) {
-  Match found;
+const Route* match(std::span<const Route> routes, std::string_view method, const Target& target,
+                   Names& names) {
+  if (method == "HEAD") method = "GET";
   for (const Route& route : routes) {
-    if (!fits(route.pattern, target, found.names)) continue;
-    if (route.method == method) {
-      found.route = &route;
-      return found;
-    }
-    if (!found.allowed.empty()) found.allowed += ", ";
-    found.allowed += route.method;
+    if (route.method == method && fits(route.pattern, target, names)) return &route;
   }
-  return found;
+  return nullptr;
+}
+
+std::string allowed_methods(std::span<const Route> routes, const Target& target) {
+  Methods methods;
+  Names names;
+  for (const Route& route : routes) {
+    if (fits(route.pattern, target, names)) methods.add(route.method);
+  }
+  return methods.text();
+}
+
+std::string allowed_methods(std::span<const Route> routes) {
+  Methods methods;
+  for (const Route& route : routes) methods.add(route.method);
+  return methods.text();
 }
 
 }  // namespace concur

@@ -1,9 +1,6 @@
 #pragma once
 
 #include "api/message.hpp"
-#include "api/target.hpp"
-
-#include <boost/container/static_vector.hpp>
 
 #include <array>
 #include <cstddef>
@@ -14,29 +11,17 @@ namespace concur {
 
 class Api;
 
-// What stands in a path where its pattern has braces, in order.
-using Names = boost::container::static_vector<std::string_view, 2>;
-
-struct Route;
-
-// What a handler is called with: the request, its target, and what stood in the pattern's braces.
-struct Call {
-  const Request& request;
-  const Target& target;
-  Names names;
-  const Route& route;
-};
-
 // "/v1/users/{user}/sessions": what is in braces matches any one segment. Split as it is compiled.
 class Pattern {
  public:
-  static constexpr std::size_t kMostSegments = 8;
+  static constexpr std::size_t kMaxSegments = 8;
 
   consteval Pattern(const char* text) : text_(text) {
     for (std::string_view rest = text_; !rest.empty();) {
       rest.remove_prefix(1);
       const std::string_view segment = rest.substr(0, rest.find('/'));
       segments_.at(count_++) = segment;
+      names_user_ = names_user_ || segment == "{user}";
       rest.remove_prefix(segment.size());
     }
   }
@@ -45,30 +30,49 @@ class Pattern {
   constexpr std::span<const std::string_view> segments() const {
     return {segments_.data(), count_};
   }
+  // Whether a user's name stands in it, which is then the first of its names.
+  constexpr bool names_user() const { return names_user_; }
 
  private:
   std::string_view text_;
-  std::array<std::string_view, kMostSegments> segments_{};
+  std::array<std::string_view, kMaxSegments> segments_{};
   std::size_t count_ = 0;
+  bool names_user_ = false;
+};
+
+// What a route does with a call. Its type says how the request's body is taken.
+struct Action {
+  using Whole = void (Api::*)(const Call& call, Handler::Respond respond);
+  // While it arrives: by what is returned, as Handler::handle() does.
+  using Streamed = std::shared_ptr<BodySink> (Api::*)(const Call& call, Handler::Respond respond);
+
+  constexpr Action(Whole function) : whole(function) {}
+  constexpr Action(Streamed function) : streamed(function) {}
+
+  Whole whole = nullptr;
+  Streamed streamed = nullptr;
 };
 
 // One line of the route table, which says who may do what.
 struct Route {
   std::string_view method;
   Pattern pattern;
-  void (Api::*handler)(const Call& call, Handler::Respond respond);
+  Action action;
   Role least;  // who may
   // Who may use what widens it, where something does: a limit that a start brings, the events of
   // all users.
   Role least_widened = Role::kOperator;
 };
 
-struct Match {
-  const Route* route = nullptr;  // none where path or method match no route
-  Names names;
-  std::string allowed;  // the path's methods, where only the method did not match: "GET, PUT"
-};
+// The route for a method and a path, and the names in it; null where there is none. HEAD is
+// answered wherever GET is (RFC 9110, section 9.3.2).
+const Route* match(std::span<const Route> routes, std::string_view method, const Target& target,
+                   Names& names);
 
-Match match(std::span<const Route> routes, std::string_view method, const Target& target);
+// The methods that a path takes, for the field Allow: "GET, HEAD, OPTIONS". Empty where it is the
+// path of no route.
+std::string allowed_methods(std::span<const Route> routes, const Target& target);
+// Those that any path takes.
+std::string allowed_methods(std::span<const Route> routes);
 
 }  // namespace concur

@@ -28,6 +28,9 @@ class Target {
   // The first parameter of that name.
   std::optional<std::string_view> query(std::string_view name) const;
 
+  // What the parameters take of memory: more than their text.
+  std::size_t capacity() const { return query_.capacity() * sizeof(query_.front()); }
+
  private:
   bool decode(std::string_view text, bool plus_is_space, std::string_view& into);
 

@@ -8,6 +8,7 @@
 #include "daemon/notifier.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
+#include "net/tcp_address.hpp"
 #include "net/tcp_gate.hpp"
 #include "net/unix_gate.hpp"
 #include "service/event_log.hpp"
@@ -81,7 +82,7 @@ std::optional<KeyRing> load_keys(const Settings& settings) {
 // would run and could take nobody in.
 void raise_file_limit(bool tcp, Logger& log) {
   constexpr rlim_t kOwn = 64;
-  const rlim_t wanted = (tcp ? 2 : 1) * Server::kMostConnections + kOwn;
+  const rlim_t wanted = (tcp ? 2 : 1) * Server::kMaxConnections + kOwn;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
@@ -93,7 +94,7 @@ void raise_file_limit(bool tcp, Logger& log) {
   }
   if (limit.rlim_cur < wanted) {
     log.warning("only {} open files are allowed: fewer than {} connections can be served",
-                limit.rlim_cur, Server::kMostConnections);
+                limit.rlim_cur, Server::kMaxConnections);
   }
 }
 
@@ -154,13 +155,14 @@ class Daemon {
              std::optional<TcpDoor> tcp, const std::string& version) {
     backlog_ = backlog;
     gate_.emplace(operators);
-    server_.emplace(loop_, std::move(listener), *gate_, api_, memory_, log_);
+    server_.emplace(runner_.turn(), std::move(listener), *gate_, api_, memory_, log_);
     if (tcp) {
       tcp_gate_.emplace(std::move(tcp->keys), clock_, log_);
-      tcp_server_.emplace(loop_, std::move(tcp->listener), *tcp_gate_, api_, memory_, log_);
+      tcp_server_.emplace(runner_.turn(), std::move(tcp->listener), *tcp_gate_, api_, memory_,
+                          log_);
     }
     api_.set_info({version, getpid(), clock_.now().instant, [this] { return connections(); },
-                   (tcp_server_ ? 2 : 1) * Server::kMostConnections});
+                   (tcp_server_ ? 2 : 1) * Server::kMaxConnections});
     await_signal();
     let_signals_in();
     boost::asio::post(loop_, [this] { service_->when_ready([this] { notifier_.ready(); }); });
@@ -239,7 +241,7 @@ class Daemon {
     if (!keys) return log_.error("{}; the old keys stay", keys.error().message);
     log_.info("API keys in force from {}: {}", path, keys->size());
     tcp_gate_->set_keys(KeyRing(std::move(*keys)));
-    tcp_server_->close_strangers();
+    tcp_server_->close_revoked();
   }
 
   void stop(int signal) {
@@ -325,7 +327,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   }
   log.info("concurrencyd {} listens on {}: {}", version, endpoint.path, settings_line(settings));
   if (tcp) {
-    log.info("listening on {} too, {}", to_text(local_address(tcp->listener)),
+    log.info("listening on {} too, {}", to_text(local_address_of(tcp->listener.get())),
              tcp->keys ? text::format("for API keys: {}", tcp->keys->size())
                        : "without keys: all on this machine may connect, as clients");
   }

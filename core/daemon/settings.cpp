@@ -309,7 +309,7 @@ Result<Effective> resolve_settings(const SettingInputs& inputs) {
   }
   const Settings& settings = effective.settings;
   if (!settings.listen.empty() && settings.api_key_file.empty() &&
-      !parse_tcp_address(settings.listen)->address().is_loopback()) {
+      !parse_tcp_address(settings.listen)->is_loopback()) {
     return Error{
         ErrorKind::kInvalid,
         text::format("cannot listen on {} ({}): without --api-key-file it takes a loopback "

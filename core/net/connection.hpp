@@ -3,27 +3,26 @@
 #include "api/client_memory.hpp"
 #include "api/message.hpp"
 #include "base/fd.hpp"
+#include "base/turn.hpp"
+#include "net/answer_queue.hpp"
+#include "net/deadline.hpp"
 #include "net/gate.hpp"
 #include "net/in_buffer.hpp"
 #include "net/poller.hpp"
 #include "net/request_parser.hpp"
 
-#include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace concur {
 
-// Counts seconds since the server's start; time-outs need no finer clock.
-using Tick = std::uint32_t;
-
-// One client's connection: reads requests, hands them to the handler, writes the answers in the
-// order of the requests, though they may come in any. Bounded in all directions: bytes read ahead,
-// requests under way, bytes not yet written, and time; and all connections together by the memory
-// that clients may take.
+// One client's connection: reads requests, hands them to the handler, sends the answers in the
+// order of the requests. What arrives is read and parsed at the beginning of a turn, decided in its
+// next stage, and answered in the last. Bounded in all directions: bytes read ahead, requests under
+// way, bytes not yet sent, and time; and all connections together by the memory held for clients.
 class Connection final : public Poller::Watcher, public std::enable_shared_from_this<Connection> {
  public:
   using Closed = std::function<void(Connection&)>;
@@ -46,106 +45,89 @@ class Connection final : public Poller::Watcher, public std::enable_shared_from_
   const Caller& caller() const { return caller_; }
 
   void on_ready(unsigned events) override;
-  void on_turn_end() override;
 
  private:
-  // An answer under way: a place in the order of the requests.
-  struct Place {
-    bool keep_alive = true;
-    bool head_only = false;
-    bool chunks = true;             // the client knows them
-    bool expects_continue = false;  // and waits for its turn to be told
-    bool ready = false;
-    bool begun = false;  // its head is written, and the source gives the rest
-    Response response{};
+  // What the bytes are that arrive next.
+  enum class Input {
+    kNext,       // a request that has not begun
+    kHead,       // the rest of a request's head
+    kRest,       // the rest of a request whose head is whole
+    kBody,       // a body that sink_ takes
+    kPaused,     // the same, and sink_ takes none for now; some may be here
+    kSkipped,    // the rest of a body that is of no use: read, so that the client reads the answer
+    kNone,       // nothing any more: the last request is taken, or the client sends no more
+    kLingering,  // anything, behind the last answer: a close with unread bytes would reset the
+                 // connection, and could take the answer with it (RFC 9112, section 9.6)
   };
+  // What the client, or a refusal, is waited for.
+  enum class Waits { kNothing, kRequest, kRest, kBody, kTaking, kRefusal, kEnd };
 
-  void read();
+  // --- what arrives ---
   void receive();
-  void on_read();
+  void on_end(bool at_end);
   bool peer_is_gone();
-  void on_read_failed(bool at_end);
-  void watch();
-  void process();
-  bool take_request();
-  bool admit();
-  void dispatch();
-  void refuse(int status, std::string_view cause);
+  bool wants_input() const;
   bool may_take_more() const;
+  bool at_request() const { return input_ <= Input::kRest; }
+  bool in_request() const { return input_ == Input::kHead || input_ == Input::kRest; }
+  bool in_body() const { return input_ == Input::kBody || input_ == Input::kPaused; }
+  bool holds_request() const;
+  bool parse();
+  bool authorize();
+  void refuse(int status, std::string_view cause);
+  void refuse_later(Refusal&& refusal);
 
-  void begin_body();
+  // --- what is decided ---
+  void decide();
+  bool take_request();
+  void begin_body(AnswerQueue::Number number, std::shared_ptr<BodySink> sink);
   bool take_body();
   void end_body();
-  void drop_body();
   void give_up_body(int status, std::string_view cause);
-  void read_body();
+  void skip_body();
+  Handler::Respond responder(AnswerQueue::Number number);
+  void respond(AnswerQueue::Number number, Response&& response);
 
-  Handler::Respond responder();
-  void respond(std::uint64_t place, Response&& response);
+  // --- what is sent ---
+  void send();
+  void send_later();
   bool collect();
-  void begin_answer(Place& place);
-  BodySource::State pull(const Place& place);
-  void write();
-  void write_later();
-  void after_write();
+  void send_some();
+  void go_on();
+  void linger();
+  bool idle() const { return answers_.empty() && in_.empty() && !refusal_; }
+  void update_deadlines();
+  void update_interest();
+  Tick patience() const;
   void count_memory();
-  std::string let_go();
-  void discard_rest();
-  bool streams() const { return !places_.empty() && places_.front().response.source; }
-  bool idle() const { return places_.empty() && in_.empty() && unwritten() == 0; }
-  std::size_t unwritten() const { return out_.size() - written_; }
-  std::size_t owed() const { return unwritten() + held_; }
+  std::string evict();
 
-  Fd socket_;
+  Fd socket_;  // none once it is closed
   Poller& poller_;
   Poller::Interest watched_;  // what the poller watches the socket for
   Gate& gate_;
   Caller caller_;
   Handler& handler_;
-  ClientMemory::Part memory_;
-  const Tick& now_;
+  ClientMemory::Share memory_;
   Closed closed_;
+  OwnStep<&Connection::decide, Connection> decide_step_{*this};
+  OwnStep<&Connection::send, Connection> send_step_{*this};
 
   RequestParser parser_;
   InBuffer in_;
-  std::string out_;
-  std::size_t written_ = 0;
-  std::deque<Place> places_;
-  std::size_t held_ = 0;  // bytes of the answers in places_ that are not begun
-  std::uint64_t first_place_ = 0;
-
-  // Of the last request whose body is handled while it arrives, until its answer has ended: what
-  // follows waits until there is room for it.
+  Input input_ = Input::kNext;
+  Call call_;  // in kRest: the request whose head is whole
+  // Takes the body of the last request, and stays until its answer has ended.
   std::shared_ptr<BodySink> sink_;
-  std::uint64_t sink_place_ = 0;
+  AnswerQueue::Number sink_number_ = 0;
 
-  // The refusal that is to be told late, as the last answer.
-  struct Late {
-    std::uint64_t place = 0;
-    Response response{};
-    Tick due = 0;
-    std::shared_ptr<void> turn;
-  };
-  std::optional<Late> late_;
-
-  Tick input_since_ = 0;  // when something arrived last, or began to be waited for
-  Tick since_ = 0;  // of what check_time() measures: a request's first byte, the last progress of
-                    // writing, the last answer
-  bool reading_ = false;
-  bool processing_ = false;
-  bool waiting_writable_ = false;
-  bool arrived_ = false;  // in this turn, and not looked at yet
-  bool writes_later_ = false;
-  bool partial_ = false;    // a request has begun to arrive
-  bool admitted_ = false;   // and its header was looked at by the gate
-  bool receiving_ = false;  // the body that sink_ takes; it belongs to the last place
-  bool body_left_ = false;  // some of it waits in in_ for room
-  bool dropping_ = false;   // what arrives is of no use to anybody
-  bool no_more_ = false;    // takes no further request: the client is done, or was refused
-  bool draining_ = false;
-  bool discarding_ = false;
-  bool broken_ = false;  // some of what is owed cannot be given any more: it closes at once
-  bool open_ = true;
+  AnswerQueue answers_;
+  std::optional<Refusal> refusal_;  // that is sent later, as the last answer
+  Deadline<Waits> input_deadline_;
+  Deadline<Waits> output_deadline_;
+  bool blocked_ = false;   // the socket takes no more for now
+  bool aborted_ = false;   // an answer that was begun cannot be completed: it closes in this turn
+  bool draining_ = false;  // what comes next is the end
 };
 
 }  // namespace concur

@@ -25,12 +25,13 @@ struct Credentials {
   bool from_page = false;               // a browser sends it on behalf of a page
 };
 
-// Why a request is not taken. A slow one is to be told late, and holds its turn until then; one
-// without a turn is not to be told at all.
+// Why a request is not taken. A delayed refusal is sent a while later, so that to guess keys is
+// slow. How many wait is bounded: `permit` is this one's place among them; null closes the
+// connection without an answer.
 struct Refusal {
-  std::string_view cause;
-  bool slow = false;
-  std::shared_ptr<void> turn{};
+  std::string_view cause;  // of static storage
+  bool delayed = false;
+  std::shared_ptr<void> permit{};
 };
 
 // Decides who comes in by a listening socket. For the loop thread alone.
@@ -39,11 +40,11 @@ class Gate {
   virtual ~Gate() = default;
 
   // The one at the other end of a socket just accepted.
-  virtual Caller greet(int socket) = 0;
+  virtual Caller identify(int socket) = 0;
   // Asked for each request before its body is read; may change who the caller is.
-  virtual std::optional<Refusal> admit(Caller& caller, const Credentials& credentials) = 0;
+  virtual std::optional<Refusal> authorize(Caller& caller, const Credentials& credentials) = 0;
   // Whether the caller may stay, where the gate's rules have changed.
-  virtual bool still_knows(const Caller& caller) const = 0;
+  virtual bool is_still_valid(const Caller& caller) const = 0;
 };
 
 }  // namespace concur

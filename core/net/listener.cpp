@@ -1,6 +1,7 @@
 #include "net/listener.hpp"
 
 #include "base/text.hpp"
+#include "net/tcp_address.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -64,21 +65,14 @@ Result<Fd> listen_tcp(const TcpAddress& address) {
   const auto set = [](const Fd& fd, int level, int name, int value) {
     return setsockopt(fd.get(), level, name, &value, sizeof value) == 0;
   };
-  const bool v6 = address.address().is_v6();
+  const bool v6 = address.is_v6();
   Fd fd(socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // A port whose last connections linger is free for this daemon's next start.
   if (!fd || !set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return cannot();
   if (v6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)) return cannot();
-  if (bind(fd.get(), address.data(), static_cast<socklen_t>(address.size())) != 0) return cannot();
+  if (bind(fd.get(), address.data(), address.size()) != 0) return cannot();
   if (listen(fd.get(), SOMAXCONN) != 0) return cannot();
   return fd;
-}
-
-TcpAddress local_address(const Fd& socket) {
-  TcpAddress address;
-  socklen_t size = static_cast<socklen_t>(address.capacity());
-  if (getsockname(socket.get(), address.data(), &size) == 0) address.resize(size);
-  return address;
 }
 
 }  // namespace concur

@@ -2,7 +2,6 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
-#include "net/tcp_address.hpp"
 
 #include <sys/types.h>
 
@@ -10,16 +9,15 @@
 
 namespace concur {
 
+class TcpAddress;
+
 // Listens on a Unix socket at that path, with that mode from the first moment on. A socket that
 // stands there already is taken for a stale one and replaced: the caller holds the lock that says
-// no daemon lives behind it. Any other file there is left alone. All errors are told as `cannot
-// listen on <path>: <cause>`.
+// no daemon lives behind it. Any other file there is left alone. All errors read `cannot listen on
+// <path>: <cause>`.
 Result<Fd> listen_unix(const std::string& path, mode_t mode);
 
 // Listens on TCP at that address; [::] is IPv4's addresses too. Errors as those of listen_unix().
 Result<Fd> listen_tcp(const TcpAddress& address);
-
-// Where a TCP socket listens: the port that was chosen for port 0.
-TcpAddress local_address(const Fd& socket);
 
 }  // namespace concur

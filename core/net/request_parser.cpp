@@ -24,10 +24,6 @@ void RequestParser::Grammar::on_request_impl(http::verb, string_view method, str
   into_.method_.assign(method.data(), method.size());
   into_.target_.assign(target.data(), target.size());
   version_ = static_cast<unsigned>(version);
-  if (!into_.streams_ || !into_.streams_(into_.method_, into_.target_)) return;
-  into_.streaming_ = true;
-  body_limit(boost::none);
-  eager(false);  // whoever handles the body must be found before any of it is taken
 }
 
 void RequestParser::Grammar::on_field_impl(http::field name, string_view text, string_view value,
@@ -58,6 +54,11 @@ std::size_t RequestParser::Grammar::on_body_impl(string_view body, error_code&) 
   return body.size();
 }
 
+void RequestParser::Grammar::on_chunk_header_impl(std::uint64_t size, string_view,
+                                                  error_code& error) {
+  if (!into_.has_room(size)) error = http::error::body_limit;
+}
+
 std::size_t RequestParser::Grammar::on_chunk_body_impl(std::uint64_t, string_view body,
                                                        error_code&) {
   into_.body_.append(body.data(), body.size());
@@ -80,19 +81,30 @@ void RequestParser::reset() {
   key_.reset();
   from_page_ = false;
   expects_continue_ = false;
-  streaming_ = false;
+  how_ = Body::kWhole;
   problem_ = {};
   parser_.emplace(*this);
-  parser_->header_limit(kMostHeaderBytes);
-  parser_->body_limit(kMostBodyBytes);
-  parser_->eager(true);
+  parser_->header_limit(kMaxHeaderBytes);
+  parser_->body_limit(boost::none);  // whether there is one is known behind the head
 }
+
+bool RequestParser::has_room(std::uint64_t more) const {
+  return how_ == Body::kStreamed || more <= kMaxBodyBytes - body_.size();
+}
+
+void RequestParser::take_body(Body how) { how_ = how; }
 
 std::size_t RequestParser::feed(std::string_view bytes) {
   std::size_t taken = 0;
-  const bool header_was_done = parser_->is_header_done();
-  if (header_was_done) parser_->eager(true);
-  while (!parser_->is_done() && taken < bytes.size()) {
+  const bool head_was_done = head_done();
+  if (head_was_done) {
+    parser_->eager(true);
+    if (!has_room(parser_->content_length_remaining().value_or(0))) {
+      problem_ = problem_of(http::error::body_limit);
+      return 0;
+    }
+  }
+  while (!done() && taken < bytes.size()) {
     boost::beast::error_code error;
     taken += parser_->put(boost::asio::buffer(bytes.data() + taken, bytes.size() - taken), error);
     if (error == http::error::need_more) break;
@@ -100,7 +112,7 @@ std::size_t RequestParser::feed(std::string_view bytes) {
       problem_ = problem_of(error);
       break;
     }
-    if (streaming() && !header_was_done) break;
+    if (head_done() && !head_was_done) break;
   }
   return taken;
 }

@@ -5,11 +5,9 @@
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace concur {
 
@@ -17,8 +15,8 @@ namespace concur {
 // none of its containers: of the fields only what the daemon uses is kept.
 class RequestParser {
  public:
-  static constexpr std::size_t kMostHeaderBytes = std::size_t{8} * 1024;
-  static constexpr std::size_t kMostBodyBytes = std::size_t{64} * 1024;
+  static constexpr std::size_t kMaxHeaderBytes = std::size_t{8} * 1024;
+  static constexpr std::size_t kMaxBodyBytes = std::size_t{64} * 1024;
 
   // What went wrong, as a status to answer with and a cause; status 0 where nothing did.
   struct Problem {
@@ -26,20 +24,19 @@ class RequestParser {
     std::string_view cause;
   };
 
-  // Asked with method and target whether the body of such a request is handled while it arrives.
-  using Streams = std::function<bool(std::string_view, std::string_view)>;
+  RequestParser() { reset(); }
 
-  explicit RequestParser(Streams streams = {}) : streams_(std::move(streams)) { reset(); }
-
-  // Takes bytes from the front of `bytes`, up to the end of one request, and says how many. What it
-  // leaves must come again, in front of what arrives later. After a problem no more may be fed.
-  // Where the body is handled while it arrives, the first feed() ends behind the header, and each
-  // later one leaves in body() what it took of it; then there is no bound for the body.
+  // Takes bytes from the front of `bytes` and says how many: once up to the end of a request's
+  // head, then up to the end of its body. What it leaves must come again, in front of what arrives
+  // later. After a problem no more may be fed.
   std::size_t feed(std::string_view bytes);
 
-  // The header of a request is whole whose body is handled while it arrives.
-  bool streaming() const { return streaming_ && parser_->is_header_done(); }
-  // The part of the body is dealt with.
+  // How the body is to be taken; said between the head and the body, where it is not kWhole.
+  enum class Body {
+    kWhole,     // body() has all of it in the end
+    kStreamed,  // body() has what the last feed() took, whoever takes it clears it; no bound
+  };
+  void take_body(Body how);
   void clear_body() { body_.clear(); }
 
   const Problem& problem() const { return problem_; }
@@ -48,14 +45,14 @@ class RequestParser {
   // section 10.1.1).
   bool take_expectation();
 
-  // Of a request that is done, or streaming; views until reset().
+  // Of a request whose head is done; views until reset().
   std::string_view method() const { return method_; }
   std::string_view target() const { return target_; }
   std::string_view body() const { return body_; }
   std::size_t capacity() const { return body_.capacity(); }
   bool keep_alive() const { return parser_->keep_alive() && parser_->version() >= 11; }
-  // What the header says of who sends it, once it is whole.
-  bool header_done() const { return parser_->is_header_done(); }
+  bool head_done() const { return parser_->is_header_done(); }
+  // What the head says of who sends it.
   Credentials credentials() const { return {host_, key_, from_page_}; }
   bool takes_chunks() const { return parser_->version() >= 11; }
 
@@ -80,7 +77,7 @@ class RequestParser {
     void on_header_impl(error_code&) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(string_view body, error_code&) override;
-    void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+    void on_chunk_header_impl(std::uint64_t size, string_view, error_code& error) override;
     std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code&) override;
     void on_finish_impl(error_code&) override {}
 
@@ -88,7 +85,8 @@ class RequestParser {
     unsigned version_ = 11;
   };
 
-  Streams streams_;
+  bool has_room(std::uint64_t more) const;
+
   std::optional<Grammar> parser_;
   Problem problem_;
   std::string method_;
@@ -98,7 +96,7 @@ class RequestParser {
   std::optional<std::string> key_;
   bool from_page_ = false;
   bool expects_continue_ = false;
-  bool streaming_ = false;
+  Body how_ = Body::kWhole;
 };
 
 }  // namespace concur

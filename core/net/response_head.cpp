@@ -15,8 +15,6 @@ std::string_view opening_of(int status) {
       return "HTTP/1.1 200 OK\r\nContent-Type: ";
     case 201:
       return "HTTP/1.1 201 Created\r\nContent-Type: ";
-    case 204:
-      return "HTTP/1.1 204 No Content\r\nContent-Type: ";
     case 400:
       return "HTTP/1.1 400 Bad Request\r\nContent-Type: ";
     case 403:
@@ -46,9 +44,7 @@ std::string_view opening_of(int status) {
   }
 }
 
-}  // namespace
-
-void append_head(std::string& out, const Response& response, Framing framing, bool keep_alive) {
+void append_type_and_length(std::string& out, const Response& response, Framing framing) {
   out += opening_of(response.status);
   out += response.content_type;
   switch (framing) {
@@ -65,6 +61,16 @@ void append_head(std::string& out, const Response& response, Framing framing, bo
       break;
   }
   out += "\r\n";
+}
+
+}  // namespace
+
+void append_head(std::string& out, const Response& response, Framing framing, bool keep_alive) {
+  if (response.status == 204) {
+    out += "HTTP/1.1 204 No Content\r\n";  // neither type nor length: RFC 9110, section 8.6
+  } else {
+    append_type_and_length(out, response, framing);
+  }
   out += response.headers;
   if (!keep_alive) out += "Connection: close\r\n";
   out += "\r\n";

@@ -1,9 +1,15 @@
 #include "net/server.hpp"
 
+#include "api/error_response.hpp"
+#include "base/text.hpp"
+#include "net/connection.hpp"
+#include "net/gate.hpp"
+#include "net/response_head.hpp"
+
 #include <sys/socket.h>
 #include <boost/asio/buffer.hpp>
 
-#include <string_view>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,14 +20,16 @@ namespace {
 // How long accepting rests when the system has no room: long enough not to spin, short enough not
 // to be felt.
 constexpr auto kAcceptRest = std::chrono::milliseconds(100);
-constexpr std::size_t kNearlyFull = Server::kMostConnections * 9 / 10;
+constexpr std::size_t kNearlyFull = Server::kMaxConnections * 9 / 10;
 
-constexpr std::string_view kFull =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 95\r\n"
-    "Retry-After: 1\r\nConnection: close\r\n\r\n"
-    "{\"error\":\"unavailable\",\"message\":\"cannot take the connection: there are 4096 of them "
-    "already\"}\n";
-static_assert(kFull.size() - kFull.find('{') == 95);
+std::string full_answer() {
+  const Response response =
+      error_response(503, text::format("cannot take the connection: there are {} of them already",
+                                       Server::kMaxConnections));
+  std::string answer;
+  append_head(answer, response, Framing::kLength, false);
+  return answer + response.body;
+}
 
 boost::asio::generic::stream_protocol protocol_of(const Fd& socket) {
   int family = AF_UNIX;
@@ -32,21 +40,23 @@ boost::asio::generic::stream_protocol protocol_of(const Fd& socket) {
 
 }  // namespace
 
-Server::Server(boost::asio::io_context& loop, Fd listener, Gate& gate, Handler& handler,
-               ClientMemory& memory, Logger& log)
-    : loop_(loop),
-      acceptor_(loop, protocol_of(listener), listener.release()),
-      poller_(loop),
+Server::Server(Turn& turn, Fd listener, Gate& gate, Handler& handler, ClientMemory& memory,
+               Logger& log)
+    : loop_(turn.loop()),
+      acceptor_(loop_, protocol_of(listener), listener.release()),
+      poller_(turn),
       gate_(gate),
       handler_(handler),
       memory_(memory),
       log_(log),
-      tick_timer_(loop),
-      accept_timer_(loop) {
+      tick_timer_(loop_),
+      accept_timer_(loop_) {
   acceptor_.non_blocking(true);
   accept();
   tick();
 }
+
+Server::~Server() { close(); }
 
 // --- accepting ---
 
@@ -64,12 +74,12 @@ void Server::on_accept(const boost::system::error_code& error, Accepted socket) 
   if (draining_) {
     // Accepted before the drain began: it is owed its answers.
     if (!error && drained_) {
-      welcome(std::move(socket));
+      add_connection(std::move(socket));
       drain_connections();
     }
     end_drain_if_idle();
   } else if (!error) {
-    welcome(std::move(socket));
+    add_connection(std::move(socket));
     accept();
   } else if (error == boost::asio::error::connection_aborted ||
              error == boost::asio::error::interrupted) {
@@ -88,8 +98,8 @@ void Server::accept_later(const boost::system::error_code& error) {
   });
 }
 
-void Server::welcome(Accepted socket) {
-  if (connections_.size() >= kMostConnections) return turn_away(std::move(socket));
+void Server::add_connection(Accepted socket) {
+  if (connections_.size() >= kMaxConnections) return reject_connection(std::move(socket));
   boost::system::error_code error;
   socket.non_blocking(true, error);
   if (error) return;
@@ -104,17 +114,17 @@ void Server::welcome(Accepted socket) {
     log_.warning(
         "{} connections are open, and {} are the most: look for clients that open one for each "
         "request and do not close it",
-        connections_.size(), kMostConnections);
+        connections_.size(), kMaxConnections);
   }
 }
 
-void Server::turn_away(Accepted socket) {
+void Server::reject_connection(Accepted socket) {
   if (may_warn(accept_warnings_)) {
-    log_.warning("cannot take more than {} connections: answering 503", kMostConnections);
+    log_.warning("cannot take more than {} connections: answering 503", kMaxConnections);
   }
   boost::system::error_code ignored;
   socket.non_blocking(true, ignored);
-  socket.write_some(boost::asio::buffer(kFull.data(), kFull.size()), ignored);
+  socket.write_some(boost::asio::buffer(full_answer()), ignored);
 }
 
 bool Server::may_warn(LogThrottle& throttle) const {
@@ -144,7 +154,7 @@ void Server::accept_backlog() {
     Accepted socket(loop_);
     acceptor_.accept(socket, error);
     if (error) return;
-    welcome(std::move(socket));
+    add_connection(std::move(socket));
   }
 }
 
@@ -167,9 +177,9 @@ void Server::drain_connections() {
   for (const auto& connection : all_connections()) connection->drain();
 }
 
-void Server::close_strangers() {
+void Server::close_revoked() {
   for (const auto& connection : all_connections()) {
-    if (!gate_.still_knows(connection->caller())) connection->close();
+    if (!gate_.is_still_valid(connection->caller())) connection->close();
   }
 }
 

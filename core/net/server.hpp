@@ -1,16 +1,13 @@
 #pragma once
 
-#include "api/message.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "base/log_throttle.hpp"
-#include "net/connection.hpp"
-#include "net/gate.hpp"
+#include "net/deadline.hpp"
 #include "net/poller.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
@@ -21,18 +18,22 @@
 
 namespace concur {
 
+class ClientMemory;
+class Connection;
+class Gate;
+class Handler;
+
 // Accepts connections on a listening socket, Unix or TCP, and looks after them. For the loop thread
 // alone.
 class Server {
  public:
-  static constexpr std::size_t kMostConnections = 4096;
+  static constexpr std::size_t kMaxConnections = 4096;
 
-  // Loop, gate, handler, memory and log must outlive it.
-  Server(boost::asio::io_context& loop, Fd listener, Gate& gate, Handler& handler,
-         ClientMemory& memory, Logger& log);
+  // Turn, gate, handler, memory and log must outlive it.
+  Server(Turn& turn, Fd listener, Gate& gate, Handler& handler, ClientMemory& memory, Logger& log);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
-  ~Server() { close(); }  // what the answers under way refer to may end before the loop does
+  ~Server();  // closes: what the answers under way refer to may end before the loop does
 
   std::size_t connections() const { return connections_.size(); }
 
@@ -43,8 +44,8 @@ class Server {
   // Accepts no more; lets each connection finish what it has sent; then calls `done`.
   void drain(Backlog backlog, std::function<void()> done);
 
-  // Closes the connections of those whom the gate knows no more.
-  void close_strangers();
+  // Closes the connections whose callers are not valid any more: the gate's rules have changed.
+  void close_revoked();
 
   // Closes every connection at once, whatever is under way; a drain that goes on is given up.
   void close();
@@ -57,8 +58,8 @@ class Server {
   void on_accept(const boost::system::error_code& error, Accepted socket);
   void accept_later(const boost::system::error_code& error);
   void accept_backlog();
-  void welcome(Accepted socket);
-  void turn_away(Accepted socket);
+  void add_connection(Accepted socket);
+  void reject_connection(Accepted socket);
   void tick();
   void drain_connections();
   void end_drain_if_idle();

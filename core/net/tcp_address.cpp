@@ -2,9 +2,12 @@
 
 #include "base/text.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/string.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <optional>
 
 namespace concur {
@@ -59,6 +62,23 @@ std::optional<ip::address> parse_host(const Parts& parts) {
   return error ? std::nullopt : std::optional<ip::address>(address);
 }
 
+ip::tcp::endpoint endpoint_of(const TcpAddress& address) {
+  ip::tcp::endpoint endpoint;
+  std::memcpy(endpoint.data(), address.data(),
+              std::min<std::size_t>(address.size(), endpoint.capacity()));
+  return endpoint;
+}
+
+using Ask = int (*)(int, sockaddr*, socklen_t*);
+
+TcpAddress ask(Ask end, int socket) {
+  sockaddr_storage storage{};
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  socklen_t size = sizeof storage;
+  if (end(socket, address, &size) != 0) return {};
+  return {address, size};
+}
+
 }  // namespace
 
 Result<TcpAddress> parse_tcp_address(std::string_view text) {
@@ -69,14 +89,29 @@ Result<TcpAddress> parse_tcp_address(std::string_view text) {
     return Error{ErrorKind::kInvalid,
                  "it takes an address and a port, such as 127.0.0.1:8080 or [::1]:8080"};
   }
-  return TcpAddress(*host, *port);
+  const ip::tcp::endpoint endpoint(*host, *port);
+  return TcpAddress(endpoint.data(), static_cast<socklen_t>(endpoint.size()));
 }
 
 std::string to_text(const TcpAddress& address) {
-  const std::string host = address.address().to_string();
-  return address.address().is_v6() ? text::format("[{}]:{}", host, address.port())
-                                   : text::format("{}:{}", host, address.port());
+  if (address.size() == 0) return "somewhere";
+  const ip::tcp::endpoint endpoint = endpoint_of(address);
+  const std::string host = endpoint.address().to_string();
+  return address.is_v6() ? text::format("[{}]:{}", host, endpoint.port())
+                         : text::format("{}:{}", host, endpoint.port());
 }
+
+TcpAddress::TcpAddress(const sockaddr* address, socklen_t size)
+    : size_(std::min<socklen_t>(size, sizeof storage_)) {
+  std::memcpy(&storage_, address, size_);
+}
+
+bool TcpAddress::is_loopback() const {
+  return size_ != 0 && endpoint_of(*this).address().is_loopback();
+}
+
+TcpAddress local_address_of(int socket) { return ask(getsockname, socket); }
+TcpAddress peer_address_of(int socket) { return ask(getpeername, socket); }
 
 bool is_loopback_host(std::string_view host) {
   const auto parts = split(host);

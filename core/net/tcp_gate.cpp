@@ -17,8 +17,8 @@ void set_option(int socket, int level, int name, int value) {
   setsockopt(socket, level, name, &value, sizeof value);
 }
 
-// Answers leave at once. A peer that vanished without a word is found by asking: a stream of events
-// may have nothing to send for hours.
+// Answers leave at once. A peer that vanished is found by probes: a stream of events may have
+// nothing to send for hours.
 void tune(int socket) {
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -27,19 +27,11 @@ void tune(int socket) {
   set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
-std::string peer_address(int socket) {
-  TcpAddress address;
-  socklen_t size = static_cast<socklen_t>(address.capacity());
-  if (getpeername(socket, address.data(), &size) != 0) return "somewhere";
-  address.resize(size);
-  return to_text(address);
-}
-
 }  // namespace
 
-Caller TcpGate::greet(int socket) {
+Caller TcpGate::identify(int socket) {
   tune(socket);
-  Caller caller{Role::kMetrics, peer_address(socket), false};
+  Caller caller{Role::kMetrics, to_text(peer_address_of(socket)), false};
   if (!keys_) {
     caller.role = Role::kClient;
     caller.known = true;
@@ -47,26 +39,26 @@ Caller TcpGate::greet(int socket) {
   return caller;
 }
 
-std::optional<Refusal> TcpGate::admit(Caller& caller, const Credentials& credentials) {
+std::optional<Refusal> TcpGate::authorize(Caller& caller, const Credentials& credentials) {
   if (credentials.from_page) {
     return refuse(caller, "a browser sends it on behalf of a page, and this is not for pages");
   }
-  if (keys_) return admit_by_key(caller, credentials.key);
+  if (keys_) return authorize_by_key(caller, credentials.key);
   if (!credentials.host || !is_loopback_host(*credentials.host)) {
     return refuse(caller, "its Host is neither localhost nor a loopback address");
   }
   return std::nullopt;
 }
 
-std::optional<Refusal> TcpGate::admit_by_key(Caller& caller,
-                                             std::optional<std::string_view> given) {
+std::optional<Refusal> TcpGate::authorize_by_key(Caller& caller,
+                                                 std::optional<std::string_view> given) {
   auto key = given ? keys_->find(*given) : nullptr;
   if (!key) {
     caller.known = false;
     Refusal refusal = refuse(caller, given ? "its x-api-key is not one of the daemon's"
                                            : "it needs a key, in the field x-api-key");
-    refusal.slow = true;
-    refusal.turn = take_turn();
+    refusal.delayed = true;
+    refusal.permit = take_permit();
     return refusal;
   }
   if (caller.key != key) {
@@ -82,7 +74,7 @@ std::optional<Refusal> TcpGate::admit_by_key(Caller& caller,
   return std::nullopt;
 }
 
-bool TcpGate::still_knows(const Caller& caller) const {
+bool TcpGate::is_still_valid(const Caller& caller) const {
   return !keys_ || !caller.key || keys_->has(*caller.key);
 }
 
@@ -94,11 +86,11 @@ Refusal TcpGate::refuse(const Caller& caller, std::string_view cause) {
   return {cause};
 }
 
-// Null where all turns are taken.
-std::shared_ptr<void> TcpGate::take_turn() {
-  if (*waiting_ == kMostWaiting) return nullptr;
-  ++*waiting_;
-  return {waiting_.get(), [waiting = waiting_](void*) { --*waiting; }};
+// Null where too many wait.
+std::shared_ptr<void> TcpGate::take_permit() {
+  if (*delayed_ == kMaxDelayed) return nullptr;
+  ++*delayed_;
+  return {delayed_.get(), [count = delayed_](void*) { --*count; }};
 }
 
 }  // namespace concur

@@ -16,8 +16,8 @@ namespace concur {
 // other site sent a browser here. What a page makes a browser send is refused in any case.
 class TcpGate final : public Gate {
  public:
-  // How many may wait to be told that their key is none; others are not told.
-  static constexpr std::size_t kMostWaiting = 64;
+  // How many refusals may wait to be sent; further ones are not sent at all.
+  static constexpr std::size_t kMaxDelayed = 64;
 
   // Clock and log must outlive it.
   TcpGate(std::optional<KeyRing> keys, const Clock& clock, Logger& log)
@@ -25,21 +25,21 @@ class TcpGate final : public Gate {
 
   void set_keys(KeyRing keys) { keys_ = std::move(keys); }
 
-  Caller greet(int socket) override;
-  std::optional<Refusal> admit(Caller& caller, const Credentials& credentials) override;
-  bool still_knows(const Caller& caller) const override;
+  Caller identify(int socket) override;
+  std::optional<Refusal> authorize(Caller& caller, const Credentials& credentials) override;
+  bool is_still_valid(const Caller& caller) const override;
 
  private:
-  std::optional<Refusal> admit_by_key(Caller& caller, std::optional<std::string_view> given);
+  std::optional<Refusal> authorize_by_key(Caller& caller, std::optional<std::string_view> given);
   Refusal refuse(const Caller& caller, std::string_view cause);
-  std::shared_ptr<void> take_turn();
+  std::shared_ptr<void> take_permit();
 
   std::optional<KeyRing> keys_;
   const Clock& clock_;
   Logger& log_;
   LogThrottle refusals_;
-  // Shared with the turns, which may end later than this.
-  std::shared_ptr<std::size_t> waiting_ = std::make_shared<std::size_t>(0);
+  // Shared with the permits, which may live longer than this.
+  std::shared_ptr<std::size_t> delayed_ = std::make_shared<std::size_t>(0);
 };
 
 }  // namespace concur

@@ -4,7 +4,7 @@
 
 namespace concur {
 
-Caller UnixGate::greet(int socket) {
+Caller UnixGate::identify(int socket) {
   const Peer peer = peer_of(socket);
   return {role_of(peer, operators_), text::format("uid {}, pid {}", peer.uid, peer.pid), true};
 }

@@ -10,11 +10,12 @@ class UnixGate final : public Gate {
  public:
   explicit UnixGate(const Operators& operators) : operators_(operators) {}
 
-  Caller greet(int socket) override;
-  std::optional<Refusal> admit(Caller& /*caller*/, const Credentials& /*credentials*/) override {
+  Caller identify(int socket) override;
+  std::optional<Refusal> authorize(Caller& /*caller*/,
+                                   const Credentials& /*credentials*/) override {
     return std::nullopt;
   }
-  bool still_knows(const Caller& /*caller*/) const override { return true; }
+  bool is_still_valid(const Caller& /*caller*/) const override { return true; }
 
  private:
   Operators operators_;

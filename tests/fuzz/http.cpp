@@ -45,30 +45,38 @@ struct Asked {
   std::string bytes;
   std::vector<bool> head_only;  // of each request
   bool refused = false;         // behind them comes something that is no request
+  bool rest_head_only = false;  // what is left has the head of a request for HEAD
   bool streams = false;         // an answer may go on until the connection ends
   bool time_passes = false;
   bool in_pieces = false;
 };
 
-bool is_batch(std::string_view method, std::string_view target) {
-  return method == "POST" && target.substr(0, target.find('?')) == "/v1/batch";
+bool is_batch(const RequestParser& parser) {
+  const auto target = Target::parse(parser.target());
+  Names names;
+  const Route* route = target ? match(Api::routes(), parser.method(), *target, names) : nullptr;
+  return route != nullptr && route->action.streamed != nullptr;
 }
 
 void parse(Asked& asked) {
-  RequestParser parser(is_batch);
+  RequestParser parser;
   std::string_view rest = asked.bytes;
   while (!rest.empty()) {
-    bool streaming = false;
-    do {
-      rest.remove_prefix(parser.feed(rest));
-      streaming = parser.streaming();
-      if (streaming) parser.clear_body();
-    } while (streaming && !parser.done() && !rest.empty() && parser.problem().status == 0);
+    rest.remove_prefix(parser.feed(rest));
+    const bool streaming = parser.head_done() && is_batch(parser);
+    if (streaming) parser.take_body(RequestParser::Body::kStreamed);
+    if (parser.head_done() && !parser.done()) {
+      do {
+        rest.remove_prefix(parser.feed(rest));
+        if (streaming) parser.clear_body();
+      } while (streaming && !parser.done() && !rest.empty() && parser.problem().status == 0);
+    }
     asked.streams |= streaming;
     asked.refused = parser.problem().status != 0 ||
-                    (!parser.done() && rest.size() > RequestParser::kMostHeaderBytes);
+                    (!parser.done() && rest.size() > RequestParser::kMaxHeaderBytes);
     // Such a body is answered while it arrives, whether or not it ever ends.
     if (streaming && !parser.done() && !asked.refused) asked.head_only.push_back(false);
+    asked.rest_head_only = !parser.done() && parser.head_done() && parser.method() == "HEAD";
     if (asked.refused || !parser.done()) return;
     asked.head_only.push_back(parser.method() == "HEAD");
     asked.streams |= parser.target().find("event") != std::string_view::npos ||
@@ -117,7 +125,8 @@ json::value parsed(std::string_view text) {
 }
 
 void check_answer(const HttpAnswer& answer, bool head_only) {
-  constexpr int kStatuses[] = {200, 201, 400, 403, 404, 405, 408, 409, 410, 413, 431, 503, 505};
+  constexpr int kStatuses[] = {200, 201, 204, 400, 403, 404, 405,
+                               408, 409, 410, 413, 431, 503, 505};
   claim(std::find(std::begin(kStatuses), std::end(kStatuses), answer.status) != std::end(kStatuses),
         "a status is one of those that the manual tells of");
   if (head_only) return;
@@ -138,7 +147,9 @@ void check_answer(const HttpAnswer& answer, bool head_only) {
 }
 
 void check_answers(const Asked& asked, const std::string& received) {
-  const auto answers = fuzz::read_answers(received, asked.head_only);
+  std::vector<bool> head_only = asked.head_only;
+  head_only.push_back(asked.rest_head_only);
+  const auto answers = fuzz::read_answers(received, head_only);
   claim(answers.has_value(), "answers are well-formed HTTP");
   const std::size_t requests = asked.head_only.size();
   const std::size_t most = requests + (asked.refused ? 1 : 0) + (asked.time_passes ? 1 : 0);
@@ -150,7 +161,7 @@ void check_answers(const Asked& asked, const std::string& received) {
   }
   for (std::size_t at = 0; at < answers->size(); ++at) {
     const HttpAnswer& answer = (*answers)[at];
-    check_answer(answer, at < asked.head_only.size() && asked.head_only[at]);
+    check_answer(answer, at < head_only.size() && head_only[at]);
     claim(!answer.closes || at + 1 == answers->size(), "nothing comes behind the last answer");
   }
 }

@@ -13,7 +13,8 @@ namespace {
 std::unique_ptr<Case> routed(std::string_view method, std::string_view path) {
   return make_case([method, path] {
     const auto target = Target::parse(path);
-    keep(match(Api::routes(), method, *target));
+    Names names;
+    keep(match(Api::routes(), method, *target, names));
   });
 }
 

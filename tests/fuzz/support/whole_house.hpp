@@ -23,11 +23,11 @@ class OpenGate final : public Gate {
  public:
   explicit OpenGate(Role role) : role_(role) {}
 
-  Caller greet(int /*socket*/) override { return {role_, "a fuzzer", true}; }
-  std::optional<Refusal> admit(Caller& /*caller*/, const Credentials& /*given*/) override {
+  Caller identify(int /*socket*/) override { return {role_, "a fuzzer", true}; }
+  std::optional<Refusal> authorize(Caller& /*caller*/, const Credentials& /*given*/) override {
     return std::nullopt;
   }
-  bool still_knows(const Caller& /*caller*/) const override { return true; }
+  bool is_still_valid(const Caller& /*caller*/) const override { return true; }
 
  private:
   Role role_;
@@ -72,7 +72,7 @@ class WholeHouse {
   Api api_;
   Tick tick_ = 0;
   bool closed_ = false;
-  Poller poller_{loop_};
+  Poller poller_{runner_.turn()};
   Fd client_;
   std::shared_ptr<Connection> connection_;
   std::string received_;

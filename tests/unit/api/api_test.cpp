@@ -6,26 +6,100 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 using namespace concur;
 using test::FakeClock;
 using test::FakeService;
 
-TEST_CASE("Api::foresee tells the service whom a request is about, as far as it can be seen") {
+namespace {
+
+struct Fixture {
+  Response ask(std::string_view method, std::string_view target, Role role = Role::kOperator) {
+    Call call;
+    call.request = {method, target, {}, role, "uid 1, pid 2"};
+    api.begin(call);
+    Response given;
+    api.handle(call, [&given](Response&& response) { given = std::move(response); });
+    return given;
+  }
+
   FakeService service;
   FakeClock clock;
   Logger log{LogLevel::kError, LogFormat::kText};
-  ClientMemory memory(clock, log, ClientMemory::kMost);
+  ClientMemory memory{clock, log};
   EventLog events;
-  Api api(service, events, memory, clock, log);
-  for (const char* arrived :
-       {"PUT /v1/users/ada/sessions/s1 HTTP/1.1\r\nHost: x\r\n\r\n",
-        "POST /v1/users/bob/sessions/s1/heartbeat HTTP/1.1\r\n", "DELETE /v1/users/eve", "",
-        " /v1/users/", "GET /v1/status HTTP/1.1\r\n\r\n", "GET /v1/sessions HTTP/1.1\r\n\r\n",
-        "NO-METHOD-IS-THIS-LONG /v1/users/ada/sessions/s1", "PUT"}) {
-    api.foresee(arrived);
+  Api api{service, events, memory, clock, log};
+};
+
+}  // namespace
+
+TEST_CASE("Api::begin prefetches the user whom a request is about, and decides nothing") {
+  Fixture fixture;
+  Call call;
+  for (const auto& [method, target] : std::vector<std::pair<const char*, const char*>>{
+           {"PUT", "/v1/users/ada/sessions/s1"},
+           {"POST", "/v1/users/b%6Fb/sessions/s1/heartbeat"},
+           {"GET", "/startSession/userId/eve/sessionId/s1"},
+           {"GET", "/v1/users/ada/sessions/s1"},
+           {"GET", "/v1/status"},
+           {"GET", "/v1/plans/gold"},
+           {"PUT", "/%"},
+           {"OPTIONS", "*"}}) {
+    call.request = {method, target, {}, Role::kOperator, "uid 1, pid 2"};
+    fixture.api.begin(call);
   }
-  CHECK(service.prefetched == std::vector<std::string>{"ada", "bob", "eve", ""});
-  CHECK(service.submitted == 0);
+  CHECK(fixture.service.prefetched == std::vector<std::string>{"ada", "bob", "eve"});
+  CHECK(fixture.service.submitted == 0);
+}
+
+TEST_CASE("Api::begin says how a body is taken, however its path is spelt") {
+  Fixture fixture;
+  Call call;
+  for (const auto& [method, target, streams] :
+       std::vector<std::tuple<const char*, const char*, bool>>{{"POST", "/v1/batch", true},
+                                                               {"POST", "/v1/b%61tch?x=1", true},
+                                                               {"PUT", "/v1/batch", false},
+                                                               {"POST", "/v1/purge", false},
+                                                               {"POST", "/v1/nothing", false}}) {
+    CAPTURE(target);
+    call.request = {method, target, {}, Role::kOperator, "uid 1, pid 2"};
+    fixture.api.begin(call);
+    CHECK(call.streams == streams);
+  }
+}
+
+TEST_CASE("Api answers HEAD wherever it answers GET") {
+  Fixture fixture;
+  CHECK(fixture.ask("HEAD", "/v1/plans").status == fixture.ask("GET", "/v1/plans").status);
+  CHECK(fixture.ask("HEAD", "/healthz").body == fixture.ask("GET", "/healthz").body);
+  CHECK(fixture.ask("HEAD", "/v1/events?user=u").source);
+  CHECK(fixture.ask("HEAD", "/v1/sessions", Role::kClient).status == 403);
+  CHECK(fixture.ask("HEAD", "/v1/nothing").status == 404);
+  const std::size_t before = fixture.service.submitted;
+  fixture.ask("HEAD", "/startSession/userId/u/sessionId/s");
+  CHECK(fixture.service.submitted == before + 1);
+  const Response none = fixture.ask("HEAD", "/v1/purge");
+  CHECK(none.status == 405);
+  CHECK(none.headers == "Allow: POST, OPTIONS\r\n");
+}
+
+TEST_CASE("Api answers OPTIONS with the methods of a path, whoever asks") {
+  Fixture fixture;
+  const Response plan = fixture.ask("OPTIONS", "/v1/plans/gold", Role::kMetrics);
+  CHECK(plan.status == 204);
+  CHECK(plan.body.empty());
+  CHECK(plan.headers == "Allow: GET, HEAD, PUT, DELETE, OPTIONS\r\n");
+  CHECK(fixture.ask("OPTIONS", "/v1/users/u/sessions/s").headers ==
+        "Allow: PUT, DELETE, OPTIONS\r\n");
+  const Response all = fixture.ask("OPTIONS", "*");
+  CHECK(all.status == 204);
+  CHECK(all.headers == "Allow: POST, PUT, DELETE, GET, HEAD, OPTIONS\r\n");
+  CHECK(fixture.ask("OPTIONS", "/v1/nothing").status == 404);
+  CHECK(fixture.ask("OPTIONS", "/%").status == 400);
+  CHECK(fixture.ask("GET", "*").status == 400);
+  CHECK(fixture.service.submitted == 0);
 }

@@ -25,12 +25,12 @@ std::string start_line(std::string_view user) {
 }
 
 struct Exchange {
-  explicit Exchange(bool may_set_limits = true, std::size_t most_memory = ClientMemory::kMost)
+  explicit Exchange(bool may_set_limits = true, std::size_t most_memory = ClientMemory::kMax)
       : memory(clock, log, most_memory),
         batch(std::make_shared<CommandBatch>(
             commands, memory, "uid 1, pid 2", [may_set_limits] { return may_set_limits; },
             running)) {
-    batch->on_more([this] { ++woken; });
+    batch->set_waker([this] { ++woken; });
   }
 
   std::string read(State expected, std::size_t room = 1'000'000) {
@@ -94,13 +94,13 @@ TEST_CASE("CommandBatch") {
     CHECK(lines_in(exchange.read(State::kEnd, first.size())) == 1);
   }
   SUBCASE("refuses a line that is too long, and goes on behind it") {
-    batch.take(std::string(CommandBatch::kMostLineBytes, ' '));
+    batch.take(std::string(CommandBatch::kMaxLineBytes, ' '));
     CHECK(exchange.read(State::kWaiting).empty());
     CHECK(exchange.woken == 0);
     batch.take("  ");
     CHECK(exchange.woken == 1);
     batch.take("x\n" + kBeat);
-    batch.take(std::string(CommandBatch::kMostLineBytes, 'x'));
+    batch.take(std::string(CommandBatch::kMaxLineBytes, 'x'));
     batch.take("y");
     batch.take("y\n" + kBeat);
     batch.finish();
@@ -110,17 +110,17 @@ TEST_CASE("CommandBatch") {
     CHECK(holds(out, "cannot read line 3: it has more than 64 KiB"));
   }
   SUBCASE("ends behind the last command it takes") {
-    for (std::uint64_t i = 0; i < CommandBatch::kMostCommands; ++i) CHECK(batch.take(kBeat));
+    for (std::uint64_t i = 0; i < CommandBatch::kMaxCommands; ++i) CHECK(batch.take(kBeat));
     CHECK_FALSE(batch.take(kBeat + kBeat));
     CHECK_FALSE(batch.take(kBeat));
-    CHECK(exchange.service.submitted == CommandBatch::kMostCommands);
+    CHECK(exchange.service.submitted == CommandBatch::kMaxCommands);
     std::string out = exchange.read(State::kEnd, 10'000'000);
-    CHECK(lines_in(out) == CommandBatch::kMostCommands + 1);
+    CHECK(lines_in(out) == CommandBatch::kMaxCommands + 1);
     CHECK(holds(out, "{\"status\":413,"));
   }
   SUBCASE("ends behind the last byte it takes") {
-    const std::string blank(CommandBatch::kMostLineBytes - 1, ' ');
-    for (std::uint64_t i = 0; i < CommandBatch::kMostBytes / CommandBatch::kMostLineBytes; ++i) {
+    const std::string blank(CommandBatch::kMaxLineBytes - 1, ' ');
+    for (std::uint64_t i = 0; i < CommandBatch::kMaxBytes / CommandBatch::kMaxLineBytes; ++i) {
       CHECK(batch.take(blank + "\n"));
     }
     CHECK_FALSE(batch.take("\n"));
@@ -130,21 +130,21 @@ TEST_CASE("CommandBatch") {
     exchange.service.padding = std::size_t{1} << 20;
     batch.take(kBeat + kBeat + kBeat + kBeat + kBeat + kBeat);
     CHECK(exchange.service.submitted < 6);
-    CHECK(batch.full());
+    CHECK(batch.paused());
     batch.finish();
-    CHECK(batch.full());
+    CHECK(batch.paused());
     std::size_t lines = 0;
     for (int i = 0; i < 5; ++i) lines += lines_in(exchange.read(State::kMore, 1));
     CHECK(lines == 5);
     CHECK(lines_in(exchange.read(State::kEnd)) == 1);
-    CHECK_FALSE(batch.full());
+    CHECK_FALSE(batch.paused());
     CHECK(exchange.service.submitted == 6);
   }
   SUBCASE("counts answers that are not there yet among what it owes") {
     std::uint64_t taken = 0;
-    for (; taken < 9000 && !batch.full(); ++taken) batch.take(start_line("a"));
+    for (; taken < 9000 && !batch.paused(); ++taken) batch.take(start_line("a"));
     CHECK(taken == 9000);
-    CHECK_FALSE(batch.full());
+    CHECK_FALSE(batch.paused());
   }
   SUBCASE("tells why the rest did not come, behind the answers that are owed") {
     batch.take(start_line("a") + "{\"comm");
@@ -195,9 +195,9 @@ TEST_CASE("CommandBatch breaks off where others need the memory of what it owes"
   exchange.batch->take(start_line("a") + kBeat + kBeat + kBeat);
   CHECK(exchange.read(State::kWaiting).empty());
   CHECK(exchange.memory.total() > 300'000);
-  std::vector<std::unique_ptr<ClientMemory::Part>> others;
+  std::vector<std::unique_ptr<ClientMemory::Share>> others;
   for (int i = 0; i < 4; ++i) {
-    others.push_back(std::make_unique<ClientMemory::Part>(exchange.memory, [] { return ""; }));
+    others.push_back(std::make_unique<ClientMemory::Share>(exchange.memory, [] { return ""; }));
     others.back()->set(200'000);
   }
   CHECK(exchange.memory.total() == 800'000);

@@ -14,10 +14,8 @@ using namespace concur;
 namespace {
 
 struct Clients {
-  using Part = ClientMemory::Part;
-
-  std::unique_ptr<Part> client(const std::string& name) {
-    return std::make_unique<Part>(memory, [this, name] {
+  std::unique_ptr<ClientMemory::Share> client(const std::string& name) {
+    return std::make_unique<ClientMemory::Share>(memory, [this, name] {
       closed.push_back(name);
       return name;
     });
@@ -72,7 +70,7 @@ TEST_CASE("ClientMemory") {
     two->set(3 << 20);
     CHECK(clients.closed.empty());
   }
-  SUBCASE("tells a few, and how many were not told") {
+  SUBCASE("logs a few, and how many were held back") {
     for (int i = 0; i < 15; ++i) clients.client("many")->set(4 << 20);
     CHECK(captured.lines().size() == 10);
     clients.clock.tick(std::chrono::minutes(1));

@@ -113,7 +113,7 @@ TEST_CASE("EventStream") {
   SUBCASE("wakes its reader only where it was told to wait") {
     EventStream stream = watcher.watch({});
     int woken = 0;
-    stream.on_more([&woken] { ++woken; });
+    stream.set_waker([&woken] { ++woken; });
     watcher.happen(EventKind::kStarted, "abc");
     CHECK(woken == 0);
     read(stream, State::kWaiting);
@@ -180,7 +180,7 @@ TEST_CASE("EventStream") {
   SUBCASE("ends when the daemon stops, behind what is there") {
     EventStream stream = watcher.watch({});
     int woken = 0;
-    stream.on_more([&woken] { ++woken; });
+    stream.set_waker([&woken] { ++woken; });
     read(stream, State::kWaiting);
     stream.drain();
     CHECK(woken == 1);

@@ -17,10 +17,10 @@ struct Found {
 Found find(std::string_view method, std::string_view path) {
   const auto target = Target::parse(path);
   REQUIRE(target.has_value());
-  const Match found = match(Api::routes(), method, *target);
-  return {found.route ? found.route->pattern.text() : "",
-          {found.names.begin(), found.names.end()},
-          found.route ? "" : found.allowed};
+  Names names;
+  const Route* found = match(Api::routes(), method, *target, names);
+  if (found == nullptr) return {"", {}, allowed_methods(Api::routes(), *target)};
+  return {found->pattern.text(), {names.begin(), names.end()}, ""};
 }
 
 }  // namespace
@@ -34,9 +34,13 @@ TEST_CASE("match") {
     CHECK(find("GET", "/startSession/userId//sessionId/").names ==
           std::vector<std::string>{"", ""});
   }
-  SUBCASE("tells the methods a path takes") {
-    CHECK(find("GET", "/v1/users/u/sessions/s").allowed == "PUT, DELETE");
-    CHECK(find("DELETE", "/healthz").allowed == "GET");
+  SUBCASE("finds for HEAD what it finds for GET") {
+    CHECK(find("HEAD", "/healthz").pattern == "/healthz");
+    CHECK(find("HEAD", "/v1/purge").pattern.empty());
+  }
+  SUBCASE("where there is none, names the methods that the path takes") {
+    CHECK(find("GET", "/v1/users/u/sessions/s").allowed == "PUT, DELETE, OPTIONS");
+    CHECK(find("DELETE", "/healthz").allowed == "GET, HEAD, OPTIONS");
   }
   SUBCASE("finds nothing for other paths") {
     for (const char* path :

@@ -16,26 +16,33 @@ using namespace concur;
 
 namespace {
 
-// Writes down what it is told, and does what it is given to do.
-struct Diarist final : Poller::Watcher {
-  Diarist(std::string its_name, std::vector<std::string>& its_diary)
-      : name(std::move(its_name)), diary(its_diary) {}
+// Records how it is called, and does what it is given to do.
+struct Recorder final : Poller::Watcher {
+  Recorder(std::string its_name, std::vector<std::string>& its_record)
+      : name(std::move(its_name)), record(its_record) {}
 
   void on_ready(unsigned events) override {
-    diary.push_back(name + ((events & EPOLLHUP) != 0U  ? " hangup"
-                            : (events & EPOLLIN) != 0U ? " input"
-                                                       : " output"));
+    record.push_back(name + ((events & EPOLLHUP) != 0U  ? " hangup"
+                             : (events & EPOLLIN) != 0U ? " input"
+                                                        : " output"));
     if (when_ready) when_ready();
-  }
-  void on_turn_end() override {
-    diary.push_back(name + " end");
-    if (when_turn_ends) when_turn_ends();
   }
 
   std::string name;
-  std::vector<std::string>& diary;
+  std::vector<std::string>& record;
   std::function<void()> when_ready;
-  std::function<void()> when_turn_ends;
+};
+
+// What a stage runs.
+struct End final : Turn::Step {
+  explicit End(std::vector<std::string>& its_record) : record(its_record) {}
+  void run() override {
+    record.emplace_back("end");
+    if (then) then();
+  }
+
+  std::vector<std::string>& record;
+  std::function<void()> then;
 };
 
 struct Pair {
@@ -55,16 +62,17 @@ struct Pair {
   Fd there;
 };
 
-using Diary = std::vector<std::string>;
+using Record = std::vector<std::string>;
 
 }  // namespace
 
 TEST_CASE("Poller") {
   boost::asio::io_context loop(1);
-  Poller poller(loop);
-  Diary diary;
-  const auto ada = std::make_shared<Diarist>("ada", diary);
-  const auto bob = std::make_shared<Diarist>("bob", diary);
+  Turn turn(loop);
+  Poller poller(turn);
+  Record record;
+  const auto ada = std::make_shared<Recorder>("ada", record);
+  const auto bob = std::make_shared<Recorder>("bob", record);
   const Pair of_ada;
   const Pair of_bob;
   REQUIRE(poller.watch(of_ada.here.get(), *ada, {}, EPOLLIN));
@@ -72,41 +80,39 @@ TEST_CASE("Poller") {
   ada->when_ready = [&] { of_ada.receive(); };
   bob->when_ready = [&] { of_bob.receive(); };
 
-  SUBCASE("tells all that is ready in one turn of the loop, and of its end behind that") {
+  SUBCASE("calls all who are ready at the beginning of one turn") {
+    End end(record);
     ada->when_ready = [&] {
       of_ada.receive();
-      poller.later(ada);
+      turn.at(Turn::Stage::kDecide, end);
     };
     of_ada.send();
     of_bob.send();
     REQUIRE(loop.run_one() == 1);
-    CHECK(diary == Diary{"ada input", "bob input", "ada end"});
+    CHECK(record == Record{"ada input", "bob input", "end"});
   }
-  SUBCASE("calls whoever asks at a turn's first end once more, behind all others") {
+  SUBCASE("waits anew before the turn ends, for its last stage may hand the loop over") {
+    End end(record);
     ada->when_ready = [&] {
       of_ada.receive();
-      poller.later(ada);
+      turn.at(Turn::Stage::kCommit, end);
     };
-    bob->when_ready = [&] {
-      of_bob.receive();
-      poller.later(bob);
-    };
-    ada->when_turn_ends = [&] {
-      if (diary.size() == 3) poller.later(ada);
+    end.then = [&] {
+      of_bob.send();
+      REQUIRE(loop.run_one() == 1);
     };
     of_ada.send();
-    of_bob.send();
     REQUIRE(loop.run_one() == 1);
-    CHECK(diary == Diary{"ada input", "bob input", "ada end", "bob end", "ada end"});
+    CHECK(record == Record{"ada input", "end", "bob input"});
   }
-  SUBCASE("tells again what nobody did anything about") {
+  SUBCASE("calls again where nobody did anything about it") {
     bob->when_ready = nullptr;
     of_bob.send();
     REQUIRE(loop.run_one() == 1);
     REQUIRE(loop.run_one() == 1);
-    CHECK(diary == Diary{"bob input", "bob input"});
+    CHECK(record == Record{"bob input", "bob input"});
   }
-  SUBCASE("tells nothing of whom it forgot in the same turn") {
+  SUBCASE("does not call whom it forgot in the same turn") {
     ada->when_ready = [&] {
       of_ada.receive();
       poller.forget(*bob);
@@ -114,36 +120,17 @@ TEST_CASE("Poller") {
     of_ada.send();
     of_bob.send();
     REQUIRE(loop.run_one() == 1);
-    CHECK(diary == Diary{"ada input"});
+    CHECK(record == Record{"ada input"});
   }
   SUBCASE("watches for nothing but hangups, and then no more") {
     REQUIRE(poller.watch(of_bob.here.get(), *bob, EPOLLIN, 0U));
     bob->when_ready = [&] { REQUIRE(poller.watch(of_bob.here.get(), *bob, 0U, {})); };
     of_bob.send();
     loop.poll();
-    CHECK(diary.empty());
+    CHECK(record.empty());
     REQUIRE(::shutdown(of_bob.here.get(), SHUT_RDWR) == 0);
     loop.poll();
-    CHECK(diary == Diary{"bob hangup"});
-  }
-  SUBCASE(
-      "calls those who ask outside of a turn soon, once for each time, whatever they ask then") {
-    ada->when_turn_ends = [&] { poller.later(bob); };
-    poller.later(ada);
-    poller.later(bob);
-    CHECK(diary.empty());
-    loop.poll();
-    CHECK(diary == Diary{"ada end", "bob end", "bob end"});
-  }
-  SUBCASE("keeps those alive who are to be called") {
-    auto eve = std::make_shared<Diarist>("eve", diary);
-    poller.later(eve);
-    const std::weak_ptr<Diarist> seen = eve;
-    eve.reset();
-    CHECK(!seen.expired());
-    loop.poll();
-    CHECK(diary == Diary{"eve end"});
-    CHECK(seen.expired());
+    CHECK(record == Record{"bob hangup"});
   }
   SUBCASE("says where a socket cannot be watched") { CHECK(!poller.watch(-1, *ada, {}, EPOLLIN)); }
 }

@@ -1,5 +1,7 @@
 #include "net/server.hpp"
 
+#include "api/client_memory.hpp"
+#include "api/message.hpp"
 #include "net/unix_gate.hpp"
 
 #include "support/fake_daemon.hpp"
@@ -25,22 +27,18 @@ constexpr std::size_t kClients = 8;
 constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: concurrencyd\r\n\r\n";
 
 struct AnswersAll : Handler {
-  void handle(const Request& /*request*/, Respond respond) override {
+  void begin(Call& /*call*/) override {}
+  std::shared_ptr<BodySink> handle(const Call& /*call*/, Respond respond) override {
     Response response;
     response.body = "{}\n";
     respond(std::move(response));
-  }
-  bool streams(std::string_view /*method*/, std::string_view /*target*/) const override {
-    return false;
-  }
-  std::shared_ptr<BodySink> handle_stream(const Request& /*head*/, Respond /*respond*/) override {
     return nullptr;
   }
 };
 
 // Answers the first one when the test says so, and the others at length.
 struct HoldsFirst : AnswersAll {
-  void handle(const Request& /*request*/, Respond respond) override {
+  std::shared_ptr<BodySink> handle(const Call& /*call*/, Respond respond) override {
     if (std::exchange(first, false)) {
       held = std::move(respond);
     } else {
@@ -48,6 +46,7 @@ struct HoldsFirst : AnswersAll {
       response.body = std::string(4096, 'y');
       respond(std::move(response));
     }
+    return nullptr;
   }
 
   bool first = true;
@@ -76,11 +75,11 @@ std::string receive(const Fd& fd) {
 
 // A server and all that it needs.
 template <class Answers>
-struct House {
-  House() {
+struct Fixture {
+  Fixture() {
     Fd listener = listen_on(path, 16);
     REQUIRE(::fcntl(listener.get(), F_SETFL, O_NONBLOCK) == 0);
-    server.emplace(loop, std::move(listener), gate, handler, memory, log);
+    server.emplace(turn, std::move(listener), gate, handler, memory, log);
   }
 
   TempFolder folder;
@@ -90,6 +89,7 @@ struct House {
   FakeClock clock;
   ClientMemory memory{clock, log};
   boost::asio::io_context loop{1};
+  Turn turn{loop};
   UnixGate gate{Operators{}};
   std::optional<Server> server;
 };
@@ -97,11 +97,11 @@ struct House {
 // How many of eight clients have an answer, where the server stops after so many handlers have run
 // since they sent.
 std::size_t answered_after(std::size_t turns, bool accepted_before) {
-  House<AnswersAll> house;
-  boost::asio::io_context& loop = house.loop;
-  Server& server = *house.server;
+  Fixture<AnswersAll> fixture;
+  boost::asio::io_context& loop = fixture.loop;
+  Server& server = *fixture.server;
   std::vector<Fd> clients(kClients);
-  for (Fd& client : clients) client = connect_to_socket(house.path);
+  for (Fd& client : clients) client = connect_to_socket(fixture.path);
   while (accepted_before && server.connections() < kClients) loop.run_one();
   for (const Fd& client : clients) send_request(client);
   for (std::size_t turn = 0; turn < turns; ++turn) loop.poll_one();
@@ -127,8 +127,8 @@ TEST_CASE("Server answers all that was sent before it stops") {
 TEST_CASE("Server answers what comes while a long answer is read, however much it is") {
   constexpr std::size_t kMore = 200;
   constexpr std::size_t kLong = 300'000;  // more than the socket takes
-  House<HoldsFirst> house;
-  const Fd client = connect_to_socket(house.path);
+  Fixture<HoldsFirst> fixture;
+  const Fd client = connect_to_socket(fixture.path);
   std::string got;
   const auto read_all = [&] {
     for (std::string part = receive(client); !part.empty(); part = receive(client)) got += part;
@@ -140,11 +140,11 @@ TEST_CASE("Server answers what comes while a long answer is read, however much i
 
   const std::string half(kRequest.substr(0, kRequest.size() / 2));
   send(std::string(kRequest) + half);
-  house.loop.poll();
+  fixture.loop.poll();
   Response response;
   response.body = std::string(kLong, 'x');
-  house.handler.held(std::move(response));
-  house.loop.poll();
+  fixture.handler.held(std::move(response));
+  fixture.loop.poll();
   read_all();
   CHECK(got.size() < kLong);
 
@@ -152,7 +152,7 @@ TEST_CASE("Server answers what comes while a long answer is read, however much i
   for (std::size_t i = 0; i < kMore; ++i) rest += kRequest;
   send(rest);
   for (int i = 0; i < 100; ++i) {
-    house.loop.poll();
+    fixture.loop.poll();
     read_all();
   }
   std::size_t answers = 0;

@@ -1,0 +1,95 @@
+#pragma once
+
+#include "api/message.hpp"
+#include "base/in_order.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace concur {
+
+// How the answer to a request is to be written.
+struct AnswerForm {
+  bool keep_alive = true;
+  bool head_only = false;         // it is one to HEAD
+  bool chunks = true;             // the client knows them
+  bool expects_continue = false;  // the client waits for leave to send the body
+};
+
+// The answers that a client is owed, as the bytes that are to be sent next. They leave in the order
+// of the requests, though they may come in any. Knows no socket. For the loop thread alone.
+class AnswerQueue {
+ public:
+  using Number = std::uint64_t;  // of a request
+
+  // For a request just taken: its answer has its place behind all others.
+  Number add(const AnswerForm& form);
+
+  // The answer to that request, once. True where there may be something to send now.
+  bool put(Number number, Response&& response);
+
+  // The connection closes behind the answer to that request, which is not collected yet.
+  void close_behind(Number number) { places_[number].form.keep_alive = false; }
+
+  // Leave to send a body (RFC 9110, section 10.1.1), behind what is to be sent.
+  void add_continue();
+
+  // Makes bytes of what is ready, as far as the first answer that is not, or that a source gives.
+  void collect();
+
+  // Collects, and reads sources, no further than the client takes what they give.
+  enum class Progress {
+    kWaiting,  // for answers, or for a source; or there is nothing
+    kMore,     // there is more at once than should be sent in one go
+    kBroken,   // the rest of an answer cannot be given
+  };
+  Progress pull();
+
+  std::string_view unsent() const { return std::string_view(out_).substr(sent_); }
+  // So many bytes of unsent() are sent.
+  void sent(std::size_t bytes);
+
+  // How many answers are owed that are not whole in unsent() yet; of the first one, the number.
+  std::size_t size() const { return places_.size(); }
+  Number first() const { return places_.first(); }
+  // Nothing is owed.
+  bool empty() const { return places_.empty() && out_.empty(); }
+  // Bytes that are here and not sent.
+  std::size_t bytes() const { return unsent().size() + held_; }
+  // What it takes of memory, here and where the answers are made.
+  std::size_t memory() const;
+
+  // The answer that is given now, or the last one, comes from a source and may have no end.
+  bool streams() const { return !places_.empty() && places_.front().response.source; }
+  bool ends_in_stream() const { return !places_.empty() && places_.back().response.source; }
+  // The client has not been given leave to send the body of the last request.
+  bool awaits_continue() const { return !places_.empty() && places_.back().form.expects_continue; }
+
+  // The daemon stops: sources come to their end.
+  void drain();
+
+  // Frees the memory; what was owed cannot be given any more.
+  void drop_texts();
+  // Drops the sources, and all else.
+  void clear();
+
+ private:
+  struct Place {
+    AnswerForm form;
+    bool ready = false;
+    bool begun = false;  // its head is in out_, and the source gives the rest
+    Response response{};
+  };
+
+  void begin(Place& place);
+  BodySource::State pull(const Place& place);
+
+  InOrder<Place> places_;
+  std::size_t held_ = 0;  // bytes of the answers in places_ that are not begun
+  std::string out_;
+  std::size_t sent_ = 0;  // of out_
+  bool draining_ = false;
+};
+
+}  // namespace concur
