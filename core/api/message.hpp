@@ -67,9 +67,9 @@ class BodySink {
 
 struct Response {
   int status = 200;
-  std::string body;
+  std::string body{};
   std::string_view content_type = "application/json";  // of static storage
-  std::string headers;                                 // further ones, each line ended by CR LF
+  std::string headers{};                               // further ones, each line ended by CR LF
   std::shared_ptr<BodySource> source{};                // what follows the body, where not null
 };
 

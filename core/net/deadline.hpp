@@ -20,11 +20,6 @@ class Deadline {
     what_ = what;
     due_ = now_ + patience;
   }
-  // Whether or not it is waited for already.
-  void await_anew(What what, Tick patience) {
-    clear();
-    await(what, patience);
-  }
   void clear() { what_ = What{}; }
 
   // What did not come in time; none where there is still time, or nothing is waited for.
