@@ -53,9 +53,7 @@ std::span<const Route> Api::routes() {
 void Api::begin(Call& call) {
   call.route = nullptr;
   call.streams = false;
-  auto target = Target::parse(call.request.target);
-  if (!target) return;
-  call.target = std::move(*target);
+  if (!call.target.assign(call.request.target)) return;
   call.route = match(routes(), call.request.method, call.target, call.names);
   if (call.route == nullptr) return;
   call.streams = call.route->action.streamed != nullptr;
@@ -63,7 +61,7 @@ void Api::begin(Call& call) {
 }
 
 std::shared_ptr<BodySink> Api::handle(const Call& call, Respond respond) {
-  respond = logged(call.request, std::move(respond));
+  if (log_.logs(LogLevel::kDebug)) respond = logged(call.request, std::move(respond));
   if (call.route == nullptr) {
     answer_no_route(call.request, respond);
   } else if (!permits(call, call.route->least)) {
@@ -100,7 +98,6 @@ void Api::answer_no_route(const Request& request, const Respond& respond) const 
 }
 
 Handler::Respond Api::logged(const Request& request, Respond respond) const {
-  if (!log_.logs(LogLevel::kDebug)) return respond;
   return [this, what = text::format("{} {}", request.method, request.target),
           respond = std::move(respond)](Response&& response) {
     log_.debug("{}: {}", what, response.status);

@@ -53,9 +53,9 @@ class Methods {
 
 const Route* match(std::span<const Route> routes, std::string_view method, const Target& target,
                    Names& names) {
-  if (method == "HEAD") method = "GET";
   for (const Route& route : routes) {
-    if (route.method == method && fits(route.pattern, target, names)) return &route;
+    if (!fits(route.pattern, target, names)) continue;
+    if (route.method == method || (route.method == "GET" && method == "HEAD")) return &route;
   }
   return nullptr;
 }

@@ -55,25 +55,33 @@ bool Target::decode(std::string_view text, bool plus_is_space, std::string_view&
 
 Result<Target> Target::parse(std::string_view text) {
   Target target;
-  if (text.empty() || text.front() != '/') return broken_target();
+  if (!target.assign(text)) return broken_target();
+  return target;
+}
+
+void Target::clear() {
+  segments_.clear();
+  decoded_.clear();
+  if (query_.capacity() > 0) query_ = {};
+}
+
+bool Target::assign(std::string_view text) {
+  clear();
+  if (text.empty() || text.front() != '/') return false;
   const std::size_t mark = text.find('?');
   const std::string_view path = text.substr(1, mark == std::string_view::npos ? mark : mark - 1);
   const bool encoded = path.find('%') != std::string_view::npos;
   const bool path_ok = split(path, '/', [&](std::string_view part) {
-    std::string_view& segment = target.segments_.emplace_back(part);
-    return !encoded || target.decode(part, false, segment);
+    std::string_view& segment = segments_.emplace_back(part);
+    return !encoded || decode(part, false, segment);
   });
-  if (!path_ok) return broken_target();
-  if (mark == std::string_view::npos) return target;
-  const bool query_ok = split(text.substr(mark + 1), '&', [&](std::string_view part) {
+  if (!path_ok || mark == std::string_view::npos) return path_ok;
+  return split(text.substr(mark + 1), '&', [&](std::string_view part) {
     const std::size_t equals = part.find('=');
-    auto& [name, value] = target.query_.emplace_back();
-    return target.decode(part.substr(0, equals), true, name) &&
-           (equals == std::string_view::npos ||
-            target.decode(part.substr(equals + 1), true, value));
+    auto& [name, value] = query_.emplace_back();
+    return decode(part.substr(0, equals), true, name) &&
+           (equals == std::string_view::npos || decode(part.substr(equals + 1), true, value));
   });
-  if (!query_ok) return broken_target();
-  return target;
 }
 
 std::optional<std::string_view> Target::query(std::string_view name) const {

@@ -21,6 +21,11 @@ class Target {
   // kInvalid where it does not start with a slash or holds a broken percent-encoding.
   static Result<Target> parse(std::string_view text);
 
+  // The same in place of what it was; false where that cannot be.
+  bool assign(std::string_view text);
+  // Gives back what it takes of memory.
+  void clear();
+
   // What stands between the slashes; the first slash opens the first segment. Empty ones count.
   using Segments = boost::container::small_vector<std::string_view, 8>;
   const Segments& segments() const { return segments_; }

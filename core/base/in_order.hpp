@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <utility>
 
 namespace concur {
 
@@ -15,8 +14,9 @@ class InOrder {
  public:
   using Number = std::uint64_t;
 
-  Number add(T value = {}) {
-    values_.push_back(std::move(value));
+  // An empty one.
+  Number add() {
+    values_.emplace_back();
     return first_ + values_.size() - 1;
   }
 
@@ -30,6 +30,7 @@ class InOrder {
   std::size_t size() const { return values_.size(); }
   T& front() { return values_.front(); }
   const T& front() const { return values_.front(); }
+  T& back() { return values_.back(); }
   const T& back() const { return values_.back(); }
   auto begin() { return values_.begin(); }
   auto end() { return values_.end(); }

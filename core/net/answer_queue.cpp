@@ -20,7 +20,11 @@ std::size_t size_of(const Response& response) {
 
 }  // namespace
 
-AnswerQueue::Number AnswerQueue::add(const AnswerForm& form) { return places_.add({.form = form}); }
+AnswerQueue::Number AnswerQueue::add(const AnswerForm& form) {
+  const Number number = places_.add();
+  places_.back().form = form;
+  return number;
+}
 
 bool AnswerQueue::put(Number number, Response&& response) {
   Place& place = places_[number];

@@ -4,6 +4,7 @@
 #include "base/in_order.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ struct AnswerForm {
 // of the requests, though they may come in any. Knows no socket. For the loop thread alone.
 class AnswerQueue {
  public:
+  static constexpr std::size_t kMaxPlaces = 128;                     // requests under way
+  static constexpr std::size_t kMaxBytes = std::size_t{256} * 1024;  // here and not sent, about
+
   using Number = std::uint64_t;  // of a request
 
   // For a request just taken: its answer has its place behind all others.
@@ -50,19 +54,21 @@ class AnswerQueue {
   // So many bytes of unsent() are sent.
   void sent(std::size_t bytes);
 
-  // How many answers are owed that are not whole in unsent() yet; of the first one, the number.
-  std::size_t size() const { return places_.size(); }
-  Number first() const { return places_.first(); }
+  // Whether the answer to another request would have room. Behind one that may have no end there is
+  // nothing to be answered.
+  bool has_room() const {
+    return out_.size() - sent_ + held_ < kMaxBytes &&
+           (places_.empty() || (places_.size() < kMaxPlaces && !places_.back().response.source));
+  }
   // Nothing is owed.
   bool empty() const { return places_.empty() && out_.empty(); }
-  // Bytes that are here and not sent.
-  std::size_t bytes() const { return unsent().size() + held_; }
+  // Of the first answer that is not whole in unsent() yet, or of the next request.
+  Number first() const { return places_.first(); }
   // What it takes of memory, here and where the answers are made.
   std::size_t memory() const;
 
-  // The answer that is given now, or the last one, comes from a source and may have no end.
+  // The answer that is given now comes from a source.
   bool streams() const { return !places_.empty() && places_.front().response.source; }
-  bool ends_in_stream() const { return !places_.empty() && places_.back().response.source; }
   // The client has not been given leave to send the body of the last request.
   bool awaits_continue() const { return !places_.empty() && places_.back().form.expects_continue; }
 

@@ -19,8 +19,6 @@ constexpr std::size_t kReadSize = std::size_t{8} * 1024;
 // Of a body that is handled while it arrives: small enough that the first commands of a batch are
 // being committed while the next are read.
 constexpr std::size_t kBodyReadSize = std::size_t{16} * 1024;
-constexpr std::size_t kMaxPipelined = 128;
-constexpr std::size_t kMaxOwed = std::size_t{256} * 1024;
 
 }  // namespace
 
@@ -124,9 +122,7 @@ bool Connection::wants_input() const {
 }
 
 bool Connection::may_take_more() const {
-  // Behind an answer that may have no end there is nothing to be answered.
-  return at_request() && !answers_.ends_in_stream() && !(sink_ && sink_->paused()) &&
-         answers_.size() < kMaxPipelined && answers_.bytes() < kMaxOwed;
+  return at_request() && answers_.has_room() && !(sink_ && sink_->paused());
 }
 
 // A request is parsed that is still to be decided: a whole one, or the head of one whose body
@@ -138,7 +134,7 @@ bool Connection::holds_request() const {
 // Parses as far as it goes. True where a request can be decided.
 bool Connection::parse() {
   if (holds_request()) return true;
-  if (!may_take_more() || in_.empty()) return false;
+  if (in_.empty() || !may_take_more()) return false;
   if (input_ == Input::kNext) {
     input_ = Input::kHead;
     input_deadline_.clear();
@@ -206,7 +202,7 @@ void Connection::decide() {
 
 // False where no request can be decided.
 bool Connection::take_request() {
-  if (!may_take_more() || !parse()) return false;
+  if (!parse() || !may_take_more()) return false;
   const bool keep_alive = parser_.keep_alive() && !(draining_ && in_.empty() && !call_.streams);
   const auto number = answers_.add({.keep_alive = keep_alive,
                                     .head_only = parser_.method() == "HEAD",
@@ -214,7 +210,7 @@ bool Connection::take_request() {
                                     .expects_continue = parser_.take_expectation()});
   call_.request.body = parser_.body();
   auto sink = handler_.handle(call_, responder(number));
-  call_.target = Target();
+  call_.target.clear();
   if (call_.streams) {
     begin_body(number, std::move(sink));
   } else {
