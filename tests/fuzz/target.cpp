@@ -78,12 +78,15 @@ void check_round_trip(std::string_view text) {
 }
 
 void check_route(const Target& target) {
-  for (const std::string_view method : {"GET", "PUT", "POST", "DELETE", "BREW"}) {
-    const Match found = match(Api::routes(), method, target);
-    claim(found.route == nullptr || found.route->method == method, "a route has the method");
-    if (found.route == nullptr) continue;
-    const auto braces = std::ranges::count(found.route->pattern.text(), '{');
-    claim(found.names.size() == static_cast<std::size_t>(braces), "each brace has its name");
+  for (const std::string_view method : {"GET", "HEAD", "PUT", "POST", "DELETE", "BREW"}) {
+    Names names;
+    const Route* route = match(Api::routes(), method, target, names);
+    if (route == nullptr) continue;
+    claim(route->method == (method == "HEAD" ? "GET" : method), "a route has the method");
+    const std::string allowed = allowed_methods(Api::routes(), target);
+    claim(allowed.find(method) != std::string::npos, "a method that is taken is allowed");
+    const auto braces = std::ranges::count(route->pattern.text(), '{');
+    claim(names.size() == static_cast<std::size_t>(braces), "each brace has its name");
   }
 }
 
