@@ -11,7 +11,7 @@ class Waker {
  public:
   void set(std::function<void()> wake) { wake_ = std::move(wake); }
 
-  // The reader was told to wait; or reads, and is awake.
+  // The reader waits until it is woken; or reads, and need not be.
   void leave_waiting() { waiting_ = true; }
   void reading() { waiting_ = false; }
 

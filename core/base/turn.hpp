@@ -69,8 +69,8 @@ class Turn {
   }
 
   // What a commit leads to: `begin`, then publishing and sending. What is to be decided or
-  // committed further waits for the next turn, so that commits do not nest. Called by what is told
-  // of a commit's outcome, whether behind the turn that made it or in a handler of its own.
+  // committed further waits for the next turn, so that commits do not nest. Called by whatever
+  // gets a commit's outcome, whether behind the turn that made it or in a handler of its own.
   template <class Begin>
   void conclude(Begin begin) {
     assert(next_stage_ == kOutside);

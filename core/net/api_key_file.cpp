@@ -13,7 +13,7 @@ namespace concur {
 
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{256} * 1024;  // kMostKeys of the longest, about
+constexpr std::size_t kMaxBytes = std::size_t{256} * 1024;  // kMaxKeys of the longest, about
 
 // What makes the file one that keys must not be in; empty where nothing does.
 std::string fault_of(const struct stat& info, uid_t daemon) {
@@ -42,7 +42,7 @@ Result<std::vector<ApiKey>> read_api_keys(const std::string& path, uid_t daemon)
   struct stat info {};
   if (!file || fstat(file.get(), &info) != 0) return cannot(std::strerror(errno));
   if (const std::string fault = fault_of(info, daemon); !fault.empty()) return cannot(fault);
-  std::string text(kMostBytes + 1, '\0');
+  std::string text(kMaxBytes + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const ssize_t got = read(file.get(), text.data() + size, text.size() - size);
@@ -50,7 +50,7 @@ Result<std::vector<ApiKey>> read_api_keys(const std::string& path, uid_t daemon)
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }
-  if (size > kMostBytes) return cannot("it has more than 256 KiB");
+  if (size > kMaxBytes) return cannot("it has more than 256 KiB");
   text.resize(size);
   auto keys = parse_api_keys(text);
   if (!keys) return cannot(keys.error().message);

@@ -73,8 +73,8 @@ Result<std::vector<ApiKey>> parse_api_keys(std::string_view text) {
     if (std::ranges::find(keys, key->key, &ApiKey::key) != keys.end()) {
       return bad_line(number, "another name has the same key");
     }
-    if (keys.size() == kMostKeys) {
-      return bad_line(number, text::format("there are more than {} keys", kMostKeys));
+    if (keys.size() == kMaxKeys) {
+      return bad_line(number, text::format("there are more than {} keys", kMaxKeys));
     }
     keys.push_back(std::move(*key));
   }

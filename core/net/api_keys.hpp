@@ -24,19 +24,19 @@ struct ApiKey {
 inline constexpr std::size_t kShortestKey = 32;  // 128 bits, written in hexadecimal digits
 inline constexpr std::size_t kLongestKey = 128;
 inline constexpr std::size_t kLongestKeyName = 64;
-inline constexpr std::size_t kMostKeys = 1000;
+inline constexpr std::size_t kMaxKeys = 1000;
 
 // Reads lines `name role key`, separated by spaces or tabs; blank ones and those that start with #
 // say nothing. A name has letters, digits, dots, dashes and underscores; a role is client, operator
 // or metrics; a key is printable ASCII without spaces. Names and keys are unique. kInvalid for
-// anything else, as `line <n>: <cause>`; the error never tells a key.
+// anything else, as `line <n>: <cause>`; the error never contains a key.
 Result<std::vector<ApiKey>> parse_api_keys(std::string_view text);
 
 // Reads the keys of a file that nobody but its owner has any right to, and that belongs to root or
 // `daemon`. kInvalid as `cannot read API keys from <path>: <cause>`.
 Result<std::vector<ApiKey>> read_api_keys(const std::string& path, uid_t daemon);
 
-// Whether both are the same, in a time that tells nothing of where they differ.
+// Whether both are the same, in a time that reveals nothing of where they differ.
 bool equal_in_constant_time(std::string_view secret, std::string_view given);
 
 // All keys in force.

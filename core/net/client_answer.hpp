@@ -81,7 +81,7 @@ class AnswerReader {
   explicit AnswerReader(AnswerParser::Body body) : parser_(body) {}
 
   // Reads once from the connection of `fd`, which does not wait. The errors are those of
-  // Client::request() that tell of the answer.
+  // Client::request() about the answer.
   Result<void> read(int fd, const std::string& path);
 
   bool done() const { return parser_.is_done(); }

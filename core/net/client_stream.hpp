@@ -31,7 +31,7 @@ class ClientStream {
   std::size_t unsent() const { return out_.size() - sent_; }
 
   // After a poll: sends what can be sent, and reads once where `takes_answer`. The errors are those
-  // of Client::request() that tell of the answer; whole lines that came before one are still there
+  // of Client::request() about the answer; whole lines that came before one are still there
   // to be taken.
   Result<void> advance(bool takes_answer);
 

@@ -43,7 +43,7 @@ Attempt try_connect(const std::string& path) {
   return {std::move(fd), 0};
 }
 
-// How one failed path is told: of several, the error speaks of the one that tells most (the
+// How one failed path is reported: of several, the error names the one that says most (the
 // highest).
 struct Failure {
   int weight = 0;
@@ -129,16 +129,16 @@ bool is_too_long(int error) { return error == ENAMETOOLONG; }
 Error cannot_connect(const std::vector<std::string>& paths, const std::vector<int>& errors,
                      Millis timeout) {
   if (paths.empty()) return {ErrorKind::kInvalid, "cannot connect: no socket is named"};
-  Failure telling{.weight = -1, .kind = {}, .cause = {}, .hint = {}};
+  Failure reported{.weight = -1, .kind = {}, .cause = {}, .hint = {}};
   std::string tried;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     Failure failure = explain(paths[i], errors[i], timeout);
     tried += text::format("{}{} ({})", i == 0 ? "" : " or ", paths[i], failure.cause);
-    if (failure.weight > telling.weight) telling = std::move(failure);
+    if (failure.weight > reported.weight) reported = std::move(failure);
   }
-  if (paths.size() == 1) tried = text::format("{}: {}", paths[0], telling.cause);
-  const char* separator = telling.hint.empty() ? "" : paths.size() == 1 ? "; " : ": ";
-  return {telling.kind, text::format("cannot connect to {}{}{}", tried, separator, telling.hint)};
+  if (paths.size() == 1) tried = text::format("{}: {}", paths[0], reported.cause);
+  const char* separator = reported.hint.empty() ? "" : paths.size() == 1 ? "; " : ": ";
+  return {reported.kind, text::format("cannot connect to {}{}{}", tried, separator, reported.hint)};
 }
 
 }  // namespace

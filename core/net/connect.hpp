@@ -27,7 +27,7 @@ struct Connected {
 
 // The paths are tried in their order, and the first that accepts is taken; all of them again with
 // growing pauses until the deadline, for nothing was sent. `pause` waits until then at most, and
-// returns false to give up. `timeout` is what the errors tell of the time that was given.
+// returns false to give up. `timeout` is what the errors say of the time that was given.
 //
 // Errors name each path and end in a hint:
 //   kForbidden    the system refused permission, found at once

@@ -17,7 +17,7 @@ struct Peer {
   std::vector<gid_t> groups;  // the primary one too
 };
 
-// Nobody where the kernel does not tell.
+// Nobody where the kernel does not say.
 Peer peer_of(int socket);
 
 // Who counts as an operator beside root.

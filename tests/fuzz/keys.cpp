@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string written;
   std::set<std::string> names;
   const KeyRing ring(*keys);
-  claim(ring.size() == keys->size() && keys->size() <= kMostKeys, "all keys are in force");
+  claim(ring.size() == keys->size() && keys->size() <= kMaxKeys, "all keys are in force");
   for (const ApiKey& key : *keys) {
     check_key(ring, key);
     claim(names.insert(key.name).second, "a name is there once");

@@ -46,8 +46,8 @@ TEST_CASE("parse_api_keys") {
   }
   SUBCASE("there is an end to how many") {
     std::string text;
-    for (std::size_t i = 0; i < kMostKeys; ++i) text += text::format("n{0} client {0:032}\n", i);
-    CHECK(parse_api_keys(text)->size() == kMostKeys);
+    for (std::size_t i = 0; i < kMaxKeys; ++i) text += text::format("n{0} client {0:032}\n", i);
+    CHECK(parse_api_keys(text)->size() == kMaxKeys);
     CHECK(problem(text + "last client " + std::string(32, 'x')) ==
           "line 1001: there are more than 1000 keys");
   }
