@@ -57,7 +57,7 @@ void Api::begin(Call& call) {
   call.route = match(routes(), call.request.method, call.target, call.names);
   if (call.route == nullptr) return;
   call.streams = call.route->action.streamed != nullptr;
-  if (call.route->pattern.names_user()) service_.foresee(call.names[0]);
+  if (call.route->pattern.names_user()) service_.prefetch(call.names[0]);
 }
 
 std::shared_ptr<BodySink> Api::handle(const Call& call, Respond respond) {

@@ -175,10 +175,6 @@ class Daemon {
     return server_->connections() + (tcp_server_ ? tcp_server_->connections() : 0);
   }
 
-  void wake_readers_later() {
-    boost::asio::post(loop_, [this] { events_.wake_readers(); });
-  }
-
   // From the loop, so that a loop that hangs is seen.
   void feed_watchdog() {
     const auto patience = notifier_.watchdog();
@@ -282,7 +278,8 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer stop_timer_;
   boost::asio::steady_timer watchdog_timer_;
-  EventLog events_{[this] { wake_readers_later(); }};
+  EventLog events_{[this] { runner_.turn().at(Turn::Stage::kPublish, wake_step_); }};
+  OwnStep<&EventLog::wake_readers, EventLog> wake_step_{events_};
   std::unique_ptr<Service> service_;
   Api api_;
   std::optional<UnixGate> gate_;
