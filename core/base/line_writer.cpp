@@ -21,7 +21,9 @@ struct LineWriter::Shared {
   std::string waiting;
   std::uint64_t dropped = 0;  // since the last notice
   bool closing = false;
-  bool done = false;
+  bool writing = false;
+
+  bool idle() const { return waiting.empty() && dropped == 0 && !writing; }
 
   // The notice goes where the gap is: before the next line, or last. With the lock held.
   void note_dropped() {
@@ -54,12 +56,13 @@ struct LineWriter::Shared {
       if (waiting.empty()) break;
       taken.clear();
       taken.swap(waiting);
+      writing = true;
       lock.unlock();
       write_all(taken);
       lock.lock();
+      writing = false;
+      changed.notify_all();
     }
-    done = true;
-    changed.notify_all();
   }
 };
 
@@ -83,10 +86,15 @@ LineWriter::LineWriter(int to, Notice notice) : shared_(std::make_shared<Shared>
 }
 
 LineWriter::~LineWriter() {
-  std::unique_lock lock(shared_->mutex);
+  flush();
+  const std::lock_guard lock(shared_->mutex);
   shared_->closing = true;
   shared_->changed.notify_all();
-  shared_->changed.wait_for(lock, kPatience, [this] { return shared_->done; });
+}
+
+void LineWriter::flush() {
+  std::unique_lock lock(shared_->mutex);
+  shared_->changed.wait_for(lock, kPatience, [this] { return shared_->idle(); });
 }
 
 void LineWriter::write(std::string_view line) {

@@ -32,6 +32,9 @@ class LineWriter {
   // Writes what waits, but gives up after kPatience; the thread is left to the process's end then.
   ~LineWriter();
 
+  // Returns once what was taken is written, or after kPatience.
+  void flush();
+
   // Takes a whole line, its end included. From any thread; never waits for the descriptor.
   void write(std::string_view line);
 

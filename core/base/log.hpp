@@ -20,6 +20,9 @@ class Logger {
  public:
   Logger(LogLevel level, LogFormat format);
 
+  // Returns once what was logged is written, or after a second.
+  void flush() { writer_.flush(); }
+
   void set_level(LogLevel level) { level_ = level; }
   bool logs(LogLevel level) const { return level <= level_; }
 

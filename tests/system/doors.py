@@ -57,7 +57,7 @@ class Keys:
 
 def tcp_port(daemon):
     """Where it says that it listens."""
-    return int(re.findall(r"listening on \S+:(\d+) too", daemon.log.read_text())[-1])
+    return int(re.findall(r"listening on \S+:(\d+) too", daemon.log_text())[-1])
 
 
 def ask(connection, method, path, body=None, headers=None):

@@ -347,9 +347,25 @@ class Daemon:
     def connect(self, timeout=30):
         return Connection(self.socket, timeout=seconds(timeout))
 
+    def _log_is_written(self):
+        """Whether the thread that writes the log waits for more. One that was woken for a line runs until that is written."""
+        for task in pathlib.Path(f"/proc/{self.pid}/task").glob("*"):
+            try:
+                if (task / "comm").read_text() == "log\n":
+                    return (task / "stat").read_text().rpartition(")")[2].split()[0] == "S"
+            except OSError:
+                pass
+        return True  # there is none any more: it ended, and wrote all before
+
+    def log_text(self):
+        """What was logged so far, all of it."""
+        if self.running():
+            wait_until(self._log_is_written, "the log is written", pause=0.001)
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
     def log_tail(self, size=4000):
         try:
-            return self.log.read_bytes()[-size:].decode("utf-8", "replace")
+            return self.log_text()[-size:]
         except OSError as error:
             return f"(no log: {error})"
 

@@ -43,7 +43,7 @@ def metrics(connection):
 
 def log_lines(daemon, wanted):
     """The lines of the log that hold the word, from their level on."""
-    lines = daemon.log.read_text(encoding="utf-8").split("\n")
+    lines = daemon.log_text().split("\n")
     return [line.split(" ", 1)[1] for line in lines if wanted in line]
 
 
@@ -173,7 +173,7 @@ class Log(unittest.TestCase):
     def test_json_lines_keep_their_keys(self):
         daemon = self.start("--log-format", "json")
         self.deny('a"b', 1)
-        lines = [json.loads(line) for line in daemon.log.read_text().splitlines()]
+        lines = [json.loads(line) for line in daemon.log_text().splitlines()]
         self.assertTrue(all(list(line) == ["time", "level", "message"] for line in lines), lines)
         self.assertEqual(lines[-1]["message"], 'denied: user "a\\"b" session "s4" (3 of 3 active)')
 
@@ -187,7 +187,7 @@ class Log(unittest.TestCase):
         daemon = self.start("--log-level", "warning")
         self.deny("abc", 3)
         self.connection.heartbeat("abc", "s1")
-        self.assertEqual(daemon.log.read_text(), "")
+        self.assertEqual(daemon.log_text(), "")
 
     def test_the_first_lines_name_all_settings(self):
         daemon = self.start("--limit", "4", "--on-limit", "evict-oldest")

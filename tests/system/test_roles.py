@@ -141,7 +141,7 @@ class Roles(unittest.TestCase):
             for _ in range(30):
                 self.assertEqual(doors.ask(connection, "GET", "/v1/sessions")[0], 403)
             connection.close()
-            reported = [line for line in daemon.log.read_text().splitlines() if "refused" in line]
+            reported = [line for line in daemon.log_text().splitlines() if "refused" in line]
             self.assertIn(f"refused GET /v1/sessions to uid {doors.NOBODY}, pid {os.getpid()}", reported[0])
             self.assertEqual(len(reported), 10, "the rest of a minute's is counted")
 

@@ -45,7 +45,7 @@ class Rate(unittest.TestCase):
             self.clock.advance(1)
             self.assertEqual(player.start("abc", "s0").status, 201)
             self.assertEqual(player.start("abc", "s5").status, 429)
-            self.assertIn("user abc starts more than 6 sessions a minute and is answered 429", daemon.log.read_text())
+            self.assertIn("user abc starts more than 6 sessions a minute and is answered 429", daemon.log_text())
             self.assertIn(b'concurrencyd_starts_total{outcome="throttled"} 8\n', player.get("/metrics").body)
 
     def test_the_wall_clock_has_no_say(self):

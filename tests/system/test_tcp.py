@@ -129,7 +129,7 @@ class WithKeys(unittest.TestCase):
                 for status, took in at_once.map(guess, ("", key[:-1], key + "x", key.upper() + "Z", "x" * 4000)):
                     self.assertEqual(status, 403)
                     self.assertGreaterEqual(took, 0.9, "guessing takes long")
-            reported = [line for line in self.daemon.log.read_text().splitlines() if "refused" in line]
+            reported = [line for line in self.daemon.log_text().splitlines() if "refused" in line]
             self.assertEqual(len(reported), 5)
             self.assertIn("refused a request of 127.0.0.1:", reported[0])
             self.assertNotIn(key[:-1], "".join(reported))
@@ -146,7 +146,7 @@ class WithKeys(unittest.TestCase):
             answers = [self.read_all(each) for each in guesses]
             self.assertEqual(sum(answer.startswith(b"HTTP/1.1 403") for answer in answers), 64)
             self.assertEqual(answers.count(b""), 136)
-            reported = [line for line in daemon.log.read_text().splitlines() if "refused" in line]
+            reported = [line for line in daemon.log_text().splitlines() if "refused" in line]
             self.assertEqual(len(reported), 10)
 
     @staticmethod
@@ -177,7 +177,7 @@ class WithKeys(unittest.TestCase):
             self.keys.write(mode=0o644)
             daemon.reload({})
             self.assertEqual(self.ask(new)[0], 200)
-            self.assertIn("must be 0600 or 0400; the old keys stay", daemon.log.read_text())
+            self.assertIn("must be 0600 or 0400; the old keys stay", daemon.log_text())
 
     def test_what_a_page_sends_is_refused_even_with_a_key(self):
         key = self.keys.of["operator"]

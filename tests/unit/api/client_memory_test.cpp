@@ -43,10 +43,13 @@ TEST_CASE("ClientMemory") {
     one->set((1 << 20) + 1);
     CHECK(clients.closed == std::vector<std::string>{"two"});
     CHECK(clients.memory.total() == (1 << 20) + 1);
-    REQUIRE(captured.lines().size() == 1);
-    CHECK(captured.lines().front().ends_with(
-        "clients hold more than 3 MiB of requests and answers: closing the connection of two, "
-        "which holds most of it, 2048 KiB; look for clients that do not read their answers"));
+    REQUIRE(captured.lines(clients.log).size() == 1);
+    CHECK(captured.lines(clients.log)
+              .front()
+              .ends_with("clients hold more than 3 MiB of requests and answers: closing the "
+                         "connection of two, "
+                         "which holds most of it, 2048 KiB; look for clients that do not read "
+                         "their answers"));
   }
   SUBCASE("counts nothing more of whoever lost it") {
     two->set((2 << 20) + 1);
@@ -72,9 +75,9 @@ TEST_CASE("ClientMemory") {
   }
   SUBCASE("logs a few, and how many were held back") {
     for (int i = 0; i < 15; ++i) clients.client("many")->set(4 << 20);
-    CHECK(captured.lines().size() == 10);
+    CHECK(captured.lines(clients.log).size() == 10);
     clients.clock.tick(std::chrono::minutes(1));
     clients.client("late")->set(4 << 20);
-    CHECK(captured.lines().back().ends_with("(5 more were closed before)"));
+    CHECK(captured.lines(clients.log).back().ends_with("(5 more were closed before)"));
   }
 }

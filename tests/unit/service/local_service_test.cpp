@@ -349,7 +349,7 @@ TEST_CASE("LocalService") {
     for (int i = 0; i < 20; ++i) names.push_back("s" + std::to_string(i));
     for (int i = 0; i < 20; ++i)
       fixture.ask(Start{id("abc"), id(names[static_cast<std::size_t>(i)])});
-    CHECK(captured.lines().size() == 10);
+    CHECK(captured.lines(fixture.log).size() == 10);
   }
   SUBCASE("what comes alone is committed by the loop itself, with the next step of it") {
     bool answered = false;
@@ -379,9 +379,9 @@ TEST_CASE("LocalService") {
     CHECK(database(fixture.service).waiting_changes == 0);
     CHECK(database(fixture.service).commits.durations.sum() == 3'000'000'000);
     CHECK(database(fixture.service).commits.changes.sum() == 4);
-    REQUIRE(captured.lines().size() == 1);
-    CHECK(captured.lines()[0].find("warning a commit to ") == 0);
-    CHECK(captured.lines()[0].find(" took 1.5 s (changes: 2), ") != std::string::npos);
+    REQUIRE(captured.lines(fixture.log).size() == 1);
+    CHECK(captured.lines(fixture.log)[0].find("warning a commit to ") == 0);
+    CHECK(captured.lines(fixture.log)[0].find(" took 1.5 s (changes: 2), ") != std::string::npos);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/log.hpp"
 #include "support/temp_folder.hpp"
 
 #include <fcntl.h>
@@ -27,7 +28,8 @@ class CapturedLog {
   }
 
   // What was logged so far, each line from its level on.
-  std::vector<std::string> lines() const {
+  std::vector<std::string> lines(Logger& log) const {
+    log.flush();
     constexpr std::size_t kTime = sizeof "2026-11-23T16:00:00.000Z";
     std::ifstream file(path_);
     std::vector<std::string> all;
