@@ -8,8 +8,8 @@
 #include "net/request_parser.hpp"
 #include "support/answers.hpp"
 #include "support/claim.hpp"
+#include "support/daemon_fixture.hpp"
 #include "support/fuzz_target.hpp"
-#include "support/whole_house.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -22,8 +22,8 @@
 using namespace concur;
 using namespace std::chrono_literals;
 using fuzz::claim;
+using fuzz::DaemonFixture;
 using fuzz::HttpAnswer;
-using fuzz::WholeHouse;
 namespace json = boost::json;
 
 namespace {
@@ -86,7 +86,7 @@ void parse(Asked& asked) {
   }
 }
 
-Asked play(WholeHouse& house, const Options& options, std::string_view input) {
+Asked play(DaemonFixture& fixture, const Options& options, std::string_view input) {
   Asked asked;
   asked.in_pieces = options.piece != SIZE_MAX || input.find(kMark) != std::string_view::npos;
   while (!input.empty()) {
@@ -95,14 +95,14 @@ Asked play(WholeHouse& house, const Options& options, std::string_view input) {
     asked.bytes += part;
     while (!part.empty()) {
       const std::size_t size = std::min(part.size(), options.piece);
-      house.send(part.substr(0, size));
+      fixture.send(part.substr(0, size));
       part.remove_prefix(size);
     }
     if (mark == std::string_view::npos) break;
     const char what = mark + 1 < input.size() ? input[mark + 1] : 'p';
     input.remove_prefix(std::min(input.size(), mark + 2));
     if (what != 't' && what != 'o') continue;
-    house.pass(what == 't' ? 30s : 6h);
+    fixture.pass(what == 't' ? 30s : 6h);
     asked.time_passes = true;
   }
   parse(asked);
@@ -171,11 +171,11 @@ void check_answers(const Asked& asked, const std::string& received) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const Options options(data[0]);
-  WholeHouse house(options.role);
-  const Asked asked = play(house, options, {reinterpret_cast<const char*>(data + 1), size - 1});
-  check_answers(asked, house.finish());
-  const auto active = house.active();
-  house.stop();
-  claim(house.stored() == active, "what is active is what is stored");
+  DaemonFixture fixture(options.role);
+  const Asked asked = play(fixture, options, {reinterpret_cast<const char*>(data + 1), size - 1});
+  check_answers(asked, fixture.finish());
+  const auto active = fixture.active();
+  fixture.stop();
+  claim(fixture.stored() == active, "what is active is what is stored");
   return 0;
 }

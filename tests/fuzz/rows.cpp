@@ -160,9 +160,9 @@ class HostileDatabase {
 };
 
 // The registry as a daemon has it that was started on the database.
-class House {
+class Fixture {
  public:
-  House(HostileDatabase& database, std::int64_t rows) : database_(database) {
+  Fixture(HostileDatabase& database, std::int64_t rows) : database_(database) {
     std::uint64_t sessions = 0;
     const auto report = must(database.store().load(now_, [&](StoredRow row) {
       const bool is_session = std::holds_alternative<Row>(row);
@@ -238,23 +238,23 @@ void check_session(const SessionInfo& session, const Now& now) {
 }
 
 // Each user asks for one session more, by a denied or granted start.
-void use(House& house, const std::vector<SessionInfo>& sessions) {
+void use(Fixture& fixture, const std::vector<SessionInfo>& sessions) {
   for (const SessionInfo& session : sessions) {
     const Id user = *Id::parse("user", session.user);
     const Id name = *Id::parse("session", session.session);
-    const Answer renewed = house.ask(Heartbeat{user, name});
+    const Answer renewed = fixture.ask(Heartbeat{user, name});
     claim(std::holds_alternative<Granted>(renewed), "what is listed can be renewed");
-    const Answer started = house.ask(Start{user, *Id::parse("session", "one more")});
+    const Answer started = fixture.ask(Start{user, *Id::parse("session", "one more")});
     if (const auto* granted = std::get_if<Granted>(&started)) {
       claim(granted->renewed || granted->limit == kUnlimited || granted->active <= granted->limit,
             "never more than the limit");
     } else {
       claim(std::holds_alternative<Denied>(started), "a start is granted or denied");
     }
-    house.ask(ShowLimit{user});
+    fixture.ask(ShowLimit{user});
   }
-  house.ask(ListLimits{});
-  house.ask(ListPlans{});
+  fixture.ask(ListLimits{});
+  fixture.ask(ListPlans{});
 }
 
 std::set<std::pair<std::string, std::string>> names_of(const std::vector<SessionInfo>& sessions) {
@@ -280,18 +280,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static HostileDatabase database;
   const std::int64_t rows = database.fill({reinterpret_cast<const char*>(data), size});
   read_reports(database.path());
-  House house(database, rows);
-  for (const SessionInfo& session : house.sessions()) check_session(session, house.now());
-  use(house, house.sessions());
-  house.tidy();
-  house.store();
-  if (!house.has_room()) return 0;
+  Fixture fixture(database, rows);
+  for (const SessionInfo& session : fixture.sessions()) check_session(session, fixture.now());
+  use(fixture, fixture.sessions());
+  fixture.tidy();
+  fixture.store();
+  if (!fixture.has_room()) return 0;
 
-  const auto before = names_of(house.sessions());
-  House restarted(database, database.rows());
+  const auto before = names_of(fixture.sessions());
+  Fixture restarted(database, database.rows());
   const auto after = names_of(restarted.sessions());
   for (const auto& name : before) claim(after.contains(name), "what was stored comes back");
-  claim(house.refused() > 0 || before == after, "and nothing else does");
+  claim(fixture.refused() > 0 || before == after, "and nothing else does");
   read_reports(database.path());
   return 0;
 }

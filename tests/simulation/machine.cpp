@@ -28,7 +28,7 @@ struct Machine::Running {
 };
 
 Machine::Machine(std::uint64_t seed) : disk(seed), random_(seed ^ 0x5EED), vfs_(disk) {
-  disk.set_gate([this] { stage_.pass(); });
+  disk.set_gate([this] { scheduler_.pass(); });
 }
 
 Machine::~Machine() {
@@ -50,10 +50,10 @@ Result<std::uint64_t> Machine::start(const Policy& policy) {
       store->load(now, [&](StoredRow row) { return registry.restore(std::move(row), now); });
   if (!report) return report.error();
   registry.reserve_rows(report->last_id);
-  stage_.open(false);
+  scheduler_.open(false);
   running_ = std::make_unique<Running>(clock, std::move(registry), std::move(*store));
-  stage_.meet();
-  stage_.settle();
+  scheduler_.find_threads();
+  scheduler_.wait_until_idle();
   return report->refused;
 }
 
@@ -63,10 +63,10 @@ bool Machine::poll() { return !disk.is_dead() && running_->loop.poll() > 0; }
 void Machine::run() {
   while (true) {
     const bool ran = poll();
-    stage_.settle();
+    scheduler_.wait_until_idle();
     if (disk.is_dead()) return;
-    if (stage_.waiting() > 0) {
-      stage_.let_one(random_);
+    if (scheduler_.waiting() > 0) {
+      scheduler_.run_one(random_);
     } else if (!ran) {
       return;
     }
@@ -75,8 +75,9 @@ void Machine::run() {
 
 void Machine::run_a_little(std::uint64_t turns) {
   poll();
-  stage_.settle();
-  for (; turns > 0 && stage_.waiting() > 0 && !disk.is_dead(); --turns) stage_.let_one(random_);
+  scheduler_.wait_until_idle();
+  for (; turns > 0 && scheduler_.waiting() > 0 && !disk.is_dead(); --turns)
+    scheduler_.run_one(random_);
 }
 
 void Machine::advance(Millis by) {
@@ -99,7 +100,7 @@ bool Machine::finish() {
 }
 
 void Machine::tear_down() {
-  stage_.open(true);
+  scheduler_.open(true);
   running_.reset();
   Vfs::forget();
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "disk.hpp"
-#include "stage.hpp"
+#include "scheduler.hpp"
 #include "time.hpp"
 #include "vfs.hpp"
 
@@ -70,7 +70,7 @@ class Machine {
   bool poll();
 
   Random random_;
-  Stage stage_;
+  Scheduler scheduler_;
   Vfs vfs_;
   int boot_ = 1;
   bool tells_boots_ = true;

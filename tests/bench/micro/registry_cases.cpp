@@ -18,10 +18,10 @@ constexpr std::uint32_t kSessions = 100'000;
 constexpr std::uint64_t kSeed = 1;
 constexpr std::uint32_t kSweptSlots = 1000;
 
-// A house of so many users and sessions, all of it stored.
-class House {
+// A registry of so many users and sessions, all of it stored.
+class FilledRegistry {
  public:
-  House() : registry_(Policy{}, kSeed), names_(kSeed) {
+  FilledRegistry() : registry_(Policy{}, kSeed), names_(kSeed) {
     for (std::uint32_t serial = 0; serial < kSessions; ++serial) start(serial % kUsers, serial);
   }
 
@@ -82,44 +82,46 @@ constexpr std::uint32_t kFullUsers = kSessions - 2 * kUsers;
 
 std::unique_ptr<Case> start_and_end() {
   return make_case(
-      [house = std::make_shared<House>(), serial = std::uint64_t{kSessions}]() mutable {
-        const std::uint32_t user = kFullUsers + house->random(kUsers - kFullUsers);
-        house->start(user, serial);
-        house->end(user, serial++);
+      [filled = std::make_shared<FilledRegistry>(), serial = std::uint64_t{kSessions}]() mutable {
+        const std::uint32_t user = kFullUsers + filled->random(kUsers - kFullUsers);
+        filled->start(user, serial);
+        filled->end(user, serial++);
       });
 }
 
 std::unique_ptr<Case> start_of_new_user() {
   return make_case(
-      [house = std::make_shared<House>(), serial = std::uint64_t{kSessions}]() mutable {
-        house->start(static_cast<std::uint32_t>(serial), serial);
+      [filled = std::make_shared<FilledRegistry>(), serial = std::uint64_t{kSessions}]() mutable {
+        filled->start(static_cast<std::uint32_t>(serial), serial);
         ++serial;
       });
 }
 
 std::unique_ptr<Case> heartbeat() {
-  return make_case(
-      [house = std::make_shared<House>()] { house->heartbeat(house->random(kSessions)); });
+  return make_case([filled = std::make_shared<FilledRegistry>()] {
+    filled->heartbeat(filled->random(kSessions));
+  });
 }
 
 std::unique_ptr<Case> denial() {
-  return make_case([house = std::make_shared<House>()] {
-    house->start(house->random(kFullUsers), std::uint64_t{kSessions});
+  return make_case([filled = std::make_shared<FilledRegistry>()] {
+    filled->start(filled->random(kFullUsers), std::uint64_t{kSessions});
   });
 }
 
 std::unique_ptr<Case> list_user() {
-  return make_case([house = std::make_shared<House>()] { house->list(house->random(kUsers)); });
+  return make_case(
+      [filled = std::make_shared<FilledRegistry>()] { filled->list(filled->random(kUsers)); });
 }
 
 std::unique_ptr<Case> sweep_of_active() {
-  return make_case([house = std::make_shared<House>()] { house->sweep(); });
+  return make_case([filled = std::make_shared<FilledRegistry>()] { filled->sweep(); });
 }
 
 std::unique_ptr<Case> sweep_of_expired() {
-  auto house = std::make_shared<House>();
-  house->let_expire();
-  return make_case([house] { house->sweep(); });
+  auto filled = std::make_shared<FilledRegistry>();
+  filled->let_expire();
+  return make_case([filled] { filled->sweep(); });
 }
 
 const std::array kCases{

@@ -1,7 +1,7 @@
 // What the registry does in bounded steps.
 #include "session/registry.hpp"
 
-#include "support/house.hpp"
+#include "support/registry_fixture.hpp"
 
 #include <doctest/doctest.h>
 
@@ -12,15 +12,15 @@
 
 using namespace concur;
 using namespace std::chrono_literals;
-using concur::test::House;
 using concur::test::id;
+using concur::test::RegistryFixture;
 
 namespace {
 
 std::string name(std::size_t number) { return "u" + std::to_string(number); }
 
-void fill(House& house, std::size_t users) {
-  for (std::size_t i = 0; i < users; ++i) house.start(name(i), "s");
+void fill(RegistryFixture& fixture, std::size_t users) {
+  for (std::size_t i = 0; i < users; ++i) fixture.start(name(i), "s");
 }
 
 std::size_t saves(const std::vector<Change>& changes) {
@@ -55,38 +55,38 @@ std::string text_of(const Answer& answer) {
 }  // namespace
 
 TEST_CASE("Registry::save_some looks at so many slots a step") {
-  House house;
-  fill(house, 10);
-  house.clock.tick(1s);
-  for (std::size_t i = 0; i < 10; ++i) house.ask(Heartbeat{id(name(i)), id("s")});
+  RegistryFixture fixture;
+  fill(fixture, 10);
+  fixture.clock.tick(1s);
+  for (std::size_t i = 0; i < 10; ++i) fixture.ask(Heartbeat{id(name(i)), id("s")});
   SaveCursor cursor;
   const auto step = [&](std::uint32_t slots) {
-    return house.registry.save_some(cursor, slots, house.clock.now());
+    return fixture.registry.save_some(cursor, slots, fixture.clock.now());
   };
   SUBCASE("and then hands over so many parts of the record") {
     CHECK(step(4));
-    CHECK(saves(house.store()) == 4);
+    CHECK(saves(fixture.store()) == 4);
     CHECK(step(4));
-    CHECK(saves(house.store()) == 4);
+    CHECK(saves(fixture.store()) == 4);
     CHECK(step(4));
-    const auto third = house.store();
+    const auto third = fixture.store();
     CHECK(saves(third) == 2);
     CHECK(third.size() == 2 + 4);
     CHECK(step(4));
-    CHECK(house.store().size() == 4);
+    CHECK(fixture.store().size() == 4);
     CHECK_FALSE(step(4));
-    CHECK(house.store().size() == 2);
+    CHECK(fixture.store().size() == 2);
     CHECK_FALSE(step(4));
-    CHECK(house.store().empty());
+    CHECK(fixture.store().empty());
   }
   SUBCASE("ends what has expired, and of that user the rest") {
-    house.clock.tick(90s);
+    fixture.clock.tick(90s);
     CHECK(step(1));
-    CHECK(house.registry.active_sessions() == 9);
+    CHECK(fixture.registry.active_sessions() == 9);
   }
   SUBCASE("comes to its end though users stay in the record, who still want to watch") {
-    house.set_policy({.limit = 1});
-    for (std::size_t i = 0; i < 10; ++i) house.denied(name(i), "t");
+    fixture.set_policy({.limit = 1});
+    for (std::size_t i = 0; i < 10; ++i) fixture.denied(name(i), "t");
     int steps = 1;
     for (; step(4); ++steps) REQUIRE(steps < 100);
     CHECK(steps == 5);
@@ -94,24 +94,24 @@ TEST_CASE("Registry::save_some looks at so many slots a step") {
 }
 
 TEST_CASE("Registry::wake takes no longer for many sessions than for one") {
-  House house;
-  fill(house, 100);
-  house.clock.tick(300s);
-  house.registry.wake(300s, house.clock.now());
+  RegistryFixture fixture;
+  fill(fixture, 100);
+  fixture.clock.tick(300s);
+  fixture.registry.wake(300s, fixture.clock.now());
   SUBCASE("each has its grace when the sweeper comes by, some slots at a time") {
-    house.clock.tick(30s - 1ms);
-    for (int step = 0; step < 10; ++step) house.registry.sweep(10, 0ms, house.clock.now());
-    CHECK(house.registry.active_sessions() == 100);
-    house.clock.tick(1ms);
-    house.registry.sweep(10, 0ms, house.clock.now());
-    CHECK(house.registry.active_sessions() == 90);
+    fixture.clock.tick(30s - 1ms);
+    for (int step = 0; step < 10; ++step) fixture.registry.sweep(10, 0ms, fixture.clock.now());
+    CHECK(fixture.registry.active_sessions() == 100);
+    fixture.clock.tick(1ms);
+    fixture.registry.sweep(10, 0ms, fixture.clock.now());
+    CHECK(fixture.registry.active_sessions() == 90);
   }
   SUBCASE("or when its user is asked about, though nobody swept") {
-    CHECK(house.list(name(7)).sessions.at(0).expires_at == house.clock.now().wall() + 30s);
-    house.clock.tick(30s - 1ms);
-    CHECK(house.ask<Granted>(Heartbeat{id(name(8)), id("s")}).renewed);
-    house.clock.tick(1ms);
-    CHECK(house.ask<Gone>(Heartbeat{id(name(9)), id("s")}).reason == EndReason::kExpired);
+    CHECK(fixture.list(name(7)).sessions.at(0).expires_at == fixture.clock.now().wall() + 30s);
+    fixture.clock.tick(30s - 1ms);
+    CHECK(fixture.ask<Granted>(Heartbeat{id(name(8)), id("s")}).renewed);
+    fixture.clock.tick(1ms);
+    CHECK(fixture.ask<Gone>(Heartbeat{id(name(9)), id("s")}).reason == EndReason::kExpired);
   }
 }
 
@@ -122,8 +122,8 @@ TEST_CASE("Registry::wake is exact, whenever a session is looked at") {
     CAPTURE(seed);
     std::mt19937 random(seed);
     const auto pick = [&](unsigned below) { return static_cast<int>(random() % below); };
-    House lazy;
-    House eager;
+    RegistryFixture lazy;
+    RegistryFixture eager;
     const auto both = [&](const Command& command) {
       CHECK(text_of(lazy.ask(command)) == text_of(eager.ask(command)));
     };
@@ -160,17 +160,17 @@ TEST_CASE("Registry::wake is exact, whenever a session is looked at") {
 }
 
 TEST_CASE("Registry: who is above a plan's limit is counted, not looked for") {
-  House house;
-  house.ask<PlanInfo>(SetPlan{id("gold"), 2});
+  RegistryFixture fixture;
+  fixture.ask<PlanInfo>(SetPlan{id("gold"), 2});
   const auto join = [&](const std::string& user) {
-    house.ask<UserLimit>(SetLimit{id(user), {}, std::optional(id("gold"))});
+    fixture.ask<UserLimit>(SetLimit{id(user), {}, std::optional(id("gold"))});
   };
-  const auto above = [&] { return house.ask<PlanInfo>(ShowPlan{id("gold")}).users_above; };
+  const auto above = [&] { return fixture.ask<PlanInfo>(ShowPlan{id("gold")}).users_above; };
   const auto fill_above = [&](const std::string& user) {
     for (const char* session : {"s1", "s2", "s3"}) {
       Start start{id(user), id(session)};
       start.limit = 5;
-      house.ask<Granted>(start);
+      fixture.ask<Granted>(start);
     }
   };
   SUBCASE("as sessions come and go, and rules change") {
@@ -180,43 +180,43 @@ TEST_CASE("Registry: who is above a plan's limit is counted, not looked for") {
     CHECK(above() == 1);
     join("late");
     CHECK(above() == 2);
-    house.ask(End{id("abc"), id("s1")});
+    fixture.ask(End{id("abc"), id("s1")});
     CHECK(above() == 1);
-    house.ask(SetLimit{id("late"), 1});
+    fixture.ask(SetLimit{id("late"), 1});
     CHECK(above() == 0);
-    CHECK(house.ask<PlanInfo>(SetPlan{id("gold"), 1}).users_above == 1);
-    house.ask(Purge{});
+    CHECK(fixture.ask<PlanInfo>(SetPlan{id("gold"), 1}).users_above == 1);
+    fixture.ask(Purge{});
     CHECK(above() == 0);
   }
   SUBCASE("as they are rolled back") {
     join("abc");
     fill_above("abc");
-    house.stores = false;
-    house.ask(End{id("abc"), id("s1")});
+    fixture.stores = false;
+    fixture.ask(End{id("abc"), id("s1")});
     join("xyz");
     fill_above("xyz");
-    house.ask(SetLimit{id("abc"), 9});
-    house.registry.roll_back();
-    house.stores = true;
+    fixture.ask(SetLimit{id("abc"), 9});
+    fixture.registry.roll_back();
+    fixture.stores = true;
     CHECK(above() == 1);
-    CHECK(house.ask<PlanInfo>(ShowPlan{id("gold")}).users == 1);
+    CHECK(fixture.ask<PlanInfo>(ShowPlan{id("gold")}).users == 1);
   }
   SUBCASE("without those who have expired and whom nobody has noticed") {
     join("abc");
     fill_above("abc");
-    house.clock.tick(90s);
+    fixture.clock.tick(90s);
     CHECK(above() == 0);
-    house.registry.sweep(10, 0ms, house.clock.now());
+    fixture.registry.sweep(10, 0ms, fixture.clock.now());
     CHECK(above() == 0);
   }
   SUBCASE("where there are very many users, with them until the sweeper came by") {
-    fill(house, Registry::kListStep);
+    fill(fixture, Registry::kListStep);
     join("abc");
     fill_above("abc");
     CHECK(above() == 1);
-    house.clock.tick(90s);
+    fixture.clock.tick(90s);
     CHECK(above() == 1);
-    house.registry.sweep(house.registry.slots(), 0ms, house.clock.now());
+    fixture.registry.sweep(fixture.registry.slots(), 0ms, fixture.clock.now());
     CHECK(above() == 0);
   }
 }

@@ -1,6 +1,6 @@
 #include "session/registry.hpp"
 
-#include "support/house.hpp"
+#include "support/registry_fixture.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,8 +9,8 @@
 
 using namespace concur;
 using namespace std::chrono_literals;
-using concur::test::House;
 using concur::test::id;
+using concur::test::RegistryFixture;
 
 namespace {
 
@@ -34,85 +34,85 @@ Start evicting(std::string_view session) {
   return start;
 }
 
-Gone gone(House& house, std::string_view session) {
-  return house.ask<Gone>(Heartbeat{id("abc"), id(session)});
+Gone gone(RegistryFixture& fixture, std::string_view session) {
+  return fixture.ask<Gone>(Heartbeat{id("abc"), id(session)});
 }
 
 }  // namespace
 
 TEST_CASE("Registry: the same device") {
-  House house;
-  house.ask<Granted>(on_device("s1", "tv"));
-  house.start("abc", "s2");
-  house.start("abc", "s3");
+  RegistryFixture fixture;
+  fixture.ask<Granted>(on_device("s1", "tv"));
+  fixture.start("abc", "s2");
+  fixture.start("abc", "s3");
   SUBCASE("a new session takes the place of the old one, though the limit is reached") {
-    const Granted granted = house.ask<Granted>(on_device("s4", "tv"));
+    const Granted granted = fixture.ask<Granted>(on_device("s4", "tv"));
     CHECK(granted.active == 3);
     CHECK(granted.evicted == Names{"s1"});
-    CHECK(house.names("abc") == "s2 s3 s4");
+    CHECK(fixture.names("abc") == "s2 s3 s4");
   }
   SUBCASE("the old one gets to know who took over") {
-    house.ask<Granted>(on_device("s4", "tv"));
-    const Gone answer = gone(house, "s1");
+    fixture.ask<Granted>(on_device("s4", "tv"));
+    const Gone answer = gone(fixture, "s1");
     CHECK(answer.reason == EndReason::kEvicted);
     REQUIRE(answer.eviction.has_value());
     CHECK(answer.eviction->by.session == "s4");
     CHECK(answer.eviction->by.device == "tv");
-    CHECK(answer.eviction->at == house.clock.now().wall());
-    const Ended ended = house.ask<Ended>(End{id("abc"), id("s1")});
+    CHECK(answer.eviction->at == fixture.clock.now().wall());
+    const Ended ended = fixture.ask<Ended>(End{id("abc"), id("s1")});
     CHECK_FALSE(ended.ended);
     CHECK(ended.reason == EndReason::kEvicted);
     CHECK(ended.eviction->by.session == "s4");
   }
   SUBCASE("keeps its slot even above a lowered limit") {
-    house.set_policy({.limit = 1});
-    CHECK(house.ask<Granted>(on_device("s4", "tv")).active == 3);
+    fixture.set_policy({.limit = 1});
+    CHECK(fixture.ask<Granted>(on_device("s4", "tv")).active == 3);
   }
   SUBCASE("of another user is another device") {
     Start start{id("xyz"), id("s1")};
     start.details.device = "tv";
-    CHECK(house.ask<Granted>(start).evicted.empty());
-    CHECK(house.names("abc") == "s1 s2 s3");
+    CHECK(fixture.ask<Granted>(start).evicted.empty());
+    CHECK(fixture.names("abc") == "s1 s2 s3");
   }
   SUBCASE("is free again when its session ended") {
-    house.ask(End{id("abc"), id("s1")});
-    CHECK(house.ask<Granted>(on_device("s4", "tv")).evicted.empty());
+    fixture.ask(End{id("abc"), id("s1")});
+    CHECK(fixture.ask<Granted>(on_device("s4", "tv")).evicted.empty());
   }
   SUBCASE("a reconnect holds nobody off") {
-    house.ask<Granted>(on_device("s4", "tv"));
+    fixture.ask<Granted>(on_device("s4", "tv"));
     Start start = replacing("s5", "s2");
     start.details.device = "tv";
-    CHECK(house.ask<Granted>(start).evicted == Names{"s4", "s2"});
+    CHECK(fixture.ask<Granted>(start).evicted == Names{"s4", "s2"});
   }
 }
 
 TEST_CASE("Registry: take-over") {
-  House house;
-  house.fill("abc");
+  RegistryFixture fixture;
+  fixture.fill("abc");
   SUBCASE("ends the named session and starts the new one in one step") {
-    const Granted granted = house.ask<Granted>(replacing("s4", "s2"));
+    const Granted granted = fixture.ask<Granted>(replacing("s4", "s2"));
     CHECK(granted.active == 3);
     CHECK(granted.evicted == Names{"s2"});
-    CHECK(house.names("abc") == "s1 s3 s4");
-    CHECK(gone(house, "s2").eviction->by.session == "s4");
+    CHECK(fixture.names("abc") == "s1 s3 s4");
+    CHECK(gone(fixture, "s2").eviction->by.session == "s4");
   }
   SUBCASE("of a session that is not active helps nobody") {
-    CHECK(std::holds_alternative<Denied>(house.ask(replacing("s4", "nobody"))));
-    CHECK(house.names("abc") == "s1 s2 s3");
+    CHECK(std::holds_alternative<Denied>(fixture.ask(replacing("s4", "nobody"))));
+    CHECK(fixture.names("abc") == "s1 s2 s3");
   }
   SUBCASE("ends nothing where the limit was lowered too far") {
-    house.set_policy({.limit = 2});
-    CHECK(std::holds_alternative<Denied>(house.ask(replacing("s4", "s2"))));
-    CHECK(house.names("abc") == "s1 s2 s3");
+    fixture.set_policy({.limit = 2});
+    CHECK(std::holds_alternative<Denied>(fixture.ask(replacing("s4", "s2"))));
+    CHECK(fixture.names("abc") == "s1 s2 s3");
   }
   SUBCASE("by a session that is active already is a renewal") {
-    CHECK(house.ask<Granted>(replacing("s1", "s2")).renewed);
-    CHECK(house.names("abc") == "s1 s2 s3");
+    CHECK(fixture.ask<Granted>(replacing("s1", "s2")).renewed);
+    CHECK(fixture.names("abc") == "s1 s2 s3");
   }
   SUBCASE("in one batch of changes") {
-    house.stores = false;
-    house.ask<Granted>(replacing("s4", "s2"));
-    const auto changes = house.store();
+    fixture.stores = false;
+    fixture.ask<Granted>(replacing("s4", "s2"));
+    const auto changes = fixture.store();
     REQUIRE(changes.size() == 3);
     CHECK(std::holds_alternative<PutHoldOff>(changes[0]));
     CHECK(std::holds_alternative<Remove>(changes[1]));
@@ -121,196 +121,196 @@ TEST_CASE("Registry: take-over") {
 }
 
 TEST_CASE("Registry: evicting the oldest") {
-  House house;
-  house.fill("abc");
+  RegistryFixture fixture;
+  fixture.fill("abc");
   SUBCASE("where the request asks for it") {
-    CHECK(house.ask<Granted>(evicting("s4")).evicted == Names{"s1"});
-    CHECK(house.names("abc") == "s2 s3 s4");
+    CHECK(fixture.ask<Granted>(evicting("s4")).evicted == Names{"s1"});
+    CHECK(fixture.names("abc") == "s2 s3 s4");
   }
   SUBCASE("where it is the policy") {
-    house.set_policy({.on_limit = OnLimit::kEvictOldest});
-    CHECK(house.start("abc", "s4").evicted == Names{"s1"});
+    fixture.set_policy({.on_limit = OnLimit::kEvictOldest});
+    CHECK(fixture.start("abc", "s4").evicted == Names{"s1"});
   }
   SUBCASE("where it is the user's, though not the policy's") {
-    house.ask<UserLimit>(SetLimit{id("abc"), {}, {}, OnLimit::kEvictOldest});
-    CHECK(house.start("abc", "s4").evicted == Names{"s1"});
+    fixture.ask<UserLimit>(SetLimit{id("abc"), {}, {}, OnLimit::kEvictOldest});
+    CHECK(fixture.start("abc", "s4").evicted == Names{"s1"});
   }
   SUBCASE("not where the request denies it") {
-    house.set_policy({.on_limit = OnLimit::kEvictOldest});
+    fixture.set_policy({.on_limit = OnLimit::kEvictOldest});
     Start start{id("abc"), id("s4")};
     start.on_limit = OnLimit::kDeny;
-    CHECK(std::holds_alternative<Denied>(house.ask(start)));
+    CHECK(std::holds_alternative<Denied>(fixture.ask(start)));
   }
   SUBCASE("as many as it takes where the limit was lowered") {
-    house.set_policy({.limit = 2});
-    CHECK(house.ask<Granted>(evicting("s4")).evicted == Names{"s1", "s2"});
-    CHECK(house.names("abc") == "s3 s4");
+    fixture.set_policy({.limit = 2});
+    CHECK(fixture.ask<Granted>(evicting("s4")).evicted == Names{"s1", "s2"});
+    CHECK(fixture.names("abc") == "s3 s4");
   }
   SUBCASE("goes by the start, not by the last sign of life") {
-    house.clock.tick(1s);
-    house.ask(Heartbeat{id("abc"), id("s1")});
-    CHECK(house.ask<Granted>(evicting("s4")).evicted == Names{"s1"});
+    fixture.clock.tick(1s);
+    fixture.ask(Heartbeat{id("abc"), id("s1")});
+    CHECK(fixture.ask<Granted>(evicting("s4")).evicted == Names{"s1"});
   }
 }
 
 TEST_CASE("Registry: hold-off") {
-  House house;
-  house.ask<Granted>(on_device("s1", "tv"));
-  house.start("abc", "s2");
-  house.start("abc", "s3");
-  house.ask<Granted>(evicting("s4"));  // evicts s1 and with it the tv
+  RegistryFixture fixture;
+  fixture.ask<Granted>(on_device("s1", "tv"));
+  fixture.start("abc", "s2");
+  fixture.start("abc", "s3");
+  fixture.ask<Granted>(evicting("s4"));  // evicts s1 and with it the tv
   SUBCASE("an evicted session may not evict for three minutes, to the millisecond") {
-    house.clock.tick(kHoldOff - 1ms);
-    for (const char* session : {"s2", "s3", "s4"}) house.start("abc", session);
-    const Denied denied = house.ask<Denied>(evicting("s1"));
+    fixture.clock.tick(kHoldOff - 1ms);
+    for (const char* session : {"s2", "s3", "s4"}) fixture.start("abc", session);
+    const Denied denied = fixture.ask<Denied>(evicting("s1"));
     CHECK(denied.hold_off == 1ms);
-    house.clock.tick(1ms);
-    CHECK(house.ask<Granted>(evicting("s1")).evicted == Names{"s2"});
+    fixture.clock.tick(1ms);
+    CHECK(fixture.ask<Granted>(evicting("s1")).evicted == Names{"s2"});
   }
   SUBCASE("nor may its device, under another name") {
     Start start = evicting("s9");
     start.details.device = "tv";
-    CHECK(house.ask<Denied>(start).hold_off == kHoldOff);
+    CHECK(fixture.ask<Denied>(start).hold_off == kHoldOff);
   }
   SUBCASE("nor by taking over") {
-    CHECK(house.ask<Denied>(replacing("s1", "s2")).hold_off == kHoldOff);
-    CHECK(house.names("abc") == "s2 s3 s4");
+    CHECK(fixture.ask<Denied>(replacing("s1", "s2")).hold_off == kHoldOff);
+    CHECK(fixture.names("abc") == "s2 s3 s4");
   }
-  SUBCASE("others may") { CHECK(house.ask<Granted>(evicting("s5")).evicted == Names{"s2"}); }
+  SUBCASE("others may") { CHECK(fixture.ask<Granted>(evicting("s5")).evicted == Names{"s2"}); }
   SUBCASE("it may start where there is room, beside whom it wanted to replace") {
-    house.ask(End{id("abc"), id("s4")});
-    CHECK(house.ask<Granted>(replacing("s1", "s2")).evicted.empty());
-    CHECK(house.names("abc") == "s2 s3 s1");
+    fixture.ask(End{id("abc"), id("s4")});
+    CHECK(fixture.ask<Granted>(replacing("s1", "s2")).evicted.empty());
+    CHECK(fixture.names("abc") == "s2 s3 s1");
   }
   SUBCASE("a plain denial does not speak of it") {
-    CHECK_FALSE(house.denied("abc", "s1").hold_off.has_value());
+    CHECK_FALSE(fixture.denied("abc", "s1").hold_off.has_value());
   }
   SUBCASE("is each user's own") {
-    house.fill("xyz");
+    fixture.fill("xyz");
     Start start{id("xyz"), id("s1b")};
     start.details.device = "tv";
     start.on_limit = OnLimit::kEvictOldest;
-    CHECK(house.ask<Granted>(start).evicted == Names{"s1"});
+    CHECK(fixture.ask<Granted>(start).evicted == Names{"s1"});
   }
   SUBCASE("is remembered of the latest hundred evictions") {
-    house.set_policy({.limit = 1, .on_limit = OnLimit::kEvictOldest});
-    for (std::size_t i = 0; i <= kMaxHeldOff; ++i) house.start("xyz", "e" + std::to_string(i));
+    fixture.set_policy({.limit = 1, .on_limit = OnLimit::kEvictOldest});
+    for (std::size_t i = 0; i <= kMaxHeldOff; ++i) fixture.start("xyz", "e" + std::to_string(i));
     // e0 to e99 were evicted; one more, and e0 is forgotten.
-    CHECK(std::holds_alternative<Denied>(house.ask(Start{id("xyz"), id("e0")})));
-    house.start("xyz", "another");
-    CHECK(std::holds_alternative<Granted>(house.ask(Start{id("xyz"), id("e0")})));
+    CHECK(std::holds_alternative<Denied>(fixture.ask(Start{id("xyz"), id("e0")})));
+    fixture.start("xyz", "another");
+    CHECK(std::holds_alternative<Granted>(fixture.ask(Start{id("xyz"), id("e0")})));
   }
   SUBCASE("begins anew where the eviction before it was undone") {
-    house.clock.tick(kHoldOff);
-    house.registry.sweep(100, 0ms, house.clock.now());
-    house.store();
-    for (const char* session : {"s2", "s3", "s4"}) house.start("abc", session);
-    house.stores = false;
-    house.ask<Granted>(replacing("s5", "s2"));
-    house.registry.roll_back();
-    house.clock.tick(60s);
-    house.stores = true;
-    house.ask<Granted>(replacing("s5", "s2"));
-    house.clock.tick(kHoldOff - 30s);
-    house.registry.sweep(100, 0ms, house.clock.now());
-    for (const char* session : {"s3", "s4", "s5"}) house.start("abc", session);
-    CHECK(house.ask<Denied>(evicting("s2")).hold_off == 30s);
+    fixture.clock.tick(kHoldOff);
+    fixture.registry.sweep(100, 0ms, fixture.clock.now());
+    fixture.store();
+    for (const char* session : {"s2", "s3", "s4"}) fixture.start("abc", session);
+    fixture.stores = false;
+    fixture.ask<Granted>(replacing("s5", "s2"));
+    fixture.registry.roll_back();
+    fixture.clock.tick(60s);
+    fixture.stores = true;
+    fixture.ask<Granted>(replacing("s5", "s2"));
+    fixture.clock.tick(kHoldOff - 30s);
+    fixture.registry.sweep(100, 0ms, fixture.clock.now());
+    for (const char* session : {"s3", "s4", "s5"}) fixture.start("abc", session);
+    CHECK(fixture.ask<Denied>(evicting("s2")).hold_off == 30s);
   }
   SUBCASE("is forgotten when it is over, by the sweeper, row and all") {
-    house.clock.tick(kHoldOff);
-    house.stores = false;
-    house.registry.sweep(100, 0ms, house.clock.now());
+    fixture.clock.tick(kHoldOff);
+    fixture.stores = false;
+    fixture.registry.sweep(100, 0ms, fixture.clock.now());
     int dropped = 0;
-    for (const Change& change : house.store())
+    for (const Change& change : fixture.store())
       dropped += std::holds_alternative<DropHoldOff>(change);
     CHECK(dropped == 1);
   }
 }
 
 TEST_CASE("Registry: hold-offs over a restart") {
-  House house;
-  const Instant now = house.clock.now().instant;
+  RegistryFixture fixture;
+  const Instant now = fixture.clock.now().instant;
   const auto restore = [&](Instant since) {
-    CHECK(house.registry.restore(HoldOffRow{1, "abc", "s9", "tv", since}, house.clock.now()));
-    house.fill("abc");
+    CHECK(fixture.registry.restore(HoldOffRow{1, "abc", "s9", "tv", since}, fixture.clock.now()));
+    fixture.fill("abc");
   };
   SUBCASE("go on") {
     restore(now - 1min);
-    CHECK(house.ask<Denied>(evicting("s9")).hold_off == 2min);
+    CHECK(fixture.ask<Denied>(evicting("s9")).hold_off == 2min);
   }
   SUBCASE("are never longer than three minutes, whatever the clocks were") {
     restore(now + 24h);
-    CHECK(house.ask<Denied>(evicting("s9")).hold_off == kHoldOff);
+    CHECK(fixture.ask<Denied>(evicting("s9")).hold_off == kHoldOff);
   }
   SUBCASE("that are over do nothing") {
     restore(now - 24h);
-    CHECK(house.ask<Granted>(evicting("s9")).evicted == Names{"s1"});
+    CHECK(fixture.ask<Granted>(evicting("s9")).evicted == Names{"s1"});
   }
 }
 
 TEST_CASE("Registry: observe mode") {
-  House house;
-  house.set_policy({.mode = Mode::kObserve});
-  house.fill("abc");
+  RegistryFixture fixture;
+  fixture.set_policy({.mode = Mode::kObserve});
+  fixture.fill("abc");
   SUBCASE("admits what it would deny, and says so") {
-    const Granted granted = house.start("abc", "s4");
+    const Granted granted = fixture.start("abc", "s4");
     CHECK(granted.would_deny);
     CHECK(granted.active == 4);
     CHECK(granted.limit == 3);
   }
   SUBCASE("evicts nobody for the limit's sake, and says whom it would") {
-    const Granted granted = house.ask<Granted>(evicting("s4"));
+    const Granted granted = fixture.ask<Granted>(evicting("s4"));
     CHECK_FALSE(granted.would_deny);
     CHECK(granted.would_evict == Names{"s1"});
     CHECK(granted.evicted.empty());
-    CHECK(house.ask<Granted>(evicting("s5")).would_evict == Names{"s1", "s2"});
-    CHECK(house.names("abc") == "s1 s2 s3 s4 s5");
+    CHECK(fixture.ask<Granted>(evicting("s5")).would_evict == Names{"s1", "s2"});
+    CHECK(fixture.names("abc") == "s1 s2 s3 s4 s5");
   }
   SUBCASE("take-overs are carried out") {
-    CHECK(house.ask<Granted>(replacing("s4", "s1")).evicted == Names{"s1"});
+    CHECK(fixture.ask<Granted>(replacing("s4", "s1")).evicted == Names{"s1"});
   }
   SUBCASE("admits the first service's repeat above the limit") {
-    house.set_policy({.limit = 1, .mode = Mode::kObserve});
+    fixture.set_policy({.limit = 1, .mode = Mode::kObserve});
     Start start{id("abc"), id("s1")};
     start.refuse_repeat_above_limit = true;
-    CHECK(house.ask<Granted>(start).would_deny);
+    CHECK(fixture.ask<Granted>(start).would_deny);
   }
 }
 
 TEST_CASE("Registry: what a renewing start may change") {
-  House house;
+  RegistryFixture fixture;
   Start start = on_device("s1", "tv");
   start.details.content = "film";
   start.details.meta = R"({"a":"b"})";
-  house.ask<Granted>(start);
-  const auto details = [&] { return house.list("abc").sessions.at(0).details; };
+  fixture.ask<Granted>(start);
+  const auto details = [&] { return fixture.list("abc").sessions.at(0).details; };
   SUBCASE("content and meta, each alone, and nothing else") {
     Start again = on_device("s1", "phone");
     again.details.ip = "192.0.2.1";
     again.details.content = "series";
-    CHECK(house.ask<Granted>(again).renewed);
+    CHECK(fixture.ask<Granted>(again).renewed);
     CHECK(details() == Details{"tv", "", "series", R"({"a":"b"})"});
     again.details = {"", "", "", R"({"c":"d"})"};
-    house.ask<Granted>(again);
+    fixture.ask<Granted>(again);
     CHECK(details() == Details{"tv", "", "series", R"({"c":"d"})"});
   }
   SUBCASE("its answer waits until that is stored") {
-    house.stores = false;
+    fixture.stores = false;
     start.details.content = "series";
-    CHECK(house.waits_for(start) > 0);
-    const auto changes = house.store();
+    CHECK(fixture.waits_for(start) > 0);
+    const auto changes = fixture.store();
     REQUIRE(changes.size() == 1);
     CHECK(std::get<Describe>(changes[0]).content == "series");
   }
   SUBCASE("what is the same is not stored again") {
-    house.stores = false;
-    CHECK(house.waits_for(start) == 0);
+    fixture.stores = false;
+    CHECK(fixture.waits_for(start) == 0);
   }
   SUBCASE("and it is undone where it cannot be stored") {
-    house.stores = false;
+    fixture.stores = false;
     start.details.content = "series";
-    house.ask<Granted>(start);
-    house.registry.roll_back();
+    fixture.ask<Granted>(start);
+    fixture.registry.roll_back();
     CHECK(details().content == "film");
   }
 }

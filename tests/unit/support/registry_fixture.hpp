@@ -23,7 +23,7 @@ inline Policy unthrottled() {
 }
 
 // A registry whose store always works, unless a test holds its word back.
-struct House {
+struct RegistryFixture {
   FakeClock clock;
   Registry registry{unthrottled(), 1};
   bool stores = true;

@@ -1,4 +1,4 @@
-#include "support/whole_house.hpp"
+#include "support/daemon_fixture.hpp"
 
 #include "support/claim.hpp"
 #include "support/temp_folder.hpp"
@@ -43,7 +43,7 @@ std::string fresh_database() {
 
 }  // namespace
 
-WholeHouse::WholeHouse(Role client)
+DaemonFixture::DaemonFixture(Role client)
     : gate_(client),
       path_(fresh_database()),
       service_(runner_, events_, clock_, log_, Registry(Policy{}, 1),
@@ -59,9 +59,9 @@ WholeHouse::WholeHouse(Role client)
   connection_->open();
 }
 
-WholeHouse::~WholeHouse() { connection_->close(); }
+DaemonFixture::~DaemonFixture() { connection_->close(); }
 
-void WholeHouse::send(std::string_view bytes) {
+void DaemonFixture::send(std::string_view bytes) {
   while (!bytes.empty() && !closed_) {
     const ssize_t sent =
         ::send(client_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -72,7 +72,7 @@ void WholeHouse::send(std::string_view bytes) {
   }
 }
 
-void WholeHouse::pass(std::chrono::seconds time) {
+void DaemonFixture::pass(std::chrono::seconds time) {
   clock_.tick(time);
   tick_ += static_cast<Tick>(time.count());
   if (!closed_) connection_->check_time();
@@ -81,11 +81,11 @@ void WholeHouse::pass(std::chrono::seconds time) {
 
 // What the journal still does is known; reports and copies are read beside it, and finish() waits
 // for their answers.
-bool WholeHouse::busy() const {
+bool DaemonFixture::busy() const {
   return std::get<DatabaseStatus>(service_.status().storage).waiting_changes > 0;
 }
 
-void WholeHouse::work() {
+void DaemonFixture::work() {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   while (true) {
     loop_.restart();
@@ -98,7 +98,7 @@ void WholeHouse::work() {
   }
 }
 
-void WholeHouse::receive() {
+void DaemonFixture::receive() {
   std::array<char, 16384> buffer;
   while (true) {
     const ssize_t got = ::recv(client_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -107,7 +107,7 @@ void WholeHouse::receive() {
   }
 }
 
-std::string WholeHouse::finish() {
+std::string DaemonFixture::finish() {
   shutdown(client_.get(), SHUT_WR);
   work();
   if (!closed_) connection_->drain();
@@ -122,7 +122,7 @@ std::string WholeHouse::finish() {
   return std::move(received_);
 }
 
-void WholeHouse::stop() {
+void DaemonFixture::stop() {
   bool stopped = false;
   service_.finish([&stopped] { stopped = true; });
   const auto end = std::chrono::steady_clock::now() + kPatience;
@@ -134,7 +134,7 @@ void WholeHouse::stop() {
   }
 }
 
-std::set<WholeHouse::Name> WholeHouse::active() {
+std::set<DaemonFixture::Name> DaemonFixture::active() {
   std::set<Name> names;
   Cursor next;
   do {
@@ -152,7 +152,7 @@ std::set<WholeHouse::Name> WholeHouse::active() {
   return names;
 }
 
-std::set<WholeHouse::Name> WholeHouse::stored() const {
+std::set<DaemonFixture::Name> DaemonFixture::stored() const {
   std::set<Name> names;
   Store store = must(Store::open(path_, Durability::kNormal, "boot"));
   const LoadReport report = must(store.load(clock_.now(), [&names](const StoredRow& row) {

@@ -1,4 +1,4 @@
-#include "stage.hpp"
+#include "scheduler.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -33,37 +33,37 @@ bool sleeps(const std::string& stat) {
 
 }  // namespace
 
-Stage::Stage() : main_(own_id()) {}
+Scheduler::Scheduler() : main_(own_id()) {}
 
-Stage::~Stage() { forget_actors(); }
+Scheduler::~Scheduler() { forget_threads(); }
 
-void Stage::forget_actors() {
-  for (const Actor& actor : actors_) {
-    close(actor.state);
-    close(actor.runs);
+void Scheduler::forget_threads() {
+  for (const Thread& thread : threads_) {
+    close(thread.state);
+    close(thread.runs);
   }
-  actors_.clear();
+  threads_.clear();
 }
 
-void Stage::meet() {
-  forget_actors();
+void Scheduler::find_threads() {
+  forget_threads();
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
     const pid_t id = std::stoi(entry.path().filename().string());
     if (id == main_) continue;
     const std::string folder = entry.path().string();
     const int state = ::open((folder + "/stat").c_str(), O_RDONLY | O_CLOEXEC);
     const int runs = ::open((folder + "/schedstat").c_str(), O_RDONLY | O_CLOEXEC);
-    actors_.push_back({id, state, runs});
+    threads_.push_back({id, state, runs});
   }
 }
 
-void Stage::open(bool is_open) {
+void Scheduler::open(bool is_open) {
   const std::lock_guard lock(mutex_);
   is_open_ = is_open;
   changed_.notify_all();
 }
 
-void Stage::pass() {
+void Scheduler::pass() {
   Ticket ticket{own_id()};
   if (ticket.id == main_) return;
   std::unique_lock lock(mutex_);
@@ -75,27 +75,27 @@ void Stage::pass() {
 
 // What tells how often a thread has run comes before its state: a thread that ran between two looks
 // is found out by the second.
-bool Stage::all_sleep(std::vector<std::string>& seen) const {
+bool Scheduler::all_sleep(std::vector<std::string>& seen) const {
   seen.clear();
-  for (const Actor& actor : actors_) {
-    seen.push_back(read_all(actor.runs));
-    if (!sleeps(read_all(actor.state))) return false;
+  for (const Thread& thread : threads_) {
+    seen.push_back(read_all(thread.runs));
+    if (!sleeps(read_all(thread.state))) return false;
   }
   return true;
 }
 
-void Stage::settle() {
+void Scheduler::wait_until_idle() {
   std::vector<std::string> first;
   std::vector<std::string> second;
   while (!all_sleep(first) || !all_sleep(second) || first != second) sched_yield();
 }
 
-std::size_t Stage::waiting() {
+std::size_t Scheduler::waiting() {
   const std::lock_guard lock(mutex_);
   return waiting_.size();
 }
 
-void Stage::let_one(Random& random) {
+void Scheduler::run_one(Random& random) {
   {
     const std::lock_guard lock(mutex_);
     if (waiting_.empty()) return;
@@ -103,7 +103,7 @@ void Stage::let_one(Random& random) {
     waiting_[random.below(waiting_.size())]->may_go = true;
     changed_.notify_all();
   }
-  settle();
+  wait_until_idle();
 }
 
 }  // namespace concur::simulation

@@ -35,14 +35,14 @@ class OpenGate final : public Gate {
 
 // All of a daemon but its socket and its signals, with a database of its own and one client: bytes
 // in, bytes out. Its clocks stand still until they are moved.
-class WholeHouse {
+class DaemonFixture {
  public:
-  explicit WholeHouse(Role client);
-  WholeHouse(const WholeHouse&) = delete;
-  WholeHouse& operator=(const WholeHouse&) = delete;
-  ~WholeHouse();
+  explicit DaemonFixture(Role client);
+  DaemonFixture(const DaemonFixture&) = delete;
+  DaemonFixture& operator=(const DaemonFixture&) = delete;
+  ~DaemonFixture();
 
-  // Hands bytes to the connection, as far as it takes them, and lets the house work on them.
+  // Hands bytes to the connection, as far as it takes them, and lets the daemon work on them.
   void send(std::string_view bytes);
   // Time passes for leases and for the connection's patience.
   void pass(std::chrono::seconds time);
