@@ -54,6 +54,10 @@ struct Admission {
   std::vector<SessionRef> evicted{};        // to meet the limit, oldest start first
   std::vector<SessionRef> would_evict{};    // observed: they stay
   std::optional<Millis> held_off{};         // for how long it may not evict, where that is why
+
+  bool moves_somebody() const {
+    return reconnected || !replaced.empty() || !evicted.empty() || !would_evict.empty();
+  }
 };
 
 // How many sessions make room, as the record of who shares counts them: observed, nobody left, so

@@ -21,7 +21,7 @@ void Grace::give(SessionSlot& session) const {
 }
 
 void Grace::looked_at(Slot slot) {
-  if (!pending() || slot >= end_) return;
+  if (slot >= end_ || !pending()) return;
   if (--left_ == 0) suspends_.clear();
 }
 

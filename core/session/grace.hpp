@@ -17,7 +17,7 @@ class Grace {
   void begin(Millis slept, Instant now, Slot end);
 
   // Whether there may be sessions that have not got it.
-  bool pending() const { return !suspends_.empty(); }
+  bool pending() const { return left_ > 0; }
 
   void give(SessionSlot& session) const;
 
@@ -33,7 +33,7 @@ class Grace {
 
   std::vector<Suspend> suspends_;  // in order
   Slot end_ = 0;
-  Slot left_ = 0;  // of the slots before end_
+  Slot left_ = 0;  // of the slots before end_, to look at; 0 where nothing is pending
 };
 
 }  // namespace concur

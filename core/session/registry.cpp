@@ -97,10 +97,10 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
     if (slot != kNoSlot) {
       // Of the user's other sessions none is ended here: a heartbeat that is allowed never needs
       // the disk.
-      const SessionSlot& session = state_->session(slot);
+      SessionSlot& session = state_->session(slot);
       const bool active = session.state == SlotState::kActive;
       if (active && session.expires() > now.instant) {
-        return renew(slot, beat.user, beat.session, terms_of(user).limit, now);
+        return renew(session, beat.user, beat.session, terms_of(user).limit, now);
       }
       if (active) expire_due(user, now);
       const SlotState state = session.state;
@@ -143,8 +143,9 @@ Answer Registry::decide(const ListUser& list, const Now& now) {
   UserSessions answer{std::string(list.user.text()), 0, terms_of(user).limit, {}, {}};
   if (user == kNoSlot) return answer;
   answer.active = state_->active_at(user, now.instant);
-  for (Slot slot = state_->user(user).head; slot != kNoSlot; slot = state_->session(slot).next) {
+  for (Slot slot = state_->user(user).head, next = kNoSlot; slot != kNoSlot; slot = next) {
     const SessionSlot& session = state_->session(slot);
+    next = session.next;
     if (session.row <= last_row || session.expires() <= now.instant) continue;
     if (answer.sessions.size() == list.most) {
       const std::int64_t row = state_->session(session.prev).row;

@@ -168,7 +168,7 @@ class Registry {
   // starting and renewing
   Granted start_new(const Judged& judged, const Now& now);
   Answer renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now);
-  Granted renew(Slot slot, Id user, Id session, std::uint32_t limit, const Now& now);
+  Granted renew(SessionSlot& session, Id user, Id name, std::uint32_t limit, const Now& now);
   void evict(Slot slot, const Start& by, bool holds_off, const Now& now);
   void count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome, const Now& now);
   bool describe(Slot slot, const Details& details);

@@ -62,9 +62,18 @@ void append_names(State& state, const std::vector<SessionRef>& sessions,
   for (std::size_t i = 0; i < count; ++i) names.push_back(state.session(sessions[i]).name.str());
 }
 
+void name_leaving(State& state, const Admission& admission, Granted& granted) {
+  if (admission.reconnected) {
+    granted.evicted.push_back(state.session(*admission.reconnected).name.str());
+  }
+  append_names(state, admission.replaced, granted.evicted);
+  append_names(state, admission.evicted, granted.evicted);
+  append_names(state, admission.would_evict, granted.would_evict);
+}
+
 // The names as the command spells them: they need not be unpacked.
-Granted grant(State& state, Slot slot, Id user, Id session, std::uint32_t limit, const Now& now) {
-  const SessionSlot& granted = state.session(slot);
+Granted grant(State& state, const SessionSlot& granted, Id user, Id session, std::uint32_t limit,
+              const Now& now) {
   return {std::string(user.text()),
           std::string(session.text()),
           false,
@@ -85,10 +94,11 @@ Denied deny(State& state, const Start& start, Slot user, std::uint32_t attempted
                 Millis::max(),
                 {}};
   denied.sessions.reserve(std::min<std::size_t>(owner.active, kMaxListed));
-  for (Slot slot = owner.head; slot != kNoSlot; slot = state.session(slot).next) {
-    denied.retry_after =
-        std::min<Millis>(denied.retry_after, state.session(slot).expires() - now.instant);
+  for (Slot slot = owner.head; slot != kNoSlot;) {
+    const SessionSlot& session = state.session(slot);
+    denied.retry_after = std::min<Millis>(denied.retry_after, session.expires() - now.instant);
     if (denied.sessions.size() < kMaxListed) denied.sessions.push_back(state.info(slot, now));
+    slot = session.next;
   }
   return denied;
 }
@@ -128,7 +138,8 @@ Answer Registry::decide(const Start& start, const Now& now) {
 }
 
 Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now) {
-  const Slot user = state_->session(slot).user;
+  SessionSlot& session = state_->session(slot);
+  const Slot user = session.user;
   const std::uint32_t active = state_->user(user).active;
   const bool refused = start.refuse_repeat_above_limit && refuses_legacy_repeat(terms, active);
   if (refused) {
@@ -140,11 +151,11 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
   }
   // The row would keep the old lease until the sweeper came by, which judges by the new one: so the
   // answer waits for the save.
-  const Millis ttl = state_->session(slot).ttl();
+  const Millis ttl = session.ttl();
   const bool another_ttl = start.ttl && *start.ttl != ttl;
-  if (another_ttl) set_ttl(state_->session(slot), *start.ttl);
+  if (another_ttl) set_ttl(session, *start.ttl);
   const bool described = describe(slot, start.details);
-  Granted granted = renew(slot, start.user, start.session, terms.limit, now);
+  Granted granted = renew(session, start.user, start.session, terms.limit, now);
   granted.would_deny = refused;
   if (another_ttl) save(slot, ttl);
   if (another_ttl || described) {
@@ -176,14 +187,9 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   publish(EventKind::kStarted, session.user, session.name, owner.active, terms.limit,
           std::move(more), now);
   count_attempt(session.user, judged, Attempt::Outcome::kStarted, now);
-  Granted granted = grant(*state_, slot, start.user, start.session, terms.limit, now);
+  Granted granted = grant(*state_, session, start.user, start.session, terms.limit, now);
   granted.would_deny = admission.verdict == Admission::Verdict::kWouldDeny;
-  if (admission.reconnected) {
-    granted.evicted.push_back(state_->session(*admission.reconnected).name.str());
-  }
-  append_names(*state_, admission.replaced, granted.evicted);
-  append_names(*state_, admission.evicted, granted.evicted);
-  append_names(*state_, admission.would_evict, granted.would_evict);
+  if (admission.moves_somebody()) name_leaving(*state_, admission, granted);
   return granted;
 }
 
@@ -194,14 +200,14 @@ void Registry::evict(Slot slot, const Start& by, bool holds_off, const Now& now)
 }
 
 // A heartbeat changes memory alone; save() passes it to the store later.
-Granted Registry::renew(Slot slot, Id user, Id name, std::uint32_t limit, const Now& now) {
-  SessionSlot& session = state_->session(slot);
+Granted Registry::renew(SessionSlot& session, Id user, Id name, std::uint32_t limit,
+                        const Now& now) {
   const auto ahead = (now.instant - session.last_seen()).count() + session.unsaved_ms;
   session.unsaved_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 1, UINT32_MAX));
   session.set_lease(now.instant, now.instant + session.ttl());
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
-  Granted granted = grant(*state_, slot, user, name, limit, now);
+  Granted granted = grant(*state_, session, user, name, limit, now);
   granted.renewed = true;
   if (publishes_renewals_) {
     publish(EventKind::kRenewed, session.user, session.name, granted.active, limit, nullptr, now);

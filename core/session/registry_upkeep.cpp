@@ -38,17 +38,17 @@ void Registry::hold_off(Slot slot, const Now& now) {
 }
 
 void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
-  const Slot end = state_->table.end();
+  State& state = *state_;
+  const Slot end = state.table.end();
   for (std::uint32_t i = 0; i < std::min(slots, end); ++i) {
     if (hand_ >= end) hand_ = 0;
     const Slot slot = hand_++;
-    const SessionSlot& session = state_->session(slot);
-    state_->grace.looked_at(slot);
+    const SessionSlot& session = state.session_in_round(slot);
     if (session.state != SlotState::kActive) continue;
     if (session.expires() <= now.instant) {
       // Not the user's others: in the order of slots, which is mostly that of rows, neighbours in
       // the store go together.
-      remove(slot, SlotState::kExpired, state_->active_at(session.user, now.instant), now);
+      remove(slot, SlotState::kExpired, state.active_at(session.user, now.instant), now);
     } else if (session.unsaved_ms > 0) {
       // No unsaved sign of life is older than the saved one; it must be saved within a third of a
       // lease.
@@ -56,9 +56,9 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
       if (now.instant - saved + next_look >= session.ttl() / 3) save(slot, session.ttl());
     }
   }
-  state_->forget_gone(slots, now.instant);
+  state.forget_gone(slots, now.instant);
   for (std::uint32_t i = 0; i < slots; ++i) {
-    const auto dropped = state_->hold_offs.drop_over(now.instant);
+    const auto dropped = state.hold_offs.drop_over(now.instant);
     if (!dropped) break;
     record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
   }

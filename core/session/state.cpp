@@ -18,10 +18,11 @@ std::uint32_t State::active_at(Slot user, Instant now) {
   if (now < owner.earliest) return owner.active;
   std::uint32_t active = 0;
   Instant earliest = Instant::max();
-  for (Slot slot = owner.head; slot != kNoSlot; slot = table.session(slot).next) {
-    const Instant expires = session(slot).expires();
-    earliest = std::min(earliest, expires);
-    if (expires > now) ++active;
+  for (Slot slot = owner.head; slot != kNoSlot;) {
+    const SessionSlot& each = session(slot);
+    earliest = std::min(earliest, each.expires());
+    if (each.expires() > now) ++active;
+    slot = each.next;
   }
   owner.earliest = earliest;
   return active;

@@ -28,6 +28,15 @@ class State {
     if (grace.pending()) grace.give(found);
     return found;
   }
+  // The same, by whoever looks at all slots, round and round.
+  SessionSlot& session_in_round(Slot slot) {
+    SessionSlot& found = table.session(slot);
+    if (grace.pending()) {
+      grace.give(found);
+      grace.looked_at(slot);
+    }
+    return found;
+  }
   UserSlot& user(Slot slot) { return table.user(slot); }
   bool is_active(Slot slot) { return slot != kNoSlot && session(slot).state == SlotState::kActive; }
 
