@@ -1,4 +1,4 @@
-// What the daemon tells of itself: to people, to load balancers and to Prometheus.
+// What the daemon reports of itself: to people, to load balancers and to Prometheus.
 #include "api/answer_json.hpp"
 #include "api/api.hpp"
 #include "api/error_response.hpp"

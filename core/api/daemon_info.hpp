@@ -8,7 +8,7 @@
 
 namespace concur {
 
-// What status and metrics tell beside the service's own part.
+// What status and metrics report beside the service's own part.
 struct DaemonInfo {
   std::string version;
   int pid = 0;

@@ -242,7 +242,7 @@ std::optional<std::string_view> take_plain_text(std::string_view& rest) {
   return text;
 }
 
-// Reads a line that tells a command and names once each, in plain text and nothing else, as nearly
+// Reads a line that has a command and names once each, in plain text and nothing else, as nearly
 // all do: in a tenth of the time that a parser of JSON takes, which takes all others. False, and
 // nothing read, where it is another.
 bool read_plain_line(std::string_view rest, BatchLine& into) {

@@ -32,15 +32,15 @@ Start start_of(const Id& user, const Id& session, StartBody& body);
 
 enum class BatchCommand { kStart, kHeartbeat, kEnd };
 
-// One command of a batch. The names are not checked; one that was not told is empty.
+// One command of a batch. The names are not checked; one that is missing is empty.
 struct BatchLine {
   BatchCommand command{};
   std::string user;
   std::string session;
-  std::optional<StartBody> body;  // of a start that tells more than the names
+  std::optional<StartBody> body;  // of a start that has more than the names
 };
 
-// What cannot be read at all is told as `cannot read line <number>: <cause>`. `into` is
+// What cannot be read at all is reported as `cannot read line <number>: <cause>`. `into` is
 // overwritten, and its texts keep their room for the next line.
 Result<void> parse_batch_line(std::string_view line, std::uint64_t number, BatchLine& into);
 

@@ -29,7 +29,7 @@ char* put_digits(char* to, unsigned value) {
 Now SystemClock::now() const {
   const auto boot = read_clock(CLOCK_BOOTTIME);
   const auto wall = read_clock(CLOCK_REALTIME);
-  // CLOCK_MONOTONIC stands still in suspend; its coarse form does for a difference that is told in
+  // CLOCK_MONOTONIC stands still in suspend; its coarse form does for a difference that is given in
   // seconds.
   const auto awake = read_clock(CLOCK_MONOTONIC_COARSE);
   return {Instant(std::chrono::floor<Millis>(boot)), wall - boot,

@@ -50,7 +50,7 @@ class SystemClock final : public Clock {
 };
 
 // Names this boot of this machine; the boot clock's readings compare only within one (random(4),
-// boot_id). Empty where the system does not tell: then no two runs count as the same boot.
+// boot_id). Empty where the system does not say: then no two runs count as the same boot.
 std::string boot_id();
 
 // RFC 3339 in UTC with milliseconds: 2026-11-23T16:00:00.000Z. Years outside 0000 to 9999 are

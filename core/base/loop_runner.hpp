@@ -65,7 +65,7 @@ class LoopRunner {
   std::uint64_t term_ = 0;   // a new one each time another thread takes over
   std::uint64_t waits_ = 0;  // how many began
   bool waiting_ = false;     // the leader is held up
-  bool resting_ = false;     // the follower wants to be told when one begins
+  bool resting_ = false;     // the follower wants to be notified when one begins
   bool over_ = false;
   std::exception_ptr failure_;  // of a handler
 };

@@ -4,7 +4,7 @@
 
 namespace concur {
 
-// What the system tells of this process; 0 where it does not.
+// What the system reports of this process; 0 where it does not.
 struct ProcessFigures {
   std::uint64_t open_files = 0;
   std::uint64_t open_files_limit = 0;

@@ -35,19 +35,19 @@ Result<ApiKey> parse_line(std::string_view line, int number) {
   if (key.empty() || !next_word(line).empty()) {
     return bad_line(number, "it takes the form: name role key");
   }
-  if (name.size() > kLongestKeyName ||
+  if (name.size() > kMaxKeyNameSize ||
       name.find_first_not_of(kNameCharacters) != std::string_view::npos) {
     return bad_line(number, text::format("a name has at most {} letters, digits, dots, dashes and "
                                          "underscores",
-                                         kLongestKeyName));
+                                         kMaxKeyNameSize));
   }
   const auto* known = std::ranges::find(kRoles, role, &std::pair<std::string_view, Role>::first);
   if (known == std::end(kRoles)) {
     return bad_line(number, "a role is client, operator or metrics");
   }
-  if (key.size() < kShortestKey || key.size() > kLongestKey) {
+  if (key.size() < kMinKeySize || key.size() > kMaxKeySize) {
     return bad_line(number, text::format("a key has {} to {} characters, this one has {}",
-                                         kShortestKey, kLongestKey, key.size()));
+                                         kMinKeySize, kMaxKeySize, key.size()));
   }
   if (!std::ranges::all_of(key, [](char c) { return c > ' ' && c <= '~'; })) {
     return bad_line(number, "a key has printable ASCII characters alone");
@@ -101,7 +101,7 @@ KeyRing::KeyRing(std::vector<ApiKey> keys) {
 
 std::shared_ptr<const ApiKey> KeyRing::find(std::string_view given) const {
   std::shared_ptr<const ApiKey> found;
-  if (given.size() > kLongestKey) return found;
+  if (given.size() > kMaxKeySize) return found;
   for (const auto& key : keys_) {
     if (equal_in_constant_time(key->key, given)) found = key;
   }

@@ -21,9 +21,9 @@ struct ApiKey {
   bool operator==(const ApiKey&) const = default;
 };
 
-inline constexpr std::size_t kShortestKey = 32;  // 128 bits, written in hexadecimal digits
-inline constexpr std::size_t kLongestKey = 128;
-inline constexpr std::size_t kLongestKeyName = 64;
+inline constexpr std::size_t kMinKeySize = 32;  // 128 bits, written in hexadecimal digits
+inline constexpr std::size_t kMaxKeySize = 128;
+inline constexpr std::size_t kMaxKeyNameSize = 64;
 inline constexpr std::size_t kMaxKeys = 1000;
 
 // Reads lines `name role key`, separated by spaces or tabs; blank ones and those that start with #

@@ -23,7 +23,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr Millis kFirstPause{10};
-constexpr Millis kLongestPause{250};
+constexpr Millis kMaxPause{250};
 constexpr std::size_t kMaxPath = sizeof(sockaddr_un{}.sun_path) - 1;
 
 struct Attempt {
@@ -150,7 +150,7 @@ Millis left_until(Deadline deadline) {
 Result<Connected> connect_to(const std::vector<std::string>& paths, Deadline deadline,
                              Millis timeout, const std::function<bool(Deadline)>& pause) {
   std::vector<int> errors(paths.size());
-  for (Millis next = kFirstPause;; next = std::min(next * 2, kLongestPause)) {
+  for (Millis next = kFirstPause;; next = std::min(next * 2, kMaxPause)) {
     for (std::size_t i = 0; i < paths.size(); ++i) {
       Attempt attempt = try_connect(paths[i]);
       if (attempt.fd) return Connected{std::move(attempt.fd), paths[i]};

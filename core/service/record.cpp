@@ -2,6 +2,7 @@
 
 #include "service/long_reads.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace concur {
@@ -15,13 +16,14 @@ Record::Record(boost::asio::io_context& loop, const Clock& clock, Registry& regi
       clock_set_(clock.now()),
       reader_(loop, "reports", kMaxReports) {}
 
-void Record::report(const ReportQuery& query, Service::ReportReply reply) {
-  const bool more = registry_.flush_usage(kPartsAtOnce, clock_.now());
-  // There may always be more, of whom nothing was recorded since.
-  if (committer_.waiting_changes() == 0) return read(query, std::move(reply));
-  committer_.when_stored([this, query, more, reply = std::move(reply)]() mutable {
-    if (more && committer_.last_error().empty()) {
-      report(query, std::move(reply));
+// So many parts are stored first; what is recorded meanwhile is for a later report.
+void Record::store_and_read(std::size_t parts, const ReportQuery& query,
+                            Service::ReportReply reply) {
+  const std::size_t step = std::min(parts, kPartsAtOnce);
+  registry_.flush_usage(step, clock_.now());
+  committer_.when_stored([this, left = parts - step, query, reply = std::move(reply)]() mutable {
+    if (left > 0 && committer_.last_error().empty()) {
+      store_and_read(left, query, std::move(reply));
     } else {
       read(query, std::move(reply));
     }

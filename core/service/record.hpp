@@ -28,7 +28,9 @@ class Record {
          Committer& committer, std::string path);
 
   // As Service::report(). What is recorded so far is stored first, in commits of a bounded size.
-  void report(const ReportQuery& query, Service::ReportReply reply);
+  void report(const ReportQuery& query, Service::ReportReply reply) {
+    store_and_read(registry_.usage_parts(), query, std::move(reply));
+  }
 
   void keep(Millis history) { history_ = history; }
   // Hours before this one (since 1970) are not kept; 0 where none is to be removed: a clock that is
@@ -37,6 +39,7 @@ class Record {
   std::int64_t oldest_hour(const Now& now);
 
  private:
+  void store_and_read(std::size_t parts, const ReportQuery& query, Service::ReportReply reply);
   void read(const ReportQuery& query, Service::ReportReply reply);
 
   const Clock& clock_;

@@ -101,9 +101,12 @@ class Registry {
   // No session that starts gets this row's id or a lower one.
   void reserve_rows(std::int64_t upto) { next_row_ = std::max(next_row_, upto + 1); }
 
-  // Hands over up to that many parts of what was recorded of users' hours so far, so that a report
-  // is complete. True where there are more.
-  bool flush_usage(std::size_t most, const Now& now);
+  // Hands over up to that many parts of what was recorded of users' hours, those first that were
+  // begun first: as many as there are now make a report of what was until now complete.
+  void flush_usage(std::size_t most, const Now& now) {
+    flush_usage(std::min(most, usage_parts()), true, now);
+  }
+  std::size_t usage_parts() const { return state_->usage.size(); }
 
   // The changes decided since the last call, in order. last_change() numbers the last of them.
   std::vector<Change> take_changes() { return changes_.take(); }

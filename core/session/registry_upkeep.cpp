@@ -86,12 +86,6 @@ bool Registry::save_some(SaveCursor& cursor, std::uint32_t slots, const Now& now
   return *cursor.parts > 0;
 }
 
-bool Registry::flush_usage(std::size_t most, const Now& now) {
-  const std::size_t parts = state_->usage.size();
-  flush_usage(std::min(parts, most), true, now);
-  return parts > most;
-}
-
 void Registry::flush_usage(std::size_t most, bool all, const Now& now) {
   for (; most > 0; --most) {
     auto part = state_->usage.take(now, all);

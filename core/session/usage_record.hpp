@@ -43,7 +43,7 @@ class UsageRecord {
  public:
   // How long a part collects before it is handed over.
   static constexpr Millis kPart = std::chrono::seconds(60);
-  // Players of one user that still want to watch and are told apart.
+  // Players of one user that still want to watch and are distinguished.
   static constexpr std::size_t kMaxUnserved = 32;
 
   struct Part {

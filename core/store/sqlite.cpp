@@ -15,7 +15,7 @@ namespace {
 Error error_of(sqlite3* db) {
   const int code = sqlite3_errcode(db);
   std::string cause = sqlite3_errmsg(db);
-  // The system's own code tells a full disk from a failing one, and a missing folder from a
+  // The system's own code distinguishes a full disk from a failing one, and a missing folder from a
   // forbidden one.
   const int system = sqlite3_system_errno(db);
   if (system != 0 && (code == SQLITE_CANTOPEN || code == SQLITE_IOERR)) {

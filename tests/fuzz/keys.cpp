@@ -36,15 +36,15 @@ void check_refusal(const Error& error, std::string_view text) {
   while (!text.empty()) {
     const std::string_view word = text.substr(0, text.find_first_of(kSpace));
     text.remove_prefix(word.size() < text.size() ? word.size() + 1 : text.size());
-    claim(word.size() < kShortestKey || word.size() > kLongestKey ||
-              error.message.find(word) == std::string::npos || word.size() <= kLongestKeyName,
+    claim(word.size() < kMinKeySize || word.size() > kMaxKeySize ||
+              error.message.find(word) == std::string::npos || word.size() <= kMaxKeyNameSize,
           "and without the key");
   }
 }
 
 void check_key(const KeyRing& ring, const ApiKey& key) {
-  claim(key.key.size() >= kShortestKey && key.key.size() <= kLongestKey, "a key has its length");
-  claim(!key.name.empty() && key.name.size() <= kLongestKeyName, "and a name");
+  claim(key.key.size() >= kMinKeySize && key.key.size() <= kMaxKeySize, "a key has its length");
+  claim(!key.name.empty() && key.name.size() <= kMaxKeyNameSize, "and a name");
   const auto found = ring.find(key.key);
   claim(found && *found == key && ring.has(key), "a key is found");
   std::string other = key.key;
