@@ -21,11 +21,12 @@ ExitCode exit_code_of(ErrorKind kind) {
 
 ExitCode exit_code_of(int status, bool continues_session) {
   if (status >= 200 && status < 300) return ExitCode::kDone;
-  if (status == 409) return ExitCode::kDenied;
+  // 429 too: a script that plays where there is no answer would play what a player that hammers the
+  // daemon is refused.
+  if (status == 409 || status == 429) return ExitCode::kDenied;
   if (status == 403) return ExitCode::kForbidden;
   if (continues_session && (status == 404 || status == 410)) return ExitCode::kNoSession;
-  // 429: asked for too much just now, which a script cannot fix in its request.
-  if (status >= 400 && status < 500 && status != 429) return ExitCode::kInvalid;
+  if (status >= 400 && status < 500) return ExitCode::kInvalid;
   return ExitCode::kNoAnswer;
 }
 

@@ -189,8 +189,8 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
   if (!has_commands(app)) add_commands(app, options, {});
   app.require_subcommand(0, 1);
   app.footer(
-      "See concur COMMAND --help for its options and examples.\n"
-      "Exit status: 0 done, 1 denied, 2 invalid request, 3 no answer, 4 not permitted, 5 no such "
+      "See concur help COMMAND, or concur COMMAND --help, for its options and examples.\n"
+      "Exit status: 0 done, 1 refused, 2 invalid request, 3 no answer, 4 not permitted, 5 no such "
       "session");
 
   auto command = take_command(args);

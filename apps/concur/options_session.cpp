@@ -45,7 +45,8 @@ void add_options(CLI::App& app, Start& start) {
              "  concur start --user abc --session xyz\n"
              "  concur start --user abc --session xyz --ttl 2m --device tv-1 --ip 192.0.2.7\n"
              "  concur start --user abc --session xyz --replace old --on-limit evict-oldest\n"
-             "Exit status: 0 play, 1 denied, 2 invalid request, 3 no answer, 4 not permitted");
+             "Exit status: 0 play, 1 the limit is reached or the user starts too often, 2 invalid "
+             "request,\n3 no answer, 4 not permitted");
 }
 
 void add_options(CLI::App& app, Heartbeat& heartbeat) {

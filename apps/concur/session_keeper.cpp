@@ -105,7 +105,8 @@ void SessionKeeper::beat() {
 void SessionKeeper::start_again() {
   const auto answer = start();
   if (answer && is_allowed(*answer)) return;
-  if (!answer || answer->status != 409) return failed(answer);
+  const bool denied = answer && exit_code_of(answer->status, false) == ExitCode::kDenied;
+  if (!denied) return failed(answer);
   // No refusal: the limit may be reached by streams that ended in the outage.
   state_ = State::kNone;
   due_ = clock_.now().instant + jittered(interval_);

@@ -144,17 +144,13 @@ queue_is_full() {
   expect_error 3 "concur: cannot start: the answer is not concurrencyd's, it is not JSON; name the daemon's socket with --socket"
 }
 
-@test "an answer of 5xx is printed and reported, and no success; 429 exits 3 as well, 403 exits 4" {
+@test "an answer of 5xx is printed and reported, and no success; 403 exits 4" {
   local body='{"error":"unavailable","message":"cannot start: the disk is full"}\n' head='Content-Type: application/json\r\nContent-Length: 67\r\n\r\n'
   start_stub say "HTTP/1.1 503 Service Unavailable\r\n$head$body"
   concur_run --socket "$SOCKET" start --user abc --session xyz
   [ "$status" -eq 3 ]
   [ "$(jq -r .error <<<"$output")" = unavailable ]
   [ "$stderr" = "concur: cannot start: the daemon answered 503" ]
-  SOCKET=$DIR/429.sock
-  start_stub say "HTTP/1.1 429 Too Many Requests\r\n$head$body"
-  concur_run --socket "$SOCKET" start --user abc --session xyz
-  expect_answer 3 'has("error")'
   SOCKET=$DIR/403.sock
   start_stub say "HTTP/1.1 403 Forbidden\r\n$head$body"
   concur_run --socket "$SOCKET" purge --all
