@@ -1,6 +1,7 @@
 #include "options.hpp"
 
 #include "base/command_line.hpp"
+#include "base/socket_path.hpp"
 #include "base/text.hpp"
 #include "command_options.hpp"
 #include "option_values.hpp"
@@ -20,8 +21,8 @@ void add_global(CLI::App& app, Options& options) {
       app, "--socket", "PATH",
       "The daemon's socket (default: CONCUR_SOCKET, the service's, this user's)",
       [&options](const std::string& text) {
-        if (text.empty()) reject("cannot read --socket: it is empty");
-        options.sockets = {text};
+        options.sockets = {socket_path_of(text)};
+        if (options.sockets[0].empty()) reject("cannot read --socket: it is empty");
       },
       Repeats::kLastCounts);
   add_option(

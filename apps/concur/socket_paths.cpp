@@ -1,5 +1,7 @@
 #include "socket_paths.hpp"
 
+#include "base/socket_path.hpp"
+
 #include <cstdlib>
 #include <string_view>
 
@@ -15,7 +17,9 @@ std::string_view environment(const char* name) {
 }  // namespace
 
 std::vector<std::string> default_socket_paths() {
-  if (const auto given = environment("CONCUR_SOCKET"); !given.empty()) return {std::string(given)};
+  if (const auto given = environment("CONCUR_SOCKET"); !given.empty()) {
+    return {socket_path_of(given)};
+  }
   std::vector<std::string> paths{"/run/concurrencyd/concurrencyd.sock"};
   if (const auto folder = environment("XDG_RUNTIME_DIR"); !folder.empty()) {
     paths.push_back(std::string(folder) + "/concurrencyd.sock");

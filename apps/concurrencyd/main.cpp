@@ -29,11 +29,6 @@ int fail(ExitCode code, std::string_view message) {
   return static_cast<int>(code);
 }
 
-std::optional<std::string> environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
 void add_settings(CLI::App& app, std::map<std::string, std::string>& flags) {
   const auto add = [&](std::string_view key, std::string_view takes, std::string_view help) {
     app.add_option_function<std::string>(
@@ -103,7 +98,7 @@ int run(const concur::SettingInputs& inputs, Task task) {
 int main(int argc, char** argv) {
   std::set_terminate(on_terminate);
   concur::SettingInputs inputs;
-  inputs.environment = environment;
+  inputs.environment = concur::environment_variable;
   inputs.uid = geteuid();
   Task task = Task::kServe;
   CLI::App app{

@@ -1,12 +1,14 @@
 #include "daemon/settings.hpp"
 
 #include "base/duration.hpp"
+#include "base/socket_path.hpp"
 #include "base/text.hpp"
 #include "daemon/config_file.hpp"
 #include "net/tcp_address.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <utility>
 
 namespace concur {
@@ -143,7 +145,7 @@ bool always(const Settings& /*to*/) { return true; }
 
 constexpr Setting kTable[] = {
     {"socket", "PATH", "listen on the Unix socket at PATH", false, always,
-     [](Settings& s, const std::string& v) { return set_path(s.socket, v); },
+     [](Settings& s, const std::string& v) { return set_path(s.socket, socket_path_of(v)); },
      [](const Settings& s) { return s.socket; }},
     {"database", "PATH", "keep the sessions in the SQLite database at PATH", false, always,
      [](Settings& s, const std::string& v) { return set_path(s.database, v); },
@@ -290,6 +292,12 @@ Result<void> apply_environment_and_flags(Effective& to, const SettingInputs& inp
 }
 
 }  // namespace
+
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
 
 std::span<const Setting> setting_table() { return kTable; }
 

@@ -53,6 +53,10 @@ struct Effective {
   bool is_default(std::string_view key) const { return sources.at(key) == "default"; }
 };
 
+// Of this process. One that is set and empty is as one that is not set: unit files, compose files
+// and scripts write NAME= for "nothing of mine".
+std::optional<std::string> environment_variable(const std::string& name);
+
 // Where values come from, besides the config file itself.
 struct SettingInputs {
   std::map<std::string, std::string> flags;  // by key; the config file's under "config"

@@ -183,6 +183,25 @@ queue_is_full() {
   expect_error 3 "concur: cannot connect to $DIR/other.sock: no such socket; *"
 }
 
+@test "a socket is understood as other programs write it, by both programs" {
+  in_background env CONCURRENCYD_SOCKET="unix://$SOCKET" concurrencyd --database "$DATABASE"
+  eventually test -S "$SOCKET"
+  for prefix in unix:// unix:; do
+    for command in status "start --user abc --session xyz"; do
+      # shellcheck disable=SC2086
+      concur_run --socket "$prefix$SOCKET" --timeout 10s $command
+      [ "$status" -eq 0 ] && [ -z "$stderr" ]
+      # shellcheck disable=SC2086
+      CONCUR_SOCKET=$prefix$SOCKET concur_run $command
+      [ "$status" -eq 0 ] && [ -z "$stderr" ]
+    done
+    concur_run --socket "$prefix" status
+    expect_error 2 "concur: cannot read --socket: it is empty"
+  done
+  concur_run --socket "unix://$DIR/none" --timeout 50ms status
+  expect_error 3 "concur: cannot connect to $DIR/none: no such socket; *"
+}
+
 @test "the daemon of this user is found, and without any both places are named" {
   [ ! -e /run/concurrencyd ] || skip "a daemon is installed here"
   export XDG_RUNTIME_DIR=$DIR

@@ -94,6 +94,19 @@ expect_usage_error() {
   expect_setting 'log-level = error  # environment CONCURRENCYD_LOG_LEVEL'
 }
 
+@test "a variable that is set and empty is as unset" {
+  daemon_run --check-config
+  defaults=$output
+  for key in $(sed 's/ = .*//' <<<"$output") config; do
+    run --separate-stderr env "CONCURRENCYD_$(tr 'a-z-' 'A-Z_' <<<"$key")=" concurrencyd --check-config
+    [ "$status" -eq 0 ] && [ "$output" = "$defaults" ]
+  done
+  # So are those of the service manager.
+  in_background env LISTEN_PID= LISTEN_FDS= LISTEN_FDNAMES= NOTIFY_SOCKET= WATCHDOG_USEC= WATCHDOG_PID= STATE_DIRECTORY= \
+    JOURNAL_STREAM= concurrencyd --socket "$SOCKET" --database "$DATABASE"
+  concur --socket "$SOCKET" --timeout 10s status >/dev/null
+}
+
 @test "the config file itself comes from a flag or the environment" {
   echo 'limit = 5' >"$CONF"
   export CONCURRENCYD_CONFIG=$CONF

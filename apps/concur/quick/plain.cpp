@@ -1,6 +1,7 @@
 #include "quick/plain.hpp"
 
 #include "base/duration.hpp"
+#include "base/socket_path.hpp"
 #include "options.hpp"
 #include "socket_paths.hpp"
 
@@ -67,7 +68,7 @@ struct Global {
 };
 
 bool take(Global& global, std::string_view option, std::string_view value) {
-  if (option == "--socket") return take(global.socket, value);
+  if (option == "--socket") return take(global.socket, value) && !socket_path_of(value).empty();
   return option == "--timeout" && take(global.timeout, value) && global.timeout->count() > 0;
 }
 
@@ -113,7 +114,8 @@ std::optional<Plain> read_command(Words words, Global global) {
   }
   if (command.name.user.empty() || command.name.session.empty()) return std::nullopt;
   Plain plain{.sockets = {}, .timeout = global.timeout.value_or(Options().timeout), .command = {}};
-  plain.sockets = global.socket.empty() ? default_socket_paths() : std::vector{global.socket};
+  plain.sockets =
+      global.socket.empty() ? default_socket_paths() : std::vector{socket_path_of(global.socket)};
   plain.command = std::move(command);
   return plain;
 }

@@ -114,6 +114,28 @@ TEST_CASE("describe leaves out what does not apply") {
   CHECK(lines() == table.size() - 1);
 }
 
+TEST_CASE("environment_variable") {
+  constexpr const char* kName = "CONCURRENCYD_TEST_VARIABLE";
+  ::unsetenv(kName);
+  CHECK_FALSE(environment_variable(kName).has_value());
+  ::setenv(kName, "", 1);
+  CHECK_FALSE(environment_variable(kName).has_value());
+  ::setenv(kName, " ", 1);
+  CHECK(environment_variable(kName) == " ");
+  ::unsetenv(kName);
+}
+
+TEST_CASE("resolve_settings: a socket as other programs write it") {
+  for (const std::string written : {"/run/a.sock", "unix:///run/a.sock", "unix:/run/a.sock"}) {
+    Case c;
+    c.variables["CONCURRENCYD_SOCKET"] = written;
+    CHECK(c.good().settings.socket == "/run/a.sock");
+  }
+  Case c;
+  c.inputs.flags["socket"] = "unix://";
+  CHECK(c.bad() == "cannot set socket to 'unix://' (flag): it takes a path");
+}
+
 TEST_CASE("resolve_settings: bad values name their source") {
   const TempFolder folder;
   Case c;

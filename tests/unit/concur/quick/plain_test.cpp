@@ -59,6 +59,8 @@ TEST_CASE("read_plain") {
              {"heartbeat", "--user", "abc", "--session", "xyz"},
              {"end", "--user", "abc", "--session", "xyz"},
              {"--socket", "/s", "--timeout", "300ms", "end", "--user", "a", "--session", "b"},
+             {"--socket", "unix:///s", "end", "--user", "a", "--session", "b"},
+             {"--socket=unix:/s", "end", "--user", "a", "--session", "b"},
              {"--socket=/s", "end", "--timeout=1m", "--user", "a", "--session", "b"},
              {"end", "--user", "a", "--socket", "/a=b", "--session", "b"},
              {"start", "--user", "a", "--session", "b", "--ttl", "2m", "--device", "tv-1", "--ip",
@@ -102,6 +104,7 @@ TEST_CASE("read_plain") {
              {"start", "user", "abc", "--session", "x"},
              {"heartbeat", "--user", "abc", "--session", "x", "--device", "a"},
              {"-x", "start", "--user", "abc", "--session", "x"},
+             {"--socket", "unix://", "start", "--user", "abc", "--session", "x"},
              {"--socket", "/a", "start", "--user", "abc", "--session", "x", "--socket", "/b"},
          }) {
       CHECK_FALSE(plain_of(words).has_value());
@@ -115,6 +118,11 @@ TEST_CASE("read_plain") {
     ::setenv("CONCUR_SOCKET", "/own", 1);
     CHECK(plain_of(words)->sockets == Words{"/own"});
     CHECK(meaning(*plain_of(words)) == whole_meaning(words));
+    for (const char* written : {"unix:///own", "unix:/own"}) {
+      ::setenv("CONCUR_SOCKET", written, 1);
+      CHECK(plain_of(words)->sockets == Words{"/own"});
+      CHECK(meaning(*plain_of(words)) == whole_meaning(words));
+    }
     ::unsetenv("CONCUR_SOCKET");
   }
   ::unsetenv("XDG_RUNTIME_DIR");
