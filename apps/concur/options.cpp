@@ -124,6 +124,16 @@ std::vector<std::string>::iterator find_verb(std::vector<std::string>& args) {
   return verb;
 }
 
+// `concur help COMMAND`, as many programs have it, is `concur COMMAND --help`; so is what follows
+// `concur limit help`.
+void take_help(std::vector<std::string>& args) {
+  auto word = find_verb(args);
+  if (word != args.end() && (*word == "limit" || *word == "plan")) ++word;
+  if (word == args.end() || *word != "help") return;
+  args.erase(word);
+  args.emplace_back("--help");
+}
+
 // Cuts off what follows the first `--` of `concur run`: the command to run, none of whose words is
 // concur's to read.
 std::vector<std::string> take_command(std::vector<std::string>& args) {
@@ -155,19 +165,22 @@ Error usage_error(const CLI::App& app, std::string message) {
   return {ErrorKind::kInvalid, text::format("{}; see concur{} --help", message, words)};
 }
 
+// The first word that nothing takes, and why.
+std::string cause_of_rest(const CLI::App& app) {
+  const auto rest = app.remaining(true);
+  const std::string first = rest.empty() ? "" : decode_words(rest.front());
+  std::string words;
+  if (first.starts_with('-')) return text::format("there is no option '{}' here", first);
+  if (!has_commands(chosen_of(app, words))) {
+    return text::format("there is no argument '{}' here", first);
+  }
+  return text::format("there is no command '{}'",
+                      words.empty() ? first : words.substr(1) + " " + first);
+}
+
 // What CLI11 itself found wrong, in the words of every other error.
 std::string cause_of(const CLI::ParseError& error, const CLI::App& app) {
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const auto rest = app.remaining(true);
-    const std::string first = rest.empty() ? "" : decode_words(rest.front());
-    std::string words;
-    if (first.starts_with('-')) return text::format("there is no option '{}' here", first);
-    if (!has_commands(chosen_of(app, words))) {
-      return text::format("there is no argument '{}' here", first);
-    }
-    return text::format("there is no command '{}'",
-                        words.empty() ? first : words.substr(1) + " " + first);
-  }
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return cause_of_rest(app);
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     const std::string_view text = error.what();
     return text::format("{} takes exactly one value", text.substr(0, text.find(':')));
@@ -185,6 +198,7 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
       "concur");
   app.set_version_flag("--version", "concur " CONCUR_VERSION, "Print the version");
   add_global(app, options);
+  take_help(args);
   const auto verb = find_verb(args);
   if (verb != args.end()) add_commands(app, options, *verb);
   if (!has_commands(app)) add_commands(app, options, {});
@@ -207,7 +221,8 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
     if (auto* run = std::get_if<Run>(&options.command)) run->command = std::move(command);
     std::visit([](const auto& chosen) { check(chosen); }, options.command);
   } catch (const CLI::CallForHelp&) {
-    return Text{app.help()};
+    if (app.remaining_size(true) == 0) return Text{app.help()};
+    return usage_error(app, text::format("cannot help: {}", cause_of_rest(app)));
   } catch (const CLI::CallForVersion& version) {
     return Text{text::format("{}\n", version.what())};
   } catch (const CLI::ValidationError& error) {

@@ -26,6 +26,28 @@ teardown() { remove_dir; }
   done
 }
 
+@test "help COMMAND is COMMAND --help" {
+  for command in "" start list run "limit set" "plan list" limit; do
+    # shellcheck disable=SC2086
+    concur_run $command --help
+    shown=$output
+    # shellcheck disable=SC2086
+    concur_run help $command
+    [ "$status" -eq 0 ] && [ -z "$stderr" ] && [ "$output" = "$shown" ]
+  done
+  concur_run limit set --help
+  shown=$output
+  concur_run limit help set
+  [ "$status" -eq 0 ] && [ "$output" = "$shown" ]
+  for words in "help stat" "stat --help"; do
+    # shellcheck disable=SC2086
+    concur_run $words
+    expect_error 2 "concur: cannot help: there is no command 'stat'; see concur --help"
+  done
+  concur_run help limit put
+  expect_error 2 "concur: cannot help: there is no command 'limit put'; see concur limit --help"
+}
+
 @test "no command and an unknown command" {
   concur_run
   expect_error 2 "concur: cannot run: no command is given; see concur --help"
