@@ -1,11 +1,13 @@
 #include "output.hpp"
 #include "base/text.hpp"
+#include "signals.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 namespace concur::cli {
@@ -46,6 +48,7 @@ Result<void> write_output(std::string_view text) {
 }
 
 Error output_error(int error) {
+  if (error == EPIPE && !is_ignored(SIGPIPE)) die_of(SIGPIPE);
   return {ErrorKind::kUnavailable,
           text::format("cannot write to standard output: {}", std::strerror(error))};
 }

@@ -11,10 +11,12 @@ namespace concur::cli {
 // before anything is opened.
 void reserve_standard_streams();
 
-// Writes all of it to standard output. kUnavailable where that fails.
+// Writes all of it to standard output. kUnavailable where that fails, but as output_error() says.
 Result<void> write_output(std::string_view text);
 
-// The error that write_output() returns for an errno.
+// What is the matter with standard output, by errno. Where nobody reads it any more (EPIPE) this
+// does not return: the process dies of SIGPIPE, silently, as other programs in a pipeline do,
+// unless whoever called it has it ignore that signal.
 Error output_error(int error);
 
 // Writes `concur: message` and a newline to standard error, as one line whatever the message holds.

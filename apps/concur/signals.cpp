@@ -1,6 +1,7 @@
 #include "signals.hpp"
 #include "base/text.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,11 +11,6 @@
 namespace concur::cli {
 
 namespace {
-
-bool is_ignored(int signal) {
-  struct sigaction action {};
-  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
-}
 
 // All that ask something of a process. Not among them: the ones that a process brings upon itself,
 // SIGPIPE and the stop signals, which a shell's job control sends to both anyway.
@@ -33,14 +29,19 @@ sigset_t signals_to_take() {
 
 }  // namespace
 
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 Result<Signals> Signals::take() {
   Signals signals;
   struct sigaction on_child {};
   on_child.sa_handler = SIG_DFL;  // were it ignored, the command's status would be lost
   ::sigaction(SIGCHLD, &on_child, &signals.first_on_child_);
-  const sigset_t set = signals_to_take();
-  ::sigprocmask(SIG_BLOCK, &set, &signals.first_mask_);
-  signals.fd_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  signals.taken_ = signals_to_take();
+  ::sigprocmask(SIG_BLOCK, &signals.taken_, &signals.first_mask_);
+  signals.fd_ = Fd(::signalfd(-1, &signals.taken_, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals.fd_) {
     return Error{ErrorKind::kInternal,
                  text::format("cannot run: cannot read signals: {}", std::strerror(errno))};
@@ -51,6 +52,7 @@ Result<Signals> Signals::take() {
 std::optional<signalfd_siginfo> Signals::next() {
   signalfd_siginfo info{};
   if (::read(fd_.get(), &info, sizeof info) != sizeof info) return std::nullopt;
+  sigaddset(&received_, static_cast<int>(info.ssi_signo));
   return info;
 }
 
@@ -62,6 +64,8 @@ void Signals::restore() const {
 }
 
 void die_of(int signal) {
+  const rlimit none{};
+  ::setrlimit(RLIMIT_CORE, &none);
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, signal);

@@ -21,16 +21,30 @@ class Signals {
 
   std::optional<signalfd_siginfo> next();
 
+  // Whether it is one of those that are read here.
+  bool takes(int signal) const { return sigismember(&taken_, signal) == 1; }
+
+  // Whether next() has returned it.
+  bool received(int signal) const { return sigismember(&received_, signal) == 1; }
+
   // Gives a process just forked what concur itself was given: its mask and what it does on SIGCHLD.
   void restore() const;
 
  private:
+  Signals() { sigemptyset(&received_); }
+
   Fd fd_;
+  sigset_t taken_{};
+  sigset_t received_{};
   sigset_t first_mask_{};
   struct sigaction first_on_child_ {};
 };
 
-// Ends this process as the signal would have.
+// By this process, because whoever called it wants that.
+bool is_ignored(int signal);
+
+// Ends this process as the signal would have, but leaves no core dump: it is no failure of this
+// program. As process 1 of a container, which no signal ends, it exits with 128 + signal.
 [[noreturn]] void die_of(int signal);
 
 }  // namespace concur::cli

@@ -42,14 +42,49 @@ teardown_file() { end_shared_daemon; }
   [ "$status" -eq 3 ]
 }
 
-@test "a reader that went away exits 3" {
-  # The FIFO's reader is gone before concur writes.
+# Descriptor 5 is a pipe without a reader: the FIFO's is gone before concur writes.
+open_broken_pipe() {
+  rm -f "$DIR/fifo"
   mkfifo "$DIR/fifo"
   (exec 4<"$DIR/fifo") 3>&- &
   exec 5>"$DIR/fifo"
   wait $!
+}
+
+@test "where nobody reads standard output any more it dies of SIGPIPE, silently, as yes does" {
+  open_broken_pipe
+  concur start --user gone --session s1 >/dev/null
+  for command in status "start --user gone --session s1" "start --user gone --session s1 --meta a=b" list \
+    "list --output ndjson" "list --output table" "report --output table" "limit list" "plan list" --help --version \
+    "help list" "top --interval 100ms" "watch --since 0" watch; do
+    status=0
+    # shellcheck disable=SC2086
+    env --default-signal timeout 20 concur $command >&5 2>"$DIR/err" || status=$?
+    [ "$status" -eq 141 ]
+    [ ! -s "$DIR/err" ]
+  done
   status=0
-  concur status >&5 2>"$DIR/err" || status=$?
+  env --default-signal concur batch <<<'{"command":"heartbeat","user":"gone","session":"s1"}' >&5 2>"$DIR/err" || status=$?
+  exec 5>&-
+  [ "$status" -eq 141 ]
+  [ ! -s "$DIR/err" ]
+}
+
+@test "a reader that has enough ends what streams" {
+  for n in $(seq 3); do concur start --user many --session "s$n" >/dev/null; done
+  for command in "list --output ndjson" "watch --since 0" "top --interval 100ms"; do
+    run --separate-stderr env --default-signal bash -c "timeout 20 concur $command | head -n 1; echo \"\${PIPESTATUS[0]}\""
+    [ "${#lines[@]}" -eq 2 ]
+    [[ ${lines[1]} == 0 || ${lines[1]} == 141 ]]
+    [[ $command == list* || ${lines[1]} == 141 ]]
+    [ -z "$stderr" ]
+  done
+}
+
+@test "where the caller has SIGPIPE ignored, as services have, a reader that went away exits 3" {
+  open_broken_pipe
+  status=0
+  env --ignore-signal=PIPE concur status >&5 2>"$DIR/err" || status=$?
   exec 5>&-
   [ "$status" -eq 3 ]
   [ "$(cat "$DIR/err")" = "concur: cannot write to standard output: Broken pipe" ]

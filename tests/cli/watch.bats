@@ -177,7 +177,7 @@ catches_signals() {
   exec 6<&-
 }
 
-@test "a reader that goes away ends it, without waiting for the next event: exit 3" {
+@test "a reader that goes away ends it, without waiting for the next event: it dies of SIGPIPE" {
   start_daemon
   mkfifo "$DIR/from"
   concur watch --user abc --since 0 >"$DIR/from" 2>"$DIR/err" 3>&- &
@@ -189,8 +189,8 @@ catches_signals() {
   exec 6<&-
   status=0
   wait "$WATCH" || status=$?
-  [ "$status" -eq 3 ]
-  [ "$(cat "$DIR/err")" = "concur: cannot write to standard output: Broken pipe" ]
+  [ "$status" -eq 141 ]
+  [ ! -s "$DIR/err" ]
 }
 
 @test "a daemon that stops: exit 3, and one line says so" {
