@@ -64,7 +64,9 @@ Result<Child> Child::spawn(const std::vector<std::string>& command, const Signal
 
 void Child::reap() {
   int status = 0;
-  if (running() && ::waitpid(pid_, &status, WNOHANG) == pid_) status_ = status;
+  for (pid_t ended = 0; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (ended == pid_) status_ = status;
+  }
 }
 
 void Child::forward(const signalfd_siginfo& info) const {

@@ -29,7 +29,8 @@ class Child {
   // The status as wait(2) reports it, once the command has ended.
   int status() const { return *status_; }
 
-  // Looks whether it has ended; to be called after SIGCHLD.
+  // Looks whether it has ended; to be called after SIGCHLD. Reaps whatever else ended: as process 1
+  // of a container this process becomes the parent of all that lose theirs.
   void reap();
 
   // Hands a signal on to the command, where it has not got it already.

@@ -83,10 +83,13 @@ void add_options(CLI::App& app, Run& run) {
       "Examples:\n"
       "  concur run --user abc --session xyz -- ffmpeg -i in.mp4 -f hls out.m3u8\n"
       "  concur run --user abc --session xyz --if-unavailable deny -- ./stream.sh\n"
-      "Exit status: the command's own, 128+N where signal N ended it; 1 denied, 5 the session is "
-      "gone,\n"
-      "2 invalid request, 3 no answer (deny), 4 not permitted, 126 and 127 the command cannot be "
-      "run");
+      "Exit status: the command's own, 128+N where signal N ended it; 1 the limit is reached or "
+      "the user\n"
+      "starts too often, 5 the session is gone, 2 invalid request, 3 no answer (deny), 4 not "
+      "permitted,\n"
+      "126 and 127 the command cannot be run. If a signal sent to concur ended the command, concur "
+      "dies\n"
+      "of it, too");
 }
 
 void check(const Start& start) { check_name(Start::kVerb, start.name); }

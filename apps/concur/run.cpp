@@ -42,13 +42,6 @@ Result<ExitCode> run_one(Client& client, const Backup& backup) {
   return run_backup(client, backup);
 }
 
-Result<int> run_one(Client& client, const Run& run) { return run_session(client, run); }
-
-// It is no question to the daemon: another program asks.
-Result<ExitCode> run_one(Client& /*client*/, const Top& /*top*/) { return ExitCode::kNoAnswer; }
-
-Result<int> status_of(Result<int> status) { return status; }
-
 Result<int> status_of(const Result<ExitCode>& code) {
   if (!code) return code.error();
   return static_cast<int>(*code);
@@ -57,10 +50,17 @@ Result<int> status_of(const Result<ExitCode>& code) {
 }  // namespace
 
 Result<int> run(const Options& options) {
-  if (const auto* top = std::get_if<Top>(&options.command)) return exec_top(options, *top);
   Client client(options.sockets, options.timeout);
-  return std::visit([&client](const auto& chosen) { return status_of(run_one(client, chosen)); },
-                    options.command);
+  const auto run_chosen = [&]<class T>(const T& chosen) -> Result<int> {
+    if constexpr (std::is_same_v<T, Run>) {
+      return run_session(client, options.sockets, chosen);
+    } else if constexpr (std::is_same_v<T, Top>) {
+      return exec_top(options, chosen);
+    } else {
+      return status_of(run_one(client, chosen));
+    }
+  };
+  return std::visit(run_chosen, options.command);
 }
 
 }  // namespace concur::cli

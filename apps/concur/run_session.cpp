@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "child.hpp"
 #include "output.hpp"
+#include "session_events.hpp"
 #include "session_keeper.hpp"
 #include "signals.hpp"
 
@@ -11,13 +12,16 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace concur::cli {
 
 namespace {
 
 constexpr Millis kTimeToEnd{10'000};
+constexpr Millis kSignalToAll{100};
 constexpr int kCannotRun = 126;
 constexpr int kNotFound = 127;
 
@@ -45,8 +49,12 @@ class Alarm {
 
 class Runner {
  public:
-  Runner(Client& client, const Run& run, Signals signals)
-      : client_(client), run_(run), signals_(std::move(signals)), keeper_(client, run.start) {
+  Runner(Client& client, std::vector<std::string> sockets, const Run& run, Signals signals)
+      : client_(client),
+        run_(run),
+        signals_(std::move(signals)),
+        keeper_(client, run.start),
+        events_(std::move(sockets), run.start.name) {
     client_.look_after(signals_.fd(), [this] { return take_signals(); });
   }
   Runner(const Runner&) = delete;
@@ -54,6 +62,7 @@ class Runner {
   ~Runner() { client_.look_after(-1, nullptr); }
 
   Result<int> run() {
+    events_.connect();
     const auto answer = keeper_.start();
     take_signals();
     if (stop_signal_ != 0) stop();
@@ -99,7 +108,6 @@ class Runner {
         if (child_) child_->reap();
       } else if (child_) {
         child_->forward(*info);
-        if (signal == SIGINT && info->ssi_code == SI_KERNEL) interrupted_ = true;
       } else {
         stop_signal_ = signal;
       }
@@ -109,20 +117,36 @@ class Runner {
 
   void supervise() {
     while (child_->running()) {
-      alarm_.set(end_code_ ? kill_at_ : keeper_.due());
-      pollfd entries[] = {{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
-                          {.fd = alarm_.fd(), .events = POLLIN, .revents = 0}};
-      ::poll(entries, 2, -1);
-      const bool due = entries[1].revents != 0;
-      if (!take_signals() || !due) continue;
-      if (end_code_) {
+      if (!end_code_ && holds_session()) events_.connect();
+      alarm_.set(next_alarm());
+      pollfd entries[] = {
+          {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+          {.fd = alarm_.fd(), .events = POLLIN, .revents = 0},
+          {.fd = end_code_ ? -1 : events_.fd(), .events = events_.events(), .revents = 0}};
+      ::poll(entries, 3, -1);
+      if (!take_signals()) continue;
+      const bool gone = entries[2].revents != 0 && events_.advance() && holds_session();
+      const Instant now = SystemClock().now().instant;
+      if (end_code_ && now >= kill_at_) {
         child_->send_to_all(SIGKILL);
         kill_at_ += kTimeToEnd;
-      } else {
+      } else if (!end_code_ && (gone || now >= keeper_.due())) {
         keeper_.tick();
         judge();
       }
     }
+  }
+
+  // Or may hold one: where the lease ran out in an outage, the daemon may have kept the session.
+  bool holds_session() const {
+    return keeper_.state() == SessionKeeper::State::kHeld ||
+           keeper_.state() == SessionKeeper::State::kLapsed;
+  }
+
+  Instant next_alarm() const {
+    if (end_code_) return kill_at_;
+    const auto connect_at = holds_session() ? events_.due() : std::nullopt;
+    return std::min(keeper_.due(), connect_at.value_or(keeper_.due()));
   }
 
   // Whether the command may go on after what the daemon said, or did not say.
@@ -150,23 +174,38 @@ class Runner {
     keeper_.end();
   }
 
-  int exit_status() const {
+  // Of the signal that was sent to concur and ended the command concur dies, too: a service manager
+  // sees a clean stop, and a shell whose user pressed Ctrl-C ends its script.
+  int exit_status() {
     if (end_code_) return static_cast<int>(*end_code_);
     const int status = child_->status();
     if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
-    // A shell whose user pressed Ctrl-C ends its script only where the command died of it.
-    if (interrupted_ && WTERMSIG(status) == SIGINT) die_of(SIGINT);
-    return 128 + WTERMSIG(status);
+    const int signal = WTERMSIG(status);
+    if (was_sent(signal)) die_of(signal);
+    return 128 + signal;
+  }
+
+  // Whoever sends a signal to all processes of a service may have reached the command first.
+  bool was_sent(int signal) {
+    const Deadline until = std::chrono::steady_clock::now() + kSignalToAll;
+    while (signals_.takes(signal) && !signals_.received(signal)) {
+      const Millis left = left_until(until);
+      if (left.count() == 0) return false;
+      pollfd entry{.fd = signals_.fd(), .events = POLLIN, .revents = 0};
+      ::poll(&entry, 1, static_cast<int>(left.count()));
+      take_signals();
+    }
+    return signals_.received(signal);
   }
 
   Client& client_;
   const Run& run_;
   Signals signals_;
   SessionKeeper keeper_;
+  SessionEvents events_;
   Alarm alarm_;
   std::optional<Child> child_;
   int stop_signal_ = 0;               // came before the command ran
-  bool interrupted_ = false;          // by the terminal
   bool finishing_ = false;            // only the session's end is left to ask for
   std::optional<ExitCode> end_code_;  // set once the command is being ended
   Instant kill_at_;
@@ -174,10 +213,10 @@ class Runner {
 
 }  // namespace
 
-Result<int> run_session(Client& client, const Run& run) {
+Result<int> run_session(Client& client, std::vector<std::string> sockets, const Run& run) {
   auto signals = Signals::take();
   if (!signals) return std::move(signals).error();
-  return Runner(client, run, std::move(*signals)).run();
+  return Runner(client, std::move(sockets), run, std::move(*signals)).run();
 }
 
 }  // namespace concur::cli

@@ -39,6 +39,7 @@ wait_for_run() {
 sessions_of() { concur list --user "$1" | jq -c '[.sessions[].session]'; }
 has_sessions() { [ "$(sessions_of "$1")" = "$2" ]; }
 seen_at() { concur list --user "$1" | jq -r '.sessions[0].lastSeenAt'; }
+started_at() { concur list --user "$1" | jq -r '.sessions[0].startedAt'; }
 seen_after() { [[ $(seen_at "$1") > $2 ]]; }
 complained() { grep -q "${1-.}" "$DIR/err"; }
 plays() { [ -s "$DIR/playing" ] && kill -0 "$(cat "$DIR/playing")" 2>/dev/null; }
@@ -126,20 +127,20 @@ expect_complaint() {
   [ ! -e "$DIR/ran" ]
 }
 
-@test "heartbeats keep the session past its lease, and hold no connection between them" {
+@test "heartbeats keep the session past its lease; between them it holds the stream of events alone" {
   start_daemon
   run_in_background --user abc --session xyz --ttl 2s -- bash -c play
   eventually plays
   started=$(seen_at abc)
-  first=$started
+  first=$(started_at abc)
   # Each sign of life is later than the last, over more than two leases.
   for _ in $(seq 8); do
     eventually seen_after abc "$started"
     started=$(seen_at abc)
   done
-  [ "$(concur list --user abc | jq -r '.sessions[0].startedAt')" = "$first" ]
-  # The one that asks, and at most the one heartbeat.
-  [ "$(concur status | jq .connections)" -le 2 ]
+  [ "$(started_at abc)" = "$first" ]
+  # The one that asks, the stream, and at most the one heartbeat.
+  [ "$(concur status | jq .connections)" -le 3 ]
   touch "$DIR/stop"
   wait_for_run
   [ "$status" -eq 0 ] && [ ! -s "$DIR/err" ]
@@ -149,12 +150,12 @@ expect_complaint() {
   start_daemon
   run_in_background --user abc --session xyz --ttl 9s -- bash -c play
   eventually plays
-  first=$(concur list --user abc | jq -r '.sessions[0].startedAt')
+  first=$(started_at abc)
   kill -KILL "$DAEMON"
   wait "$DAEMON" || true
   start_daemon
   has_sessions abc '["xyz"]'
-  [ "$(concur list --user abc | jq -r '.sessions[0].startedAt')" = "$first" ]
+  [ "$(started_at abc)" = "$first" ]
   eventually seen_after abc "$(seen_at abc)"
   touch "$DIR/stop"
   wait_for_run
@@ -168,7 +169,7 @@ asked_often() { [ "$(grep -c '^POST .*/heartbeat' "$DIR/asked")" -ge 3 ]; }
   start_daemon
   run_in_background --timeout 2s --user abc --session xyz --ttl 9s -- bash -c play
   eventually plays
-  before=$(seen_at abc)
+  before=$(started_at abc)
   kill -KILL "$DAEMON"
   wait "$DAEMON" || true
   eventually complained
@@ -180,7 +181,7 @@ asked_often() { [ "$(grep -c '^POST .*/heartbeat' "$DIR/asked")" -ge 3 ]; }
   wait "$!" || true
   start_daemon
   eventually seen_after abc "$before"
-  [ "$(concur list --user abc | jq -r '.sessions[0].startedAt')" = "$before" ]
+  [ "$(started_at abc)" = "$before" ]
   touch "$DIR/stop"
   wait_for_run
   [ "$status" -eq 0 ]
@@ -264,6 +265,104 @@ asked_often() { [ "$(grep -c '^POST .*/heartbeat' "$DIR/asked")" -ge 3 ]; }
     [ ! -s "$DIR/out" ]
     has_sessions abc '["s2"]'
     concur end --user abc --session s2 >/dev/null
+  done
+}
+
+# With the default lease the next heartbeat is 24 s away at least.
+expect_end_within() {
+  SECONDS=0
+  wait_for_run
+  [ "$status" -eq 5 ]
+  [ "$SECONDS" -le "$1" ] || { echo "it took $SECONDS s"; return 1; }
+  run ! plays
+  rm -f "$DIR/playing"
+}
+
+@test "an evicted, purged or ended session ends the command within a second, not at the next heartbeat" {
+  start_daemon --limit 1
+  for how in "start --session s2 --replace s1" "start --session s2 --on-limit evict-oldest" "purge" "end --session s1"; do
+    run_in_background --user abc --session s1 -- bash -c play
+    eventually plays
+    # shellcheck disable=SC2086
+    concur $how --user abc >/dev/null
+    expect_end_within 1
+    concur purge --user abc >/dev/null
+  done
+}
+
+@test "one that is taken over while it starts ends as soon" {
+  start_daemon --limit 1 --on-limit evict-oldest
+  for n in $(seq 5); do
+    run_in_background --user "u$n" --session s1 -- bash -c play
+    until concur list --user "u$n" | grep -q s1; do :; done
+    concur start --user "u$n" --session s2 >/dev/null
+    expect_end_within 1
+  done
+}
+
+@test "other sessions' ends, and a user with many, do not touch it" {
+  start_daemon --limit 0
+  run_in_background --user abc --session s1 -- bash -c play
+  eventually plays
+  seen=$(seen_at abc)
+  for n in $(seq 20); do printf '{"command":"start","user":"abc","session":"t%s"}\n{"command":"end","user":"abc","session":"t%s"}\n' "$n" "$n"; done |
+    concur batch >/dev/null
+  concur start --user other --session s1 >/dev/null
+  concur purge --user other >/dev/null
+  plays
+  [ "$(seen_at abc)" = "$seen" ]
+  touch "$DIR/stop"
+  wait_for_run
+  [ "$status" -eq 0 ]
+}
+
+follows_events() { [ "$(concur status | jq .connections)" -ge 2 ]; }
+
+@test "after a restart of the daemon, stopped or killed, it listens again" {
+  start_daemon --limit 1
+  for how in TERM KILL; do
+    run_in_background --user abc --session s1 -- bash -c play
+    eventually plays
+    kill "-$how" "$DAEMON"
+    wait "$DAEMON" || true
+    start_daemon --limit 1
+    eventually follows_events
+    concur start --user abc --session s2 --replace s1 >/dev/null
+    expect_end_within 1
+    [ "$(wc -l <"$DIR/err")" -eq 1 ]
+    concur purge --user abc >/dev/null
+  done
+}
+
+@test "what happened while it did not listen it asks for as soon as it listens again" {
+  start_daemon --limit 1
+  run_in_background --user abc --session s1 -- bash -c play
+  eventually plays
+  kill -STOP "$RUN"
+  kill -KILL "$DAEMON"
+  wait "$DAEMON" || true
+  start_daemon --limit 1
+  concur purge --user abc >/dev/null
+  kill -CONT "$RUN"
+  expect_end_within 2
+}
+
+beat_often() { [ "$(grep -c '^POST .*/heartbeat' "$DIR/asked")" -ge 4 ]; }
+
+@test "where events are refused, or there are too many streams, heartbeats go on alone, without a word" {
+  for answer in 403 404 503; do
+    rm -f "$SOCKET" "$DIR/asked" "$DIR/playing" "$DIR/stop"
+    start_stub without-events "$DIR/asked" "$answer"
+    run_in_background --user abc --session xyz --ttl 1s -- bash -c play
+    eventually beat_often
+    # One that may work later is tried again, with pauses that grow.
+    asked=$(grep -c '^GET /v1/events?user=abc ' "$DIR/asked")
+    if [ "$answer" = 503 ]; then [ "$asked" -le 3 ]; else [ "$asked" -eq 1 ]; fi
+    touch "$DIR/stop"
+    wait_for_run
+    [ "$status" -eq 0 ]
+    [ ! -s "$DIR/err" ]
+    kill -KILL "${PIDS[-2]}"
   done
 }
 
@@ -369,7 +468,8 @@ got() { [ "$(tr '\n' ' ' 2>/dev/null <"$DIR/got")" = "$1" ]; }
   done
 }
 
-holds_connection() { find "/proc/$RUN/fd" -lname 'socket:*' | grep -q .; }
+# Beside the stream of events.
+holds_connection() { [ "$(find "/proc/$RUN/fd" -lname 'socket:*' | wc -l)" -ge 2 ]; }
 
 @test "signals are forwarded at once while the daemon does not answer" {
   start_daemon
@@ -383,6 +483,69 @@ holds_connection() { find "/proc/$RUN/fd" -lname 'socket:*' | grep -q .; }
   kill -CONT "$DAEMON"
   wait_for_run
   [ "$status" -eq 7 ] && [ ! -s "$DIR/err" ]
+  has_sessions abc '[]'
+}
+
+# How concur ended, as whoever calls wait(2) sees it: minus the signal, or the exit status.
+end_of() { python3 -c 'import subprocess, sys; print(subprocess.run(sys.argv[1:], restore_signals=True).returncode)' "$@"; }
+
+@test "of a signal that it is sent and that ends the command it dies itself, so that service managers see a clean stop" {
+  start_daemon
+  for signal in TERM INT HUP QUIT USR1 ALRM RTMIN+1; do
+    number=$(kill -l "$signal")
+    # shellcheck disable=SC2016
+    run end_of env --default-signal concur run --user abc --session xyz -- bash -c "concur=\$PPID; (sleep 0.2; kill -$signal \$concur) & exec sleep 20"
+    [ "$output" = "-$number" ]
+    has_sessions abc '[]'
+  done
+  # With a core dump of concur's own nobody is helped.
+  [ -z "$(find . "$DIR" -maxdepth 1 -name 'core*')" ]
+}
+
+@test "sent to the command first and to concur at once after it, as to all of a service, it is the same" {
+  start_daemon
+  for session in xyz none; do
+    # shellcheck disable=SC2016
+    run end_of concur run --user abc --session "$session" -- bash -c \
+      'parent=$PPID self=$$; (sleep 0.3; kill -TERM "$self" "$parent") & exec sleep 20'
+    [ "$output" = -15 ]
+    stop_daemon
+    start_daemon
+  done
+}
+
+@test "a signal that the command handles leaves its status, one that only the command was sent is 128+N" {
+  start_daemon
+  # shellcheck disable=SC2016
+  run end_of concur run --user abc --session xyz -- bash -c 'trap "exit 7" TERM; kill -TERM $PPID; sleep 20 & wait'
+  [ "$output" = 7 ]
+  # shellcheck disable=SC2016
+  run end_of concur run --user abc --session xyz -- bash -c 'trap "exit 0" TERM; kill -TERM $PPID; sleep 20 & wait'
+  [ "$output" = 0 ]
+  # shellcheck disable=SC2016
+  run end_of concur run --user abc --session xyz -- bash -c 'kill -TERM $$; sleep 20'
+  [ "$output" = 143 ]
+  # shellcheck disable=SC2016
+  run end_of concur run --user abc --session xyz -- bash -c 'trap "kill -KILL \$\$" TERM; kill -TERM $PPID; sleep 20 & wait'
+  [ "$output" = 137 ]
+}
+
+@test "as process 1 it reaps orphans, forwards signals and ends as the command does" {
+  unshare --pid --fork --mount-proc true 2>/dev/null || skip "needs the right to make a PID namespace"
+  start_daemon
+  # shellcheck disable=SC2016
+  run -3 unshare --pid --fork --kill-child --mount-proc concur run --user abc --session xyz -- bash -c '
+    for n in $(seq 20); do bash -c "sleep 0.1 &"; done
+    for n in $(seq 100); do
+      pgrep sleep >/dev/null || break
+      sleep 0.05
+    done
+    sleep 0.2
+    grep -c "^State:.Z" /proc/[0-9]*/status | grep -vc ":0$"
+    exit 3'
+  [ "$output" = 0 ]
+  # shellcheck disable=SC2016
+  run -143 unshare --pid --fork --kill-child --mount-proc concur run --user abc --session xyz -- bash -c 'kill -TERM 1; sleep 20'
   has_sessions abc '[]'
 }
 

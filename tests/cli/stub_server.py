@@ -7,6 +7,7 @@ usage: stub_server.py SOCKET deaf            never accepts, and has room for one
        stub_server.py SOCKET say TEXT        answers with these bytes, in Python's escapes, and closes
        stub_server.py SOCKET record FILE     appends each request to the file and answers {}
        stub_server.py SOCKET drop FILE       appends each request to the file and closes without an answer
+       stub_server.py SOCKET without-events FILE STATUS   as record, but answers that status to who wants events
 """
 
 import os
@@ -36,10 +37,15 @@ def main():
             continue
         if mode == "slow":
             time.sleep(float(rest[0]))
-        if mode in ("record", "drop"):
+        if mode in ("record", "drop", "without-events"):
             with open(rest[0], "ab") as file:
                 file.write(request)
         if mode == "drop":
+            connection.close()
+            continue
+        if mode == "without-events" and request.startswith(b"GET /v1/events"):
+            answer = EMPTY_ANSWER.replace(b"200 OK", rest[1].encode() + b" No")
+            connection.sendall(answer)
             connection.close()
             continue
         text = rest[0].encode().decode("unicode_escape").encode("latin-1") if mode == "say" else EMPTY_ANSWER
