@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace concur {
 
@@ -75,6 +77,26 @@ std::string group_name(gid_t id) {
       .value_or(text::format("{}", id));
 }
 
+bool has_group(gid_t group) {
+  if (::getegid() == group) return true;
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  return count > 0 && std::ranges::find(groups, group) != groups.end();
+}
+
+// Whether a login of this user gives it the group.
+bool is_member(const std::string& user, gid_t group) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/etc/group", "re"),
+                                                             std::fclose);
+  while (const struct group* entry = file ? ::fgetgrent(file.get()) : nullptr) {
+    if (entry->gr_gid != group) continue;
+    for (char** member = entry->gr_mem; *member != nullptr; ++member) {
+      if (user == *member) return true;
+    }
+  }
+  return false;
+}
+
 // What keeps this process out is the socket itself, or the lowest folder above it that can still be
 // looked at.
 std::string who_may_use(std::string path) {
@@ -88,8 +110,16 @@ std::string who_may_use(std::string path) {
   if ((info.st_mode & (S_ISDIR(info.st_mode) ? S_IXGRP : S_IWGRP)) == 0) {
     return text::format("{} is open to {} only: run concur as {}", path, owner, owner);
   }
+  const std::string group = group_name(info.st_gid);
+  const std::string user = owner_name(::getuid());
+  if (!has_group(info.st_gid) && is_member(user, info.st_gid)) {
+    return text::format(
+        "{} is in the group {}, for which {} is open, but not yet in this login: log in anew (of a "
+        "service: restart it), or: newgrp {}",
+        user, group, path, group);
+  }
   return text::format("{} is open to {} and the group {}: run concur as one of them", path, owner,
-                      group_name(info.st_gid));
+                      group);
 }
 
 Failure explain(const std::string& path, int error, Millis timeout) {

@@ -62,6 +62,33 @@ teardown() { remove_dir; }
   [ "$status" -eq 0 ]
 }
 
+# With a user `viewer`, who is in the groups `video-team` (as of now) and `viewer`.
+with_viewer() {
+  unshare --mount bash -euc '
+    mount --make-rprivate /
+    mount --bind "$0/passwd" /etc/passwd
+    mount --bind "$0/group" /etc/group
+    exec "$@"' "$DIR" "$@"
+}
+
+@test "forbidden by the socket: who is in its group, but not since this login, is told so, and each way out works" {
+  unshare --mount true 2>/dev/null || skip "needs the right to mount"
+  { cat /etc/passwd; echo "viewer:x:4242:4242::/tmp:/bin/sh"; } >"$DIR/passwd"
+  { cat /etc/group; echo "viewer:x:4242:"; echo "video-team:x:4243:games,viewer"; } >"$DIR/group"
+  start_daemon --socket-mode 0660
+  chgrp 4243 "$SOCKET"
+  viewer=(with_viewer setpriv --reuid 4242 --regid 4242)
+  run --separate-stderr "${viewer[@]}" --clear-groups concur --socket "$SOCKET" status
+  expect_error 4 "concur: cannot connect to $SOCKET: permission denied; viewer is in the group video-team, for which $SOCKET is open, but not yet in this login: log in anew (of a service: restart it), or: newgrp video-team"
+  run --separate-stderr "${viewer[@]}" --init-groups concur --socket "$SOCKET" status
+  [ "$status" -eq 0 ]
+  run --separate-stderr "${viewer[@]}" --clear-groups newgrp video-team <<<"exec concur --socket $SOCKET status"
+  [ "$status" -eq 0 ]
+  # Who is not in it has the other hint.
+  run --separate-stderr with_viewer setpriv --reuid 65534 --regid 65534 --clear-groups concur --socket "$SOCKET" status
+  expect_error 4 "concur: cannot connect to $SOCKET: permission denied; $SOCKET is open to root and the group video-team: run concur as one of them"
+}
+
 @test "forbidden by a folder" {
   [ "$(id -u)" -eq 0 ] || skip "needs root, to be two users"
   mkdir -m 700 "$DIR/closed"
