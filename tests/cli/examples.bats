@@ -5,11 +5,29 @@ load helper
 
 setup() {
   make_dir
-  PATH=$(cd "$BATS_TEST_DIRNAME/../../packaging/examples" && pwd):$DIR/stubs:$PATH
-  export CONCUR_SOCKET=$SOCKET
-  mkdir "$DIR/stubs"
+  # As a user would copy them.
+  mkdir "$DIR/stubs" "$DIR/examples"
+  cp "$BATS_TEST_DIRNAME"/../../packaging/examples/* "$DIR/examples"
+  PATH=$DIR/examples:$DIR/stubs:$PATH
+  export DIR CONCUR_SOCKET=$SOCKET
 }
-teardown() { remove_dir; }
+teardown() {
+  touch "$DIR/stop"
+  remove_dir
+}
+
+# The recipes that play a stream, each with what plays it here: until the file `stop` is there, exit 7.
+PLAYERS=(play-fail-open play-fail-closed limit-ffmpeg)
+stub_players() {
+  # shellcheck disable=SC2016
+  stub ffmpeg 'echo $$ >"$DIR/ffmpeg.pid"; until [ -e "$DIR/stop" ]; do sleep 0.05; done; exit 7'
+}
+play() {
+  case $1 in
+    limit-ffmpeg) "$@" ;;
+    *) "$@" ffmpeg ;;
+  esac
+}
 
 # A program that writes down how it was called, and what it read, and exits so.
 stub() {
@@ -31,13 +49,94 @@ fill() {
   expect_answer 0 '.concurrentSessions == 0'
 }
 
+counts_all() { [ "$(concur list | jq -c '[.sessions[].user] | sort')" = '["limit-ffmpeg","play-fail-closed","play-fail-open"]' ]; }
+seen_last() { concur list | jq -r '[.sessions[].lastSeenAt] | min'; }
+each_seen_after() { [[ $(seen_last) > $1 ]]; }
+
+@test "each recipe counts for as long as it plays, past its lease, and over a daemon that is killed in the middle" {
+  stub_players
+  start_daemon --lease 2s
+  for recipe in "${PLAYERS[@]}"; do
+    (play "$recipe" "$recipe" film) >>"$DIR/out" 2>&1 3>&- &
+    PIDS+=("$!")
+  done
+  players=("${PIDS[@]: -3}")
+  eventually counts_all
+  started=$(concur list | jq -c '[.sessions[].startedAt]')
+  for _ in before after; do
+    for _ in 1 2 3 4 5; do
+      seen=$(seen_last)
+      eventually each_seen_after "$seen"
+    done
+    counts_all
+    if [ -n "$DAEMON" ]; then
+      kill -KILL "$DAEMON"
+      wait "$DAEMON" || true
+      DAEMON=
+      in_background concurrencyd --socket "$SOCKET" --database "$DATABASE" --start-rate 0 --lease 2s
+      concur --timeout 10s status >/dev/null
+    fi
+  done
+  [ "$(concur list | jq -c '[.sessions[].startedAt]')" = "$started" ]
+  touch "$DIR/stop"
+  for pid in "${players[@]}"; do
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" -eq 7 ]
+  done
+  concur_run list
+  expect_answer 0 '.sessions == []'
+  # The outage was too short for any of them to notice, or is reported once.
+  [ "$(wc -l <"$DIR/out")" -le 3 ]
+}
+
+no_session() { [ "$(concur list --user abc | jq -c .sessions)" = '[]' ]; }
+
+@test "each recipe, when it is stopped, stops what plays and ends the session" {
+  stub_players
+  start_daemon
+  for recipe in "${PLAYERS[@]}"; do
+    rm -f "$DIR/ffmpeg.pid"
+    # As a supervisor does, which sends the signal to the one process that it started.
+    case $recipe in limit-ffmpeg) words=() ;; *) words=(ffmpeg) ;; esac
+    "$recipe" abc film "${words[@]}" >/dev/null 2>&1 3>&- &
+    PIDS+=("$!")
+    eventually test -s "$DIR/ffmpeg.pid"
+    kill -TERM "$!"
+    status=0
+    wait "$!" || status=$?
+    [ "$status" -eq 143 ]
+    no_session
+    run ! kill -0 "$(cat "$DIR/ffmpeg.pid")"
+  done
+}
+
+@test "each recipe refuses who is denied and who starts too often" {
+  stub_players
+  in_background concurrencyd --socket "$SOCKET" --database "$DATABASE" --start-rate 3 --limit 3
+  concur --timeout 10s status >/dev/null
+  fill full
+  concur start --user often --session s1 >/dev/null
+  for _ in 1 2; do
+    concur end --user often --session s1 >/dev/null
+    concur start --user often --session s1 >/dev/null
+  done
+  for recipe in "${PLAYERS[@]}"; do
+    for user in full often; do
+      run --separate-stderr play "$recipe" "$user" film
+      [ "$status" -eq 1 ]
+      [[ $output == *'"error":'* ]]
+      [ ! -e "$DIR/ffmpeg.called" ]
+    done
+  done
+}
+
 @test "limit-ffmpeg does not run ffmpeg where the limit is reached, and does where nobody answers" {
   stub ffmpeg "exit 0"
   start_daemon
   fill abc
   run --separate-stderr limit-ffmpeg abc cam-1 -i in.mp4
-  [ "$status" -eq 1 ]
-  [[ $stderr == *"as many streams as allowed"* ]]
+  expect_answer 1 '.error == "limit_reached"'
   [ ! -e "$DIR/ffmpeg.called" ]
   stop_daemon
   run -0 limit-ffmpeg abc cam-1 -i in.mp4
