@@ -28,7 +28,7 @@ class Connection(http.client.HTTPConnection):
 class Client(threading.Thread):
     def __init__(self, path, name, keeps):
         super().__init__(daemon=True)
-        self.path, self.user, self.keeps = path, name, keeps
+        self.path, self.prefix, self.user, self.keeps = path, name, name, keeps
         self.connection = Connection(path)
         self.enough = threading.Event()
         self.answers, self.reconnects, self.longest, self.failures = 0, 0, 0, []
@@ -61,6 +61,8 @@ class Client(threading.Thread):
         number = 0
         while not self.enough.is_set():
             number += 1
+            # Another one in time: of one user 200 starts a minute are served.
+            self.user = f"{self.prefix}-{number // 100}"
             session = f"/v1/users/{self.user}/sessions/s{number}"
             self.ask("PUT", session, (201,))
             self.ask("POST", session + "/heartbeat", (200,))
