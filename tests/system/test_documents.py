@@ -198,6 +198,8 @@ class Pages(unittest.TestCase):
 # What each example needs around it, by its first words: text before, text after, and a pattern of what it prints.
 FULL = "for n in 1 2 3; do concur start --user abc --session s$n >/dev/null; done\n"
 ROUND = {
+    "concur run --timeout 1s": ("user=abc; stream=xyz; mkdir bin; PATH=$PWD/bin:$PATH\n"
+                                "printf '#!/bin/sh\\necho played $1\\n' >bin/mpv; chmod 755 bin/mpv\n", "", "played film.mkv"),
     "concur --timeout 1s start": ("play() { echo played; }; user=abc; stream=xyz\n", "", "played"),
     "concur start --user abc --session xyz | jq": (FULL, "", "too many"),
     "while concur heartbeat": ("concur start --user abc --session xyz >/dev/null\n"

@@ -4,15 +4,18 @@ Where promtool or prometheus is not installed (Debian package prometheus, about 
 that need them are skipped and say so.
 """
 
+import http.client
 import json
 import math
 import os
+import pathlib
 import re
 import resource
 import shutil
 import subprocess
 import unittest
 
+import doors
 import harness
 from harness import SECOND
 from prometheus_server import JOB, RULES, Bridge, Prometheus
@@ -241,6 +244,36 @@ def dashboard_queries():
     board = json.loads(DASHBOARD.read_text())
     return [(panel["title"], target["expr"].replace("$__rate_interval", "15s").replace("$instance", ".*"))
             for panel in board["panels"] for target in panel["targets"]]
+
+
+class Guide(unittest.TestCase):
+    """packaging/prometheus/README.md, with other folders and another port."""
+
+    def blocks(self, kind):
+        text = (RULES.parent / "README.md").read_text()
+        folders = {"/etc/concurrencyd/": self.folder, "/etc/prometheus/": self.folder}
+        for name, folder in folders.items():
+            text = text.replace(name, f"{folder}/")
+        return re.findall(rf"^```{kind}\n(.*?)^```", text, re.M | re.S)
+
+    def test_its_key_reads_the_metrics_and_nothing_else(self):
+        self.folder = harness.private_folder()
+        making_keys = next(block for block in self.blocks("sh") if block.startswith("key="))
+        subprocess.run(["sh", "-euc", re.sub(r"-o \w+ ", "", making_keys)], check=True)
+        settings = dict(line.split(" = ") for line in self.blocks("ini")[0].splitlines())
+        settings["listen"] = "127.0.0.1:0"
+        scrape, = self.blocks("yaml")
+        key = pathlib.Path(re.search(r"credentials_file: (\S+)", scrape).group(1)).read_text().strip()
+        with harness.Daemon(settings=settings) as daemon:
+            for path, expected in (("/metrics", 200), ("/v1/status", 403)):
+                connection = http.client.HTTPConnection("127.0.0.1", doors.tcp_port(daemon), timeout=harness.seconds(20))
+                connection.request("GET", path, headers={"x-api-key": key})
+                self.assertEqual(connection.getresponse().status, expected, path)
+                connection.close()
+
+    def test_what_it_names_is_installed(self):
+        for name in re.findall(r"/usr/share/doc/concurrencyd/(\S+)", (RULES.parent / "README.md").read_text()):
+            self.assertTrue((RULES.parent.parent / name).exists(), name)
 
 
 @needs("prometheus")
