@@ -2,6 +2,7 @@
 
 #include "ask.hpp"
 #include "base/fd.hpp"
+#include "base/free_name.hpp"
 #include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "output.hpp"
@@ -26,8 +27,28 @@ using SteadyClock = std::chrono::steady_clock;
 // The daemon copies the database first, which takes as long as it is large.
 constexpr Millis kCopyTime = std::chrono::minutes(10);
 
+// Another name mends the first ones; what the disk or the system refuses is no fault of the command
+// line.
+ErrorKind kind_of(int cause) {
+  switch (cause) {
+    case EEXIST:
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+      return ErrorKind::kInvalid;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return ErrorKind::kForbidden;
+    default:
+      return ErrorKind::kUnavailable;
+  }
+}
+
 Error cannot_write(const std::string& path, int cause) {
-  return {ErrorKind::kInvalid, text::format("cannot write {}: {}", path, std::strerror(cause))};
+  return {kind_of(cause), text::format("cannot write {}: {}", path, std::strerror(cause))};
 }
 
 // A file under another name beside its own, which it gets when it is whole.
@@ -60,8 +81,8 @@ class NewFile {
 
   Result<void> commit() {
     if (fsync(fd_.get()) != 0) return cannot_write(part_, errno);
-    if (renameat2(AT_FDCWD, part_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) != 0) {
-      return cannot_write(path_, errno);
+    if (const int cause = rename_to_free_name(part_, path_); cause != 0) {
+      return cannot_write(path_, cause);
     }
     fd_.close();
     const auto folder = std::filesystem::absolute(path_).parent_path();

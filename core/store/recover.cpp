@@ -1,6 +1,7 @@
 #include "store/recover.hpp"
 
 #include "base/clock.hpp"
+#include "base/free_name.hpp"
 #include "base/text.hpp"
 #include "session/distinct_count.hpp"
 #include "session/id.hpp"
@@ -260,9 +261,7 @@ Result<RecoverReport> salvage(PageReader& reader, const std::string& path) {
 Result<void> publish(const std::string& made, const std::string& into) {
   const Fd file(open(made.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file || fchmod(file.get(), 0600) != 0 || fsync(file.get()) != 0) return system_error(errno);
-  if (renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, into.c_str(), RENAME_NOREPLACE) != 0) {
-    return system_error(errno);
-  }
+  if (const int cause = rename_to_free_name(made, into); cause != 0) return system_error(cause);
   const fs::path folder = fs::path(into).parent_path();
   const Fd holder(open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!holder || fsync(holder.get()) != 0) return system_error(errno);

@@ -77,8 +77,29 @@ nothing_is_left() { [ -z "$(find "$DIR" -name '*copy*')" ]; }
   expect_error 2 "concur: cannot write $DIR/no/copy.db.part: No such file or directory"
   # In blocks of 1 KiB; the signal of the limit is ignored, and the write fails.
   run --separate-stderr bash -c "trap '' XFSZ; ulimit -f 4; concur --socket '$SOCKET' backup '$COPY'"
-  expect_error 2 "concur: cannot write $COPY.part: File too large"
+  expect_error 3 "concur: cannot write $COPY.part: File too large"
   nothing_is_left
+}
+
+@test "what the system refuses is no wrong usage" {
+  start_daemon
+  [ "$(id -u)" -eq 0 ] || skip "this takes root"
+  chmod 755 "$DIR"
+  mkdir -m 755 "$DIR/closed"
+  chmod 0666 "$SOCKET"
+  run --separate-stderr as_nobody concur --socket "$SOCKET" backup "$DIR/closed/copy.db"
+  expect_error 4 "concur: cannot write $DIR/closed/copy.db.part: Permission denied"
+  nothing_is_left
+}
+
+@test "on a file system that cannot rename to a free name in one step (NFS, FUSE, older ZFS)" {
+  start_daemon
+  export LD_PRELOAD=${CONCUR_TEST_LIB_DIR:-$CONCUR_BIN_DIR/../lib}/libtestdisk.so TEST_DISK_PLAIN_RENAME=1 ASAN_OPTIONS=verify_asan_link_order=0
+  concur_run --socket "$SOCKET" backup "$COPY"
+  expect_answer 0 ".bytes == $(stat -c %s "$COPY")"
+  concur_run --socket "$SOCKET" backup "$COPY"
+  expect_error 2 "concur: cannot write $COPY: File exists"
+  [ "$(find "$DIR" -name '*copy*')" = "$COPY" ]
 }
 
 @test "a backup is for operators" {

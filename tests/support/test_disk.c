@@ -3,8 +3,12 @@
  *
  *   LD_PRELOAD=libtestdisk.so TEST_DISK_FILE=/tmp/x/disk concurrencyd ...
  *
- * Each fsync() and fdatasync() first takes a shared lock (flock(2)) on the file named by TEST_DISK_FILE: as long as a
- * test holds that file locked for itself, the disk hangs.
+ * Each fsync() and fdatasync() first takes a shared lock (flock(2)) on the file named by
+ * TEST_DISK_FILE: as long as a test holds that file locked for itself, the disk hangs.
+ *
+ *   LD_PRELOAD=libtestdisk.so TEST_DISK_PLAIN_RENAME=1 concur backup ...
+ *
+ * renameat2() refuses its flags with EINVAL, as on NFS, FUSE and older ZFS.
  */
 #define _GNU_SOURCE
 
@@ -36,4 +40,13 @@ EXPORT int fsync(int fd) {
 EXPORT int fdatasync(int fd) {
   wait_for_disk();
   return (int)syscall(SYS_fdatasync, fd);
+}
+
+EXPORT int renameat2(int from_folder, const char* from, int to_folder, const char* to,
+                     unsigned flags) {
+  if (flags != 0 && getenv("TEST_DISK_PLAIN_RENAME") != NULL) {
+    errno = EINVAL;
+    return -1;
+  }
+  return (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, flags);
 }
