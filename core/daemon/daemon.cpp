@@ -309,7 +309,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   const Operators operators = operators_of(effective, log);
   auto keys = load_keys(settings);
 
-  const FileLock database_lock = lock_database(effective);
+  const DatabaseLock database_lock = lock_database(effective);
   Endpoint endpoint = inherited ? inherited_endpoint(effective, std::move(*inherited), log)
                                 : own_endpoint(effective);
 

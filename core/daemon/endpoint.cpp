@@ -31,8 +31,9 @@ void make_default_folder(const Effective& effective, std::string_view key, const
   chmod(folder.c_str(), mode);
 }
 
-FileLock lock(const std::string& path, ExitCode otherwise) {
-  auto held = FileLock::acquire(path);
+// Where it is not held: whether another one has it, or nobody can.
+template <class T>
+T must_hold(Result<T> held, ExitCode otherwise) {
   if (held) return std::move(*held);
   const bool taken = held.error().kind == ErrorKind::kUnavailable;
   throw StartupError(taken ? ExitCode::kAlreadyRunning : otherwise, held.error().message);
@@ -40,16 +41,21 @@ FileLock lock(const std::string& path, ExitCode otherwise) {
 
 }  // namespace
 
-FileLock lock_database(const Effective& effective) {
+DatabaseLock lock_database(const std::string& path) {
+  FileLock name = must_hold(FileLock::acquire(path), ExitCode::kDatabase);
+  return {std::move(name), must_hold(DatabaseFiles::claim(path), ExitCode::kDatabase)};
+}
+
+DatabaseLock lock_database(const Effective& effective) {
   const std::string& path = effective.settings.database;
   make_default_folder(effective, "database", path, 0700, ExitCode::kDatabase);
-  return lock(path, ExitCode::kDatabase);
+  return lock_database(path);
 }
 
 Endpoint own_endpoint(const Effective& effective) {
   const std::string& path = effective.settings.socket;
   make_default_folder(effective, "socket", path, 0755, ExitCode::kSocket);
-  return {path, Fd(), lock(path, ExitCode::kSocket)};
+  return {path, Fd(), must_hold(FileLock::acquire(path), ExitCode::kSocket)};
 }
 
 // The folder of a socket that somebody else made may be closed to this process: then there is no

@@ -23,7 +23,7 @@ void migrate_database(const SettingInputs& inputs, const Effective& effective, L
   std::signal(SIGXFSZ, SIG_IGN);
   Notifier notifier(inputs.environment, getpid());
   const std::function<void()> tick = [&notifier] { notifier.needs_time(); };
-  const FileLock database_lock = lock_database(effective);
+  const DatabaseLock database_lock = lock_database(effective);
   const auto store = Store::open(path, effective.settings.durability, boot_id(), &tick);
   if (!store) throw StartupError(ExitCode::kDatabase, store.error().message);
   log.info("database {} has schema {}", path, newest_schema());

@@ -1,8 +1,8 @@
 #include "daemon/recovery.hpp"
 
 #include "base/text.hpp"
+#include "daemon/endpoint.hpp"
 #include "daemon/exit_code.hpp"
-#include "daemon/file_lock.hpp"
 #include "daemon/owner.hpp"
 #include "store/recover.hpp"
 
@@ -71,17 +71,9 @@ void recover_database(const Effective& effective) {
   umask(0077);
   std::signal(SIGXFSZ, SIG_IGN);
   struct stat info {};
-  std::optional<FileLock> lock;
+  std::optional<DatabaseLock> lock;
   // What is not there is not locked, for that would leave a file.
-  if (stat(database.c_str(), &info) == 0) {
-    auto held = FileLock::acquire(database);
-    if (!held) {
-      const bool taken = held.error().kind == ErrorKind::kUnavailable;
-      throw StartupError(taken ? ExitCode::kAlreadyRunning : ExitCode::kDatabase,
-                         held.error().message);
-    }
-    lock = std::move(*held);
-  }
+  if (stat(database.c_str(), &info) == 0) lock = lock_database(database);
   const std::string recovered = database + ".recovered";
   const auto report = recover(database, recovered);
   if (!report) throw StartupError(exit_code_of(report.error().kind), report.error().message);

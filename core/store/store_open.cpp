@@ -156,9 +156,11 @@ Error cannot_open(const std::string& path, const Error& error) {
 // Unchecked. Its write-ahead log stays as it is until keep_log(false).
 Result<Sqlite> open_file(const std::string& path) {
   const bool has_log = size_of(path + "-wal").value_or(0) > 0;
-  if (has_log && size_of(path) == 0) {
+  if (has_log && size_of(path).value_or(0) == 0) {
     // SQLite would throw the log away, and with it what was committed last.
-    return Error{ErrorKind::kCorrupt, "it is empty, and its write-ahead log is not"};
+    return Error{ErrorKind::kCorrupt,
+                 text::format("it is {}, and its write-ahead log is not",
+                              size_of(path) ? "empty" : "absent")};
   }
   auto db = Sqlite::open(path);
   if (db) db->keep_log(has_log);
