@@ -129,14 +129,16 @@ void let_signals_in() {
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
-LocalServiceOptions service_options(const Settings& settings) {
-  return {settings.database, settings.durability, settings.service};
+LocalServiceOptions service_options(const Settings& settings,
+                                    std::shared_ptr<DatabaseFiles> files) {
+  return {settings.database, std::move(files), settings.durability, settings.service};
 }
 
 class Daemon {
  public:
   // Loads the sessions, which may take long.
-  Daemon(const SettingInputs& inputs, const Effective& effective, Notifier& notifier, Logger& log)
+  Daemon(const SettingInputs& inputs, const Effective& effective,
+         std::shared_ptr<DatabaseFiles> files, Notifier& notifier, Logger& log)
       : inputs_(inputs),
         effective_(effective),
         notifier_(notifier),
@@ -145,9 +147,10 @@ class Daemon {
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         stop_timer_(loop_),
         watchdog_timer_(loop_),
-        service_(must(open_local_service(service_options(effective.settings), runner_, events_,
-                                         clock_, log, [&notifier] { notifier.needs_time(); }),
-                      ExitCode::kDatabase)),
+        service_(
+            must(open_local_service(service_options(effective.settings, std::move(files)), runner_,
+                                    events_, clock_, log, [&notifier] { notifier.needs_time(); }),
+                 ExitCode::kDatabase)),
         api_(*service_, events_, memory_, clock_, log) {}
 
   // `backlog`: what becomes at the stop of those who wait to be accepted.
@@ -313,7 +316,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   Endpoint endpoint = inherited ? inherited_endpoint(effective, std::move(*inherited), log)
                                 : own_endpoint(effective);
 
-  Daemon daemon(inputs, effective, notifier, log);
+  Daemon daemon(inputs, effective, database_lock.files, notifier, log);
   std::optional<TcpDoor> tcp;
   if (!settings.listen.empty()) {
     tcp = {must(listen_tcp(*parse_tcp_address(settings.listen)), ExitCode::kSocket),

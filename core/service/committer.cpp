@@ -24,6 +24,7 @@ Committer::Committer(LoopRunner& runner, const Clock& clock, Logger& log, Regist
       log_(log),
       registry_(registry),
       path_(std::move(path)),
+      files_(store.files()),
       listener_(listener),
       thread_(std::move(store), [this](CommitOutcome outcome) {
         boost::asio::post(loop_, [this, outcome = std::move(outcome)] {
@@ -119,11 +120,16 @@ void Committer::probe() {
   if (!last_error_.empty() && !committing()) hand_over();
 }
 
+void Committer::check_files() {
+  if (files_ && !committing() && !files_->in_place()) hand_over();
+}
+
 // --- what came of it ---
 
 void Committer::on_outcome(const CommitOutcome& outcome) {
   const Now now = clock_.now();
   measure(outcome, now);
+  log_outcome(outcome, now);
   if (outcome.result) {
     answer_upto(outcome.upto, now);
   } else {
@@ -154,10 +160,33 @@ void Committer::measure(const CommitOutcome& outcome, const Now& now) {
   }
 }
 
+void Committer::log_outcome(const CommitOutcome& outcome, const Now& now) {
+  if (outcome.rewrote) {
+    log_.warning(
+        "the files of the database {} had been taken away: all that they held was written to a new "
+        "one there, and nothing is lost; find out who removes or renames them",
+        path_);
+  }
+  // Once, and again where the cause changes.
+  if (outcome.result || outcome.result.error().message == logged_cause_) return;
+  if (!logged_cause_.empty() && !other_causes_.next(now.instant)) return;
+  logged_cause_ = outcome.result.error().message;
+  const std::string advice =
+      !outcome.advice.empty()
+          ? outcome.advice
+          : text::format(
+                "free space on the file system of {}, or check that the daemon may write "
+                "to it and its folder",
+                path_);
+  log_.error("cannot commit to {}: {}; starts and ends are answered 503 until it works again: {}",
+             path_, logged_cause_, advice);
+}
+
 void Committer::answer_upto(Sequence durable, const Now& now) {
   if (!last_error_.empty()) {
     log_.info("commits to {} work again", path_);
     last_error_.clear();
+    logged_cause_.clear();
   }
   registry_.confirm(durable);
   listener_.before_answers(now);
@@ -178,14 +207,7 @@ void Committer::answer_upto(Sequence durable, const Now& now) {
 // All that is not durable goes, also what was handed over behind the commit that failed or is not
 // handed over yet, for it may build on that.
 void Committer::roll_back(const Error& error, const Now& now) {
-  const bool is_first = last_error_.empty();
   last_error_ = text::format("cannot commit to {}: {}", path_, error.message);
-  if (is_first) {
-    log_.error(
-        "{}; starts and ends are answered 503 until it works again: free space on the file system "
-        "of {}, or check that the daemon may write to it and its folder",
-        last_error_, path_);
-  }
   ++term_;
   registry_.roll_back();
   listener_.before_answers(now);
@@ -209,6 +231,10 @@ void Committer::roll_back(const Error& error, const Now& now) {
 
 void Committer::finish(Callback<void()> done) {
   finished_ = std::move(done);
+  if (files_ && !files_->in_place()) {
+    log_.error("stopping while the files of {} are not in place: what was stored in them is lost",
+               path_);
+  }
   commit_now();
   finish_if_idle();
 }

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -78,6 +79,11 @@ class Committer {
 
   // Learns whether commits work again, where the last one failed.
   void probe();
+  // Where somebody took the database's files away, commits, which writes all to new ones. To be
+  // called once a second.
+  void check_files();
+  // Null where nobody keeps them in place.
+  const std::shared_ptr<DatabaseFiles>& files() const { return files_; }
   // Maintenance removes what is recorded of hours before this one (since 1970).
   void trim_before(std::int64_t hour) { thread_.trim_before(hour); }
 
@@ -108,6 +114,7 @@ class Committer {
   void on_outcome(const CommitOutcome& outcome);
   void measure(const CommitOutcome& outcome, const Now& now);
   void answer_upto(Sequence durable, const Now& now);
+  void log_outcome(const CommitOutcome& outcome, const Now& now);
   void roll_back(const Error& error, const Now& now);
   void finish_if_idle();
 
@@ -117,6 +124,7 @@ class Committer {
   Logger& log_;
   Registry& registry_;
   std::string path_;
+  std::shared_ptr<DatabaseFiles> files_;
   Listener& listener_;
 
   std::deque<Group> under_way_;     // handed over, in order
@@ -135,8 +143,10 @@ class Committer {
   std::chrono::nanoseconds last_took_{};
   std::size_t last_answered_ = 0;  // by the commit before
   std::string last_error_;
+  std::string logged_cause_;  // of it
   CommitCounts counts_;
   LogThrottle slowness_{1};
+  LogThrottle other_causes_{1};
 
   Callback<void()> finished_;
   CommitThread thread_;  // last: it calls back until it is joined

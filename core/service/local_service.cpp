@@ -133,7 +133,10 @@ void LocalService::backup(BackupReply reply) {
     return reply(Error{ErrorKind::kUnavailable, "cannot back up: another backup is being made"});
   }
   copier_.submit(
-      [path = path_](Interruption& interruption) { return copy_database(path, interruption); },
+      [path = path_, files = committer_.files()](Interruption& interruption) -> Result<Fd> {
+        if (auto there = check_in_place(files.get(), path); !there) return there.error();
+        return copy_database(path, interruption);
+      },
       std::move(reply));
 }
 
@@ -175,6 +178,7 @@ void LocalService::tick() {
   warn_of_large_wal(now);
   committer_.trim_before(record_.oldest_hour(now));
   if (trouble().empty()) {
+    committer_.check_files();
     sweeper_.tick();
   } else {
     sweeper_.pause();
@@ -202,6 +206,7 @@ void LocalService::finish(Callback<void()> done) {
   purger_.stop("cannot purge further: the daemon is stopping");
   denials_.flush();
   finished_ = std::move(done);
+  committer_.check_files();
   save_step();
 }
 

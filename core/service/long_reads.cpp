@@ -14,6 +14,13 @@ Error cannot(const char* what, const std::string& path, const Error& error) {
 
 }  // namespace
 
+Result<void> check_in_place(const DatabaseFiles* files, const std::string& path) {
+  if (files == nullptr || files->in_place()) return {};
+  return Error{
+      ErrorKind::kUnavailable,
+      text::format("cannot read {}: its files were taken away; try again in a moment", path)};
+}
+
 Result<Report> read_report(const std::string& path, const ReportQuery& query,
                            std::int64_t first_hour, Interruption& interruption) {
   constexpr const char* kWhat = "read the record in";

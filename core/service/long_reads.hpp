@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "service/worker.hpp"
 #include "session/report.hpp"
+#include "store/database_files.hpp"
 
 #include <cstdint>
 #include <string>
@@ -12,6 +13,10 @@ namespace concur {
 
 // Reads of the database at `path` that take long, beside its commits, on a connection of their own.
 // kUnavailable where they cannot be done; the message reads `cannot <verb> <path>: <cause>`.
+
+// An error where the files at the paths are not those in use, for then another one would be read;
+// `files` may be null.
+Result<void> check_in_place(const DatabaseFiles* files, const std::string& path);
 
 // What is recorded from that hour (since 1970) on.
 Result<Report> read_report(const std::string& path, const ReportQuery& query,

@@ -23,6 +23,7 @@ Result<std::unique_ptr<Service>> open_local_service(const LocalServiceOptions& o
       [&](StoredRow row) { return registry.restore(std::move(row), now); },
       [&](std::span<const StoredRow> rows) { registry.prefetch(rows); }, &tick);
   if (!loaded) return loaded.error();
+  if (options.files) loaded->store.keep_in_place(options.files, options.durability, boot_id());
   const LoadReport& report = loaded->report;
   registry.reserve_rows(report.last_id);
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "service/event_log.hpp"
 #include "service/service.hpp"
+#include "store/database_files.hpp"
 #include "store/durability.hpp"
 
 #include <functional>
@@ -16,6 +17,8 @@ namespace concur {
 
 struct LocalServiceOptions {
   std::string database;
+  // Claimed already, so that nobody else opens them; null: they are not kept in place.
+  std::shared_ptr<DatabaseFiles> files;
   Durability durability = Durability::kFull;
   ServiceConfig config;
 };

@@ -38,7 +38,9 @@ void Record::read(const ReportQuery& query, Service::ReportReply reply) {
   const WallTime since = clock_.now().wall() - query.back;
   const auto first = std::chrono::floor<std::chrono::hours>(since.time_since_epoch()).count();
   reader_.submit(
-      [path = path_, query, first](Interruption& interruption) {
+      [path = path_, files = committer_.files(), query,
+       first](Interruption& interruption) -> Result<Report> {
+        if (auto there = check_in_place(files.get(), path); !there) return there.error();
         return read_report(path, query, first, interruption);
       },
       std::move(reply));

@@ -21,6 +21,7 @@ CommitThread::~CommitThread() {
   }
   changed_.notify_one();
   thread_.join();
+  store_.before_close();
 }
 
 void CommitThread::submit(Batch batch) {
@@ -52,7 +53,12 @@ CommitThread::Job CommitThread::next(Steady::time_point maintain_at) {
 
 CommitOutcome CommitThread::commit(const Batch& batch) {
   const std::lock_guard lock(at_store_);
-  return {store_.commit(batch.changes, batch.offset), batch.upto, batch.changes.size()};
+  const std::uint64_t rewrites = store_.rewrites();
+  CommitOutcome outcome{store_.commit(batch.changes, batch.offset), batch.upto,
+                        batch.changes.size()};
+  outcome.rewrote = store_.rewrites() != rewrites;
+  if (!outcome.result) outcome.advice = store_.advice();
+  return outcome;
 }
 
 CommitOutcome CommitThread::commit_next(const Batch& batch) {

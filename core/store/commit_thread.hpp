@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct CommitOutcome {
   Result<void> result;
   Sequence upto = 0;        // what is durable now, where it worked
   std::size_t changes = 0;  // of all batches that went into it
+  bool rewrote = false;     // the files had been taken away, and all was written to new ones
+  std::string advice{};     // Store::advice(), where it failed
 };
 
 // Commits batches of changes, one at a time, on a thread of its own: while one is being synced,

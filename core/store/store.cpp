@@ -136,7 +136,12 @@ Result<void> Store::in_transaction(const std::function<Result<void>()>& work) {
 }
 
 Result<void> Store::commit(std::span<const Change> changes, Millis offset) {
-  return in_transaction([&] { return write(changes, offset); });
+  if (files_ && !files_hold(changes.empty())) {
+    if (auto restored = restore_files(); !restored) return restored;
+  }
+  auto done = in_transaction([&] { return write(changes, offset); });
+  if (!done) advice_.clear();
+  return done;
 }
 
 Result<void> Store::write(std::span<const Change> changes, Millis offset) {

@@ -1,12 +1,15 @@
 #pragma once
 
 #include "session/change.hpp"
+#include "store/database_files.hpp"
 #include "store/durability.hpp"
 #include "store/rows.hpp"
 #include "store/sqlite.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -50,6 +53,25 @@ class Store {
                                       const std::string& boot, const Now& now, const TakeRow& take,
                                       const ExpectRows& expect = {},
                                       const std::function<void()>* tick = nullptr);
+
+  // From here on each commit first sees to it that the files are those at their paths. Where they
+  // were taken away, all that they hold, which the open ones still do, is written into a new
+  // database there, and it goes on with that; where another file stands there, or it cannot be
+  // written, the commit fails and changes nothing. The files were claimed before the store was
+  // opened; `durability` and `boot` are those it was opened with.
+  void keep_in_place(std::shared_ptr<DatabaseFiles> files, Durability durability, std::string boot);
+  // Null where it was not called.
+  const std::shared_ptr<DatabaseFiles>& files() const { return files_; }
+  // How often a new database was written.
+  std::uint64_t rewrites() const { return rewrites_; }
+
+  // To be called before it is closed for good: where the files are not in place, their paths are
+  // left as they are.
+  void before_close();
+
+  // What an operator can do about the commit that failed last, for the log; empty where nothing is
+  // known but the cause.
+  const std::string& advice() const { return advice_; }
 
   // Makes the changes durable in one transaction, or none of them. `offset` is the wall clock's
   // lead over the boot clock. An empty batch still writes a page, to learn whether the disk takes
@@ -104,6 +126,11 @@ class Store {
       : db_(std::move(db)), statements_(std::move(statements)), boot_(boot), parts_(parts) {}
 
   static Result<Statements> prepare(Sqlite& db);
+  bool files_hold(bool ask);
+  Result<void> restore_files();
+  Result<void> rewrite();
+  static Result<Store> open_rewritten(const std::string& path, Durability durability,
+                                      const std::string& boot);
   Result<void> in_transaction(const std::function<Result<void>()>& work);
   Result<void> write(std::span<const Change> changes, Millis offset);
   Result<void> write_many(std::span<const Change> inserts, Millis offset);
@@ -119,6 +146,15 @@ class Store {
   Result<void> write(const DropPlan& drop, Millis offset);
   Result<void> write(const AddUsage& add, Millis offset);
   static Result<Store> make_ready(Sqlite db, Durability durability, const std::string& boot);
+
+  std::shared_ptr<DatabaseFiles> files_;  // before db_, so that they outlive it
+  Durability durability_ = Durability::kFull;
+  std::string boot_name_;
+  bool away_ = false;  // the files were not in place when they were last looked at
+  std::uint64_t rewrites_ = 0;
+  std::chrono::steady_clock::time_point rewrite_at_{};  // not before, after one that failed
+  Error rewrite_failure_;                               // that one
+  std::string advice_;
 
   Sqlite db_;
   Statements statements_;  // behind db_, so that they are finalized before it closes

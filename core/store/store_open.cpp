@@ -158,9 +158,8 @@ Result<Sqlite> open_file(const std::string& path) {
   const bool has_log = size_of(path + "-wal").value_or(0) > 0;
   if (has_log && size_of(path).value_or(0) == 0) {
     // SQLite would throw the log away, and with it what was committed last.
-    return Error{ErrorKind::kCorrupt,
-                 text::format("it is {}, and its write-ahead log is not",
-                              size_of(path) ? "empty" : "absent")};
+    return Error{ErrorKind::kCorrupt, text::format("it is {}, and its write-ahead log is not",
+                                                   size_of(path) ? "empty" : "absent")};
   }
   auto db = Sqlite::open(path);
   if (db) db->keep_log(has_log);
@@ -183,6 +182,14 @@ Result<Store> Store::open(const std::string& path, Durability durability, const 
   if (!store) return cannot_open(path, store.error());
   store->db_.on_progress(nullptr);
   return store;
+}
+
+// It was made from one that is in use: nothing in it need be checked.
+Result<Store> Store::open_rewritten(const std::string& path, Durability durability,
+                                    const std::string& boot) {
+  auto db = Sqlite::open_existing(path);
+  if (!db) return db.error();
+  return make_ready(std::move(*db), durability, boot);
 }
 
 Result<Store> Store::make_ready(Sqlite db, Durability durability, const std::string& boot) {

@@ -54,6 +54,13 @@ class Locked(databases.WithADaemon):
         # SQLite's own lock holds, too: nobody who closes the database takes its log away.
         self.assertTrue(databases.path_of(self.daemon, "-wal").exists())
 
+    def test_also_the_new_file_where_the_old_one_was_removed(self):
+        for path in databases.files_of(self.daemon):
+            path.unlink()
+        self.start_session()
+        self.check_that_others_stay_out()
+        self.compare()
+
     def test_on_a_bind_mount(self):
         faults.require_plain_daemon(self)
         elsewhere = self.daemon.folder / "elsewhere"
@@ -98,6 +105,8 @@ class OnlyTheFileIsMounted(unittest.TestCase):
         databases.bind(self, host, folder)
         with harness.Daemon(folder=folder) as daemon, daemon.connect() as connection:
             self.assertEqual(connection.start("abc", "s1").status, 201)
+            daemon.database.unlink()
+            self.assertEqual(connection.start("abc", "s2").status, 201)
         self.assertTrue((host / "sessions.db").exists())
 
 

@@ -125,6 +125,22 @@ class Full(OnAFileSystem):
             os.unlink(self.folder / "ballast")
             self.restart_and_compare()
 
+    def test_its_files_are_removed_while_there_is_no_room_for_new_ones(self):
+        self.daemon.start()
+        with self.daemon.connect() as connection:
+            for _ in range(20):
+                self.assertTrue(self.ledger.work(connection))
+            fill(self.folder)
+            for suffix in ("", "-wal", "-shm"):
+                os.unlink(self.folder / f"sessions.db{suffix}")
+            answer = connection.start("abc", "late")
+            self.assertEqual(answer.status, 503, answer)
+            self.assertIn("its files were taken away, and no new ones can be written", answer.json()["message"])
+            os.unlink(self.folder / "ballast")
+            harness.wait_until(lambda: connection.get("/healthz").status == 200, "it notices the room by itself")
+        self.restart_and_compare()
+        faults.count("files removed on a full file system", "503 until there is room, nothing lost")
+
     def test_a_new_database_does_not_fit(self):
         fill(self.folder, leave=4096)
         self.assertFalse(faults.ends_or_runs(self.daemon))

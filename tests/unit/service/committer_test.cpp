@@ -1,11 +1,13 @@
 #include "service/committer.hpp"
 
+#include "support/file_bytes.hpp"
 #include "support/full_disk.hpp"
 #include "support/moments.hpp"
 #include "support/temp_folder.hpp"
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,11 +24,17 @@ namespace {
 
 Id id(std::string_view text) { return *Id::parse("id", text); }
 
+Store open_in_place(const std::string& path) {
+  const auto files = *DatabaseFiles::claim(path);
+  Store store = std::move(*Store::open(path, Durability::kFull, "boot"));
+  store.keep_in_place(files, Durability::kFull, "boot");
+  return store;
+}
+
 // Notes in which order what it is asked for happens.
 struct Fixture final : Committer::Listener {
   explicit Fixture(const std::string& path)
-      : committer(runner, clock, log, registry,
-                  std::move(*Store::open(path, Durability::kFull, "boot")), path, *this) {}
+      : committer(runner, clock, log, registry, open_in_place(path), path, *this) {}
 
   void before_answers(const Now& /*now*/) override { happened.emplace_back("before"); }
   void after_answers(const std::string* failure) override {
@@ -79,6 +87,28 @@ TEST_CASE("Committer") {
     CHECK(fixture.happened == Happened{"before", "abc", "after"});
     CHECK(fixture.commits() == 1);
     CHECK(committer.waiting_changes() == 0);
+  }
+  SUBCASE("files that are in place are left alone; those taken away are written anew, unasked") {
+    committer.check_files();
+    CHECK(fixture.commits() == 0);
+    std::filesystem::remove(folder.file("sessions.db"));
+    committer.check_files();
+    fixture.run_until_idle();
+    CHECK(std::filesystem::exists(folder.file("sessions.db")));
+    CHECK(committer.files()->in_place());
+    CHECK(committer.last_error().empty());
+  }
+  SUBCASE("another file in their place is an error until it is gone") {
+    std::filesystem::remove(folder.file("sessions.db"));
+    test::write_bytes(folder.file("sessions.db"), "another");
+    fixture.start("abc");
+    fixture.run_until_idle();
+    CHECK(fixture.happened.back() == "after failure");
+    CHECK(committer.last_error().ends_with("it was taken away, and another file has its place"));
+    std::filesystem::remove(folder.file("sessions.db"));
+    committer.probe();
+    fixture.run_until_idle();
+    CHECK(committer.last_error().empty());
   }
   SUBCASE("all of a turn is one commit") {
     fixture.start_many(200);

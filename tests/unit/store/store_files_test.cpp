@@ -1,0 +1,122 @@
+#include "store/store.hpp"
+#include "support/file_bytes.hpp"
+#include "support/full_disk.hpp"
+#include "support/moments.hpp"
+#include "support/temp_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using namespace concur;
+using namespace std::chrono_literals;
+using concur::test::FakeClock;
+using concur::test::FullDisk;
+using concur::test::TempFolder;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Fixture {
+  explicit Fixture(const std::string& at)
+      : path(at),
+        files(*DatabaseFiles::claim(at)),
+        store(std::move(*Store::open(at, Durability::kFull, "boot"))) {
+    store.keep_in_place(files, Durability::kFull, "boot");
+  }
+
+  Result<void> start(std::int64_t id) {
+    const Instant now = FakeClock().now().instant;
+    std::vector<Change> changes;
+    changes.emplace_back(
+        Insert{{id, "abc", std::to_string(id), now, now, now + 90s, 90s, nullptr}});
+    return store.commit(changes, Millis(0));
+  }
+  void remove_all() const {
+    for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(path + suffix);
+  }
+  // Without its log, too, it would be another database.
+  std::int64_t rows() const {
+    auto db = Sqlite::open_reading(path);
+    return *db->number("SELECT count(*) FROM sessions");
+  }
+
+  std::string path;
+  std::shared_ptr<DatabaseFiles> files;
+  Store store;
+};
+
+}  // namespace
+
+TEST_CASE("Store::keep_in_place") {
+  const TempFolder folder;
+  Fixture fixture(folder.file("sessions.db"));
+  REQUIRE(fixture.start(1).has_value());
+  CHECK(fixture.store.rewrites() == 0);
+
+  SUBCASE("writes all to new files where they were removed, again and again") {
+    for (std::int64_t id = 2; id < 5; ++id) {
+      fixture.remove_all();
+      REQUIRE(fixture.start(id).has_value());
+      CHECK(fixture.rows() == id);
+      CHECK(fixture.store.rewrites() == static_cast<std::uint64_t>(id) - 1);
+      CHECK(fixture.files->in_place());
+    }
+    CHECK_FALSE(fs::exists(fixture.path + ".part"));
+  }
+  SUBCASE("also where nothing is to be committed") {
+    fixture.remove_all();
+    CHECK(fixture.store.commit({}, Millis(0)).has_value());
+    CHECK(fixture.rows() == 1);
+  }
+  SUBCASE("refuses, and changes nothing, while another file is there") {
+    fs::remove(fixture.path);
+    test::write_bytes(fixture.path, "another");
+    const auto refused = fixture.start(2);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().kind == ErrorKind::kUnavailable);
+    CHECK(fixture.store.advice().find("as soon as it is moved away") != std::string::npos);
+    CHECK(test::bytes_of(fixture.path) == "another");
+    fs::remove(fixture.path);
+    REQUIRE(fixture.start(3).has_value());
+    CHECK(fixture.rows() == 2);
+  }
+  SUBCASE("goes on where they come back") {
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+      fs::create_hard_link(fixture.path + suffix, folder.file(std::string("kept") + suffix));
+    }
+    fs::remove(fixture.path);
+    test::write_bytes(fixture.path, "another");
+    CHECK(fixture.start(2).has_error());
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+      fs::rename(folder.file(std::string("kept") + suffix), fixture.path + suffix);
+    }
+    CHECK(fixture.start(2).has_value());
+    CHECK(fixture.store.rewrites() == 0);
+    CHECK(fixture.rows() == 2);
+  }
+  SUBCASE("tries again, later, where a new one cannot be written") {
+    fixture.remove_all();
+    {
+      const FullDisk full;
+      const auto refused = fixture.start(2);
+      REQUIRE(refused.has_error());
+      CHECK(refused.error().message.starts_with(
+          "its files were taken away, and no new ones can be written: "));
+      CHECK_FALSE(fs::exists(fixture.path));
+    }
+    Result<void> done = fixture.start(2);
+    for (int i = 0; i < 500 && !done; ++i) {
+      std::this_thread::sleep_for(10ms);
+      done = fixture.start(2);
+    }
+    CHECK(done.has_value());
+    CHECK(fixture.rows() == 2);
+  }
+}
