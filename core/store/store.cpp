@@ -126,10 +126,14 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
 }
 
 Result<void> Store::in_transaction(const std::function<Result<void>()>& work) {
-  if (const auto begun = statements_.begin.run(); !begun) return begun.error();
+  if (const auto begun = statements_.begin.run(); !begun) {
+    failed_with_ = sqlite3_errcode(db_.handle());
+    return begun.error();
+  }
   Result<void> done = work();
   if (done) done = statements_.commit.run();
   if (done) return {};
+  failed_with_ = sqlite3_errcode(db_.handle());
   // Some failures end the transaction by themselves; then there is nothing to roll back.
   if (sqlite3_get_autocommit(db_.handle()) == 0) static_cast<void>(statements_.rollback.run());
   return done.error();
@@ -140,7 +144,7 @@ Result<void> Store::commit(std::span<const Change> changes, Millis offset) {
     if (auto restored = restore_files(); !restored) return restored;
   }
   auto done = in_transaction([&] { return write(changes, offset); });
-  if (!done) advice_.clear();
+  if (!done) advice_ = advice_for(failed_with_);
   return done;
 }
 

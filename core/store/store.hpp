@@ -131,6 +131,7 @@ class Store {
   Result<void> rewrite();
   static Result<Store> open_rewritten(const std::string& path, Durability durability,
                                       const std::string& boot);
+  std::string advice_for(int code) const;
   Result<void> in_transaction(const std::function<Result<void>()>& work);
   Result<void> write(std::span<const Change> changes, Millis offset);
   Result<void> write_many(std::span<const Change> inserts, Millis offset);
@@ -155,6 +156,7 @@ class Store {
   std::chrono::steady_clock::time_point rewrite_at_{};  // not before, after one that failed
   Error rewrite_failure_;                               // that one
   std::string advice_;
+  int failed_with_ = 0;  // SQLite's code for the transaction that failed last
 
   Sqlite db_;
   Statements statements_;  // behind db_, so that they are finalized before it closes

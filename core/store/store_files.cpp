@@ -1,5 +1,6 @@
 // How a store goes on when its files are taken away from under it.
 #include "base/text.hpp"
+#include "store/lock_holders.hpp"
 #include "store/store.hpp"
 
 #include <unistd.h>
@@ -90,6 +91,16 @@ Result<void> Store::rewrite() {
   files_->remember();
   files_->settle();
   return {};
+}
+
+std::string Store::advice_for(int code) const {
+  switch (code & 0xFF) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return lock_advice(sqlite3_db_filename(const_cast<Sqlite&>(db_).handle(), "main"));
+    default:
+      return {};
+  }
 }
 
 }  // namespace concur

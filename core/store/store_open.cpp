@@ -1,5 +1,6 @@
 // How a store is opened, checked and read; how it writes is in store.cpp.
 #include "base/text.hpp"
+#include "store/lock_holders.hpp"
 #include "store/page_check.hpp"
 #include "store/record_sql.hpp"
 #include "store/schema.hpp"
@@ -148,9 +149,13 @@ class Loading {
 };
 
 Error cannot_open(const std::string& path, const Error& error) {
-  constexpr std::string_view kHint = " (concurrencyd --recover salvages what can be read)";
-  return {error.kind, text::format("cannot open database {}: {}{}", path, error.message,
-                                   error.kind == ErrorKind::kCorrupt ? kHint : "")};
+  std::string hint;
+  if (error.kind == ErrorKind::kCorrupt) {
+    hint = " (concurrencyd --recover salvages what can be read)";
+  } else if (error.message.find("locked") != std::string::npos) {
+    hint = text::format(" ({})", lock_advice(path));
+  }
+  return {error.kind, text::format("cannot open database {}: {}{}", path, error.message, hint)};
 }
 
 // Unchecked. Its write-ahead log stays as it is until keep_log(false).

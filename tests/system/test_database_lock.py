@@ -1,10 +1,12 @@
-"""Nobody else gets in: a second daemon by no name of the file."""
+"""Nobody else gets in: a second daemon by no name of the file, and what another program has locked is said to be that."""
 
 import fcntl
 import os
+import pathlib
 import signal
 import sqlite3
 import subprocess
+import sys
 import unittest
 
 import databases
@@ -108,6 +110,40 @@ class OnlyTheFileIsMounted(unittest.TestCase):
             daemon.database.unlink()
             self.assertEqual(connection.start("abc", "s2").status, 201)
         self.assertTrue((host / "sessions.db").exists())
+
+
+HOLD = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('BEGIN IMMEDIATE'); " \
+       "print(flush=True); sys.stdin.read()"
+
+
+class LockedByAnotherProgram(databases.WithADaemon):
+    def test_a_start_names_it(self):
+        self.daemon.stop()
+        hold = HOLD.replace("BEGIN IMMEDIATE", "PRAGMA locking_mode = EXCLUSIVE").replace(
+            "print", "db.execute('BEGIN EXCLUSIVE'); print")
+        with subprocess.Popen([sys.executable, "-c", hold, str(self.daemon.database)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as holder:
+            holder.stdout.readline()
+            self.assertFalse(faults.ends_or_runs(self.daemon))
+            self.assertEqual(self.daemon.process.returncode, 12)
+            self.assertRegex(self.daemon.log_tail(), f"database is locked .*with pid {holder.pid}")
+            holder.stdin.close()
+        self.daemon.start()
+
+    def test_the_log_names_it(self):
+        self.start_session()
+        with subprocess.Popen([sys.executable, "-c", HOLD, str(self.daemon.database)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as holder:
+            holder.stdout.readline()
+            self.assertIn("database is locked", self.refused())
+            name = pathlib.Path(f"/proc/{holder.pid}/comm").read_text().strip()
+            log = self.daemon.log_text()
+            self.assertRegex(log, f"database is locked; .*another program that has it open: {name} with pid {holder.pid}\n")
+            self.assertNotIn("free space", log)
+            holder.stdin.close()
+        harness.wait_until(lambda: self.health() == 200, "it works again")
+        self.start_session()
+        self.compare()
 
 
 if __name__ == "__main__":

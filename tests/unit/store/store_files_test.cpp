@@ -1,3 +1,4 @@
+#include "store/lock_holders.hpp"
 #include "store/store.hpp"
 #include "support/file_bytes.hpp"
 #include "support/full_disk.hpp"
@@ -5,7 +6,10 @@
 #include "support/temp_folder.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -118,5 +122,32 @@ TEST_CASE("Store::keep_in_place") {
     }
     CHECK(done.has_value());
     CHECK(fixture.rows() == 2);
+  }
+}
+
+TEST_CASE("lock_advice") {
+  const TempFolder folder;
+  const std::string path = folder.file("x.db");
+  SUBCASE("names who has the database locked") {
+    int ready[2];
+    REQUIRE(pipe(ready) == 0);
+    const pid_t other = fork();
+    if (other == 0) {
+      auto db = Sqlite::open(path);
+      const bool locked = db && db->exec("BEGIN EXCLUSIVE");
+      if (write(ready[1], locked ? "y" : "n", 1) == 1) pause();
+      _exit(0);
+    }
+    char is_locked = 0;
+    REQUIRE(read(ready[0], &is_locked, 1) == 1);
+    CHECK(is_locked == 'y');
+    CHECK(lock_advice(path).ends_with("with pid " + std::to_string(other)));
+    kill(other, SIGKILL);
+    waitpid(other, nullptr, 0);
+    close(ready[0]);
+    close(ready[1]);
+  }
+  SUBCASE("says how to find them, where that is not shown") {
+    CHECK(lock_advice(path).find("fuser -v " + path) != std::string::npos);
   }
 }
