@@ -14,6 +14,10 @@ RequestParser::Problem problem_of(const boost::beast::error_code& error) {
   if (error == http::error::header_limit) return {431, "its header has more than 8 KiB"};
   if (error == http::error::body_limit) return {413, "its body has more than 64 KiB"};
   if (error == http::error::bad_version) return {505, "it is not HTTP/1.1"};
+  if (error == http::error::bad_transfer_encoding || error == http::error::bad_content_length) {
+    return {400,
+            "its body has no one length: it takes Content-Length or Transfer-Encoding: chunked"};
+  }
   return {400, "it is not well-formed HTTP/1.1"};
 }
 
@@ -43,6 +47,12 @@ void RequestParser::Grammar::on_field_impl(http::field name, string_view text, s
     // By its text, for Boost has known it since some version. Fetch Metadata: none where a person
     // asked, in the address bar.
     into_.from_page_ = into_.from_page_ || value != "none";
+  }
+  // Where a body of another coding ends is not known, and what would be taken for the next request
+  // is a part of it (RFC 9112, section 6.3). Beside a Content-Length Beast refuses it.
+  if (name == http::field::transfer_encoding &&
+      (!boost::beast::iequals(value, "chunked") || version_ < 11)) {
+    error = http::error::bad_transfer_encoding;
   }
   if (name == http::field::expect && boost::beast::iequals(value, "100-continue")) {
     into_.expects_continue_ = true;

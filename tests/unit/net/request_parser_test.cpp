@@ -118,6 +118,28 @@ TEST_CASE("RequestParser") {
       CHECK(feed.parser.problem().status == status);
     }
   }
+  SUBCASE("refuses a body whose end is not known") {
+    for (const std::string fields :
+         {"Transfer-Encoding: x", "Transfer-Encoding: ", "Transfer-Encoding: gzip, chunked",
+          "Transfer-Encoding: chunked, identity", "Transfer-Encoding: chunked;q=1",
+          "Transfer-Encoding: x\r\nContent-Length: 3", "Content-Length: 3\r\nTransfer-Encoding: x",
+          "Transfer-Encoding: chunked\r\nContent-Length: 3",
+          "Content-Length: 3\r\nTransfer-Encoding: chunked",
+          "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+          "Transfer-Encoding: x\r\nTransfer-Encoding: chunked", "transfer-encoding:\tidentity",
+          "Transfer-Encoding:\r\n chunked, x"}) {
+      CAPTURE(fields);
+      Feed feed;
+      CHECK_FALSE(feed.add("POST / HTTP/1.1\r\n" + fields + "\r\n\r\n" + kGet));
+      CHECK(feed.parser.problem().status == 400);
+      CHECK(feed.parser.problem().cause.starts_with("its body has no one length"));
+    }
+    Feed old;
+    CHECK_FALSE(old.add("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"));
+    CHECK(old.parser.problem().status == 400);
+    Feed known;
+    CHECK(known.add("POST / HTTP/1.1\r\nTransfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n"));
+  }
   SUBCASE("takes a body up to the bound") {
     Feed feed;
     REQUIRE(feed.add("POST / HTTP/1.1\r\nContent-Length: 65536\r\n\r\n" + std::string(65536, 'x')));
