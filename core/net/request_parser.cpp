@@ -4,6 +4,8 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <algorithm>
+
 namespace concur {
 
 namespace http = boost::beast::http;
@@ -24,10 +26,13 @@ RequestParser::Problem problem_of(const boost::beast::error_code& error) {
 }  // namespace
 
 void RequestParser::Grammar::on_request_impl(http::verb, string_view method, string_view target,
-                                             int version, error_code&) {
+                                             int version, error_code& error) {
   into_.method_.assign(method.data(), method.size());
   into_.target_.assign(target.data(), target.size());
   version_ = static_cast<unsigned>(version);
+  if (!target.empty() && target.front() != '/' && !into_.split_absolute_form()) {
+    error = http::error::bad_target;
+  }
 }
 
 void RequestParser::Grammar::on_field_impl(http::field name, string_view text, string_view value,
@@ -75,6 +80,27 @@ std::size_t RequestParser::Grammar::on_chunk_body_impl(std::uint64_t, string_vie
   return body.size();
 }
 
+// "http://localhost:8080/healthz" names the host too (RFC 9112, section 3.2.2). False where that is
+// no host.
+bool RequestParser::split_absolute_form() {
+  const std::string_view target = target_;
+  std::size_t scheme = 0;
+  for (const std::string_view known : {"http://", "https://"}) {
+    if (boost::beast::iequals(target.substr(0, known.size()), known)) scheme = known.size();
+  }
+  if (scheme == 0) return true;
+  const std::size_t end = std::min(target.find_first_of("/?#", scheme), target.size());
+  authority_.emplace(target.substr(scheme, end - scheme));
+  if (authority_->empty() || authority_->find('@') != std::string::npos) return false;
+  target_.erase(0, end);
+  if (target_.empty() && method_ == "OPTIONS") {
+    target_ = "*";  // RFC 9112, section 3.2.4
+  } else if (!target_.starts_with('/')) {
+    target_.insert(0, 1, '/');
+  }
+  return true;
+}
+
 bool RequestParser::take_expectation() {
   if (!expects_continue_ || !parser_->is_header_done() || done()) return false;
   expects_continue_ = false;
@@ -87,6 +113,7 @@ void RequestParser::reset() {
   target_.clear();
   body_.clear();
   if (body_.capacity() > kKeptBody) body_.shrink_to_fit();
+  authority_.reset();
   host_.reset();
   key_.reset();
   from_page_ = false;

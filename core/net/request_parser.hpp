@@ -47,13 +47,14 @@ class RequestParser {
 
   // Of a request whose head is done; views until reset().
   std::string_view method() const { return method_; }
+  // Of one in absolute form what stands behind the authority.
   std::string_view target() const { return target_; }
   std::string_view body() const { return body_; }
   std::size_t capacity() const { return body_.capacity(); }
   bool keep_alive() const { return parser_->keep_alive() && parser_->version() >= 11; }
   bool head_done() const { return parser_->is_header_done(); }
   // What the head says of who sends it.
-  Credentials credentials() const { return {host_, key_, from_page_}; }
+  Credentials credentials() const { return {authority_ ? authority_ : host_, key_, from_page_}; }
   bool takes_chunks() const { return parser_->version() >= 11; }
 
   // Makes ready for the next request.
@@ -85,6 +86,7 @@ class RequestParser {
     unsigned version_ = 11;
   };
 
+  bool split_absolute_form();
   bool has_room(std::uint64_t more) const;
 
   std::optional<Grammar> parser_;
@@ -92,6 +94,7 @@ class RequestParser {
   std::string method_;
   std::string target_;
   std::string body_;
+  std::optional<std::string> authority_;  // of the target, which goes before the field Host
   std::optional<std::string> host_;
   std::optional<std::string> key_;
   bool from_page_ = false;

@@ -3,6 +3,7 @@
 import socket
 import unittest
 
+import doors
 import harness
 
 
@@ -37,6 +38,28 @@ class BodyLength(Raw):
                 self.assertIn("its body has no one length", answers[0].json()["message"])
         with self.daemon.connect() as connection:
             self.assertEqual(connection.get("/v1/users/evil/sessions").json()["concurrentSessions"], 0)
+
+
+class Target(Raw):
+    def test_in_absolute_form(self):
+        for target in (b"http://concur/healthz", b"HTTP://concur:80/healthz", b"https://[::1]/healthz"):
+            answers = self.answers(b"GET " + target + b" HTTP/1.1\r\nHost: concur\r\n\r\n")
+            self.assertEqual([answer.status for answer in answers], [200], target)
+        answer, = self.answers(b"GET http://concur/startSession/userId/a/sessionId/b HTTP/1.1\r\nHost: concur\r\n\r\n")
+        self.assertEqual(answer.body, b'{"user":"a","concurrentSessions":1}')
+        answer, = self.answers(b"OPTIONS http://concur HTTP/1.1\r\n\r\n")
+        self.assertEqual(answer.status, 204)
+
+    def test_in_absolute_form_its_authority_is_the_host_that_is_checked(self):
+        with harness.Daemon("--listen", "127.0.0.1:0") as daemon:
+            address = ("127.0.0.1", doors.tcp_port(daemon))
+            for target, host, status in (("http://localhost/healthz", "evil.example", 200),
+                                         ("http://evil.example/healthz", "localhost", 403),
+                                         ("http://localhost@evil.example/healthz", "localhost", 400),
+                                         ("/healthz", "evil.example", 403)):
+                with socket.create_connection(address) as client:
+                    client.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                    self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 %d " % status), (target, host))
 
 
 if __name__ == "__main__":

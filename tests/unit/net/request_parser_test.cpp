@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -116,6 +117,32 @@ TEST_CASE("RequestParser") {
       Feed feed;
       CHECK_FALSE(feed.add(bytes));
       CHECK(feed.parser.problem().status == status);
+    }
+  }
+  SUBCASE("takes a target in absolute form, whose authority goes before the field Host") {
+    for (const auto& [line, host, target] : std::vector<std::array<std::string, 3>>{
+             {"GET http://concur/healthz", "concur", "/healthz"},
+             {"GET HTTP://127.0.0.1:80/a/b?c=http://d/", "127.0.0.1:80", "/a/b?c=http://d/"},
+             {"GET https://[::1]", "[::1]", "/"},
+             {"GET http://a?x=1", "a", "/?x=1"},
+             {"OPTIONS http://a", "a", "*"},
+             {"OPTIONS http://a/", "a", "/"},
+             {"GET /http://a/", "x", "/http://a/"},
+             {"OPTIONS *", "x", "*"}}) {
+      CAPTURE(line);
+      Feed feed;
+      REQUIRE(feed.add(line + " HTTP/1.1\r\nHost: x\r\n\r\n"));
+      CHECK(feed.parser.credentials().host == host);
+      CHECK(feed.parser.target() == target);
+      feed.parser.reset();
+      REQUIRE(feed.add("GET / HTTP/1.1\r\nHost: y\r\n\r\n"));
+      CHECK(feed.parser.credentials().host == "y");
+    }
+    for (const std::string line : {"GET http:///healthz", "GET http://a@b/", "GET http://?x"}) {
+      CAPTURE(line);
+      Feed feed;
+      CHECK_FALSE(feed.add(line + " HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+      CHECK(feed.parser.problem().status == 400);
     }
   }
   SUBCASE("refuses a body whose end is not known") {
