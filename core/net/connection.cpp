@@ -136,6 +136,8 @@ bool Connection::parse() {
   if (holds_request()) return true;
   if (in_.empty() || !may_take_more()) return false;
   if (input_ == Input::kNext) {
+    in_.consume(RequestParser::empty_lines(in_.data()));
+    if (in_.empty()) return false;
     input_ = Input::kHead;
     input_deadline_.clear();
   }

@@ -23,6 +23,16 @@ RequestParser::Problem problem_of(const boost::beast::error_code& error) {
   return {400, "it is not well-formed HTTP/1.1"};
 }
 
+// Whether a line does, as far as the head goes.
+bool has_bare_line_end(std::string_view head) {
+  head = head.substr(0, head.find("\r\n\r\n"));
+  for (std::size_t at = head.find('\n'); at != std::string_view::npos;
+       at = head.find('\n', at + 1)) {
+    if (at == 0 || head[at - 1] != '\r') return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void RequestParser::Grammar::on_request_impl(http::verb, string_view method, string_view target,
@@ -131,8 +141,18 @@ bool RequestParser::has_room(std::uint64_t more) const {
 
 void RequestParser::take_body(Body how) { how_ = how; }
 
+std::size_t RequestParser::empty_lines(std::string_view bytes) {
+  std::size_t size = 0;
+  while (bytes.substr(size).starts_with("\r\n")) size += 2;
+  return size;
+}
+
 std::size_t RequestParser::feed(std::string_view bytes) {
   std::size_t taken = 0;
+  if (!parser_->got_some()) {
+    taken = empty_lines(bytes);
+    if (bytes.substr(taken) == "\r") return taken;
+  }
   const bool head_was_done = head_done();
   if (head_was_done) {
     parser_->eager(true);
@@ -141,15 +161,17 @@ std::size_t RequestParser::feed(std::string_view bytes) {
       return 0;
     }
   }
+  bool has_part = false;  // of a line, which is left
   while (!done() && taken < bytes.size()) {
     boost::beast::error_code error;
     taken += parser_->put(boost::asio::buffer(bytes.data() + taken, bytes.size() - taken), error);
-    if (error == http::error::need_more) break;
-    if (error) {
-      problem_ = problem_of(error);
-      break;
-    }
-    if (head_done() && !head_was_done) break;
+    has_part = error == http::error::need_more;
+    if (error && !has_part) problem_ = problem_of(error);
+    if (error || (head_done() && !head_was_done)) break;
+  }
+  // It may be one that would never end.
+  if ((has_part || !head_done()) && has_bare_line_end(bytes.substr(taken))) {
+    problem_ = {400, "a line ends with LF alone, and takes CR LF"};
   }
   return taken;
 }

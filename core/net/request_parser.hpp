@@ -31,6 +31,10 @@ class RequestParser {
   // later. After a problem no more may be fed.
   std::size_t feed(std::string_view bytes);
 
+  // How many bytes in front of `bytes` are empty lines, which feed() passes over before a request
+  // begins (RFC 9112, section 2.2).
+  static std::size_t empty_lines(std::string_view bytes);
+
   // How the body is to be taken; said between the head and the body, where it is not kWhole.
   enum class Body {
     kWhole,     // body() has all of it in the end

@@ -62,5 +62,20 @@ class Target(Raw):
                     self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 %d " % status), (target, host))
 
 
+class Lines(Raw):
+    def test_empty_ones_before_a_request(self):
+        get = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        post = b"POST /v1/users/a/sessions/b/heartbeat HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+        answers = self.answers(b"\r\n" + get + b"\r\n\r\n" + post + b"\r\n" + get)
+        self.assertEqual([answer.status for answer in answers], [200, 404, 200])
+
+    def test_one_that_ends_with_lf_alone_is_named(self):
+        for data in (b"GET /healthz HTTP/1.1\nHost: x\n\n", b"GET /healthz HTTP/1.1\r\nHost: x\n\n",
+                     b"PUT /v1/users/a/sessions/b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n"):
+            answer, = self.answers(data)
+            self.assertEqual((answer.status, answer.header("Connection")), (400, "close"))
+            self.assertIn("a line ends with LF alone", answer.json()["message"])
+
+
 if __name__ == "__main__":
     unittest.main()

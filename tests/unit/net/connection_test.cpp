@@ -431,6 +431,15 @@ TEST_CASE("Connection has time limits") {
     fixture.send(get("/now"));
     CHECK(fixture.closes_after(75));
   }
+  SUBCASE("the same behind empty lines, which begin no request") {
+    CHECK(fixture.send(post("/now", "a", 1) + "\r\n").find("/now") != std::string::npos);
+    CHECK(fixture.pass(70).empty());
+    CHECK(fixture.send("\r\n").empty());
+    CHECK(fixture.closes_after(5));
+    fixture.closed = false;
+    fixture.open();
+    CHECK(fixture.send("\r\n\r\n" + get("/now")).starts_with("HTTP/1.1 200 "));
+  }
   SUBCASE("10 s for one who has not shown who it is") {
     fixture.connection->close();
     fixture.closed = false;

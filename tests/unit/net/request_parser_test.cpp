@@ -145,6 +145,42 @@ TEST_CASE("RequestParser") {
       CHECK(feed.parser.problem().status == 400);
     }
   }
+  SUBCASE("passes over empty lines before a request") {
+    for (const std::string before : {"\r\n", "\r\n\r\n\r\n"}) {
+      const std::string request = before + kPut;
+      for (std::size_t cut = 1; cut < request.size(); ++cut) {
+        CAPTURE(cut);
+        Feed feed;
+        CHECK_FALSE(feed.add(request.substr(0, cut)));
+        REQUIRE(feed.add(request.substr(cut)));
+        CHECK(feed.parser.target() == "/v1/users/a%20b/sessions/s1?x=1");
+      }
+    }
+    for (const std::string not_empty : {"\r", " \r\n", "\r\r\n"}) {
+      Feed feed;
+      CHECK_FALSE(feed.add(not_empty + kGet));
+      CHECK(feed.parser.problem().status == 400);
+    }
+  }
+  SUBCASE("names a line that ends with LF alone, at once") {
+    for (const std::string request :
+         {"GET /healthz HTTP/1.1\nHost: x\n\n", "GET /healthz HTTP/1.1\r\nHost: x\n\n",
+          "GET /healthz HTTP/1.1\nHost: x\r\n\r\n", "\nGET / HTTP/1.1\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\n",
+          "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n",
+          "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\n"}) {
+      CAPTURE(request);
+      Feed whole;
+      CHECK_FALSE(whole.add(request));
+      CHECK(whole.parser.problem().status == 400);
+      CHECK(whole.parser.problem().cause == "a line ends with LF alone, and takes CR LF");
+      Feed bytes;
+      for (const char c : request) {
+        if (bytes.parser.problem().status == 0) bytes.add(std::string(1, c));
+      }
+      CHECK(bytes.parser.problem().cause == whole.parser.problem().cause);
+    }
+  }
   SUBCASE("refuses a body whose end is not known") {
     for (const std::string fields :
          {"Transfer-Encoding: x", "Transfer-Encoding: ", "Transfer-Encoding: gzip, chunked",
@@ -199,6 +235,15 @@ TEST_CASE("RequestParser of a body that is handled while it arrives") {
     CHECK(add("deGET"));
     CHECK(body == "abcde");
     CHECK(feed.left == "GET");
+  }
+  SUBCASE("leaves the lines of a body alone") {
+    CHECK(add(head + "Content-Length: 4\r\n\r\na\nb\n"));
+    CHECK(feed.parser.problem().status == 0);
+    feed.parser.reset();
+    CHECK_FALSE(add(head + "Transfer-Encoding: chunked\r\n\r\n4\r\na\nb\n"));
+    CHECK(add("\r\n0\r\n\r\n"));
+    CHECK(feed.parser.problem().status == 0);
+    CHECK(body == "a\nb\na\nb\n");
   }
   SUBCASE("has no bound for the body") {
     const std::string much(3 * RequestParser::kMaxBodyBytes, 'x');
