@@ -35,6 +35,8 @@ std::string_view opening_of(int status) {
       return "HTTP/1.1 429 Too Many Requests\r\nContent-Type: ";
     case 431:
       return "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: ";
+    case 501:
+      return "HTTP/1.1 501 Not Implemented\r\nContent-Type: ";
     case 503:
       return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: ";
     case 505:

@@ -38,7 +38,7 @@ TEST_CASE("append_head") {
   }
   SUBCASE("knows the statuses that are answered with, and takes any other for a bug") {
     for (const int status :
-         {200, 201, 400, 403, 404, 405, 408, 409, 410, 413, 429, 431, 500, 503, 505}) {
+         {200, 201, 400, 403, 404, 405, 408, 409, 410, 413, 429, 431, 500, 501, 503, 505}) {
       CHECK(head_of({status, ""}, Framing::kLength, true)
                 .starts_with("before;HTTP/1.1 " + std::to_string(status) + ' '));
     }
