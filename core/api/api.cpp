@@ -14,6 +14,10 @@ namespace concur {
 
 namespace {
 
+// Of an answer that goes on while others wait for it: a proxy such as nginx passes it on as it
+// comes.
+constexpr std::string_view kUnbuffered = "X-Accel-Buffering: no\r\n";
+
 struct Ids {
   Id user;
   Id session;
@@ -122,7 +126,7 @@ std::shared_ptr<BodySink> Api::batch(const Call& call, Respond respond) {
   };
   auto batch = std::make_shared<CommandBatch>(commands_, memory_, std::string(call.request.caller),
                                               std::move(may_set_limits), batches_);
-  respond({200, {}, "application/x-ndjson", {}, batch});
+  respond({200, {}, "application/x-ndjson", std::string(kUnbuffered), batch});
   return batch;
 }
 
@@ -147,7 +151,7 @@ void Api::events(const Call& call, Respond respond) {
   respond({200,
            {},
            "application/x-ndjson",
-           {},
+           std::string(kUnbuffered),
            std::make_shared<EventStream>(events_, clock_, std::move(watch))});
 }
 

@@ -87,6 +87,13 @@ TEST_CASE("Api answers HEAD wherever it answers GET") {
   CHECK(none.headers == "Allow: POST, OPTIONS\r\n");
 }
 
+TEST_CASE("Api asks proxies to pass on what goes on for long as it comes") {
+  Fixture fixture;
+  CHECK(fixture.ask("GET", "/v1/events").headers == "X-Accel-Buffering: no\r\n");
+  CHECK(fixture.ask("POST", "/v1/batch").headers == "X-Accel-Buffering: no\r\n");
+  CHECK(fixture.ask("GET", "/v1/status").headers.empty());
+}
+
 TEST_CASE("Api answers OPTIONS with the methods of a path, whoever asks") {
   Fixture fixture;
   const Response plan = fixture.ask("OPTIONS", "/v1/plans/gold", Role::kMetrics);
