@@ -205,7 +205,7 @@ void Connection::decide() {
 // False where no request can be decided.
 bool Connection::take_request() {
   if (!parse() || !may_take_more()) return false;
-  const bool keep_alive = parser_.keep_alive() && !(draining_ && in_.empty() && !call_.streams);
+  const bool keep_alive = parser_.keep_alive() && !(retired_ && in_.empty() && !call_.streams);
   const auto number = answers_.add({.keep_alive = keep_alive,
                                     .head_only = parser_.method() == "HEAD",
                                     .chunks = parser_.takes_chunks(),
@@ -299,6 +299,7 @@ void Connection::check_time() {
     case Waits::kTaking:
       return;
     case Waits::kRequest:
+      return retire();
     case Waits::kEnd:
       return close();
     case Waits::kRest:
@@ -316,11 +317,15 @@ void Connection::check_time() {
   send_later();
 }
 
+void Connection::drain() {
+  answers_.drain();
+  retire();
+}
+
 // A client that has nothing under way can send no more from here on, and knows it: what it sent
 // just before that is answered, and what it wants to send later is refused by the system, unsent.
-void Connection::drain() {
-  draining_ = true;
-  answers_.drain();
+void Connection::retire() {
+  retired_ = true;
   if (!idle()) return;
   if (!may_take_more()) return close();
   // What the client sends from here on fails, which says that it must ask elsewhere. What it sent

@@ -95,6 +95,7 @@ class Connection final : public Poller::Watcher, public std::enable_shared_from_
   void send_some();
   void go_on();
   void linger();
+  void retire();
   bool idle() const { return answers_.empty() && in_.empty() && !refusal_; }
   void update_deadlines();
   void update_interest();
@@ -125,9 +126,9 @@ class Connection final : public Poller::Watcher, public std::enable_shared_from_
   std::optional<Refusal> refusal_;  // that is sent later, as the last answer
   Deadline<Waits> input_deadline_;
   Deadline<Waits> output_deadline_;
-  bool blocked_ = false;   // the socket takes no more for now
-  bool aborted_ = false;   // an answer that was begun cannot be completed: it closes in this turn
-  bool draining_ = false;  // what comes next is the end
+  bool blocked_ = false;  // the socket takes no more for now
+  bool aborted_ = false;  // an answer that was begun cannot be completed: it closes in this turn
+  bool retired_ = false;  // what comes next is the end
 };
 
 }  // namespace concur

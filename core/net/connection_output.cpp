@@ -1,5 +1,7 @@
 #include "net/connection.hpp"
 
+#include "net/response_head.hpp"
+
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -11,6 +13,7 @@ namespace {
 
 constexpr Tick kArrivalTime = 10;  // for a whole request, or for more of a body
 constexpr Tick kIdleTime = 75;     // between requests, and for a client to take its answers
+static_assert(kKeepAlive == "Keep-Alive: timeout=75\r\n");
 constexpr Tick kUnknownTime = 10;  // the same, where the client has not shown who it is
 constexpr Tick kRefusalDelay = 2;  // what trying a key costs
 constexpr Tick kLingerTime = 2;    // for a refused client to read why
@@ -68,8 +71,8 @@ void Connection::go_on() {
   } else if (answers_.empty() && !refusal_ &&
              (input_ == Input::kNone || input_ == Input::kSkipped)) {
     linger();
-  } else if (draining_ && idle() && !in_request()) {
-    drain();
+  } else if (retired_ && idle() && !in_request()) {
+    retire();
   }
 }
 

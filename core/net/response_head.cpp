@@ -74,7 +74,7 @@ void append_head(std::string& out, const Response& response, Framing framing, bo
     append_type_and_length(out, response, framing);
   }
   out += response.headers;
-  if (!keep_alive) out += "Connection: close\r\n";
+  out += keep_alive ? kKeepAlive : "Connection: close\r\n";
   out += "\r\n";
 }
 

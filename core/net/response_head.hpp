@@ -3,6 +3,7 @@
 #include "api/message.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace concur {
 
@@ -12,6 +13,10 @@ enum class Framing {
   kChunked,  // it comes in chunks (RFC 9112, section 7.1)
   kClose,    // it ends with the connection
 };
+
+// How long the connection stays open for the next request, which clients with many requests heed:
+// one that is sent as it closes would have to be sent again.
+inline constexpr std::string_view kKeepAlive = "Keep-Alive: timeout=75\r\n";
 
 // Appends status line and header fields, and the empty line behind them.
 void append_head(std::string& out, const Response& response, Framing framing, bool keep_alive);

@@ -1,6 +1,10 @@
 """What a request may look like, byte for byte: what could be read in two ways is refused, and what is only unusual is taken."""
 
+import collections
+import os
+import select
 import socket
+import time
 import unittest
 
 import doors
@@ -75,6 +79,47 @@ class Lines(Raw):
             answer, = self.answers(data)
             self.assertEqual((answer.status, answer.header("Connection")), (400, "close"))
             self.assertIn("a line ends with LF alone", answer.json()["message"])
+
+
+@unittest.skipUnless(os.environ.get("CONCUR_TEST_LONG"), "takes 77 s: CONCUR_TEST_LONG=1")
+class Idle(unittest.TestCase):
+    def test_a_request_as_the_connection_closes_is_answered_or_was_not_sent(self):
+        get = harness.request("GET", "/healthz")
+        with harness.Daemon("--listen", "127.0.0.1:0") as daemon:
+            port = doors.tcp_port(daemon)
+            clients = []
+            begun = time.monotonic()
+            for n in range(1500):
+                client = socket.socket(socket.AF_UNIX if n % 2 else socket.AF_INET)
+                client.connect(str(daemon.socket) if n % 2 else ("127.0.0.1", port))
+                client.settimeout(harness.seconds(10))
+                client.sendall(get)
+                self.assertIn(b"Keep-Alive: timeout=75\r\n", client.recv(65536))
+                clients.append((time.monotonic(), client))
+            self.assertLess(time.monotonic() - begun, 70)
+            seen = collections.Counter()
+            for n, (asked, client) in enumerate(clients):
+                time.sleep(max(0, asked + 74.4 + 2.2 * n / len(clients) - time.monotonic()))
+                seen[client.family.name, self.outcome(client, get)] += 1
+                client.close()
+        print(dict(seen))
+        self.assertFalse([what for family, what in seen if what in ("reset", "lost") and family == "AF_UNIX"], seen)
+        self.assertLessEqual(sum(count for (_, what), count in seen.items() if what in ("reset", "lost")), 1, seen)
+        self.assertEqual({what for _, what in seen} - {"reset", "lost"}, {"answered", "not sent"}, seen)
+
+    @staticmethod
+    def outcome(client, data):
+        readable, _, _ = select.select([client], [], [], 0)
+        if readable:
+            return "not sent"  # its end is here: whoever looks before sending sees it
+        try:
+            client.sendall(data)
+        except BrokenPipeError:
+            return "not sent"
+        try:
+            return "answered" if client.recv(65536) else "lost"
+        except ConnectionResetError:
+            return "reset"
 
 
 if __name__ == "__main__":

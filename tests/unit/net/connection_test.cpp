@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <map>
 #include <memory>
 #include <string>
@@ -430,6 +431,37 @@ TEST_CASE("Connection has time limits") {
     fixture.pass(70);
     fixture.send(get("/now"));
     CHECK(fixture.closes_after(75));
+  }
+  SUBCASE("a request that was sent just before that is answered, as the last one") {
+    fixture.pass(74);
+    fixture.send_only(get("/now"));
+    ++fixture.now;
+    fixture.connection->check_time();
+    CHECK_FALSE(fixture.closed);
+    const std::string got = fixture.receive();
+    CHECK(got.starts_with("HTTP/1.1 200 "));
+    CHECK(holds(got, "Connection: close\r\n"));
+    CHECK(fixture.closes_after(2));
+  }
+  SUBCASE("a stream of events that was asked for just before that goes on") {
+    fixture.pass(74);
+    fixture.send_only(get("/watch"));
+    ++fixture.now;
+    fixture.connection->check_time();
+    fixture.receive();
+    fixture.pass(1000);
+    CHECK_FALSE(fixture.closed);
+    CHECK_FALSE(fixture.handler.source->drained);
+  }
+  SUBCASE(
+      "and one that comes later cannot be sent, so that the client knows that it was not taken") {
+    fixture.pass(74);
+    ++fixture.now;
+    fixture.connection->check_time();
+    CHECK(::send(fixture.client.get(), "G", 1, MSG_NOSIGNAL) == -1);
+    CHECK(errno == EPIPE);
+    fixture.receive();
+    CHECK(fixture.closed);
   }
   SUBCASE("the same behind empty lines, which begin no request") {
     CHECK(fixture.send(post("/now", "a", 1) + "\r\n").find("/now") != std::string::npos);

@@ -19,22 +19,23 @@ std::string head_of(const Response& response, Framing framing, bool keep_alive) 
 TEST_CASE("append_head") {
   SUBCASE("says how long the body is") {
     CHECK(head_of({200, "12345"}, Framing::kLength, true) ==
-          "before;HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n");
+          "before;HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n"
+          "Keep-Alive: timeout=75\r\n\r\n");
   }
   SUBCASE("says that it comes in chunks, or ends with the connection") {
     CHECK(head_of({200, "", "text/plain"}, Framing::kChunked, true) ==
           "before;HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: "
-          "chunked\r\n\r\n");
+          "chunked\r\nKeep-Alive: timeout=75\r\n\r\n");
     CHECK(head_of({200, "", "text/plain"}, Framing::kClose, false) ==
           "before;HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n");
   }
   SUBCASE("has the response's own fields") {
     CHECK(head_of({503, "", "text/plain", "Retry-After: 1\r\n"}, Framing::kLength, true)
-              .ends_with("Content-Length: 0\r\nRetry-After: 1\r\n\r\n"));
+              .ends_with("Content-Length: 0\r\nRetry-After: 1\r\nKeep-Alive: timeout=75\r\n\r\n"));
   }
   SUBCASE("of an answer without content has neither type nor length") {
     CHECK(head_of({204, "", "text/plain", "Allow: GET\r\n"}, Framing::kLength, true) ==
-          "before;HTTP/1.1 204 No Content\r\nAllow: GET\r\n\r\n");
+          "before;HTTP/1.1 204 No Content\r\nAllow: GET\r\nKeep-Alive: timeout=75\r\n\r\n");
   }
   SUBCASE("knows the statuses that are answered with, and takes any other for a bug") {
     for (const int status :
