@@ -21,8 +21,9 @@ struct Caller {
 // What a request's header says of who sends it; views that live through the call.
 struct Credentials {
   std::optional<std::string_view> host;
-  std::optional<std::string_view> key;  // x-api-key
-  bool from_page = false;               // a browser sends it on behalf of a page
+  std::optional<std::string_view> key;       // x-api-key
+  bool from_page = false;                    // a browser sends it on behalf of a page
+  std::optional<std::string_view> bearer{};  // Authorization: Bearer
 };
 
 // Why a request is not taken. A delayed refusal is sent a while later, so that to guess keys is

@@ -58,6 +58,8 @@ void RequestParser::Grammar::on_field_impl(http::field name, string_view text, s
     into_.from_page_ = true;
   } else if (boost::beast::iequals(text, "x-api-key")) {
     keep(into_.key_);
+  } else if (name == http::field::authorization) {
+    into_.keep_bearer({value.data(), value.size()});
   } else if (boost::beast::iequals(text, "sec-fetch-site")) {
     // By its text, for Boost has known it since some version. Fetch Metadata: none where a person
     // asked, in the address bar.
@@ -88,6 +90,16 @@ std::size_t RequestParser::Grammar::on_chunk_body_impl(std::uint64_t, string_vie
                                                        error_code&) {
   into_.body_.append(body.data(), body.size());
   return body.size();
+}
+
+// "Bearer K" (RFC 6750, section 2.1); what is of another scheme is not meant for the daemon.
+void RequestParser::keep_bearer(std::string_view authorization) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (!boost::beast::iequals(authorization.substr(0, kScheme.size()), kScheme)) return;
+  authorization.remove_prefix(kScheme.size());
+  authorization.remove_prefix(std::min(authorization.find_first_not_of(' '), authorization.size()));
+  if (bearer_) authorization = {};
+  bearer_.emplace(authorization);
 }
 
 // "http://localhost:8080/healthz" names the host too (RFC 9112, section 3.2.2). False where that is
@@ -126,6 +138,7 @@ void RequestParser::reset() {
   authority_.reset();
   host_.reset();
   key_.reset();
+  bearer_.reset();
   from_page_ = false;
   expects_continue_ = false;
   how_ = Body::kWhole;

@@ -58,7 +58,9 @@ class RequestParser {
   bool keep_alive() const { return parser_->keep_alive() && parser_->version() >= 11; }
   bool head_done() const { return parser_->is_header_done(); }
   // What the head says of who sends it.
-  Credentials credentials() const { return {authority_ ? authority_ : host_, key_, from_page_}; }
+  Credentials credentials() const {
+    return {authority_ ? authority_ : host_, key_, from_page_, bearer_};
+  }
   bool takes_chunks() const { return parser_->version() >= 11; }
 
   // Makes ready for the next request.
@@ -91,6 +93,7 @@ class RequestParser {
   };
 
   bool split_absolute_form();
+  void keep_bearer(std::string_view authorization);
   bool has_room(std::uint64_t more) const;
 
   std::optional<Grammar> parser_;
@@ -101,6 +104,7 @@ class RequestParser {
   std::optional<std::string> authority_;  // of the target, which goes before the field Host
   std::optional<std::string> host_;
   std::optional<std::string> key_;
+  std::optional<std::string> bearer_;  // empty where there are two, for either could be meant
   bool from_page_ = false;
   bool expects_continue_ = false;
   Body how_ = Body::kWhole;

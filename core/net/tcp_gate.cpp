@@ -43,20 +43,22 @@ std::optional<Refusal> TcpGate::authorize(Caller& caller, const Credentials& cre
   if (credentials.from_page) {
     return refuse(caller, "a browser sends it on behalf of a page, and this is not for pages");
   }
-  if (keys_) return authorize_by_key(caller, credentials.key);
+  if (keys_) return authorize_by_key(caller, credentials);
   if (!credentials.host || !is_loopback_host(*credentials.host)) {
     return refuse(caller, "its Host is neither localhost nor a loopback address");
   }
   return std::nullopt;
 }
 
-std::optional<Refusal> TcpGate::authorize_by_key(Caller& caller,
-                                                 std::optional<std::string_view> given) {
+std::optional<Refusal> TcpGate::authorize_by_key(Caller& caller, const Credentials& credentials) {
+  const auto& given = credentials.key ? credentials.key : credentials.bearer;
   auto key = given ? keys_->find(*given) : nullptr;
   if (!key) {
     caller.known = false;
-    Refusal refusal = refuse(caller, given ? "its x-api-key is not one of the daemon's"
-                                           : "it needs a key, in the field x-api-key");
+    Refusal refusal =
+        refuse(caller, credentials.key      ? "its x-api-key is not one of the daemon's"
+                       : credentials.bearer ? "its bearer token is not one of the daemon's keys"
+                                            : "it needs a key, in the field x-api-key");
     refusal.delayed = true;
     refusal.permit = take_permit();
     return refusal;

@@ -30,7 +30,7 @@ class TcpGate final : public Gate {
   bool is_still_valid(const Caller& caller) const override;
 
  private:
-  std::optional<Refusal> authorize_by_key(Caller& caller, std::optional<std::string_view> given);
+  std::optional<Refusal> authorize_by_key(Caller& caller, const Credentials& credentials);
   Refusal refuse(const Caller& caller, std::string_view cause);
   std::shared_ptr<void> take_permit();
 

@@ -59,14 +59,14 @@ class Bridge:
 class Prometheus:
     """`with Prometheus(bridge.address) as prometheus:` scrapes each second and knows the alerting rules."""
 
-    def __init__(self, target):
+    def __init__(self, target, **how):
         self.folder = harness.private_folder()
         self.log = self.folder / "log"
         self.config = self.folder / "prometheus.yml"
         self.config.write_text(json.dumps({  # JSON is YAML
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(RULES)],
-            "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [target]}]}]}))
+            "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [target]}]} | how]}))
         self.process = None
 
     def __enter__(self):

@@ -277,6 +277,19 @@ class Guide(unittest.TestCase):
 
 
 @needs("prometheus")
+class ScrapedByKey(unittest.TestCase):
+    def test_over_tcp_as_the_guide_says(self):
+        folder = harness.private_folder()
+        keys = doors.Keys(folder)
+        credentials = folder / "prometheus.key"
+        credentials.write_text(keys.of["metrics"] + "\n")
+        with harness.Daemon("--listen", "127.0.0.1:0", "--api-key-file", str(keys.path), folder=folder) as daemon:
+            target = f"127.0.0.1:{doors.tcp_port(daemon)}"
+            with Prometheus(target, authorization={"credentials_file": str(credentials)}) as prometheus:
+                harness.wait_until(lambda: [value for _, value in prometheus.query("up")] == [1], "it is scraped")
+
+
+@needs("prometheus")
 @needs("promtool")
 class Scraped(unittest.TestCase):
     """One Prometheus for all, since it takes its time."""

@@ -117,6 +117,19 @@ class WithKeys(unittest.TestCase):
             self.assertEqual(json.loads(body), {"error": "permission_denied",
                                                 "message": "cannot take the request: it needs a key, in the field x-api-key"})
 
+    def test_a_bearer_token_is_a_key_where_no_other_came(self):
+        client, operator = self.keys.of["client"], self.keys.of["operator"]
+        with self.daemon:
+            self.assertEqual(self.ask(None, Authorization=f"Bearer {client}")[0], 200)
+            self.assertEqual(self.ask(None, path="/v1/sessions", Authorization=f"Bearer {client}")[0], 403)
+            self.assertEqual(self.ask(None, path="/v1/sessions", Authorization=f"bearer  {operator}")[0], 200)
+            self.assertEqual(self.ask(client, path="/v1/sessions", Authorization=f"Bearer {operator}")[0], 403)
+            for wrong, message in ((f"Bearer {client[:-1]}", "its bearer token is not one of the daemon's keys"),
+                                   (f"Basic {client}", "it needs a key, in the field x-api-key"),
+                                   (client, "it needs a key, in the field x-api-key")):
+                status, body = self.ask(None, Authorization=wrong)
+                self.assertEqual((status, json.loads(body)["message"]), (403, "cannot take the request: " + message))
+
     def test_a_wrong_one_is_refused_late_and_logged(self):
         key = self.keys.of["client"]
         with self.daemon:

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -143,6 +144,27 @@ TEST_CASE("RequestParser") {
       Feed feed;
       CHECK_FALSE(feed.add(line + " HTTP/1.1\r\nHost: localhost\r\n\r\n"));
       CHECK(feed.parser.problem().status == 400);
+    }
+  }
+  SUBCASE("keeps a bearer token") {
+    for (const auto& [fields, token] :
+         std::vector<std::pair<std::string, std::optional<std::string_view>>>{
+             {"Authorization: Bearer abc\r\n", "abc"},
+             {"authorization: bEARER   abc  \r\n", "abc"},
+             {"Authorization: Bearer \r\n", std::nullopt},
+             {"Authorization: Basic abc\r\n", std::nullopt},
+             {"Authorization: Bearerabc\r\n", std::nullopt},
+             {"Authorization: Basic x\r\nAuthorization: Bearer abc\r\n", "abc"},
+             {"Authorization: Bearer abc\r\nAuthorization: Bearer abc\r\n", ""},
+             {"Proxy-Authorization: Bearer abc\r\n", std::nullopt},
+             {"", std::nullopt}}) {
+      CAPTURE(fields);
+      Feed feed;
+      REQUIRE(feed.add("GET / HTTP/1.1\r\n" + fields + "\r\n"));
+      CHECK(feed.parser.credentials().bearer == token);
+      feed.parser.reset();
+      REQUIRE(feed.add("GET / HTTP/1.1\r\n\r\n"));
+      CHECK_FALSE(feed.parser.credentials().bearer);
     }
   }
   SUBCASE("passes over empty lines before a request") {

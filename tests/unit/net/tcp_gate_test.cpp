@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
+#include <string_view>
 #include <vector>
 
 using namespace concur;
@@ -24,6 +26,9 @@ struct Door {
 };
 
 Credentials with(std::string_view key) { return {"10.0.0.1", key, false}; }
+Credentials bearing(std::string_view token, std::optional<std::string_view> key = {}) {
+  return {"10.0.0.1", key, false, token};
+}
 
 }  // namespace
 
@@ -43,6 +48,17 @@ TEST_CASE("TcpGate with keys") {
     CHECK(caller.name == "key one from somewhere");
     CHECK_FALSE(door.gate.authorize(caller, with(kTwo)));
     CHECK(caller.role == Role::kOperator);
+  }
+  SUBCASE("a bearer token is one where there is no other") {
+    CHECK_FALSE(door.gate.authorize(caller, bearing(kOne)));
+    CHECK(caller.role == Role::kClient);
+    CHECK_FALSE(door.gate.authorize(caller, bearing(kOne, kTwo)));
+    CHECK(caller.role == Role::kOperator);
+    CHECK(door.gate.authorize(caller, bearing(kOne, "")));
+    const auto wrong = door.gate.authorize(caller, bearing("x"));
+    REQUIRE(wrong);
+    CHECK(wrong->delayed);
+    CHECK(wrong->cause == "its bearer token is not one of the daemon's keys");
   }
   SUBCASE("none and a wrong one are refused with delay, as long as there are permits") {
     std::vector<Refusal> waiting;
