@@ -3,11 +3,6 @@
 #include "base/text.hpp"
 #include "base/utf8.hpp"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
-
 namespace concur {
 
 namespace {
@@ -51,26 +46,11 @@ Result<std::vector<ConfigLine>> parse_config(std::string_view name, std::string_
   return lines;
 }
 
-Result<std::string> read_config_file(const std::string& path) {
-  struct Close {
-    void operator()(FILE* file) const { static_cast<void>(fclose(file)); }
-  };
-  const std::unique_ptr<FILE, Close> file(std::fopen(path.c_str(), "re"));
-  if (!file) {
-    const ErrorKind kind = errno == ENOENT ? ErrorKind::kAbsent : ErrorKind::kForbidden;
-    return Error{kind, text::format("cannot read config file {}: {}", path, std::strerror(errno))};
-  }
-  std::string text(kMaxBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) {
-    return Error{ErrorKind::kForbidden,
-                 text::format("cannot read config file {}: {}", path, std::strerror(errno))};
-  }
-  if (text.size() > kMaxBytes) {
-    return Error{ErrorKind::kInvalid,
-                 text::format("cannot read config file {}: it has more than 64 KiB", path)};
-  }
-  return text;
+Result<TextFile> read_config_file(const std::string& path, std::chrono::milliseconds patience) {
+  auto file = read_text_file(path, kMaxBytes, patience);
+  if (file) return file;
+  return Error{file.error().kind,
+               text::format("cannot read config file {}: {}", path, file.error().message)};
 }
 
 }  // namespace concur

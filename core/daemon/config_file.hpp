@@ -1,7 +1,9 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "base/text_file.hpp"
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,7 @@ struct ConfigLine {
 Result<std::vector<ConfigLine>> parse_config(std::string_view name, std::string_view text);
 
 // Reads a file of at most 64 KiB. kAbsent, kForbidden or kInvalid where it cannot be read.
-Result<std::string> read_config_file(const std::string& path);
+// `patience` is for a pipe, see read_text_file().
+Result<TextFile> read_config_file(const std::string& path, std::chrono::milliseconds patience);
 
 }  // namespace concur

@@ -2,6 +2,7 @@
 
 #include "api/api.hpp"
 #include "base/text.hpp"
+#include "base/text_file.hpp"
 #include "daemon/endpoint.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/inherited_socket.hpp"
@@ -70,12 +71,12 @@ Operators operators_of(const Effective& effective, Logger& log) {
 // What a daemon listens on beside the Unix socket, and for whom.
 struct TcpDoor {
   Fd listener;
-  std::optional<KeyRing> keys;
+  std::optional<ApiKeyFile> keys;
 };
 
-std::optional<KeyRing> load_keys(const Settings& settings) {
+std::optional<ApiKeyFile> load_keys(const Settings& settings) {
   if (settings.api_key_file.empty()) return std::nullopt;
-  return KeyRing(must(read_api_keys(settings.api_key_file, geteuid()), ExitCode::kUsage));
+  return must(read_api_keys(settings.api_key_file, kPipePatience), ExitCode::kUsage);
 }
 
 // Room for each connection the servers allow, and the database's own files. With hardly any it
@@ -160,7 +161,10 @@ class Daemon {
     gate_.emplace(operators);
     server_.emplace(runner_.turn(), std::move(listener), *gate_, api_, memory_, log_);
     if (tcp) {
-      tcp_gate_.emplace(std::move(tcp->keys), clock_, log_);
+      std::optional<KeyRing> keys;
+      if (tcp->keys) keys.emplace(std::move(tcp->keys->keys));
+      keys_read_once_ = tcp->keys && !tcp->keys->is_regular;
+      tcp_gate_.emplace(std::move(keys), clock_, log_);
       tcp_server_.emplace(runner_.turn(), std::move(tcp->listener), *tcp_gate_, api_, memory_,
                           log_);
     }
@@ -208,10 +212,14 @@ class Daemon {
   }
 
   void take_over_settings() {
-    const auto next = resolve_settings(inputs_);
+    const auto next = resolve_settings(inputs_, &effective_);
     if (!next) {
       log_.error("cannot reload: {}; the old values stay", next.error().message);
       return;
+    }
+    if (next->read_once) {
+      log_.warning("{} is no regular file and can be read only once: its values stay",
+                   next->config_file);
     }
     for (const Setting& setting : setting_table()) {
       const std::string before = setting.get(effective_.settings);
@@ -236,10 +244,15 @@ class Daemon {
   void take_over_keys() {
     const std::string& path = effective_.settings.api_key_file;
     if (!tcp_gate_ || path.empty()) return;
-    auto keys = read_api_keys(path, geteuid());
-    if (!keys) return log_.error("{}; the old keys stay", keys.error().message);
-    log_.info("API keys in force from {}: {}", path, keys->size());
-    tcp_gate_->set_keys(KeyRing(std::move(*keys)));
+    if (keys_read_once_) {
+      log_.warning("{} is no regular file and can be read only once: its keys stay", path);
+      return;
+    }
+    auto file = read_api_keys(path, std::chrono::milliseconds(0));
+    if (!file) return log_.error("{}; the old keys stay", file.error().message);
+    log_.info("API keys in force from {}: {}", path, file->keys.size());
+    keys_read_once_ = !file->is_regular;
+    tcp_gate_->set_keys(KeyRing(std::move(file->keys)));
     tcp_server_->close_revoked();
   }
 
@@ -290,7 +303,8 @@ class Daemon {
   std::optional<TcpGate> tcp_gate_;
   std::optional<Server> tcp_server_;
   Server::Backlog backlog_ = Server::Backlog::kAnswer;
-  int draining_ = 0;  // servers
+  bool keys_read_once_ = false;  // the file cannot be read again
+  int draining_ = 0;             // servers
   bool stopping_ = false;
   bool finishing_ = false;
 };
@@ -328,7 +342,7 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   log.info("concurrencyd {} listens on {}: {}", version, endpoint.path, settings_line(settings));
   if (tcp) {
     log.info("listening on {} too, {}", to_text(local_address_of(tcp->listener.get())),
-             tcp->keys ? text::format("for API keys: {}", tcp->keys->size())
+             tcp->keys ? text::format("for API keys: {}", tcp->keys->keys.size())
                        : "without keys: all on this machine may connect, as clients");
   }
   daemon.serve(std::move(endpoint.listener), backlog, operators, std::move(tcp), version);

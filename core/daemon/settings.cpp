@@ -250,7 +250,21 @@ void set_defaults(Effective& to, const SettingInputs& inputs) {
   for (const Setting& setting : kTable) to.sources[setting.key] = "default";
 }
 
-Result<void> apply_file(Effective& to, const SettingInputs& inputs) {
+Result<std::string> read_config(Effective& to, const std::string& path, const Effective* running) {
+  if (running != nullptr && running->read_once && running->config_file == path) {
+    to.config_file = path;
+    to.read_once = running->read_once;
+    return *to.read_once;
+  }
+  using std::chrono::milliseconds;
+  auto file = read_config_file(path, running == nullptr ? kPipePatience : milliseconds(0));
+  if (!file) return file.error();
+  to.config_file = path;
+  if (!file->is_regular) to.read_once = file->text;
+  return std::move(file->text);
+}
+
+Result<void> apply_file(Effective& to, const SettingInputs& inputs, const Effective* running) {
   const auto flag = inputs.flags.find("config");
   std::optional<std::string> path = flag != inputs.flags.end()
                                         ? std::optional(flag->second)
@@ -258,7 +272,7 @@ Result<void> apply_file(Effective& to, const SettingInputs& inputs) {
   const bool asked_for = path.has_value();
   if (!path && is_service(inputs)) path = kServiceConfig;
   if (!path) return {};
-  const auto text = read_config_file(*path);
+  const auto text = read_config(to, *path, running);
   if (!text && !asked_for && text.error().kind == ErrorKind::kAbsent) return {};
   if (!text) return Error{ErrorKind::kInvalid, text.error().message};
   const auto lines = parse_config(*path, *text);
@@ -301,10 +315,10 @@ std::optional<std::string> environment_variable(const std::string& name) {
 
 std::span<const Setting> setting_table() { return kTable; }
 
-Result<Effective> resolve_settings(const SettingInputs& inputs) {
+Result<Effective> resolve_settings(const SettingInputs& inputs, const Effective* running) {
   Effective effective;
   set_defaults(effective, inputs);
-  if (const auto done = apply_file(effective, inputs); !done) return done.error();
+  if (const auto done = apply_file(effective, inputs, running); !done) return done.error();
   if (const auto done = apply_environment_and_flags(effective, inputs); !done) return done.error();
   if (effective.settings.socket.empty()) {
     return Error{ErrorKind::kInvalid,

@@ -49,6 +49,8 @@ std::span<const Setting> setting_table();
 struct Effective {
   Settings settings;
   std::map<std::string_view, std::string> sources;  // by key
+  std::string config_file{};                        // empty: none was read
+  std::optional<std::string> read_once{};           // its text, where it cannot be read again
 
   bool is_default(std::string_view key) const { return sources.at(key) == "default"; }
 };
@@ -66,7 +68,9 @@ struct SettingInputs {
 
 // flag > environment > config file > default. kInvalid, with the source named, for a bad value, an
 // unknown key, or a config file that was asked for and cannot be read; a default one may be absent.
-Result<Effective> resolve_settings(const SettingInputs& inputs);
+// `running` is what is in force, where there is something: a config file that could be read once
+// only is taken as it was then, and nothing is waited for.
+Result<Effective> resolve_settings(const SettingInputs& inputs, const Effective* running = nullptr);
 
 // What --check-config prints: a line `key = value  # source` for each that applies, in the table's
 // order.

@@ -3,8 +3,7 @@
 #include "api/message.hpp"
 #include "base/result.hpp"
 
-#include <sys/types.h>
-
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,9 +31,15 @@ inline constexpr std::size_t kMaxKeys = 1000;
 // anything else, as `line <n>: <cause>`; the error never contains a key.
 Result<std::vector<ApiKey>> parse_api_keys(std::string_view text);
 
-// Reads the keys of a file that nobody but its owner has any right to, and that belongs to root or
-// `daemon`. kInvalid as `cannot read API keys from <path>: <cause>`.
-Result<std::vector<ApiKey>> read_api_keys(const std::string& path, uid_t daemon);
+struct ApiKeyFile {
+  std::vector<ApiKey> keys;
+  bool is_regular = true;  // it can be read again, see TextFile
+};
+
+// Reads the keys of a file that belongs to root or this process, that nobody else may write, and
+// others may not read. `patience` is for a pipe, see read_text_file(). kInvalid as `cannot read API
+// keys from <path>: <cause>`.
+Result<ApiKeyFile> read_api_keys(const std::string& path, std::chrono::milliseconds patience);
 
 // Whether both are the same, in a time that reveals nothing of where they differ.
 bool equal_in_constant_time(std::string_view secret, std::string_view given);

@@ -51,15 +51,42 @@ class Start(unittest.TestCase):
             self.refuses("--listen", f"127.0.0.1:{port}", code=13, message=f"127.0.0.1:{port}: Address already in use")
 
     def test_keys_are_nobody_elses(self):
-        for mode in (0o640, 0o604, 0o620, 0o660, 0o644):
+        for mode in (0o604, 0o620, 0o660, 0o644, 0o602, 0o444):
             self.keys.write(mode)
             self.refuses("--listen", "127.0.0.1:0", "--api-key-file", str(self.keys.path), code=2,
-                         message=f"its mode is {mode:04o}, and must be 0600 or 0400")
+                         message=f"its mode is {mode:04o}: others may not read it")
         if os.getuid() == 0:
             self.keys.write()
             os.chown(self.keys.path, doors.NOBODY, doors.NOBODY)
             self.refuses("--listen", "127.0.0.1:0", "--api-key-file", str(self.keys.path), code=2,
                          message="it belongs to user 65534")
+
+    def test_keys_may_be_in_a_file_of_its_group_as_service_managers_make_them(self):
+        for mode in (0o400, 0o440, 0o640, 0o600):
+            self.keys.write(mode)
+            with harness.Daemon("--listen", "127.0.0.1:0", "--api-key-file", str(self.keys.path)) as daemon:
+                self.assertIn("for API keys: 3", daemon.log_text())
+        # Kubernetes links the file to one in a folder of the day.
+        day = self.folder / "..2026"
+        day.mkdir()
+        os.rename(self.keys.path, day / "keys")
+        (self.folder / "..data").symlink_to("..2026")
+        self.keys.path.symlink_to("..data/keys")
+        with harness.Daemon("--listen", "127.0.0.1:0", "--api-key-file", str(self.keys.path)) as daemon:
+            self.assertIn("for API keys: 3", daemon.log_text())
+
+    @unittest.skipUnless(os.getuid() == 0, "takes root")
+    def test_keys_may_be_roots_where_the_daemon_may_read_them(self):
+        self.keys.write(0o440)
+        os.chown(self.keys.path, 0, doors.STRANGERS_GROUP)
+        os.chmod(self.folder, 0o711)
+        own = harness.private_folder()
+        os.chown(own, doors.NOBODY, doors.NOBODY)
+        daemon = harness.Daemon("--listen", "127.0.0.1:0", "--api-key-file", str(self.keys.path), folder=own)
+        daemon.launcher = ["setpriv", f"--reuid={doors.NOBODY}", f"--regid={doors.NOBODY}",
+                           f"--groups={doors.STRANGERS_GROUP}"]
+        with daemon:
+            self.assertIn("for API keys: 3", daemon.log_text())
 
     def test_a_bad_key_file_is_reported_by_line_and_without_the_key(self):
         key = self.keys.of["client"]
@@ -190,7 +217,7 @@ class WithKeys(unittest.TestCase):
             self.keys.write(mode=0o644)
             daemon.reload({})
             self.assertEqual(self.ask(new)[0], 200)
-            self.assertIn("must be 0600 or 0400; the old keys stay", daemon.log_text())
+            self.assertIn("as with 0600 or 0440; the old keys stay", daemon.log_text())
 
     def test_what_a_page_sends_is_refused_even_with_a_key(self):
         key = self.keys.of["operator"]
