@@ -1,5 +1,6 @@
 #include "line_reader.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 #include <unistd.h>
 
@@ -51,7 +52,11 @@ void LineReader::append(std::string_view part) {
 }
 
 void LineReader::end_line() {
-  ++number_;
+  if (++number_ == 1 && without_byte_order_mark(line_).size() < line_.size()) {
+    const std::string line(without_byte_order_mark(line_));
+    line_.clear();
+    append(line);
+  }
   ready_ = !line_.empty();
 }
 

@@ -14,7 +14,8 @@ namespace concur::cli {
 // The longest line the daemon reads.
 inline constexpr std::size_t kMaxLine = std::size_t{64} * 1024;
 
-// Cuts what a descriptor brings into lines, and passes over those of white space alone. It holds no
+// Cuts what a descriptor brings into lines, and passes over those of white space alone and a byte
+// order mark in front. It holds no
 // more than a block and a line: of a line longer than kMaxLine one byte beyond that is kept, by
 // which the daemon knows it as too long, and the rest is not.
 class LineReader {

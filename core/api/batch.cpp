@@ -3,6 +3,7 @@
 #include "api/answer_json.hpp"
 #include "api/error_response.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -122,7 +123,7 @@ void CommandBatch::end_of_input() {
 }
 
 void CommandBatch::take_line(std::string_view line) {
-  ++line_;
+  if (++line_ == 1) line = without_byte_order_mark(line);
   const bool too_long = line.size() > kMaxLineBytes;
   if (!too_long && is_blank(line)) return;
   if (commands_ == kMaxCommands) {

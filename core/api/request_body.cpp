@@ -46,6 +46,7 @@ Result<json::object> parse_object(std::string_view text, std::uint64_t line = 0,
                                   json::storage_ptr storage = {}) {
   json::parse_options options;
   options.max_depth = kMostDepth;
+  text = without_byte_order_mark(text);
   json::error_code failed;
   json::value value = json::parse({text.data(), text.size()}, failed, std::move(storage), options);
   if (failed) return unreadable(line, failed.message());

@@ -61,6 +61,12 @@ bool has_control(std::string_view text) {
   return false;
 }
 
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text;
+}
+
 bool is_printable_ascii(std::string_view text) {
   return found_in(text, ' ', [](std::uint64_t bytes) {
            return (bytes & kHighBits) | any_below(bytes, ' ') | any_is(bytes, '\x7F');

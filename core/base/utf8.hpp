@@ -23,6 +23,10 @@ struct Utf8Character {
 // by byte as U+FFFD.
 Utf8Character first_character(std::string_view text);
 
+// The text without a byte order mark in front, which some editors write to UTF-8 too and which says
+// nothing there.
+std::string_view without_byte_order_mark(std::string_view text);
+
 // Whether all of the text is printable ASCII, as most names are: it is well formed then, and has no
 // control characters.
 bool is_printable_ascii(std::string_view text);

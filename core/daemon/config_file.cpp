@@ -25,6 +25,7 @@ bool is_key(std::string_view text) {
 
 Result<std::vector<ConfigLine>> parse_config(std::string_view name, std::string_view text) {
   std::vector<ConfigLine> lines;
+  text = without_byte_order_mark(text);
   for (int number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
     const std::string_view line = trim(text.substr(0, end));

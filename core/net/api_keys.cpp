@@ -1,6 +1,7 @@
 #include "net/api_keys.hpp"
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -59,6 +60,7 @@ Result<ApiKey> parse_line(std::string_view line, int number) {
 
 Result<std::vector<ApiKey>> parse_api_keys(std::string_view text) {
   std::vector<ApiKey> keys;
+  text = without_byte_order_mark(text);
   for (int number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
     std::string_view line = text.substr(0, end);

@@ -1,9 +1,11 @@
 """What a request may look like, byte for byte: what could be read in two ways is refused, and what is only unusual is taken."""
 
 import collections
+import json
 import os
 import select
 import socket
+import subprocess
 import time
 import unittest
 
@@ -64,6 +66,28 @@ class Target(Raw):
                 with socket.create_connection(address) as client:
                     client.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
                     self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 %d " % status), (target, host))
+
+
+class ByteOrderMark(Raw):
+    def test_in_front_of_a_body_or_a_batch_is_passed_over(self):
+        mark = "\ufeff".encode()
+        with self.daemon.connect() as connection:
+            answer = connection.ask(harness.request("PUT", "/v1/users/a/sessions/s1", mark + b'{"ttl":600}'))
+            self.assertEqual((answer.status, answer.json()["heartbeatInterval"]), (201, 200))
+            self.assertEqual(connection.ask(harness.request("PUT", "/v1/users/a/limit", mark + b'{"limit":5}')).status, 200)
+            self.assertEqual(connection.ask(harness.request("POST", "/v1/purge", mark + b'{"user":"b"}')).status, 200)
+            self.assertEqual(connection.ask(harness.request("PUT", "/v1/users/a/sessions/s2", mark + mark)).status, 400)
+            line = b'{"command":"start","user":"b","session":"s"}\n'
+            for text, statuses in ((mark + line, [201]), (mark + b"\n" + line, [200]), (mark, []), (line + mark + line, [200, 200])):
+                answer = connection.ask(harness.request("POST", "/v1/batch", text))
+                self.assertEqual([json.loads(each)["status"] for each in answer.body.splitlines()], statuses, text)
+
+    def test_in_front_of_what_concur_reads_is_passed_over(self):
+        line = '{"command":"start","user":"b","session":"s"}\n'
+        for text, count in (("\ufeff" + line, 1), ("\ufeff\n" + line, 1), ("\ufeff", 0)):
+            done = subprocess.run([str(harness.CONCUR), "batch", "--socket", str(self.daemon.socket)], input=text.encode(),
+                                  capture_output=True, timeout=harness.seconds(20), env=harness.clean_environment())
+            self.assertEqual((done.returncode, done.stdout.count(b"\n")), (0, count), (text, done))
 
 
 class Lines(Raw):

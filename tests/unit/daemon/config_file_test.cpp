@@ -17,6 +17,14 @@ TEST_CASE("parse_config") {
     CHECK((*lines)[2].value == "a b");
     CHECK((*lines)[3].value.empty());
   }
+  SUBCASE("passes over a byte order mark in front, and nowhere else") {
+    const auto lines = parse_config("f", "\xEF\xBB\xBFlimit = 5\n");
+    REQUIRE(lines.has_value());
+    CHECK(lines->at(0).key == "limit");
+    CHECK(parse_config("f", "\xEF\xBB\xBF")->empty());
+    CHECK(parse_config("f", "a = 1\n\xEF\xBB\xBFlimit = 5\n").has_error());
+    CHECK(parse_config("f", "\xEF\xBB\xBF\xEF\xBB\xBFlimit = 5\n").has_error());
+  }
   SUBCASE("names the line that is none of these") {
     for (const char* text : {"limit 5", "= 5", "Limit = 5", "limit : 5", "a\x01 = 5",
                              "limit = \x01", "limit = \xff", "[section]"}) {

@@ -28,6 +28,10 @@ TEST_CASE("parse_api_keys") {
     CHECK((*keys)[2] == ApiKey{"scraper", Role::kMetrics, std::string(128, '!')});
     CHECK(parse_api_keys("")->empty());
   }
+  SUBCASE("a byte order mark in front is passed over") {
+    CHECK(parse_api_keys("\xEF\xBB\xBF" + ("a client " + kOne))->at(0).name == "a");
+    CHECK(parse_api_keys("\xEF\xBB\xBF# a\n")->empty());
+  }
   SUBCASE("anything else is refused by its line's number, and no key is told") {
     CHECK(problem("a client") == "line 1: it takes the form: name role key");
     CHECK(problem("\n\na client " + kOne + " more").starts_with("line 3: it takes the form"));
