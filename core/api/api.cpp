@@ -3,6 +3,7 @@
 #include "api/answer_json.hpp"
 #include "api/error_response.hpp"
 #include "api/event_stream.hpp"
+#include "api/input.hpp"
 #include "api/parameters.hpp"
 #include "api/request_body.hpp"
 #include "base/text.hpp"
@@ -51,7 +52,8 @@ void Api::start(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_response(ids.error()));
   // Most give no more than the names.
-  if (call.request.body.empty()) return submit(Start{ids->user, ids->session}, std::move(respond));
+  if (is_no_body(call.request.body))
+    return submit(Start{ids->user, ids->session}, std::move(respond));
   auto body = parse_start_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
   if (body->limit && !permits(call, call.route->least_widened)) {

@@ -1,6 +1,7 @@
 // Who may do what: the routes, and how a request comes to one.
 #include "api/api.hpp"
 #include "api/error_response.hpp"
+#include "api/input.hpp"
 #include "base/text.hpp"
 
 #include <utility>
@@ -19,31 +20,40 @@ std::string_view refusal_of(Role least) {
 }  // namespace
 
 std::span<const Route> Api::routes() {
+  static constexpr Input kPage{.query = "after limit"};
+  static constexpr Input kReport{.query = "since top user whatIfLimit"};
+  static constexpr Input kWatch{.query = "user since renewed"};
+  static constexpr Input kBody{.body = true};
+  static constexpr Input kAnything{.ignores_others = true};
   // The most frequent first: they are tried in turn.
   static constexpr Route kRoutes[] = {
       {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", &Api::heartbeat, Role::kClient},
-      {"PUT", "/v1/users/{user}/sessions/{session}", &Api::start, Role::kClient, Role::kOperator},
+      {"PUT", "/v1/users/{user}/sessions/{session}", &Api::start, Role::kClient, kBody,
+       Role::kOperator},
       {"DELETE", "/v1/users/{user}/sessions/{session}", &Api::end, Role::kClient},
-      {"GET", "/v1/users/{user}/sessions", &Api::list_user, Role::kClient},
-      {"GET", "/v1/sessions", &Api::list_all, Role::kOperator},
-      {"POST", "/v1/purge", &Api::purge, Role::kOperator},
+      {"POST", "/v1/users/{user}/sessions/{session}/end", &Api::end, Role::kClient, kAnything},
+      {"GET", "/v1/users/{user}/sessions", &Api::list_user, Role::kClient, kPage},
+      {"GET", "/v1/sessions", &Api::list_all, Role::kOperator, kPage},
+      {"POST", "/v1/purge", &Api::purge, Role::kOperator, kBody},
       {"GET", "/v1/users/{user}/limit", &Api::show_limit, Role::kOperator},
-      {"PUT", "/v1/users/{user}/limit", &Api::set_limit, Role::kOperator},
+      {"PUT", "/v1/users/{user}/limit", &Api::set_limit, Role::kOperator, kBody},
       {"DELETE", "/v1/users/{user}/limit", &Api::clear_limit, Role::kOperator},
-      {"GET", "/v1/limits", &Api::list_limits, Role::kOperator},
+      {"GET", "/v1/limits", &Api::list_limits, Role::kOperator, kPage},
       {"GET", "/v1/plans", &Api::list_plans, Role::kOperator},
       {"GET", "/v1/plans/{plan}", &Api::show_plan, Role::kOperator},
-      {"PUT", "/v1/plans/{plan}", &Api::set_plan, Role::kOperator},
-      {"DELETE", "/v1/plans/{plan}", &Api::remove_plan, Role::kOperator},
-      {"GET", "/v1/report", &Api::report, Role::kOperator},
+      {"PUT", "/v1/plans/{plan}", &Api::set_plan, Role::kOperator, kBody},
+      {"DELETE", "/v1/plans/{plan}", &Api::remove_plan, Role::kOperator, {.query = "force"}},
+      {"GET", "/v1/report", &Api::report, Role::kOperator, kReport},
       {"POST", "/v1/backup", &Api::backup, Role::kOperator},
-      {"POST", "/v1/batch", &Api::batch, Role::kClient, Role::kOperator},
-      {"GET", "/v1/events", &Api::events, Role::kClient, Role::kOperator},
+      {"POST", "/v1/batch", &Api::batch, Role::kClient, kBody, Role::kOperator},
+      {"GET", "/v1/events", &Api::events, Role::kClient, kWatch, Role::kOperator},
       {"GET", "/v1/status", &Api::status, Role::kClient},
       {"GET", "/healthz", &Api::health, Role::kMetrics},
       {"GET", "/metrics", &Api::metrics, Role::kMetrics},
-      {"GET", "/startSession/userId/{user}/sessionId/{session}", &Api::legacy_start, Role::kClient},
-      {"GET", "/endSession/userId/{user}/sessionId/{session}", &Api::legacy_end, Role::kClient},
+      {"GET", "/startSession/userId/{user}/sessionId/{session}", &Api::legacy_start, Role::kClient,
+       kAnything},
+      {"GET", "/endSession/userId/{user}/sessionId/{session}", &Api::legacy_end, Role::kClient,
+       kAnything},
   };
   return kRoutes;
 }
@@ -66,6 +76,8 @@ std::shared_ptr<BodySink> Api::handle(const Call& call, Respond respond) {
     answer_no_route(call.request, respond);
   } else if (!permits(call, call.route->least)) {
     respond(error_response(403, refusal_of(call.route->least)));
+  } else if (const auto fits = check_input(call); !fits) {
+    respond(error_response(fits.error()));
   } else if (call.streams) {
     return (this->*call.route->action.streamed)(call, std::move(respond));
   } else {

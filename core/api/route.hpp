@@ -53,12 +53,20 @@ struct Action {
   Streamed streamed = nullptr;
 };
 
+// What a request may bring, beside what stands in its path.
+struct Input {
+  std::string_view query{};     // the names of parameters, with spaces between them
+  bool body = false;            // a body
+  bool ignores_others = false;  // anything; what is not known is passed over
+};
+
 // One line of the route table, which says who may do what.
 struct Route {
   std::string_view method;
   Pattern pattern;
   Action action;
   Role least;  // who may
+  Input takes{};
   // Who may use what widens it, where something does: a limit that a start brings, the events of
   // all users.
   Role least_widened = Role::kOperator;

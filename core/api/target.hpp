@@ -30,6 +30,10 @@ class Target {
   using Segments = boost::container::small_vector<std::string_view, 8>;
   const Segments& segments() const { return segments_; }
 
+  // Names and values, as they came.
+  using Parameters = std::vector<std::pair<std::string_view, std::string_view>>;
+  const Parameters& parameters() const { return query_; }
+
   // The first parameter of that name.
   std::optional<std::string_view> query(std::string_view name) const;
 
@@ -40,7 +44,7 @@ class Target {
   bool decode(std::string_view text, bool plus_is_space, std::string_view& into);
 
   Segments segments_;
-  std::vector<std::pair<std::string_view, std::string_view>> query_;
+  Parameters query_;
   std::forward_list<std::string> decoded_;  // what the views of decoded parts look into
 };
 

@@ -68,6 +68,37 @@ class Target(Raw):
                     self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 %d " % status), (target, host))
 
 
+class Input(Raw):
+    def test_what_a_route_does_not_know_is_refused_but_where_it_is_passed_over(self):
+        with self.daemon.connect() as connection:
+            def status(method, target, body=None):
+                return connection.ask(harness.request(method, target, body)).status
+
+            self.assertEqual(status("GET", "/v1/sessions?limt=1"), 400)
+            self.assertEqual(status("GET", "/v1/events?usr=abc"), 400)
+            self.assertEqual(status("POST", "/v1/batch?user=abc", b""), 400)
+        with self.daemon.connect() as connection:
+            self.assertEqual(status("PUT", "/v1/users/a/sessions/s?ttl=5"), 400)
+            self.assertEqual(status("PUT", "/v1/users/a/sessions/s", b"null"), 201)
+            self.assertEqual(status("POST", "/v1/users/a/sessions/s/heartbeat", b"{}"), 200)
+            self.assertEqual(status("DELETE", "/v1/users/a/sessions/s", b'{"force":true}'), 400)
+            self.assertEqual(status("GET", "/v1/status", b"x"), 400)
+            self.assertEqual(status("GET", "/startSession/userId/a/sessionId/b?utm=1", b"x"), 200)
+            self.assertEqual(status("GET", "/endSession/userId/a/sessionId/b?utm=1"), 200)
+
+    def test_a_beacon_ends_a_session_whatever_it_brings(self):
+        with self.daemon.connect() as connection:
+            for body, kind in ((b"", "text/plain;charset=UTF-8"), (b"\x00\xff not JSON", "application/octet-stream"),
+                               (b'{"a":', "application/json"), (b"--x\r\n\r\n", "multipart/form-data; boundary=x")):
+                self.assertEqual(connection.start("a", "s").status, 201)
+                answer = connection.ask(b"POST /v1/users/a/sessions/s/end?why=unload HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                                        + kind.encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                self.assertEqual((answer.status, answer.json()),
+                                 (200, {"user": "a", "session": "s", "ended": True, "concurrentSessions": 0}))
+                answer = connection.ask(harness.request("POST", "/v1/users/a/sessions/s/end"))
+                self.assertEqual((answer.status, answer.json()["ended"]), (200, False))
+
+
 class ByteOrderMark(Raw):
     def test_in_front_of_a_body_or_a_batch_is_passed_over(self):
         mark = "\ufeff".encode()

@@ -18,10 +18,12 @@ using test::FakeService;
 namespace {
 
 struct Fixture {
-  Response ask(std::string_view method, std::string_view target, Role role = Role::kOperator) {
+  Response ask(std::string_view method, std::string_view target, Role role = Role::kOperator,
+               std::string_view body = "") {
     Call call;
     call.request = {method, target, {}, role, "uid 1, pid 2"};
     api.begin(call);
+    call.request.body = body;
     Response given;
     api.handle(call, [&given](Response&& response) { given = std::move(response); });
     return given;
@@ -85,6 +87,57 @@ TEST_CASE("Api answers HEAD wherever it answers GET") {
   const Response none = fixture.ask("HEAD", "/v1/purge");
   CHECK(none.status == 405);
   CHECK(none.headers == "Allow: POST, OPTIONS\r\n");
+}
+
+TEST_CASE("Api refuses what a route does not know") {
+  Fixture fixture;
+  const auto status = [&fixture](std::string_view method, std::string_view target,
+                                 std::string_view body = "") {
+    const Response response = fixture.ask(method, target, Role::kOperator, body);
+    const bool is_unknown = response.body.find("not known here") != std::string::npos ||
+                            response.body.find("none belongs to this request") != std::string::npos;
+    return is_unknown ? response.status : 0;
+  };
+  SUBCASE("a parameter in the query") {
+    for (const Route& route : Api::routes()) {
+      std::string target;
+      for (const std::string_view segment : route.pattern.segments()) {
+        target += segment.starts_with('{') ? "/x" : "/" + std::string(segment);
+      }
+      CAPTURE(target);
+      CHECK(status(route.method, target) == 0);
+      CHECK(status(route.method, target + "?") == 0);
+      CHECK(status(route.method, target + "?mistyped=1") == (route.takes.ignores_others ? 0 : 400));
+      CHECK(status(route.method, target, "{\"mistyped\":1}") ==
+            (route.takes.ignores_others || route.takes.body ? 0 : 400));
+      CHECK(status(route.method, target, "{}") == 0);
+    }
+    CHECK(status("GET", "/v1/sessions?after=x&limit=1&&") == 0);
+    CHECK(status("HEAD", "/v1/sessions?limits=1") == 400);
+    CHECK(status("GET", "/v1/sessions?=1") == 400);
+    CHECK(fixture.ask("GET", "/healthz?a%00b=1").body.find("parameter '...'") != std::string::npos);
+  }
+  SUBCASE("a body where none belongs; {} and null are none") {
+    for (const char* none : {"{}", "null", " { } \r\n", "\n", "\xEF\xBB\xBF{}"}) {
+      CAPTURE(none);
+      CHECK(status("POST", "/v1/users/u/sessions/s/heartbeat", none) == 0);
+      CHECK(status("DELETE", "/v1/users/u/limit", none) == 0);
+      CHECK(status("GET", "/healthz", none) == 0);
+    }
+    for (const char* one : {"[]", "0", "{\"a\":1}", "x", "{", "nullnull", "{}{}"}) {
+      CAPTURE(one);
+      CHECK(status("DELETE", "/v1/users/u/sessions/s", one) == 400);
+      CHECK(status("POST", "/v1/users/u/sessions/s/end", one) == 0);
+      CHECK(status("GET", "/startSession/userId/u/sessionId/s", one) == 0);
+    }
+    const std::size_t before = fixture.service.submitted;
+    fixture.ask("PUT", "/v1/users/u/sessions/s", Role::kClient, "null");
+    CHECK(fixture.service.submitted == before + 1);
+  }
+  SUBCASE("not before it is known who may") {
+    CHECK(fixture.ask("GET", "/v1/report?mistyped=1", Role::kClient).status == 403);
+    CHECK(fixture.ask("GET", "/nothing?mistyped=1", Role::kClient).status == 404);
+  }
 }
 
 TEST_CASE("Api asks proxies to pass on what goes on for long as it comes") {
