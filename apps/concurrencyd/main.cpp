@@ -1,5 +1,6 @@
 #include "base/command_line.hpp"
 #include "base/log.hpp"
+#include "base/process.hpp"
 #include "base/text.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/exit_code.hpp"
@@ -96,6 +97,7 @@ int run(const concur::SettingInputs& inputs, Task task) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  concur::open_standard_streams();
   std::set_terminate(on_terminate);
   concur::SettingInputs inputs;
   inputs.environment = concur::environment_variable;

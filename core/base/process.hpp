@@ -13,4 +13,8 @@ struct ProcessFigures {
 
 ProcessFigures process_figures();
 
+// Opens standard input, output and error where they are closed, to nothing: else the next file that
+// is opened has one of their numbers, and the log is written to it. Before anything is opened.
+void open_standard_streams();
+
 }  // namespace concur
