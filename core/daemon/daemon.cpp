@@ -7,6 +7,7 @@
 #include "daemon/exit_code.hpp"
 #include "daemon/inherited_socket.hpp"
 #include "daemon/notifier.hpp"
+#include "daemon/socket_watch.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
 #include "net/tcp_address.hpp"
@@ -155,11 +156,14 @@ class Daemon {
         api_(*service_, events_, memory_, clock_, log) {}
 
   // `backlog`: what becomes at the stop of those who wait to be accepted.
-  void serve(Fd listener, Server::Backlog backlog, const Operators& operators,
-             std::optional<TcpDoor> tcp, const std::string& version) {
+  void serve(Endpoint& endpoint, SocketWatch::Bind bind, Server::Backlog backlog,
+             const Operators& operators, std::optional<TcpDoor> tcp, const std::string& version) {
     backlog_ = backlog;
     gate_.emplace(operators);
-    server_.emplace(runner_.turn(), std::move(listener), *gate_, api_, memory_, log_);
+    server_.emplace(runner_.turn(), std::move(endpoint.listener), *gate_, api_, memory_, log_);
+    watch_.emplace(
+        loop_, endpoint, std::move(bind),
+        [this](Fd listener) { server_->move_to(std::move(listener)); }, log_);
     if (tcp) {
       std::optional<KeyRing> keys;
       if (tcp->keys) keys.emplace(std::move(tcp->keys->keys));
@@ -260,6 +264,7 @@ class Daemon {
     if (stopping_) return;
     stopping_ = true;
     notifier_.stopping();
+    watch_->stop();
     log_.info("stopping: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
     stop_timer_.expires_after(kStopTime);
     stop_timer_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -300,6 +305,7 @@ class Daemon {
   Api api_;
   std::optional<UnixGate> gate_;
   std::optional<Server> server_;
+  std::optional<SocketWatch> watch_;
   std::optional<TcpGate> tcp_gate_;
   std::optional<Server> tcp_server_;
   Server::Backlog backlog_ = Server::Backlog::kAnswer;
@@ -336,17 +342,20 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
     tcp = {must(listen_tcp(*parse_tcp_address(settings.listen)), ExitCode::kSocket),
            std::move(keys)};
   }
+  SocketWatch::Bind bind;
   if (!endpoint.listener) {
-    endpoint.listener = must(listen_unix(endpoint.path, settings.socket_mode), ExitCode::kSocket);
+    bind = [path = endpoint.path, mode = settings.socket_mode] { return listen_unix(path, mode); };
+    endpoint.listener = must(bind(), ExitCode::kSocket);
   }
+  endpoint.file.emplace(endpoint.path);
   log.info("concurrencyd {} listens on {}: {}", version, endpoint.path, settings_line(settings));
   if (tcp) {
     log.info("listening on {} too, {}", to_text(local_address_of(tcp->listener.get())),
              tcp->keys ? text::format("for API keys: {}", tcp->keys->keys.size())
                        : "without keys: all on this machine may connect, as clients");
   }
-  daemon.serve(std::move(endpoint.listener), backlog, operators, std::move(tcp), version);
-  if (backlog == Server::Backlog::kAnswer) unlink(endpoint.path.c_str());
+  daemon.serve(endpoint, std::move(bind), backlog, operators, std::move(tcp), version);
+  if (backlog == Server::Backlog::kAnswer) endpoint.file->remove();
   log.info("stopped");
 }
 

@@ -5,6 +5,7 @@
 #include "daemon/file_lock.hpp"
 #include "daemon/inherited_socket.hpp"
 #include "daemon/settings.hpp"
+#include "daemon/socket_file.hpp"
 #include "store/database_files.hpp"
 
 #include <memory>
@@ -33,6 +34,7 @@ struct Endpoint {
   std::string path;
   Fd listener;  // none: it is to be made
   std::optional<FileLock> lock;
+  std::optional<SocketFile> file{};  // of the listener
 };
 
 // The setting's. StartupError (kSocket) where it cannot be locked.

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -51,7 +52,14 @@ Result<FileLock> FileLock::acquire(const std::string& path) {
   const std::string pid = text::format("{}\n", getpid());
   // The pid is a courtesy to people; the lock holds without it.
   static_cast<void>(ftruncate(fd.get(), 0) == 0 && pwrite(fd.get(), pid.data(), pid.size(), 0) > 0);
-  return FileLock(std::move(fd));
+  return FileLock(std::move(fd), lock);
+}
+
+bool FileLock::is_in_place() const {
+  struct stat now {};
+  struct stat own {};
+  return lstat(path_.c_str(), &now) == 0 && fstat(fd_.get(), &own) == 0 &&
+         own.st_dev == now.st_dev && own.st_ino == now.st_ino;
 }
 
 }  // namespace concur

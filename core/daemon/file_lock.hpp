@@ -16,9 +16,13 @@ class FileLock {
   // file cannot be opened.
   static Result<FileLock> acquire(const std::string& path);
 
+  // Whether its file still has its name: without, another could lock one of its own.
+  bool is_in_place() const;
+
  private:
-  explicit FileLock(Fd fd) : fd_(std::move(fd)) {}
+  FileLock(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
   Fd fd_;
+  std::string path_;  // of the lock's file
 };
 
 }  // namespace concur

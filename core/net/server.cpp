@@ -71,7 +71,10 @@ void Server::accept() {
 // again.
 void Server::on_accept(const boost::system::error_code& error, Accepted socket) {
   accepting_ = false;
-  if (draining_) {
+  if (next_ && !draining_) {
+    if (!error) add_connection(std::move(socket));
+    take_next_listener();
+  } else if (draining_) {
     // Accepted before the drain began: it is owed its answers.
     if (!error && drained_) {
       add_connection(std::move(socket));
@@ -94,7 +97,7 @@ void Server::accept_later(const boost::system::error_code& error) {
     log_.warning("cannot accept connections: {}; trying again", error.message());
   accept_timer_.expires_after(kAcceptRest);
   accept_timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (!cancelled && !draining_) accept();
+    if (!cancelled && !draining_ && !accepting_) accept();
   });
 }
 
@@ -156,6 +159,25 @@ void Server::accept_backlog() {
     if (error) return;
     add_connection(std::move(socket));
   }
+}
+
+void Server::move_to(Fd listener) {
+  if (draining_) return;
+  next_ = std::move(listener);
+  boost::system::error_code ignored;
+  acceptor_.cancel(ignored);
+  if (!accepting_) take_next_listener();
+}
+
+void Server::take_next_listener() {
+  accept_backlog();
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+  accept_timer_.cancel();
+  const auto protocol = protocol_of(next_);
+  acceptor_.assign(protocol, next_.release());
+  acceptor_.non_blocking(true);
+  accept();
 }
 
 void Server::drain(Backlog backlog, std::function<void()> done) {

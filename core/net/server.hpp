@@ -37,6 +37,9 @@ class Server {
 
   std::size_t connections() const { return connections_.size(); }
 
+  // Accepts on another socket from now on; who waits on the one before is accepted first.
+  void move_to(Fd listener);
+
   // Who waits to be accepted when the server stops: answered first, or left to whoever listens on
   // the same socket next.
   enum class Backlog { kAnswer, kLeave };
@@ -58,6 +61,7 @@ class Server {
   void on_accept(const boost::system::error_code& error, Accepted socket);
   void accept_later(const boost::system::error_code& error);
   void accept_backlog();
+  void take_next_listener();
   void add_connection(Accepted socket);
   void reject_connection(Accepted socket);
   void tick();
@@ -80,6 +84,7 @@ class Server {
   Tick now_ = 0;
   LogThrottle accept_warnings_{1};
   LogThrottle full_warnings_{1};  // that most connections are taken
+  Fd next_;                       // to be listened on, once the accepting has stopped
   bool accepting_ = false;        // what was accepted may still be on its way to on_accept()
   bool draining_ = false;
   std::function<void()> drained_;

@@ -89,5 +89,100 @@ class Piped(unittest.TestCase):
                                within=5)
 
 
+class SocketRemoved(unittest.TestCase):
+    def answers(self, path):
+        try:
+            with harness.Connection(path, timeout=5) as connection:
+                return connection.get("/v1/status").json()["pid"]
+        except OSError:
+            return None
+
+    def test_a_removed_one_is_bound_anew_and_nobody_is_lost(self):
+        with harness.Daemon("--socket-mode", "0640") as daemon, daemon.connect() as before:
+            self.assertEqual(before.get("/healthz").status, 200)
+            for removed in ((daemon.socket,), (daemon.socket, pathlib.Path(f"{daemon.socket}.lock"))):
+                for path in removed:
+                    path.unlink()
+                harness.wait_until(lambda: self.answers(daemon.socket) == daemon.pid, "it is found again", within=5)
+                self.assertEqual(daemon.socket.stat().st_mode & 0o777, 0o640)
+                self.assertEqual(before.get("/healthz").status, 200)
+                self.assertTrue(pathlib.Path(f"{daemon.socket}.lock").exists())
+            self.assertEqual(daemon.log_text().count(f"the socket {daemon.socket} was removed while its daemon runs: listening"
+                                                     " there anew"), 2)
+            self.assertIn(f"the lock of {daemon.socket} was removed while its daemon runs: locked anew", daemon.log_text())
+            self.assertEqual(self.second(daemon).returncode, 11)
+        self.assertFalse(daemon.socket.exists())
+
+    def test_who_waits_at_the_old_one_is_answered(self):
+        with harness.Daemon() as daemon:
+            os.kill(daemon.pid, signal.SIGSTOP)
+            with daemon.connect() as waits:
+                waits.send(harness.request("GET", "/healthz"))
+                daemon.socket.unlink()
+                os.kill(daemon.pid, signal.SIGCONT)
+                self.assertEqual(waits.receive().status, 200)
+
+    def second(self, daemon):
+        """What becomes of another daemon on the same socket."""
+        return subprocess.run([str(harness.DAEMON), "--socket", str(daemon.socket), "--database", str(daemon.folder / "other"),
+                               "--config", "/dev/null"], capture_output=True, text=True, timeout=harness.seconds(20),
+                              env=harness.clean_environment())
+
+    def test_a_removed_lock_alone_lets_nobody_in(self):
+        with harness.Daemon() as daemon:
+            lock = pathlib.Path(f"{daemon.socket}.lock")
+            lock.unlink()
+            harness.wait_until(lock.exists, "it is locked anew", within=5)
+            self.assertEqual(self.second(daemon).returncode, 11)
+
+    def test_that_of_a_successor_is_left_alone(self):
+        first = harness.Daemon().start()
+        second = harness.Daemon()
+        second.socket = first.socket
+        # Faster than it notices: the second daemon has taken both names before the first one looks.
+        os.kill(first.pid, signal.SIGSTOP)
+        first.socket.unlink()
+        pathlib.Path(f"{first.socket}.lock").unlink()
+        with second:
+            os.kill(first.pid, signal.SIGCONT)
+            harness.wait_until(lambda: "clients do not find this daemon there" in first.log_text(), "it is said", within=5)
+            first.stop()
+            self.assertEqual(self.answers(second.socket), second.pid)
+        self.assertFalse(second.socket.exists())
+
+    def test_what_else_stands_there_is_left_alone_and_reported_once(self):
+        with harness.Daemon() as daemon:
+            daemon.socket.rename(f"{daemon.socket}-moved")
+            daemon.socket.write_text("mine")
+            harness.wait_until(lambda: "another file stands at" in daemon.log_text(), "it is said", within=5)
+            time.sleep(1.5)
+            self.assertEqual(daemon.log_text().count("another file stands at"), 1)
+            self.assertEqual(daemon.socket.read_text(), "mine")
+            daemon.socket.unlink()
+            harness.wait_until(lambda: self.answers(daemon.socket) == daemon.pid, "it is found again", within=5)
+            daemon.socket.unlink()
+            daemon.socket.write_text("mine")
+        self.assertEqual(daemon.socket.read_text(), "mine")
+
+
+class StandardStreams(unittest.TestCase):
+    def test_closed_ones_are_not_taken_by_its_files(self):
+        for closed in ("2>&-", "0<&- 1>&- 2>&-", "0<&- 2>&-", "1>&-"):
+            daemon = harness.Daemon()
+            daemon.launcher = ["sh", "-c", f'exec "$0" "$@" {closed}']
+            with daemon:
+                with daemon.connect() as connection:
+                    connection.start("a", "s")
+                daemon.process.send_signal(signal.SIGHUP)
+                files = {number: os.readlink(f"/proc/{daemon.pid}/fd/{number}") for number in "012"}
+                expected = {"0": "/dev/null", "1": str(daemon.log), "2": str(daemon.log)}
+                for number in expected:
+                    if f"{number}>&-" in closed:
+                        expected[number] = "/dev/null"
+                self.assertEqual(files, expected, closed)
+            for lock in (f"{daemon.socket}.lock", f"{daemon.database}.lock"):
+                self.assertRegex(pathlib.Path(lock).read_text(), r"\A\d*\n?\Z")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -26,6 +26,15 @@ TEST_CASE("FileLock") {
     { CHECK(FileLock::acquire(path).has_value()); }
     CHECK(FileLock::acquire(path).has_value());
   }
+  SUBCASE("notices that its file is gone, or another") {
+    const auto lock = FileLock::acquire(path);
+    CHECK(lock->is_in_place());
+    unlink((path + ".lock").c_str());
+    CHECK_FALSE(lock->is_in_place());
+    const auto other = FileLock::acquire(path);
+    CHECK_FALSE(lock->is_in_place());
+    CHECK(other->is_in_place());
+  }
   SUBCASE("says where its file cannot be opened") {
     CHECK(FileLock::acquire(folder.file("no/such/x")).error().kind == ErrorKind::kForbidden);
   }
