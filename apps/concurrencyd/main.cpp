@@ -133,5 +133,10 @@ int main(int argc, char** argv) {
                 concur::text::format("cannot read the command line: {} (see concurrencyd --help)",
                                      concur::decode_words(error.what())));
   }
-  return run(inputs, task);
+  try {
+    return run(inputs, task);
+  } catch (const std::exception& error) {
+    // What the log itself needs could not be had.
+    return fail(ExitCode::kInternal, concur::text::format("cannot go on: {}", error.what()));
+  }
 }

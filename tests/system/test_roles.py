@@ -19,6 +19,7 @@ ROUTES = [
     ("GET", "/v1/status", "client", None, 200),
     ("PUT", SESSION, "client", "{}", 201),
     ("POST", SESSION + "/heartbeat", "client", None, 200),
+    ("POST", SESSION + "/end", "client", None, 200),
     ("GET", "/v1/users/{user}/sessions", "client", None, 200),
     ("DELETE", SESSION, "client", None, 200),
     ("GET", "/startSession/userId/{user}/sessionId/{session}", "client", None, 200),

@@ -38,7 +38,7 @@ class Rate(unittest.TestCase):
             line = json.loads(batch.body)
             self.assertEqual((line["status"], line["error"], line["retryAfter"]), (429, "too_many_requests", 10))
             done = harness.concur("start", "--user", "abc", "--session", "s0", socket=daemon.socket)
-            self.assertEqual(done.returncode, 3)
+            self.assertEqual(done.returncode, 1)
             self.assertEqual(json.loads(done.stdout)["error"], "too_many_requests")
             self.clock.advance(9_999)
             self.assertEqual(player.start("abc", "s0").json()["retryAfter"], 0.001)
