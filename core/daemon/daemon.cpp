@@ -69,10 +69,25 @@ Operators operators_of(const Effective& effective, Logger& log) {
   return operators;
 }
 
-// What a daemon listens on beside the Unix socket, and for whom.
+// A Unix socket to listen on, and how to make it again; nobody but who passed it can where that is
+// null.
+struct UnixDoor {
+  Endpoint endpoint;
+  SocketWatch::Bind bind;
+};
+
 struct TcpDoor {
   Fd listener;
-  std::optional<ApiKeyFile> keys;
+  Server::Backlog backlog;
+};
+
+// All that a daemon listens on.
+struct Doors {
+  std::vector<UnixDoor> unix_sockets;
+  std::vector<TcpDoor> tcp_sockets;
+  std::optional<ApiKeyFile> keys;  // for the latter
+
+  std::size_t size() const { return unix_sockets.size() + tcp_sockets.size(); }
 };
 
 std::optional<ApiKeyFile> load_keys(const Settings& settings) {
@@ -82,9 +97,9 @@ std::optional<ApiKeyFile> load_keys(const Settings& settings) {
 
 // Room for each connection the servers allow, and the database's own files. With hardly any it
 // would run and could take nobody in.
-void raise_file_limit(bool tcp, Logger& log) {
+void raise_file_limit(std::size_t sockets, Logger& log) {
   constexpr rlim_t kOwn = 64;
-  const rlim_t wanted = (tcp ? 2 : 1) * Server::kMaxConnections + kOwn;
+  const rlim_t wanted = sockets * Server::kMaxConnections + kOwn;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
@@ -155,25 +170,26 @@ class Daemon {
                  ExitCode::kDatabase)),
         api_(*service_, events_, memory_, clock_, log) {}
 
-  // `backlog`: what becomes at the stop of those who wait to be accepted.
-  void serve(Endpoint& endpoint, SocketWatch::Bind bind, Server::Backlog backlog,
-             const Operators& operators, std::optional<TcpDoor> tcp, const std::string& version) {
-    backlog_ = backlog;
+  void serve(Doors& doors, const Operators& operators, const std::string& version) {
     gate_.emplace(operators);
-    server_.emplace(runner_.turn(), std::move(endpoint.listener), *gate_, api_, memory_, log_);
-    watch_.emplace(
-        loop_, endpoint, std::move(bind),
-        [this](Fd listener) { server_->move_to(std::move(listener)); }, log_);
-    if (tcp) {
+    for (UnixDoor& door : doors.unix_sockets) {
+      const auto backlog = door.bind ? Server::Backlog::kAnswer : Server::Backlog::kLeave;
+      Server& server = add_server(std::move(door.endpoint.listener), *gate_, backlog);
+      watches_.push_back(std::make_unique<SocketWatch>(
+          loop_, door.endpoint, std::move(door.bind),
+          [&server](Fd listener) { server.move_to(std::move(listener)); }, log_));
+    }
+    if (!doors.tcp_sockets.empty()) {
       std::optional<KeyRing> keys;
-      if (tcp->keys) keys.emplace(std::move(tcp->keys->keys));
-      keys_read_once_ = tcp->keys && !tcp->keys->is_regular;
+      if (doors.keys) keys.emplace(std::move(doors.keys->keys));
+      keys_read_once_ = doors.keys && !doors.keys->is_regular;
       tcp_gate_.emplace(std::move(keys), clock_, log_);
-      tcp_server_.emplace(runner_.turn(), std::move(tcp->listener), *tcp_gate_, api_, memory_,
-                          log_);
+    }
+    for (TcpDoor& door : doors.tcp_sockets) {
+      add_server(std::move(door.listener), *tcp_gate_, door.backlog);
     }
     api_.set_info({version, getpid(), clock_.now().instant, [this] { return connections(); },
-                   (tcp_server_ ? 2 : 1) * Server::kMaxConnections});
+                   servers_.size() * Server::kMaxConnections});
     await_signal();
     let_signals_in();
     boost::asio::post(loop_, [this] { service_->when_ready([this] { notifier_.ready(); }); });
@@ -182,8 +198,17 @@ class Daemon {
   }
 
  private:
+  // `backlog`: what becomes at the stop of those who wait to be accepted.
+  Server& add_server(Fd listener, Gate& gate, Server::Backlog backlog) {
+    auto server =
+        std::make_unique<Server>(runner_.turn(), std::move(listener), gate, api_, memory_, log_);
+    return *servers_.emplace_back(std::move(server), backlog).first;
+  }
+
   std::size_t connections() const {
-    return server_->connections() + (tcp_server_ ? tcp_server_->connections() : 0);
+    std::size_t count = 0;
+    for (const auto& [server, backlog] : servers_) count += server->connections();
+    return count;
   }
 
   // From the loop, so that a loop that hangs is seen.
@@ -257,14 +282,14 @@ class Daemon {
     log_.info("API keys in force from {}: {}", path, file->keys.size());
     keys_read_once_ = !file->is_regular;
     tcp_gate_->set_keys(KeyRing(std::move(file->keys)));
-    tcp_server_->close_revoked();
+    for (const auto& [server, backlog] : servers_) server->close_revoked();
   }
 
   void stop(int signal) {
     if (stopping_) return;
     stopping_ = true;
     notifier_.stopping();
-    watch_->stop();
+    for (const auto& watch : watches_) watch->stop();
     log_.info("stopping: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
     stop_timer_.expires_after(kStopTime);
     stop_timer_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -272,19 +297,17 @@ class Daemon {
       log_.warning("stopping with {} connections still busy", connections());
       finish();
     });
-    draining_ = tcp_server_ ? 2 : 1;
+    draining_ = servers_.size();
     const auto drained = [this] {
       if (--draining_ == 0) finish();
     };
-    if (tcp_server_) tcp_server_->drain(Server::Backlog::kAnswer, drained);
-    server_->drain(backlog_, drained);
+    for (const auto& [server, backlog] : servers_) server->drain(backlog, drained);
   }
 
   void finish() {
     if (std::exchange(finishing_, true)) return;
     stop_timer_.cancel();
-    if (tcp_server_) tcp_server_->close();
-    server_->close();
+    for (const auto& [server, backlog] : servers_) server->close();
     service_->finish([this] { loop_.stop(); });
   }
 
@@ -304,16 +327,77 @@ class Daemon {
   std::unique_ptr<Service> service_;
   Api api_;
   std::optional<UnixGate> gate_;
-  std::optional<Server> server_;
-  std::optional<SocketWatch> watch_;
   std::optional<TcpGate> tcp_gate_;
-  std::optional<Server> tcp_server_;
-  Server::Backlog backlog_ = Server::Backlog::kAnswer;
+  std::vector<std::pair<std::unique_ptr<Server>, Server::Backlog>> servers_;
+  std::vector<std::unique_ptr<SocketWatch>> watches_;
   bool keys_read_once_ = false;  // the file cannot be read again
-  int draining_ = 0;             // servers
+  std::size_t draining_ = 0;     // servers
   bool stopping_ = false;
   bool finishing_ = false;
 };
+
+// What the service manager passed goes before the settings' socket, and comes beside their TCP
+// address.
+Doors doors_of(const Effective& effective, std::vector<InheritedSocket> inherited, Logger& log) {
+  Doors doors;
+  const Settings& settings = effective.settings;
+  bool is_setting = effective.is_default("socket");
+  for (InheritedSocket& socket : inherited) {
+    if (socket.path.empty()) {
+      const TcpAddress address = local_address_of(socket.fd.get());
+      if (settings.api_key_file.empty() && !address.is_loopback()) {
+        throw StartupError(ExitCode::kUsage,
+                           text::format("cannot take over the socket on {}: without --api-key-file "
+                                        "it takes a loopback address, such as 127.0.0.1",
+                                        to_text(address)));
+      }
+      doors.tcp_sockets.push_back({std::move(socket.fd), Server::Backlog::kLeave});
+      continue;
+    }
+    is_setting = is_setting || socket.path == settings.socket;
+    doors.unix_sockets.push_back({inherited_endpoint(std::move(socket), log), nullptr});
+  }
+  if (doors.unix_sockets.empty()) {
+    doors.unix_sockets.push_back(
+        {own_endpoint(effective), [path = settings.socket, mode = settings.socket_mode] {
+           return listen_unix(path, mode);
+         }});
+  } else if (!is_setting) {
+    log.warning("socket is {}, not {}: the service manager passed it",
+                doors.unix_sockets.front().endpoint.path, settings.socket);
+  }
+  return doors;
+}
+
+// Makes the sockets that are not there yet: last of all, so that whoever can connect is answered.
+void open_doors(Doors& doors, const Settings& settings) {
+  if (!settings.listen.empty()) {
+    Fd listener = must(listen_tcp(*parse_tcp_address(settings.listen)), ExitCode::kSocket);
+    doors.tcp_sockets.push_back({std::move(listener), Server::Backlog::kAnswer});
+  }
+  for (UnixDoor& door : doors.unix_sockets) {
+    if (door.bind) door.endpoint.listener = must(door.bind(), ExitCode::kSocket);
+    door.endpoint.file.emplace(door.endpoint.path);
+  }
+}
+
+void log_doors(const Doors& doors, const Settings& settings, const std::string& version,
+               Logger& log) {
+  bool is_first = true;
+  for (const UnixDoor& door : doors.unix_sockets) {
+    if (std::exchange(is_first, false)) {
+      log.info("concurrencyd {} listens on {}: {}", version, door.endpoint.path,
+               settings_line(settings));
+    } else {
+      log.info("listening on {} too", door.endpoint.path);
+    }
+  }
+  for (const TcpDoor& door : doors.tcp_sockets) {
+    log.info("listening on {} too, {}", to_text(local_address_of(door.listener.get())),
+             doors.keys ? text::format("for API keys: {}", doors.keys->keys.size())
+                        : "without keys: all on this machine may connect, as clients");
+  }
+}
 
 }  // namespace
 
@@ -325,37 +409,25 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   // Both come back as errors where they happen: a client that went away, a file-size limit.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
-  raise_file_limit(!settings.listen.empty(), log);
   Notifier notifier(inputs.environment, getpid());
-  auto inherited = must(inherited_socket(inputs.environment, getpid()), ExitCode::kSocket);
-  const auto backlog = inherited ? Server::Backlog::kLeave : Server::Backlog::kAnswer;
+  auto inherited = must(inherited_sockets(inputs.environment, getpid()), ExitCode::kSocket);
   const Operators operators = operators_of(effective, log);
   auto keys = load_keys(settings);
 
   const DatabaseLock database_lock = lock_database(effective);
-  Endpoint endpoint = inherited ? inherited_endpoint(effective, std::move(*inherited), log)
-                                : own_endpoint(effective);
+  Doors doors = doors_of(effective, std::move(inherited), log);
+  doors.keys = std::move(keys);
+  raise_file_limit(doors.size() + (settings.listen.empty() ? 0 : 1), log);
 
   Daemon daemon(inputs, effective, database_lock.files, notifier, log);
-  std::optional<TcpDoor> tcp;
-  if (!settings.listen.empty()) {
-    tcp = {must(listen_tcp(*parse_tcp_address(settings.listen)), ExitCode::kSocket),
-           std::move(keys)};
+  open_doors(doors, settings);
+  log_doors(doors, settings, version, log);
+  std::vector<bool> is_own;
+  for (const UnixDoor& door : doors.unix_sockets) is_own.push_back(door.bind != nullptr);
+  daemon.serve(doors, operators, version);
+  for (std::size_t i = 0; i < is_own.size(); ++i) {
+    if (is_own[i]) doors.unix_sockets[i].endpoint.file->remove();
   }
-  SocketWatch::Bind bind;
-  if (!endpoint.listener) {
-    bind = [path = endpoint.path, mode = settings.socket_mode] { return listen_unix(path, mode); };
-    endpoint.listener = must(bind(), ExitCode::kSocket);
-  }
-  endpoint.file.emplace(endpoint.path);
-  log.info("concurrencyd {} listens on {}: {}", version, endpoint.path, settings_line(settings));
-  if (tcp) {
-    log.info("listening on {} too, {}", to_text(local_address_of(tcp->listener.get())),
-             tcp->keys ? text::format("for API keys: {}", tcp->keys->keys.size())
-                       : "without keys: all on this machine may connect, as clients");
-  }
-  daemon.serve(endpoint, std::move(bind), backlog, operators, std::move(tcp), version);
-  if (backlog == Server::Backlog::kAnswer) endpoint.file->remove();
   log.info("stopped");
 }
 

@@ -60,11 +60,7 @@ Endpoint own_endpoint(const Effective& effective) {
 
 // The folder of a socket that somebody else made may be closed to this process: then there is no
 // lock, and the path is in the hands of who made it.
-Endpoint inherited_endpoint(const Effective& effective, InheritedSocket socket, Logger& log) {
-  if (!effective.is_default("socket") && effective.settings.socket != socket.path) {
-    log.warning("socket is {}, not {}: the service manager passed it", socket.path,
-                effective.settings.socket);
-  }
+Endpoint inherited_endpoint(InheritedSocket socket, Logger& log) {
   Endpoint endpoint{socket.path, std::move(socket.fd), std::nullopt};
   auto held = FileLock::acquire(endpoint.path);
   if (held) {

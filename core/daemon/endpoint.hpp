@@ -40,7 +40,7 @@ struct Endpoint {
 // The setting's. StartupError (kSocket) where it cannot be locked.
 Endpoint own_endpoint(const Effective& effective);
 
-// That of the socket which the service manager passed.
-Endpoint inherited_endpoint(const Effective& effective, InheritedSocket socket, Logger& log);
+// That of a Unix socket which the service manager passed.
+Endpoint inherited_endpoint(InheritedSocket socket, Logger& log);
 
 }  // namespace concur

@@ -6,8 +6,8 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
+#include <vector>
 
 namespace concur {
 
@@ -15,12 +15,12 @@ namespace concur {
 // listening when the process ends: who connects meanwhile waits for the next one.
 struct InheritedSocket {
   Fd fd;
-  std::string path;
+  std::string path;  // of a Unix socket; empty: it is a TCP socket
 };
 
-// Takes it over by sd_listen_fds(3)'s protocol (LISTEN_PID, LISTEN_FDS); none where none was meant
-// for `self`. kInvalid where what was passed is not one listening Unix stream socket with a path:
-// `cannot take over the socket: <cause>`.
-Result<std::optional<InheritedSocket>> inherited_socket(const Environment& environment, pid_t self);
+// Takes them over by sd_listen_fds(3)'s protocol (LISTEN_PID, LISTEN_FDS), in their order; none
+// where none was meant for `self`. kInvalid where one that was passed is no listening socket, or
+// neither a Unix socket with a path nor TCP: `cannot take over socket 1 of 2: <cause>`.
+Result<std::vector<InheritedSocket>> inherited_sockets(const Environment& environment, pid_t self);
 
 }  // namespace concur

@@ -349,11 +349,11 @@ def load(server, work, options, timeout):
 
 
 def file_system(path):
-    """The type of the file system that holds the path."""
+    """The type of the file system that holds the path; none where the system does not say, as below another root."""
     mounts = [line.split() for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
     resolved = pathlib.Path(path).resolve()
     holding = [m for m in mounts if resolved.is_relative_to(m[1])]
-    return max(holding, key=lambda m: len(m[1]))[2]
+    return max(holding, key=lambda m: len(m[1]))[2] if holding else None
 
 
 @contextlib.contextmanager

@@ -10,14 +10,12 @@ import time
 
 import harness
 
-# Becomes the program of its other arguments, with the descriptor of the first as number 3.
+# Becomes the program of its other arguments, with the descriptors of the first as numbers 3, 4 and so on.
 ACTIVATE = """
-import os, sys
-passed, wanted = int(sys.argv[1]), 3
-if passed == wanted:
-    os.set_inheritable(passed, True)
-else:
-    os.dup2(passed, wanted)
+import fcntl, os, sys
+passed = [fcntl.fcntl(int(number), fcntl.F_DUPFD_CLOEXEC, 100) for number in sys.argv[1].split(",")]
+for wanted, number in enumerate(passed, 3):
+    os.dup2(number, wanted)
 os.environ["LISTEN_PID"] = str(os.getpid())
 os.execv(sys.argv[2], sys.argv[2:])
 """
@@ -46,16 +44,20 @@ class ServiceManager:
         if self.listener:
             self.listener.close()
 
-    def manage(self, daemon, count=1):
-        """The daemon will be started as this manager's. `count` is how many sockets it is given."""
+    def manage(self, daemon, *more):
+        """The daemon will be started as this manager's, which passes further listening sockets too."""
         daemon.environment = {"NOTIFY_SOCKET": os.fspath(self._notify_path)}
         if self._watchdog:
             daemon.environment["WATCHDOG_USEC"] = str(round(self._watchdog * 1_000_000))
         if self.listener:
-            daemon.environment["LISTEN_FDS"] = str(count)
-            daemon.pass_fds = (self.listener.fileno(),)
-            daemon.launcher = [sys.executable, "-c", ACTIVATE, str(self.listener.fileno())]
+            self.pass_on(daemon, self.listener, *more)
         return daemon
+
+    @staticmethod
+    def pass_on(daemon, *sockets):
+        daemon.environment["LISTEN_FDS"] = str(len(sockets))
+        daemon.pass_fds = tuple(each.fileno() for each in sockets)
+        daemon.launcher = [sys.executable, "-c", ACTIVATE, ",".join(map(str, daemon.pass_fds))]
 
     def next(self, within=20):
         """The next message, its lines as a list; None where none came in time."""

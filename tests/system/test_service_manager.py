@@ -1,10 +1,12 @@
 """The daemon under a service manager: readiness, the watchdog, more time for a long start, a socket that outlives it."""
 
 import signal
+import socket
 import subprocess
 import threading
 import unittest
 
+import doors
 import harness
 from service_manager import ServiceManager
 
@@ -160,18 +162,67 @@ class Socket(unittest.TestCase):
     def test_what_is_no_listening_unix_socket_is_refused(self):
         folder = harness.private_folder()
         with ServiceManager(folder) as manager:
-            daemon = manager.manage(harness.Daemon(folder=folder), count=2)
-            self.assertIn("2 were passed", self._refusal(daemon))
-            daemon.environment["LISTEN_FDS"] = "1"
+            daemon = manager.manage(harness.Daemon(folder=folder))
+            for count in ("33", "x", "-1"):
+                daemon.environment["LISTEN_FDS"] = count
+                self.assertIn(f"cannot take over {count} sockets", self._refusal(daemon))
             with open("/dev/null") as null:
-                daemon.pass_fds = (null.fileno(),)
-                daemon.launcher[3] = str(null.fileno())
-                self.assertIn("cannot take over the socket", self._refusal(daemon))
+                manager.pass_on(daemon, manager.listener, null)
+                self.assertIn("cannot take over socket 2 of 2: Socket operation on non-socket", self._refusal(daemon))
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):  # one that does not listen, and one that cannot
+                with socket.socket(socket.AF_INET, kind) as other:
+                    manager.pass_on(daemon, other, manager.listener)
+                    self.assertIn("cannot take over socket 1 of 2: it is neither", self._refusal(daemon))
 
-    def _refusal(self, daemon):
+    def test_all_that_are_passed_are_served(self):
+        folder = harness.private_folder()
+        with ServiceManager(folder) as manager, socket.socket(socket.AF_UNIX) as other, \
+                socket.create_server(("127.0.0.1", 0)) as tcp:
+            other.bind(str(folder / "other.sock"))
+            other.listen()
+            daemon = manager.manage(harness.Daemon("--listen", "127.0.0.1:0", folder=folder), other, tcp)
+            with daemon:
+                manager.expect("READY=1")
+                for path in (daemon.socket, folder / "other.sock"):
+                    with harness.Connection(path, timeout=20) as connection:
+                        self.assertEqual(connection.get("/v1/sessions").status, 200, path)
+                for port in (tcp.getsockname()[1], doors.tcp_port(daemon)):
+                    connection = doors.http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+                    self.addCleanup(connection.close)
+                    self.assertEqual(doors.ask(connection, "GET", "/v1/status")[0], 200)
+                    self.assertEqual(doors.ask(connection, "GET", "/v1/sessions")[0], 403)
+                    self.assertEqual(doors.ask(connection, "GET", "/v1/status", headers={"Host": "evil.example"})[0], 403)
+                # They go on listening: who comes while there is no daemon is answered by the next.
+                daemon.stop()
+                with harness.Connection(folder / "other.sock", timeout=20) as connection, \
+                        socket.create_connection(tcp.getsockname(), timeout=20) as client:
+                    for each in (connection.socket, client):
+                        each.sendall(harness.request("GET", "/healthz"))
+                    daemon.start()
+                    self.assertEqual(connection.receive().status, 200)
+                    self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 200 "))
+            self.assertTrue((folder / "other.sock").exists())
+
+    def test_tcp_alone_comes_beside_the_settings_socket_by_the_rules_of_listen(self):
+        folder = harness.private_folder()
+        keys = doors.Keys(folder)
+        with ServiceManager(folder, listens=False) as manager, socket.create_server(("0.0.0.0", 0)) as tcp:
+            daemon = manager.manage(harness.Daemon(folder=folder))
+            manager.pass_on(daemon, tcp)
+            self.assertIn("without --api-key-file it takes a loopback address", self._refusal(daemon, code=2))
+            daemon.options += ["--api-key-file", str(keys.path)]
+            with daemon:
+                connection = doors.http.client.HTTPConnection("127.0.0.1", tcp.getsockname()[1], timeout=20)
+                self.addCleanup(connection.close)
+                key = {"x-api-key": keys.of["client"]}
+                self.assertEqual(doors.ask(connection, "GET", "/v1/status", headers=key)[0], 200)
+                self.assertEqual(doors.ask(connection, "GET", "/v1/status")[0], 403)
+            self.assertFalse(daemon.socket.exists())
+
+    def _refusal(self, daemon, code=13):
         done = subprocess.run(daemon.command(), stderr=subprocess.PIPE, pass_fds=daemon.pass_fds, text=True,
                               env=harness.clean_environment(**daemon.environment), timeout=harness.seconds(20))
-        self.assertEqual(done.returncode, 13, done.stderr)
+        self.assertEqual(done.returncode, code, done.stderr)
         return done.stderr
 
 
