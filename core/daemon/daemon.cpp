@@ -54,18 +54,23 @@ std::optional<gid_t> group_id(const std::string& name) {
   return entry.gr_gid;
 }
 
+// The group that a setting names; none where it names none, or where it is the default one and
+// there is no such group.
+std::optional<gid_t> group_of(const Effective& effective, std::string_view key,
+                              const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  const auto group = group_id(name);
+  if (group || effective.is_default(key)) return group;
+  throw StartupError(ExitCode::kUsage,
+                     text::format("cannot set {} to '{}': there is no such group", key, name));
+}
+
 Operators operators_of(const Effective& effective, Logger& log) {
-  Operators operators{geteuid(), std::nullopt};
   const std::string& name = effective.settings.admin_group;
-  if (name.empty()) return operators;
-  operators.group = group_id(name);
-  if (operators.group) return operators;
-  if (!effective.is_default("admin-group")) {
-    throw StartupError(
-        ExitCode::kUsage,
-        text::format("cannot set admin-group to '{}': there is no such group", name));
+  const Operators operators{geteuid(), group_of(effective, "admin-group", name)};
+  if (!name.empty() && !operators.group) {
+    log.debug("there is no group {}: root and the daemon's own user are the operators", name);
   }
-  log.debug("there is no group {}: root and the daemon's own user are the operators", name);
   return operators;
 }
 
@@ -336,9 +341,20 @@ class Daemon {
   bool finishing_ = false;
 };
 
+SocketWatch::Bind binder_of(const Effective& effective, std::optional<gid_t> group) {
+  const Settings& settings = effective.settings;
+  // What nobody asked for must not keep the daemon from running, where it may not give it away.
+  return [path = settings.socket, mode = settings.socket_mode, group,
+          is_default = effective.is_default("socket-group")] {
+    auto bound = listen_unix(path, mode, group);
+    return bound || !group || !is_default ? std::move(bound) : listen_unix(path, mode);
+  };
+}
+
 // What the service manager passed goes before the settings' socket, and comes beside their TCP
 // address.
-Doors doors_of(const Effective& effective, std::vector<InheritedSocket> inherited, Logger& log) {
+Doors doors_of(const Effective& effective, std::optional<gid_t> group,
+               std::vector<InheritedSocket> inherited, Logger& log) {
   Doors doors;
   const Settings& settings = effective.settings;
   bool is_setting = effective.is_default("socket");
@@ -358,10 +374,7 @@ Doors doors_of(const Effective& effective, std::vector<InheritedSocket> inherite
     doors.unix_sockets.push_back({inherited_endpoint(std::move(socket), log), nullptr});
   }
   if (doors.unix_sockets.empty()) {
-    doors.unix_sockets.push_back(
-        {own_endpoint(effective), [path = settings.socket, mode = settings.socket_mode] {
-           return listen_unix(path, mode);
-         }});
+    doors.unix_sockets.push_back({own_endpoint(effective), binder_of(effective, group)});
   } else if (!is_setting) {
     log.warning("socket is {}, not {}: the service manager passed it",
                 doors.unix_sockets.front().endpoint.path, settings.socket);
@@ -412,10 +425,11 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   Notifier notifier(inputs.environment, getpid());
   auto inherited = must(inherited_sockets(inputs.environment, getpid()), ExitCode::kSocket);
   const Operators operators = operators_of(effective, log);
+  const auto socket_group = group_of(effective, "socket-group", settings.socket_group);
   auto keys = load_keys(settings);
 
   const DatabaseLock database_lock = lock_database(effective);
-  Doors doors = doors_of(effective, std::move(inherited), log);
+  Doors doors = doors_of(effective, socket_group, std::move(inherited), log);
   doors.keys = std::move(keys);
   raise_file_limit(doors.size() + (settings.listen.empty() ? 0 : 1), log);
 

@@ -179,6 +179,13 @@ constexpr Setting kTable[] = {
      set_history, [](const Settings& s) { return format_duration(s.service.history); }},
     {"socket-mode", "OCTAL", "the socket's file mode: who may connect", false, always,
      set_socket_mode, [](const Settings& s) { return text::format("{:04o}", s.socket_mode); }},
+    {"socket-group", "NAME",
+     "the socket's group: whose members may connect; empty: the daemon's own", false, always,
+     [](Settings& s, const std::string& v) -> Result<void> {
+       s.socket_group = v;
+       return {};
+     },
+     [](const Settings& s) { return s.socket_group; }},
     {"admin-group", "NAME", "members of this group are operators; empty: none", false, always,
      [](Settings& s, const std::string& v) -> Result<void> {
        s.admin_group = v;
@@ -238,6 +245,7 @@ void set_defaults(Effective& to, const SettingInputs& inputs) {
     settings.socket = "/run/concurrencyd/concurrencyd.sock";
     settings.database = "/var/lib/concurrencyd/sessions.db";
     settings.socket_mode = 0660;
+    settings.socket_group = "concur";
     settings.admin_group = "concur-admin";
   } else {
     settings.socket = under(inputs.environment("XDG_RUNTIME_DIR"), "concurrencyd.sock");

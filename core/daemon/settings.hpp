@@ -24,6 +24,7 @@ struct Settings {
   ServiceConfig service;
   Durability durability = Durability::kFull;
   mode_t socket_mode = 0600;
+  std::string socket_group;  // empty: the daemon's own
   std::string admin_group;   // empty: none
   std::string listen;        // a TCP address and port; empty: none
   std::string api_key_file;  // empty: none

@@ -32,9 +32,18 @@ Result<void> remove_stale(const std::string& path) {
   return {};
 }
 
+// Of a socket just bound, which only its owner may use so far. False, with errno, where it cannot.
+bool give_to_group(const std::string& path, gid_t group, mode_t mode) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) return false;
+  if (info.st_gid != group && lchown(path.c_str(), static_cast<uid_t>(-1), group) != 0)
+    return false;
+  return chmod(path.c_str(), mode) == 0;
+}
+
 }  // namespace
 
-Result<Fd> listen_unix(const std::string& path, mode_t mode) {
+Result<Fd> listen_unix(const std::string& path, mode_t mode, std::optional<gid_t> group) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -47,11 +56,17 @@ Result<Fd> listen_unix(const std::string& path, mode_t mode) {
   if (!fd) return cannot_listen(path, std::strerror(errno));
   // The mode is right from the first moment: one set later would turn away, as forbidden, whoever
   // came in between.
-  const mode_t before = umask(0777 & ~mode);
+  const mode_t before = umask(0777 & ~(group ? mode & 0700 : mode));
   const int bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int cause = errno;
   umask(before);
   if (bound != 0) return cannot_listen(path, std::strerror(cause));
+  if (group && !give_to_group(path, *group, mode)) {
+    const int denied = errno;
+    unlink(path.c_str());
+    return cannot_listen(
+        path, text::format("cannot give it to group {}: {}", *group, std::strerror(denied)));
+  }
   if (listen(fd.get(), SOMAXCONN) != 0) {
     const Error failed = cannot_listen(path, std::strerror(errno));
     unlink(path.c_str());

@@ -4,7 +4,7 @@ _concurrencyd() {
   COMPREPLY=()
   case $prev in
     --socket | --database | --config | --api-key-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
-    --admin-group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") && return ;;
+    --admin-group | --socket-group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") && return ;;
     --on-limit) words='deny evict-oldest' ;;
     --mode) words='enforce observe' ;;
     --durability) words='full normal' ;;
@@ -13,7 +13,7 @@ _concurrencyd() {
     --limit | --lease | --history | --start-rate | --max-sessions | --socket-mode | --listen) return ;;
     *)
       words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --mode --start-rate
-        --max-sessions --durability --history --socket-mode --admin-group --listen --api-key-file --log-level --log-format --help --version'
+        --max-sessions --durability --history --socket-mode --socket-group --admin-group --listen --api-key-file --log-level --log-format --help --version'
       ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

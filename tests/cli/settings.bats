@@ -38,7 +38,7 @@ expect_usage_error() {
   [ "$status" -eq 0 ] && [ "$output" = "concurrencyd 0.1.0" ] && [ -z "$stderr" ]
   daemon_run --help
   [ "$status" -eq 0 ] && [ -z "$stderr" ]
-  for option in --socket --database --config --limit --lease --start-rate --max-sessions --durability --socket-mode --admin-group \
+  for option in --socket --database --config --limit --lease --start-rate --max-sessions --durability --socket-mode --socket-group --admin-group \
     --listen --api-key-file --log-level --log-format --check-config; do
     [[ $output == *"$option "* ]]
   done
@@ -56,6 +56,7 @@ expect_usage_error() {
   expect_setting 'max-sessions = 10000000  # default'
   expect_setting 'durability = full  # default'
   expect_setting 'socket-mode = 0660  # default'
+  expect_setting 'socket-group = concur  # default'
   expect_setting 'admin-group = concur-admin  # default'
   expect_setting 'listen =   # default'
   expect_setting 'api-key-file =   # default'

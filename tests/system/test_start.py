@@ -1,5 +1,6 @@
 """What a daemon finds at its start that is out of the ordinary, and what becomes of it while it runs."""
 
+import grp
 import os
 import pathlib
 import signal
@@ -163,6 +164,34 @@ class SocketRemoved(unittest.TestCase):
             daemon.socket.unlink()
             daemon.socket.write_text("mine")
         self.assertEqual(daemon.socket.read_text(), "mine")
+
+
+class SocketGroup(unittest.TestCase):
+    def test_one_that_is_named_must_be_there(self):
+        done = subprocess.run([str(harness.DAEMON), "--socket", "/nonexistent/s", "--database", "/nonexistent/d", "--config",
+                               "/dev/null", "--socket-group", "no-such-group"], capture_output=True, text=True,
+                              timeout=harness.seconds(20), env=harness.clean_environment())
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("cannot set socket-group to 'no-such-group': there is no such group", done.stderr)
+
+    @unittest.skipUnless(os.getuid() == 0, "takes root")
+    def test_its_members_may_connect_and_others_not_also_once_it_is_bound_anew(self):
+        group = next(each for each in grp.getgrall() if each.gr_gid not in (0, doors.STRANGERS_GROUP))
+        with harness.Daemon("--socket-group", group.gr_name, "--socket-mode", "0660") as daemon:
+            os.chmod(daemon.folder, 0o755)
+            for _ in range(2):
+                info = daemon.socket.stat()
+                self.assertEqual((info.st_uid, info.st_gid, info.st_mode & 0o777), (0, group.gr_gid, 0o660))
+                member = doors.UnixHttp(daemon.socket, doors.NOBODY, doors.STRANGERS_GROUP, [group.gr_gid])
+                self.addCleanup(member.close)
+                self.assertEqual(doors.ask(member, "GET", "/v1/status")[0], 200)
+                other = doors.UnixHttp(daemon.socket, doors.NOBODY, doors.STRANGERS_GROUP)
+                with self.assertRaises(PermissionError):
+                    other.connect()
+                other.close()
+                daemon.socket.unlink()
+                harness.wait_until(daemon.socket.exists, "it is bound anew", within=5)
+                harness.wait_until(lambda: daemon.socket.stat().st_mode & 0o777 == 0o660, "its mode is set", within=5)
 
 
 class StandardStreams(unittest.TestCase):
