@@ -22,14 +22,18 @@ std::string_view name_of(EndReason reason) {
   return "ended";
 }
 
-std::string denial_message(const Denied& denied) {
+std::string denial_message(std::string_view user, std::uint32_t attempted) {
   std::string text = "User ";
   text.reserve(128);
-  text += denied.user;
+  text += user;
   text += " is trying to watch ";
-  text += text::Digits(denied.attempted).view();
+  text += text::Digits(attempted).view();
   text += " streams at once, which is too many.";
   return text;
+}
+
+std::string denial_message(const Denied& denied) {
+  return denial_message(denied.user, denied.attempted);
 }
 
 void write_session(JsonWriter& json, const SessionInfo& session, bool with_user) {
@@ -279,7 +283,8 @@ Response to_first_response(const Answer& answer) {
     return first_text(400, denial_message(*denied));
   }
   if (const auto* throttled = std::get_if<Throttled>(&answer)) {
-    Response response = first_text(429, throttled_message(*throttled));
+    // That API knows one way to refuse, and its clients may take any other for an outage.
+    Response response = first_text(400, denial_message(throttled->user, throttled->active + 1));
     response.headers = retry_after(throttled->retry_after);
     return response;
   }

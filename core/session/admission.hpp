@@ -60,6 +60,11 @@ struct Admission {
   }
 };
 
+// How many sessions leave.
+inline std::size_t leaving(const Admission& admission) {
+  return admission.replaced.size() + admission.evicted.size() + (admission.reconnected ? 1 : 0);
+}
+
 // How many sessions make room, as the record of who shares counts them: observed, nobody left, so
 // that all but one of those who would make room do so for an earlier start.
 inline std::uint32_t evictions_of(const Admission& admission) {

@@ -47,12 +47,12 @@ struct Denied {
   std::optional<Millis> hold_off{};   // for how long it may not evict, where that is why
 };
 
-// A start that came too soon after too many others of the user. Nothing is known of whether there
-// would be room.
+// A start for which there would be room, too soon after too many sessions of the user that started.
 struct Throttled {
   std::string user;
   std::string session;
   std::uint32_t rate = 0;  // starts a minute
+  std::uint32_t active = 0;
   Millis retry_after{};
 };
 

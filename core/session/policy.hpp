@@ -32,7 +32,7 @@ struct Rules {
 
 // What keeps this process from harm, whatever clients do.
 struct Protection {
-  // Starts of one user a minute that are no renewals; 0: any number.
+  // Sessions of one user that may start a minute; 0: any number.
   std::uint32_t start_rate = 200;
   std::uint32_t max_sessions = 10'000'000;  // active ones of all users; 0: any number
 };

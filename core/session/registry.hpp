@@ -8,7 +8,6 @@
 #include "session/event.hpp"
 #include "session/outbox.hpp"
 #include "session/policy.hpp"
-#include "session/start_throttle.hpp"
 #include "session/state.hpp"
 
 #include <algorithm>
@@ -55,7 +54,7 @@ class Registry {
   static constexpr std::uint32_t kListStep = 16'384;
 
   Registry(const Policy& policy, std::uint64_t hash_seed)
-      : policy_(policy), state_(std::make_unique<State>(hash_seed)), throttle_(hash_seed) {}
+      : policy_(policy), state_(std::make_unique<State>(hash_seed)) {}
   Registry(Registry&&) = default;
   Registry& operator=(Registry&&) = delete;  // changes_ must go before the state does
 
@@ -169,6 +168,7 @@ class Registry {
   UserLimit limit_of(std::string_view name, Slot user, const Now& now);
 
   // starting and renewing
+  std::optional<Answer> refuse_admitted(const Judged& judged, Slot user, const Now& now);
   Granted start_new(const Judged& judged, const Now& now);
   Answer renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now);
   Granted renew(SessionSlot& session, Id user, Id name, std::uint32_t limit, const Now& now);
@@ -207,7 +207,6 @@ class Registry {
 
   Policy policy_;
   std::unique_ptr<State> state_;  // before changes_, which refer to it
-  StartThrottle throttle_;
   ChangeLog changes_;
   Outbox outbox_;
   std::int64_t next_row_ = 1;

@@ -113,28 +113,41 @@ Answer Registry::decide(const Start& start, const Now& now) {
     const Slot slot = state_->table.find_session(user, start.session.text());
     if (state_->is_active(slot)) return renew_by_start(start, slot, terms, now);
   }
-  if (policy_.max_sessions != 0 && state_->table.active_sessions() >= policy_.max_sessions) {
-    return Refused{
-        {ErrorKind::kUnavailable,
-         text::format("cannot start session {} of user {}: there are {} sessions, the most "
-                      "that max-sessions allows",
-                      start.session.text(), start.user.text(), policy_.max_sessions)}};
-  }
-  const std::uint32_t rate = policy_.start_rate;
-  if (const auto wait = throttle_.refuse(start.user.text(), rate, now.instant)) {
-    return Throttled{std::string(start.user.text()), std::string(start.session.text()), rate,
-                     *wait};
-  }
   const Admission admission =
       admit(applicant_of(start), terms, HeldUser(*state_, user, now.instant));
   const Judged judged{start, terms, admission};
-  if (admission.verdict == Admission::Verdict::kAdmitted) return start_new(judged, now);
+  if (admission.verdict != Admission::Verdict::kDenied) {
+    // Only of what would start: a denial is one, however full the daemon or busy its user.
+    if (auto refused = refuse_admitted(judged, user, now)) return std::move(*refused);
+    if (admission.verdict == Admission::Verdict::kWouldDeny) {
+      publish_denied(start, user, terms.limit, now);
+    }
+    return start_new(judged, now);
+  }
   publish_denied(start, user, terms.limit, now);
-  if (admission.verdict == Admission::Verdict::kWouldDeny) return start_new(judged, now);
   count_attempt(user, judged, Attempt::Outcome::kRefused, now);
   Denied denied = deny(*state_, start, user, state_->user(user).active + 1, terms.limit, now);
   denied.hold_off = admission.held_off;
   return denied;
+}
+
+// Why a start that the rules admit cannot be carried out. It counts for the throttle where it can.
+std::optional<Answer> Registry::refuse_admitted(const Judged& judged, Slot user, const Now& now) {
+  const std::string_view name = judged.start.user.text();
+  const std::string_view session = judged.start.session.text();
+  const std::size_t staying = state_->table.active_sessions() - leaving(judged.admission);
+  if (policy_.max_sessions != 0 && staying >= policy_.max_sessions) {
+    return Refused{
+        {ErrorKind::kUnavailable,
+         text::format("cannot start session {} of user {}: there are {} sessions, the most "
+                      "that max-sessions allows",
+                      session, name, policy_.max_sessions)}};
+  }
+  const std::uint32_t rate = policy_.start_rate;
+  const auto wait = state_->throttle.refuse(name, rate, now.instant);
+  if (!wait) return std::nullopt;
+  return Throttled{std::string(name), std::string(session), rate,
+                   user == kNoSlot ? 0 : state_->user(user).active, *wait};
 }
 
 Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now) {

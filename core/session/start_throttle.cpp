@@ -12,7 +12,7 @@ std::optional<Millis> StartThrottle::refuse(std::string_view user, std::uint32_t
   constexpr Moment kMinute = std::chrono::minutes(1);
   if (rate == 0) return std::nullopt;
   const Moment at = now.time_since_epoch();
-  const std::uint64_t hash = XXH3_64bits_withSeed(user.data(), user.size(), hash_seed_);
+  const std::uint64_t hash = hash_of(user);
   auto found = due_.find(hash);
   if (found == due_.end()) {
     if (due_.size() >= look_at_ && at >= look_after_) forget_rested(at);
@@ -22,7 +22,17 @@ std::optional<Millis> StartThrottle::refuse(std::string_view user, std::uint32_t
   const Moment due = std::max(found->second, at) + kMinute / rate;
   if (due - at > kMinute) return std::chrono::ceil<Millis>(due - at - kMinute);
   found->second = due;
+  share_ = kMinute / rate;
   return std::nullopt;
+}
+
+void StartThrottle::take_back(std::string_view user) {
+  const auto found = due_.find(hash_of(user));
+  if (found != due_.end()) found->second -= share_;
+}
+
+std::uint64_t StartThrottle::hash_of(std::string_view user) const {
+  return XXH3_64bits_withSeed(user.data(), user.size(), hash_seed_);
 }
 
 // Doubles the number at which it is done again, so that each start pays little for it; where there

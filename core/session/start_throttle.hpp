@@ -12,7 +12,7 @@
 
 namespace concur {
 
-// How many starts each user may ask for: as many as the rate at once, and then one each minute's
+// How many sessions of each user may start: as many as the rate at once, and then one each minute's
 // share of it, by the generic cell rate algorithm (ITU-T I.371, annex A, virtual scheduling). For
 // one thread.
 class StartThrottle {
@@ -27,16 +27,21 @@ class StartThrottle {
   // many, how long until the next one is not, and it does not count.
   std::optional<Millis> refuse(std::string_view user, std::uint32_t rate, Instant now);
 
+  // The user's latest start did not take place after all.
+  void take_back(std::string_view user);
+
   std::size_t users() const { return due_.size(); }
 
  private:
   using Moment = std::chrono::nanoseconds;  // on the boot clock
 
+  std::uint64_t hash_of(std::string_view user) const;
   void forget_rested(Moment now);
 
   std::uint64_t hash_seed_;
   // By the hash of the name: when the start after those that were taken would be on time.
   boost::unordered_flat_map<std::uint64_t, Moment> due_;
+  Moment share_{};              // of a minute, that the start taken last used up
   std::size_t look_at_ = 1024;  // users, before the rested are looked for
   Moment look_after_{};         // nor before that moment
 };

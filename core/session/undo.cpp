@@ -12,6 +12,7 @@ void Started::roll_back(State& state) const {
   const std::string name = state.session(slot).name.str();
   const Slot user = state.session(slot).user;
   state.usage.uncount_start(user);
+  state.throttle.take_back(state.user(user).name.str());
   state.unlink(slot);
   state.table.release(slot);
   state.table.remember(gone, user, name);

@@ -1,4 +1,5 @@
-"""One user's starts a minute: what a player that starts again and again is answered, and that nobody else notices."""
+"""One user's sessions that start in a minute: what one more is answered, that a denial is never one of them, and that
+nobody else notices."""
 
 import json
 import threading
@@ -19,21 +20,23 @@ class Rate(unittest.TestCase):
 
     def test_what_is_answered(self):
         with self.daemon("--start-rate", "6", "--limit", "2") as daemon, daemon.connect() as player:
-            statuses = [player.start("abc", f"s{number}").status for number in range(7)]
-            self.assertEqual(statuses, [201, 201, 409, 409, 409, 409, 429], "denied ones count too")
+            for number in range(6):
+                self.assertEqual(player.start("abc", f"s{number}").status, 201)
+                self.assertEqual(player.start("abc", f"s{number}").status, 200, "a renewal is none")
+                self.assertEqual(player.heartbeat("abc", f"s{number}").status, 200)
+                if number < 5:
+                    self.assertEqual(player.end("abc", f"s{number}").status, 200)
             answer = player.start("abc", "s9")
+            self.assertEqual(answer.status, 429)
             self.assertEqual(answer.json(), {
                 "error": "too_many_requests",
                 "message": "cannot start session s9 of user abc: the user starts more than 6 sessions a minute",
                 "user": "abc", "session": "s9", "retryAfter": 10})
             self.assertIn(b"\r\nRetry-After: 10", answer.head)
-            self.assertEqual(player.start("abc", "s0").status, 200, "a renewal is none")
-            self.assertEqual(player.heartbeat("abc", "s0").status, 200)
-            self.assertEqual(player.end("abc", "s0").status, 200)
-            self.assertEqual(player.start("abc", "s0").status, 429, "room or not")
             self.assertEqual(player.start("xyz", "s1").status, 201)
             first = player.get(FIRST_SERVICE + "s0")
-            self.assertEqual((first.status, b"\r\nRetry-After: 10" in first.head), (429, True))
+            self.assertEqual((first.status, first.body.decode(), b"\r\nRetry-After: 10" in first.head),
+                             (400, "User abc is trying to watch 2 streams at once, which is too many.", True))
             batch = player.ask(harness.request("POST", "/v1/batch", b'{"command":"start","user":"abc","session":"s0"}\n'))
             line = json.loads(batch.body)
             self.assertEqual((line["status"], line["error"], line["retryAfter"]), (429, "too_many_requests", 10))
@@ -44,9 +47,29 @@ class Rate(unittest.TestCase):
             self.assertEqual(player.start("abc", "s0").json()["retryAfter"], 0.001)
             self.clock.advance(1)
             self.assertEqual(player.start("abc", "s0").status, 201)
-            self.assertEqual(player.start("abc", "s5").status, 429)
+            self.assertEqual(player.start("abc", "s6").status, 409, "the limit is reached again, and that goes first")
+            self.assertEqual(player.end("abc", "s0").status, 200)
+            self.assertEqual(player.start("abc", "s6").status, 429)
             self.assertIn("user abc starts more than 6 sessions a minute and is answered 429", daemon.log_text())
-            self.assertIn(b'concurrencyd_starts_total{outcome="throttled"} 8\n', player.get("/metrics").body)
+            self.assertIn(b'concurrencyd_starts_total{outcome="throttled"} 6\n', player.get("/metrics").body)
+
+    def test_a_full_account_is_denied_for_as_long_as_one_likes(self):
+        """However a player hammers it, and whichever way it asks; and who ends a stream has room at once (D1, D2)."""
+        with self.daemon() as daemon, daemon.connect() as player:
+            for session in ("s1", "s2", "s3"):
+                self.assertEqual(player.start("abc", session).status, 201)
+            for number in range(210):
+                self.assertEqual(player.start("abc", f"x{number}").status, 409)
+                self.assertEqual(player.start("abc", f"x{number}", {"replace": "nobody"}).status, 409)
+                self.assertEqual(player.get(f"{FIRST_SERVICE}x{number}").status, 400)
+            lines = b"".join(b'{"command":"start","user":"abc","session":"x%d"}\n' % each for each in range(210))
+            batch = player.ask(harness.request("POST", "/v1/batch", lines))
+            self.assertEqual({json.loads(line)["status"] for line in batch.body.splitlines()}, {409})
+            done = harness.concur("run", "--socket", daemon.socket, "--user", "abc", "--session", "x", "--", "echo", "PLAYS")
+            self.assertEqual((done.returncode, b"PLAYS" in done.stdout), (1, False), done)
+            self.assertEqual(player.end("abc", "s1").status, 200)
+            self.assertEqual(player.start("abc", "x").status, 201)
+            self.assertLess(daemon.log_text().count("denied"), 5)
 
     def test_the_wall_clock_has_no_say(self):
         with self.daemon("--start-rate", "1") as daemon, daemon.connect() as player:

@@ -51,7 +51,7 @@ TEST_CASE("Registry: limits") {
     for (int i = 0; i < 100; ++i) fixture.start("abc", std::to_string(i));
     CHECK(fixture.list("abc").active == 100);
   }
-  SUBCASE("too many starts of a user in a minute are refused before the limit is looked at") {
+  SUBCASE("more sessions of a user than may start in a minute are refused, where there is room") {
     Policy policy;
     policy.start_rate = 2;
     fixture.registry.set_policy(policy, fixture.clock.now());
@@ -59,12 +59,32 @@ TEST_CASE("Registry: limits") {
     fixture.start("abc", "s2");
     const auto throttled = fixture.ask<Throttled>(Start{id("abc"), id("s3")});
     CHECK(throttled.rate == 2);
+    CHECK(throttled.active == 2);
     CHECK(throttled.retry_after == 30s);
     CHECK(fixture.start("abc", "s1").renewed);
     CHECK(fixture.start("xyz", "s1").active == 1);
     fixture.clock.tick(30s);
     CHECK(fixture.start("abc", "s3").active == 3);
     CHECK(fixture.names("abc") == "s1 s2 s3");
+    CHECK(fixture.denied("abc", "s4").active == 3);
+  }
+  SUBCASE("denials, renewals and what did not become durable are no starts for that") {
+    Policy policy;
+    policy.start_rate = 4;
+    fixture.registry.set_policy(policy, fixture.clock.now());
+    fixture.fill("abc");
+    for (int i = 0; i < 50; ++i) {
+      fixture.denied("abc", "x" + std::to_string(i));
+      fixture.start("abc", "s1");
+    }
+    fixture.ask<Ended>(End{id("abc"), id("s2")});
+    fixture.stores = false;
+    fixture.start("abc", "lost");
+    fixture.registry.roll_back();
+    fixture.stores = true;
+    CHECK_FALSE(fixture.start("abc", "s4").renewed);
+    fixture.ask<Ended>(End{id("abc"), id("s4")});
+    CHECK(std::holds_alternative<Throttled>(fixture.ask(Start{id("abc"), id("s5")})));
   }
   SUBCASE("more sessions than there may be in all are refused, and renewals are not") {
     Policy policy = fixture.registry.policy();
@@ -77,6 +97,11 @@ TEST_CASE("Registry: limits") {
           "cannot start session s1 of user xyz: there are 3 sessions, the most that max-sessions "
           "allows");
     CHECK(fixture.start("abc", "s1").renewed);
+    // A denial is none of it, and neither is who takes another's place.
+    CHECK(fixture.denied("abc", "s4").active == 3);
+    Start instead{id("abc"), id("s4")};
+    instead.replace = id("s1");
+    CHECK(fixture.ask<Granted>(instead).active == 3);
     fixture.ask<Ended>(End{id("abc"), id("s2")});
     CHECK(fixture.start("xyz", "s1").active == 1);
   }

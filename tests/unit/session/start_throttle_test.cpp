@@ -41,6 +41,13 @@ TEST_CASE("StartThrottle") {
     CHECK(taken("abc", 7) == 7);
     CHECK(throttle.refuse("abc", 7, now) == 8572ms);
   }
+  SUBCASE("a start that is taken back leaves its place to another") {
+    CHECK(taken("abc", 3) == 3);
+    throttle.take_back("abc");
+    CHECK(taken("abc", 3) == 1);
+    throttle.take_back("nobody");
+    CHECK(taken("nobody", 3) == 3);
+  }
   SUBCASE("0 is any number, and remembers nobody") {
     CHECK(taken("abc", 0) == 1'000);
     CHECK(throttle.users() == 0);
