@@ -17,6 +17,7 @@ void write_figures(JsonWriter& json, const UsageReport& usage) {
       .field("attemptedPeak", usage.attempted)
       .field("devices", usage.devices)
       .field("addresses", usage.addresses)
+      .field("conflicts", usage.conflicts)
       .field("score", usage.score);
 }
 

@@ -3,6 +3,8 @@
 #include "base/duration.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
+#include "session/address.hpp"
+#include "session/detail_text.hpp"
 #include "session/id.hpp"
 #include "session/policy.hpp"
 
@@ -11,7 +13,9 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 namespace concur {
@@ -20,7 +24,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMostTextBytes = 256;
 constexpr std::size_t kMostMetaKeys = 16;
 constexpr std::size_t kMostMetaBytes = 1024;
 constexpr std::size_t kMostDepth = 4;
@@ -42,16 +45,27 @@ Error unreadable(std::uint64_t line, std::string_view cause) {
   return {ErrorKind::kInvalid, text::format("cannot read {}: {}", what, cause)};
 }
 
-Result<json::object> parse_object(std::string_view text, std::uint64_t line = 0,
-                                  json::storage_ptr storage = {}) {
+Result<json::value> parse(std::string_view text, std::uint64_t line = 0,
+                          json::storage_ptr storage = {}) {
   json::parse_options options;
   options.max_depth = kMostDepth;
   text = without_byte_order_mark(text);
   json::error_code failed;
   json::value value = json::parse({text.data(), text.size()}, failed, std::move(storage), options);
   if (failed) return unreadable(line, failed.message());
+  return value;
+}
+
+Result<json::object> object_of(json::value value, std::uint64_t line = 0) {
   if (!value.is_object()) return unreadable(line, "it takes a JSON object");
   return std::move(value.get_object());
+}
+
+Result<json::object> parse_object(std::string_view text, std::uint64_t line = 0,
+                                  json::storage_ptr storage = {}) {
+  auto value = parse(text, line, std::move(storage));
+  if (!value) return value.error();
+  return object_of(std::move(*value), line);
 }
 
 // Seconds as a number, or text such as "5m".
@@ -120,42 +134,107 @@ Result<void> keep_or_clear(const json::value& value, Result<T> (*read)(const jso
   return keep(read(value), into);
 }
 
-Result<void> read_text(std::string_view name, const json::value& value, std::string& into) {
-  const bool fits = value.is_string() && !value.get_string().empty() &&
-                    value.get_string().size() <= kMostTextBytes &&
-                    !has_control(view(value.get_string()));
-  if (!fits) return bad_field(name, "1 to 256 bytes of text without control characters");
-  into = view(value.get_string());
+// Of any length.
+Result<std::string_view> read_text(std::string_view name, const json::value& value) {
+  const bool plain = value.is_string() && !has_control(view(value.get_string()));
+  if (!plain) return bad_field(name, "text without control characters");
+  return view(value.get_string());
+}
+
+Result<void> read_device(const json::value& value, std::string& into) {
+  const auto device = read_text("device", value);
+  if (!device) return device.error();
+  into = cut_device(*device);
+  return {};
+}
+
+Result<void> read_address(const json::value& value, std::string& into) {
+  const auto address = read_text("ip", value);
+  if (!address) return address.error();
+  into = cut_text(bare_address(*address), kMaxDetailBytes);
+  return {};
+}
+
+Result<void> read_content(const json::value& value, std::string& into) {
+  const auto content = read_text("content", value);
+  if (!content) return content.error();
+  into = cut_text(*content, kMaxDetailBytes);
   return {};
 }
 
 // A number such as 1e400 is read as infinite, which JSON cannot write.
 bool is_meta_value(const json::value& value) {
-  if (value.is_structured() || value.is_null()) return false;
+  if (value.is_structured()) return false;
   return !value.is_double() || std::isfinite(value.get_double());
+}
+
+// How many bytes of JSON a byte of a text becomes.
+std::size_t written_size(char c) {
+  constexpr std::string_view kShort = "\"\\\b\f\n\r\t";
+  if (kShort.find(c) != std::string_view::npos) return 2;
+  return static_cast<unsigned char>(c) < 0x20 ? 6 : 1;
+}
+
+// Cuts off the end, or all there is, so that so many bytes of JSON less are written.
+void cut_written(json::string& text, std::size_t bytes) {
+  std::size_t size = text.size();
+  for (std::size_t gone = 0; size > 0 && gone < bytes;) gone += written_size(text[--size]);
+  text.resize(cut_text(view(text), size).size());
+}
+
+// Cuts the longest texts until all of it fits. False where that is not enough.
+bool cut_to_fit(json::object& meta, std::string& text) {
+  for (text = json::serialize(meta); text.size() > kMostMetaBytes; text = json::serialize(meta)) {
+    json::string* longest = nullptr;
+    for (auto& member : meta) {
+      json::string* each = member.value().if_string();
+      if (each != nullptr && (longest == nullptr || each->size() > longest->size())) longest = each;
+    }
+    if (longest == nullptr || longest->empty()) return false;
+    cut_written(*longest, text.size() - kMostMetaBytes);
+  }
+  return true;
 }
 
 Result<void> read_meta(const json::value& value, std::string& into) {
   const Error bad =
       bad_field("meta", "an object of at most 16 texts, numbers or truth values and 1 KiB");
-  if (!value.is_object() || value.get_object().size() > kMostMetaKeys) return bad;
+  if (!value.is_object()) return bad;
+  json::object meta;
   for (const auto& member : value.get_object()) {
     if (!is_meta_value(member.value())) return bad;
+    if (!member.value().is_null()) meta.emplace(member.key(), member.value());
   }
-  std::string text = json::serialize(value);
-  if (text.size() > kMostMetaBytes) return bad;
-  if (!value.get_object().empty()) into = std::move(text);
+  if (meta.size() > kMostMetaKeys) return bad;
+  if (meta.empty()) return {};
+  std::string text;
+  if (!cut_to_fit(meta, text)) return bad;
+  into = std::move(text);
   return {};
 }
 
+// Clients write what they do not know in many ways: PHP an empty object as [].
+bool is_nothing(const json::value& value, bool is_object) {
+  if (const auto* list = value.if_array()) return is_object && list->empty();
+  if (const auto* text = value.if_string()) return text->empty();
+  return value.is_null();
+}
+
+bool is_start_field(std::string_view name) {
+  constexpr std::string_view kFields[] = {"ttl",    "limit", "onLimit", "replace",
+                                          "device", "ip",    "content", "meta"};
+  return std::ranges::find(kFields, name) != std::end(kFields);
+}
+
 Result<void> read_start_field(std::string_view name, const json::value& value, StartBody& into) {
+  if (is_start_field(name) && is_nothing(value, name == "meta")) return {};
   if (name == "ttl") return read_ttl(value, into);
   if (name == "limit") return keep(read_limit(value), into.limit);
   if (name == "onLimit") return keep(read_on_limit(value), into.on_limit);
   if (name == "replace") return keep(read_name(name, value), into.replace);
-  if (name == "device") return read_text(name, value, into.details.device);
-  if (name == "ip") return read_text(name, value, into.details.ip);
-  if (name == "content") return read_text(name, value, into.details.content);
+  if (name == "device") return read_device(value, into.details.device);
+  if (name == "ip") return read_address(value, into.details.ip);
+  if (name == "content") return read_content(value, into.details.content);
   if (name == "meta") return read_meta(value, into.details.meta);
   return unknown_field(name);
 }
@@ -173,7 +252,10 @@ Result<void> read_rule_field(std::string_view name, const json::value& value, Ru
 Result<StartBody> parse_start_body(std::string_view body) {
   StartBody parsed;
   if (body.empty()) return parsed;
-  const auto object = parse_object(body);
+  auto value = parse(body);
+  if (!value) return value.error();
+  if (is_nothing(*value, true)) return parsed;
+  const auto object = object_of(std::move(*value));
   if (!object) return object.error();
   for (const auto& member : *object) {
     if (const auto read = read_start_field(view(member.key()), member.value(), parsed); !read) {

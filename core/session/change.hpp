@@ -23,9 +23,10 @@ struct Save {
   Millis ttl{};
 };
 
-// A session's content and meta, as a renewing start changed them.
+// A session's address, content and meta, as a renewing start changed them.
 struct Describe {
   std::int64_t id = 0;
+  std::string ip;
   std::string content;
   std::string meta;
 };

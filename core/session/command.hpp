@@ -20,7 +20,7 @@ struct Start {
   Id session;
   std::optional<Millis> ttl{};           // kMinLease to kMaxLease
   std::optional<std::uint32_t> limit{};  // instead of the user's, the plan's, the policy's
-  Details details{};                     // a renewal changes content and meta alone
+  Details details{};                     // a renewal leaves the device as it is
   std::optional<OnLimit> on_limit{};     // instead of the user's, the plan's, the policy's
   std::optional<Id> replace{};           // the user's session that makes room, if it is active
   // The legacy API's rule: a repeat is refused while the user is above the limit.

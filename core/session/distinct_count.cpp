@@ -1,11 +1,9 @@
 #include "session/distinct_count.hpp"
 
 #define XXH_INLINE_ALL
-#include <arpa/inet.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <iterator>
 
@@ -58,17 +56,6 @@ std::optional<DistinctCount> DistinctCount::parse(std::string_view bytes) {
     count.least_.push_back(hash);
   }
   return count;
-}
-
-std::string household_of(std::string_view address) {
-  std::string text(address);
-  std::array<char, 16> six{};
-  if (inet_pton(AF_INET6, text.c_str(), six.data()) != 1) return text;
-  constexpr std::array<char, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '\xFF', '\xFF'};
-  if (!std::equal(kMapped.begin(), kMapped.end(), six.begin())) return {six.data(), 8};
-  std::array<char, INET_ADDRSTRLEN> four{};
-  inet_ntop(AF_INET, six.data() + 12, four.data(), four.size());
-  return four.data();
 }
 
 }  // namespace concur

@@ -35,8 +35,4 @@ class DistinctCount {
   std::vector<std::uint32_t> least_;  // ascending, each once
 };
 
-// What an address counts as: an IPv4 address itself, also one written as IPv6; of an IPv6 address
-// its first 64 bits, which are one household's (RFC 6177); any other text itself.
-std::string household_of(std::string_view address);
-
 }  // namespace concur

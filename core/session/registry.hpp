@@ -174,6 +174,7 @@ class Registry {
   Granted renew(SessionSlot& session, Id user, Id name, std::uint32_t limit, const Now& now);
   void evict(Slot slot, const Start& by, bool holds_off, const Now& now);
   void count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome, const Now& now);
+  void count_place(Slot slot, const Details& details, const Now& now);
   bool describe(Slot slot, const Details& details);
   void set_ttl(SessionSlot& session, Millis ttl);
 

@@ -2,6 +2,7 @@
 #include "session/registry.hpp"
 
 #include "base/text.hpp"
+#include "session/address.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -15,6 +16,12 @@ constexpr std::size_t kPartsAtOnce = 2;  // more than come, for each that comes
 
 std::unique_ptr<Details> copy_of(const Details& details) {
   return details.empty() ? nullptr : std::make_unique<Details>(details);
+}
+
+const Details& details_of(const State& state, Slot slot) {
+  static const Details kNothing;
+  const Details* known = state.table.details(slot);
+  return known == nullptr ? kNothing : *known;
 }
 
 std::optional<SessionRef> ref_of(Slot slot) {
@@ -167,6 +174,7 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
   const Millis ttl = session.ttl();
   const bool another_ttl = start.ttl && *start.ttl != ttl;
   if (another_ttl) set_ttl(session, *start.ttl);
+  if (!start.details.empty()) count_place(slot, start.details, now);
   const bool described = describe(slot, start.details);
   Granted granted = renew(session, start.user, start.session, terms.limit, now);
   granted.would_deny = refused;
@@ -228,18 +236,32 @@ Granted Registry::renew(SessionSlot& session, Id user, Id name, std::uint32_t li
   return granted;
 }
 
-// What the start brings of new content and meta. True where it changed something.
+// One session that is renewed from two devices, or from two households where the devices are not
+// known, is watched by two. A device that moves only counts with its addresses.
+void Registry::count_place(Slot slot, const Details& details, const Now& now) {
+  const Details& known = details_of(*state_, slot);
+  const bool other_device = !details.device.empty() && details.device != known.device;
+  const bool other_address = !details.ip.empty() && details.ip != known.ip &&
+                             household_of(details.ip) != household_of(known.ip);
+  if (!other_device && !other_address) return;
+  const bool devices_known = !details.device.empty() && !known.device.empty();
+  const bool conflict = devices_known ? other_device : other_address && !known.ip.empty();
+  auto before = state_->usage.count_place(state_->table.keep(state_->session(slot).user),
+                                          details.device, details.ip, conflict, now);
+  if (before) add_usage(std::move(*before), now);
+}
+
+// What the start brings of a new address, content and meta. True where it changed something.
 bool Registry::describe(Slot slot, const Details& details) {
-  static const Details kNothing;
-  const Details* known = state_->table.details(slot);
-  const Details& before = known != nullptr ? *known : kNothing;
+  const Details& before = details_of(*state_, slot);
   Details after = before;
+  if (!details.ip.empty()) after.ip = details.ip;
   if (!details.content.empty()) after.content = details.content;
   if (!details.meta.empty()) after.meta = details.meta;
   if (after == before) return false;
   const SessionSlot& session = state_->session(slot);
   record(session.user, std::make_unique<undo::Described>(undo::Described{slot, before}),
-         Describe{session.row, after.content, after.meta});
+         Describe{session.row, after.ip, after.content, after.meta});
   state_->table.set_details(slot, std::move(after));
   return true;
 }

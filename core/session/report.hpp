@@ -30,13 +30,15 @@ struct UsageReport {
   std::uint64_t score = 0;  // by how many streams too many were wanted at once, over the hours
   std::uint64_t devices = 0;
   std::uint64_t addresses = 0;
+  std::uint64_t conflicts = 0;
 
   bool operator==(const UsageReport&) const = default;
 };
 
 struct Report {
   WallTime since;
-  std::vector<UsageReport> users;  // those who were refused or evicted; the highest score first
+  std::vector<UsageReport>
+      users;  // those who were refused or evicted, or had conflicts; the highest score first
   std::vector<UsageReport> hours;  // of the one user asked for, in order
   // How many users reached each number of streams at once, and how many would have, had nobody been
   // refused or evicted.

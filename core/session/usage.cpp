@@ -13,6 +13,7 @@ void Usage::merge(const Usage& other) {
   peak = std::max(peak, other.peak);
   attempted = std::max(attempted, other.attempted);
   excess = std::max(excess, other.excess);
+  conflicts += other.conflicts;
   devices.merge(other.devices);
   addresses.merge(other.addresses);
 }

@@ -15,12 +15,16 @@ struct Usage {
   std::uint32_t peak = 0;       // most sessions active at once
   std::uint32_t attempted = 0;  // most that would have been, had nobody been refused or evicted
   std::uint32_t excess = 0;     // by how many that was over the limit at the time
+  std::uint32_t conflicts = 0;  // how often one session or device was used from two places
   DistinctCount devices{};
   DistinctCount addresses{};
 
   // The other's part of the same hour comes in.
   void merge(const Usage& other);
-  bool empty() const { return starts == 0 && denials == 0 && evictions == 0; }
+  bool counts_nothing() const {
+    return starts == 0 && denials == 0 && evictions == 0 && conflicts == 0;
+  }
+  bool empty() const { return counts_nothing() && devices.empty() && addresses.empty(); }
   bool operator==(const Usage&) const = default;
 };
 

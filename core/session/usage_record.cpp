@@ -1,5 +1,6 @@
 #include "session/usage_record.hpp"
 
+#include "session/address.hpp"
 #include "session/policy.hpp"
 
 #define XXH_INLINE_ALL
@@ -35,16 +36,37 @@ UsageRecord::Entry& UsageRecord::entry_of(UserRef& user, const Now& now) {
   return *entry;
 }
 
+// What is left of the hour before, where another has begun.
+std::optional<Usage> UsageRecord::begin_hour(Entry& entry, const Now& now) {
+  const std::int64_t hour = hour_of(now.wall());
+  if (entry.usage.hour == hour) return std::nullopt;
+  std::optional<Usage> before;
+  if (!entry.usage.empty()) before = std::move(entry.usage);
+  entry.usage = Usage();
+  entry.usage.hour = hour;
+  return before;
+}
+
+std::optional<UsageRecord::Part> UsageRecord::count_place(UserRef user, std::string_view device,
+                                                          std::string_view address, bool conflict,
+                                                          const Now& now) {
+  Entry& entry = entry_of(user, now);
+  std::optional<Part> before;
+  if (auto usage = begin_hour(entry, now)) before = {std::move(user), std::move(*usage)};
+  Usage& usage = entry.usage;
+  if (!device.empty()) usage.devices.add(device);
+  if (!address.empty()) usage.addresses.add(household_of(address));
+  if (!conflict) return before;
+  ++usage.conflicts;
+  usage.excess = std::max(usage.excess, 1U);
+  return before;
+}
+
 std::optional<UsageRecord::Part> UsageRecord::count(UserRef user, const Attempt& attempt,
                                                     Millis lease, const Now& now) {
   Entry& entry = entry_of(user, now);
   std::optional<Part> before;
-  const std::int64_t hour = hour_of(now.wall());
-  if (entry.usage.hour != hour) {
-    if (!entry.usage.empty()) before = {std::move(user), std::move(entry.usage)};
-    entry.usage = Usage();
-    entry.usage.hour = hour;
-  }
+  if (auto usage = begin_hour(entry, now)) before = {std::move(user), std::move(*usage)};
   Usage& usage = entry.usage;
   usage.starts += attempt.outcome == Attempt::Outcome::kStarted ? 1 : 0;
   usage.denials += attempt.denied ? 1 : 0;
@@ -101,7 +123,7 @@ void UsageRecord::uncount_start(Slot user) {
   if (found == users_.end() || found->second->usage.starts == 0) return;
   Usage& usage = found->second->usage;
   --usage.starts;
-  if (!usage.empty()) return;
+  if (!usage.counts_nothing()) return;
   const std::int64_t hour = usage.hour;
   usage = Usage();
   usage.hour = hour;

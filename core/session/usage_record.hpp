@@ -54,6 +54,11 @@ class UsageRecord {
   // Counts a start of that user. A part comes back where another hour has begun.
   std::optional<Part> count(UserRef user, const Attempt& attempt, Millis lease, const Now& now);
 
+  // Counts a renewal of one of the user's sessions, or a start, from elsewhere than before:
+  // `device` and `address` as it gave them. A conflict is one stream too many at least.
+  std::optional<Part> count_place(UserRef user, std::string_view device, std::string_view address,
+                                  bool conflict, const Now& now);
+
   // Takes the oldest part out that has collected for kPart, or any with `all`. It may be empty.
   std::optional<Part> take(const Now& now, bool all);
 
@@ -81,6 +86,7 @@ class UsageRecord {
   };
 
   Entry& entry_of(UserRef& user, const Now& now);
+  static std::optional<Usage> begin_hour(Entry& entry, const Now& now);
   static void count_players(Entry& entry, const Attempt& attempt, Millis lease, Instant now);
 
   boost::unordered_flat_map<Slot, std::unique_ptr<Entry>> users_;

@@ -84,6 +84,7 @@ struct Target {
   RecoveredTable table;
   bool keyed = false;
   std::size_t columns = 0;
+  std::size_t columns_before = 0;     // of rows from before columns were added to it
   const RowSource* source = nullptr;  // none: it is not loaded at start-up
   Statement insert;
   Statement echo;  // gives back the row that is bound to it, as one of the table's would come
@@ -93,6 +94,13 @@ std::string placeholders(std::size_t count) {
   std::string text = "?";
   while (--count > 0) text += ", ?";
   return text;
+}
+
+// Columns were added to these at the end. A row that was written before is shorter, and the new
+// ones have their default there.
+std::size_t columns_before(std::string_view table, std::size_t now) {
+  if (table == "history" || table == "history_parts") return now - 1;
+  return now;
 }
 
 // The tables differ in their kind or their number of columns: by these a row is known, for its page
@@ -111,6 +119,7 @@ Result<std::vector<Target>> targets_of(Sqlite& db) {
     target.table.name = tables->text(0);
     target.keyed = tables->integer(1) != 0;
     target.columns = static_cast<std::size_t>(tables->integer(2));
+    target.columns_before = columns_before(target.table.name, target.columns);
     for (const RowSource& source : row_sources()) {
       if (source.name == target.table.name) target.source = &source;
     }
@@ -124,6 +133,9 @@ Result<std::vector<Target>> targets_of(Sqlite& db) {
     targets.push_back(std::move(target));
   }
 }
+
+// The default of each column that was added.
+const Value kAdded = std::int64_t{0};
 
 void bind(Statement& to, const std::vector<Value>& row) {
   int at = 0;
@@ -179,20 +191,21 @@ class Salvage {
  private:
   Target* target_of(const PageContent& page, std::size_t columns) {
     const auto found = std::find_if(targets_.begin(), targets_.end(), [&](const Target& each) {
-      return each.keyed == page.keyed && each.columns == columns;
+      return each.keyed == page.keyed && columns <= each.columns && columns >= each.columns_before;
     });
     return found == targets_.end() ? nullptr : &*found;
   }
 
   Result<void> take(const PageContent& page) {
     Target* last = nullptr;
-    for (const std::vector<Value>& row : page.rows) {
+    for (std::vector<Value> row : page.rows) {
       Target* target = target_of(page, row.size());
       if (target == nullptr) {
         ++report_.foreign_rows;
         continue;
       }
       last = target;
+      row.resize(target->columns, kAdded);
       if (auto done = take(*target, row); !done) return done;
     }
     // All rows of a page are of one table.

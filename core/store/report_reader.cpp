@@ -13,10 +13,12 @@ namespace {
 // most of its time, so that an hour's is the most of its parts'.
 constexpr const char* kRecord = R"(
     CREATE TEMP VIEW record AS
-      SELECT hour, user, starts, denials, evictions, peak, attempted, excess, devices, addresses
+      SELECT hour, user, starts, denials, evictions, peak, attempted, excess, devices, addresses,
+             conflicts
       FROM history
       UNION ALL
-      SELECT hour, user, starts, denials, evictions, peak, attempted, excess, devices, addresses
+      SELECT hour, user, starts, denials, evictions, peak, attempted, excess, devices, addresses,
+             conflicts
       FROM history_parts)";
 
 // A sum is NULL over no rows, and a tampered row may hold a negative number.
@@ -25,8 +27,9 @@ std::uint64_t count_at(const Statement& row, int column) {
 }
 
 UsageReport read_figures(const Statement& row) {
-  return {row.text(0),      row.integer(1),   count_at(row, 2), count_at(row, 3), count_at(row, 4),
-          count_at(row, 5), count_at(row, 6), count_at(row, 7), count_at(row, 8), count_at(row, 9)};
+  return {row.text(0),      row.integer(1),   count_at(row, 2), count_at(row, 3),
+          count_at(row, 4), count_at(row, 5), count_at(row, 6), count_at(row, 7),
+          count_at(row, 8), count_at(row, 9), count_at(row, 10)};
 }
 
 Result<void> read_all(Statement& rows, std::vector<UsageReport>& into) {
@@ -68,17 +71,18 @@ Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first) 
 Result<void> ReportReader::read_users(const ReportQuery& query, std::int64_t first, Report& into) {
   auto rows = db_.prepare(R"(
       SELECT user, 0, sum(starts), sum(denials), sum(evictions), max(peak), max(attempted),
-             sum_of_hours(hour, excess), count_distinct(devices), count_distinct(addresses)
+             sum_of_hours(hour, excess), count_distinct(devices), count_distinct(addresses),
+             sum(conflicts)
       FROM record
       WHERE hour >= ?1 AND user IN (
         SELECT user FROM record
         WHERE hour >= ?1
         GROUP BY user
-        HAVING max(denials) > 0 OR max(evictions) > 0
-        ORDER BY sum_of_hours(hour, excess) DESC, sum(denials) + sum(evictions) DESC, user
+        HAVING max(denials) > 0 OR max(evictions) > 0 OR max(conflicts) > 0
+        ORDER BY sum_of_hours(hour, excess) DESC, sum(denials) + sum(evictions) + sum(conflicts) DESC, user
         LIMIT ?2)
       GROUP BY user
-      ORDER BY sum_of_hours(hour, excess) DESC, sum(denials) + sum(evictions) DESC, user)");
+      ORDER BY sum_of_hours(hour, excess) DESC, sum(denials) + sum(evictions) + sum(conflicts) DESC, user)");
   if (!rows) return rows.error();
   rows->bind(1, first);
   rows->bind(2, std::int64_t{query.top});
@@ -89,17 +93,18 @@ Result<void> ReportReader::read_users(const ReportQuery& query, std::int64_t fir
 Result<void> ReportReader::read_hours(const std::string& user, std::int64_t first, Report& into) {
   for (const bool by_hour : {true, false}) {
     auto rows = db_.prepare(
-        std::string("WITH RECURSIVE hours(at) AS "
-                    "(SELECT min(hour) FROM history WHERE hour >= ?2 UNION ALL "
-                    "SELECT (SELECT min(hour) FROM history WHERE hour > at) FROM hours "
-                    "WHERE at IS NOT NULL), mine AS "
-                    "(SELECT history.* FROM hours CROSS JOIN history ON hour = at AND user = ?1 "
-                    "UNION ALL "
-                    "SELECT hour, user, starts, denials, evictions, peak, attempted, excess, "
-                    "devices, addresses FROM history_parts WHERE user = ?1 AND hour >= ?2) "
-                    "SELECT user, hour, sum(starts), sum(denials), sum(evictions), max(peak), "
-                    "max(attempted), sum_of_hours(hour, excess), count_distinct(devices), "
-                    "count_distinct(addresses) FROM mine GROUP BY ") +
+        std::string(
+            "WITH RECURSIVE hours(at) AS "
+            "(SELECT min(hour) FROM history WHERE hour >= ?2 UNION ALL "
+            "SELECT (SELECT min(hour) FROM history WHERE hour > at) FROM hours "
+            "WHERE at IS NOT NULL), mine AS "
+            "(SELECT history.* FROM hours CROSS JOIN history ON hour = at AND user = ?1 "
+            "UNION ALL "
+            "SELECT hour, user, starts, denials, evictions, peak, attempted, excess, "
+            "devices, addresses, conflicts FROM history_parts WHERE user = ?1 AND hour >= ?2) "
+            "SELECT user, hour, sum(starts), sum(denials), sum(evictions), max(peak), "
+            "max(attempted), sum_of_hours(hour, excess), count_distinct(devices), "
+            "count_distinct(addresses), sum(conflicts) FROM mine GROUP BY ") +
         (by_hour ? "hour" : "user"));
     if (!rows) return rows.error();
     rows->bind(1, user);

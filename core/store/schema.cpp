@@ -96,6 +96,11 @@ constexpr std::array kMigrations{
         addresses BLOB
       ) STRICT;
     )",
+    // 5. How often a session was renewed from elsewhere, or a device changed hands.
+    R"(
+      ALTER TABLE history ADD COLUMN conflicts INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE history_parts ADD COLUMN conflicts INTEGER NOT NULL DEFAULT 0;
+    )",
 };
 
 // The check reports a page that could not be read as one that is damaged, but for the code.

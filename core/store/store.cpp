@@ -77,7 +77,7 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .save =
           one("UPDATE sessions SET started_at = ?2, last_seen_at = ?3, expires_at = ?4, ttl = ?5, "
               "clock_offset = ?6, boot = ?7 WHERE id = ?1"),
-      .describe = one("UPDATE sessions SET content = ?2, meta = ?3 WHERE id = ?1"),
+      .describe = one("UPDATE sessions SET ip = ?2, content = ?3, meta = ?4 WHERE id = ?1"),
       .remove = one("DELETE FROM sessions WHERE id = ?"),
       .put_hold_off = one(
           "INSERT OR REPLACE INTO hold_offs(id, user, session, device, since, clock_offset, boot) "
@@ -91,19 +91,21 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .drop_plan = one("DELETE FROM plans WHERE plan = ?"),
       .add_part =
           one("INSERT INTO history_parts(hour, user, starts, denials, evictions, peak, attempted, "
-              "excess, devices, addresses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+              "excess, devices, addresses, conflicts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       .first_part = one("SELECT min(id) FROM history_parts"),
       // In the order of the key, for neighbours share a page. A tampered row counts for what it
       // can.
       .fold = one(
           "INSERT INTO history(hour, user, starts, denials, evictions, peak, attempted, excess, "
-          "devices, addresses) SELECT hour, user, min(max(starts, 0), 1 << 53), "
+          "devices, addresses, conflicts) SELECT hour, user, min(max(starts, 0), 1 << 53), "
           "min(max(denials, 0), 1 << 53), min(max(evictions, 0), 1 << 53), peak, attempted, "
-          "excess, devices, addresses FROM history_parts WHERE id <= ? ORDER BY hour, user "
+          "excess, devices, addresses, min(max(conflicts, 0), 1 << 53) FROM history_parts "
+          "WHERE id <= ? ORDER BY hour, user "
           "ON CONFLICT(hour, user) DO UPDATE SET "
           "starts = min(max(starts, 0), 1 << 53) + excluded.starts, "
           "denials = min(max(denials, 0), 1 << 53) + excluded.denials, "
           "evictions = min(max(evictions, 0), 1 << 53) + excluded.evictions, "
+          "conflicts = min(max(conflicts, 0), 1 << 53) + excluded.conflicts, "
           "peak = max(peak, excluded.peak), attempted = max(attempted, excluded.attempted), "
           "excess = max(excess, excluded.excess), "
           "devices = merge_distinct(devices, excluded.devices), "
@@ -210,8 +212,9 @@ Result<void> Store::write(const Save& save, Millis offset) {
 Result<void> Store::write(const Describe& describe, Millis /*offset*/) {
   Statement& to = statements_.describe;
   to.bind(1, describe.id);
-  bind_optional(to, 2, describe.content);
-  bind_optional(to, 3, describe.meta);
+  bind_optional(to, 2, describe.ip);
+  bind_optional(to, 3, describe.content);
+  bind_optional(to, 4, describe.meta);
   return to.run();
 }
 
@@ -280,7 +283,8 @@ Result<void> Store::write(const AddUsage& add, Millis /*offset*/) {
     to.bind(at++, std::int64_t{count});
   }
   to.bind_blob(at++, devices);
-  to.bind_blob(at, addresses);
+  to.bind_blob(at++, addresses);
+  to.bind(at, std::int64_t{usage.conflicts});
   ++parts_;
   return to.run();
 }

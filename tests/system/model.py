@@ -127,10 +127,10 @@ class Eviction:
 class Usage:
     """What a user did in one hour of the wall clock, for the report of who shares."""
 
-    __slots__ = ("starts", "denials", "evictions", "peak", "attempted", "excess", "devices", "addresses")
+    __slots__ = ("starts", "denials", "evictions", "peak", "attempted", "excess", "conflicts", "devices", "addresses")
 
     def __init__(self):
-        self.starts = self.denials = self.evictions = self.peak = self.attempted = self.excess = 0
+        self.starts = self.denials = self.evictions = self.peak = self.attempted = self.excess = self.conflicts = 0
         self.devices = set()
         self.addresses = set()
 
@@ -216,7 +216,8 @@ class Model:
         if session is not None:
             if "ttl" in body:
                 session.lease = body["ttl"] * 1000
-            for what in ("content", "meta"):
+            self._count_place(user, session, body, now)
+            for what in ("ip", "content", "meta"):
                 if what in body:
                     session.details = {**session.details, what: body[what]}
             return 200, self._renewed(user, session, limit, now)
@@ -296,7 +297,7 @@ class Model:
             if each not in waiting and len(waiting) < self.MOST_WAITING:
                 waiting[each] = now + self.lease
         self.waiting[user] = waiting
-        usage = self.usage.setdefault(user, {}).setdefault((now + self.wall_minus_boot) // HOUR, Usage())
+        usage = self._usage_of(user, now)
         usage.starts += started
         usage.denials += denied
         usage.evictions += evictions
@@ -310,6 +311,32 @@ class Model:
         if limit:
             usage.excess = max(usage.excess, active + len(waiting) - limit)
 
+    def _usage_of(self, user, now):
+        return self.usage.setdefault(user, {}).setdefault((now + self.wall_minus_boot) // HOUR, Usage())
+
+    def _count_place(self, user, session, body, now):
+        """A renewal from another device or address than the session's is recorded, and is a conflict where two devices
+        are known, or two addresses and not both devices: then somebody else watches by the same session."""
+        device, address, known = body.get("device"), body.get("ip"), session.details
+        other_device = device is not None and device != known.get("device")
+        other_address = address is not None and address != known.get("ip")
+        if not other_device and not other_address:
+            return
+        usage = self._usage_of(user, now)
+        if device is not None:
+            usage.devices.add(device)
+        if address is not None:
+            usage.addresses.add(address)
+        two_devices = device is not None and "device" in known
+        if other_device if two_devices else other_address and "ip" in known:
+            self._conflict(usage)
+            self.met["renewed from elsewhere"] += 1
+
+    @staticmethod
+    def _conflict(usage):
+        usage.conflicts += 1
+        usage.excess = max(usage.excess, 1)
+
     def report(self, since, top, what_if):
         """The report of all users, of the hours from the instant `since` of the wall clock on."""
         first = since // HOUR
@@ -321,9 +348,10 @@ class Model:
             shown = self._figures(hours.values())
             reached[str(shown["peak"])] += 1
             attempted[str(shown["attemptedPeak"])] += 1
-            if shown["denials"] or shown["evictions"]:
+            if shown["denials"] or shown["evictions"] or shown["conflicts"]:
                 figures.append({"user": user, **shown})
-        figures.sort(key=lambda each: (-each["score"], -each["denials"] - each["evictions"], each["user"].encode()))
+        figures.sort(key=lambda each: (-each["score"], -each["denials"] - each["evictions"] - each["conflicts"],
+                                       each["user"].encode()))
         refused = sum(users for level, users in attempted.items() if int(level) > what_if)
         return {"since": rfc3339(first * HOUR), "users": figures[:top],
                 "histogram": {"peak": dict(reached), "attempted": dict(attempted)},
@@ -342,7 +370,7 @@ class Model:
 
     @staticmethod
     def _figures(usages):
-        shown = {what: sum(getattr(each, what) for each in usages) for what in ("starts", "denials", "evictions")}
+        shown = {what: sum(getattr(each, what) for each in usages) for what in ("starts", "denials", "evictions", "conflicts")}
         shown["peak"] = max(each.peak for each in usages)
         shown["attemptedPeak"] = max(each.attempted for each in usages)
         shown["score"] = sum(each.excess for each in usages)

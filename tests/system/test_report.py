@@ -82,6 +82,44 @@ class Lives(Recorded):
         self.assertEqual([(each["hour"][11:13], each["attemptedPeak"]) for each in hours], [("16", 4), ("18", 5)])
         self.assertEqual(self.report("user=nobody")["users"], [])
 
+    def test_one_session_that_many_people_renew(self):
+        """Each is seen, though there is never more than one session (D8)."""
+        with self.daemon.connect() as connection:
+            for device, address in (("tv", "192.0.2.1"), ("phone", "198.51.100.2")):
+                connection.start("abc", "tok", {"device": device, "ip": address})
+            connection.start("xyz", "tok", {"ip": "192.0.2.1"})
+            connection.start("xyz", "tok", {"ip": "198.51.100.2"})
+            shown = connection.list("abc").json()["sessions"]
+        self.assertEqual([(each["device"], each["ip"]) for each in shown], [("tv", "198.51.100.2")], "the latest address")
+        self.assertEqual([(each["user"], each["starts"], each["devices"], each["addresses"], each["conflicts"], each["score"])
+                          for each in self.report()["users"]], [("abc", 1, 2, 2, 1, 1), ("xyz", 1, 0, 2, 1, 1)])
+        self.daemon.restart()
+        with self.daemon.connect() as connection:
+            self.assertEqual(connection.list("abc").json()["sessions"][0]["ip"], "198.51.100.2")
+
+    def test_addresses_as_scripts_have_them(self):
+        """All of these are two households (D11), however many ports and proxies there are."""
+        with self.daemon.connect() as connection:
+            for number, address in enumerate((
+                    "192.0.2.1", "192.0.2.1:5555", "192.0.2.1, 10.0.0.1", "::ffff:192.0.2.1", "[::ffff:192.0.2.1]:80",
+                    "2001:db8::1", "[2001:DB8::1]:443", "2001:db8:0::1%eth0", "[2001:db8::1], 192.0.2.1")):
+                connection.start("abc", f"s{number}", {"ip": address})
+            shown = [each["ip"] for each in connection.list("abc").json()["sessions"]]
+            self.assertEqual(shown, ["192.0.2.1"] * 3)
+        self.assertEqual([(each["user"], each["addresses"]) for each in self.report()["users"]], [("abc", 2)])
+
+    def test_a_detail_is_no_reason_to_refuse_a_viewer(self):
+        with self.daemon.connect() as connection:
+            bodies = [b"null", b"[]", b'{"device":null,"ip":"","content":null,"meta":[],"ttl":null,"limit":"","onLimit":null}']
+            for number, body in enumerate(bodies):
+                self.assertEqual(connection.start(f"u{number}", "s", body).status, 201, body)
+            long = {"device": "d" * 500, "ip": "x" * 500, "content": "é" * 500, "meta": {"title": "é" * 900}}
+            self.assertEqual(connection.start("u9", "s", long).status, 201)
+            shown, = connection.list("u9").json()["sessions"]
+            self.assertEqual((len(shown["device"]), shown["ip"], shown["content"]), (256, "x" * 256, "é" * 128))
+            self.assertTrue("é" * 400 in shown["meta"]["title"], shown["meta"])
+            self.assertEqual(connection.start("u9", "t", {**long, "device": "d" * 499 + "e"}).json()["concurrentSessions"], 2)
+
     def test_since_counts_back_from_now(self):
         self.watch(5)
         self.clock.advance(3 * HOUR)

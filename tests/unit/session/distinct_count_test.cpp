@@ -48,16 +48,3 @@ TEST_CASE("DistinctCount") {
     CHECK_FALSE(DistinctCount::parse(std::string(8, '\0')).has_value());  // one hash twice
   }
 }
-
-TEST_CASE("household_of") {
-  SUBCASE("an IPv6 address is its first 64 bits") {
-    CHECK(household_of("2001:db8:0:1::1") == household_of("2001:0DB8:0:1:ffff:1:2:3"));
-    CHECK(household_of("2001:db8:0:1::1") != household_of("2001:db8:0:2::1"));
-  }
-  SUBCASE("an IPv4 address is itself, also as IPv6") {
-    CHECK(household_of("192.0.2.1") == "192.0.2.1");
-    CHECK(household_of("::ffff:192.0.2.1") == "192.0.2.1");
-    CHECK(household_of("192.0.2.1") != household_of("192.0.2.2"));
-  }
-  SUBCASE("any other text is itself") { CHECK(household_of("upstairs") == "upstairs"); }
-}

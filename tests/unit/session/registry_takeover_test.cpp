@@ -284,15 +284,18 @@ TEST_CASE("Registry: what a renewing start may change") {
   start.details.meta = R"({"a":"b"})";
   fixture.ask<Granted>(start);
   const auto details = [&] { return fixture.list("abc").sessions.at(0).details; };
-  SUBCASE("content and meta, each alone, and nothing else") {
+  SUBCASE("the address, content and meta, each alone, and nothing else") {
     Start again = on_device("s1", "phone");
     again.details.ip = "192.0.2.1";
     again.details.content = "series";
     CHECK(fixture.ask<Granted>(again).renewed);
-    CHECK(details() == Details{"tv", "", "series", R"({"a":"b"})"});
+    CHECK(details() == Details{"tv", "192.0.2.1", "series", R"({"a":"b"})"});
     again.details = {"", "", "", R"({"c":"d"})"};
     fixture.ask<Granted>(again);
-    CHECK(details() == Details{"tv", "", "series", R"({"c":"d"})"});
+    CHECK(details() == Details{"tv", "192.0.2.1", "series", R"({"c":"d"})"});
+    again.details = {"", "192.0.2.2", "", ""};
+    fixture.ask<Granted>(again);
+    CHECK(details() == Details{"tv", "192.0.2.2", "series", R"({"c":"d"})"});
   }
   SUBCASE("its answer waits until that is stored") {
     fixture.stores = false;

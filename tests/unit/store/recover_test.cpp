@@ -77,8 +77,9 @@ std::string content_of(const std::string& path) {
         "SELECT group_concat(plan || max_sessions || on_limit) FROM plans",
         "SELECT group_concat(user || plan) FROM limits",
         "SELECT group_concat(id || user || session || device || since) FROM hold_offs",
-        "SELECT group_concat(hour || user || starts || hex(devices)) FROM history",
-        "SELECT group_concat(id || hour || user || starts || hex(devices)) FROM history_parts"}) {
+        "SELECT group_concat(hour || user || starts || hex(devices) || conflicts) FROM history",
+        "SELECT group_concat(id || hour || user || starts || hex(devices) || conflicts) FROM "
+        "history_parts"}) {
     all += db->string(sql).value() + "\n";
   }
   return all;
@@ -144,6 +145,23 @@ TEST_CASE("recover from a sound database takes everything, and leaves it as it w
   CHECK(std::distance(std::filesystem::directory_iterator(folder.file(".")), {}) <= 3);
   const auto mode = std::filesystem::status(path + ".new").permissions();
   CHECK(mode == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+}
+
+TEST_CASE("recover takes rows from before columns were added") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  {
+    Store store = open_store(path);
+    add_one_of_each(store, FakeClock().now());
+  }
+  const std::string whole = content_of(path);
+  REQUIRE(Sqlite::open(path)
+              ->exec("ALTER TABLE history DROP COLUMN conflicts;"
+                     "ALTER TABLE history_parts DROP COLUMN conflicts;"
+                     "PRAGMA user_version = 4")
+              .has_value());
+  CHECK(recovered(path).lost_nothing());
+  CHECK(content_of(path + ".new") == whole);
 }
 
 TEST_CASE("recover from a damaged database") {

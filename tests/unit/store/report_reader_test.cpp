@@ -73,6 +73,23 @@ TEST_CASE("ReportReader") {
     CHECK(first.devices == 2);
     CHECK(report.users[1].user == "xyz");
   }
+  SUBCASE("names who only had conflicts, and adds those up") {
+    Usage shared;
+    shared.conflicts = 2;
+    record.add("tok", kHour, shared);
+    record.fold();
+    record.add("tok", kHour, shared);
+    record.add("tok", kHour + 1, shared);
+    ReportQuery query;
+    query.user = "tok";
+    const Report report = record.read(query);
+    REQUIRE(report.hours.size() == 2);
+    CHECK(report.hours[0].conflicts == 4);
+    const Report all = record.read({});
+    REQUIRE(all.users.size() == 3);
+    CHECK(all.users[2].user == "tok");
+    CHECK(all.users[2].conflicts == 6);
+  }
   SUBCASE("names as many as were asked for") {
     ReportQuery query;
     query.top = 1;
@@ -151,9 +168,9 @@ TEST_CASE("ReportReader") {
     auto db = Sqlite::open(record.path);
     REQUIRE(db->exec("INSERT INTO history_parts VALUES "
                      "(9223372036854775807, 498736, 'abc', -5, 9223372036854775807, 0, -1, -1, "
-                     "-9223372036854775808, x'01', NULL), "
+                     "-9223372036854775808, x'01', NULL, -1), "
                      "(-9223372036854775807, 498736, 'xyz', 1, 1, 1, 1, 1, "
-                     "9223372036854775807, NULL, NULL)")
+                     "9223372036854775807, NULL, NULL, 9223372036854775807)")
                 .has_value());
     record.fold();
     CHECK(*db->number("SELECT count(*) FROM history_parts") == 0);

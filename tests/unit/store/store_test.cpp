@@ -66,7 +66,7 @@ TEST_CASE("Store keeps what is committed") {
     changes.emplace_back(PutLimit{{"none", 4, {}, ""}});
     changes.emplace_back(PutLimit{{"none", {}, {}, ""}});
     changes.emplace_back(insert(1, "s1", now.instant));
-    changes.emplace_back(Describe{1, "film", R"({"a":"b"})"});
+    changes.emplace_back(Describe{1, "192.0.2.1", "film", R"({"a":"b"})"});
     changes.emplace_back(PutHoldOff{{7, "abc", "s7", "tv", now.instant - 1min}});
     changes.emplace_back(PutHoldOff{{8, "abc", "s8", "", now.instant}});
     changes.emplace_back(DropHoldOff{8});
@@ -89,7 +89,7 @@ TEST_CASE("Store keeps what is committed") {
     CHECK(std::get<LimitRow>(rows[1]).on_limit == OnLimit::kDeny);
     CHECK(std::get<LimitRow>(rows[2]).plan == "gold");
     CHECK_FALSE(std::get<LimitRow>(rows[2]).limit.has_value());
-    CHECK(*std::get<Row>(rows[3]).details == Details{"", "", "film", R"({"a":"b"})"});
+    CHECK(*std::get<Row>(rows[3]).details == Details{"", "192.0.2.1", "film", R"({"a":"b"})"});
     const auto& held = std::get<HoldOffRow>(rows[4]);
     CHECK(held.session == "s7");
     CHECK(held.device == "tv");
