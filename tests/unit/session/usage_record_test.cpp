@@ -135,28 +135,28 @@ TEST_CASE("The record of who shares counts") {
     CHECK(hour.addresses.estimate() == 3);
   }
   SUBCASE("a renewal from another device as another one, and as a stream too many") {
-    house.ask(attempt("tok", "tv", "192.0.2.1"));
-    house.ask(attempt("tok", "tv", "192.0.2.1"));
+    fixture.ask(attempt("tok", "tv", "192.0.2.1"));
+    fixture.ask(attempt("tok", "tv", "192.0.2.1"));
     CHECK(usage().conflicts == 0);
-    house.ask(attempt("tok", "phone", "192.0.2.2"));
+    fixture.ask(attempt("tok", "phone", "192.0.2.2"));
     const Usage hour = usage();
     CHECK(hour.devices.estimate() == 1);
     CHECK(hour.conflicts == 1);
     CHECK(hour.excess == 1);
   }
   SUBCASE("of a renewal without a device its address") {
-    house.ask(attempt("tok", "", "2001:db8::1"));
-    house.ask(attempt("tok", "", "2001:db8::2"));  // the same household's
-    house.ask(attempt("tok", "", "192.0.2.2"));
-    house.ask(attempt("tok", "", "192.0.2.2"));
+    fixture.ask(attempt("tok", "", "2001:db8::1"));
+    fixture.ask(attempt("tok", "", "2001:db8::2"));  // the same household's
+    fixture.ask(attempt("tok", "", "192.0.2.2"));
+    fixture.ask(attempt("tok", "", "192.0.2.2"));
     const Usage hour = usage();
     CHECK(hour.addresses.estimate() == 2);
     CHECK(hour.conflicts == 1);
   }
   SUBCASE("a device that moves with its addresses alone") {
-    house.ask(attempt("tok", "tv", "192.0.2.1"));
+    fixture.ask(attempt("tok", "tv", "192.0.2.1"));
     usage();
-    house.ask(attempt("tok", "tv", "192.0.2.2"));
+    fixture.ask(attempt("tok", "tv", "192.0.2.2"));
     const Usage hour = usage();
     CHECK(hour.starts == 0);
     CHECK(hour.addresses.estimate() == 1);
@@ -164,9 +164,9 @@ TEST_CASE("The record of who shares counts") {
     CHECK(hour.excess == 0);
   }
   SUBCASE("what becomes known of a session by a renewal is no conflict") {
-    house.ask(attempt("tok"));
-    house.ask(attempt("tok", "tv"));
-    house.ask(attempt("tok", "tv", "192.0.2.2"));
+    fixture.ask(attempt("tok"));
+    fixture.ask(attempt("tok", "tv"));
+    fixture.ask(attempt("tok", "tv", "192.0.2.2"));
     CHECK(usage().conflicts == 0);
   }
   SUBCASE("each user's alone") {
