@@ -196,12 +196,12 @@ has_sessions() { [ "$(concur list --user "$1" | jq -c '[.sessions[].session] | s
   expect_answer 0 '.evicted == ["s5"] and .concurrentSessions == 5'
 }
 
-@test "a start that renews changes content and meta, and nothing else" {
+@test "a start that renews changes address, content and meta, and nothing else" {
   concur start --user renew1 --session s1 --device tv --ip 192.0.2.1 --content film --meta a=b >/dev/null
   concur_run start --user renew1 --session s1 --device phone --ip 192.0.2.2 --content series --meta c=d
   expect_answer 0 '.concurrentSessions == 1'
   concur_run list --user renew1
-  expect_answer 0 '.sessions[0] | .device == "tv" and .ip == "192.0.2.1" and .content == "series"
+  expect_answer 0 '.sessions[0] | .device == "tv" and .ip == "192.0.2.2" and .content == "series"
     and .meta == {c: "d"}'
   concur start --user renew1 --session s1 >/dev/null
   concur_run list --user renew1
