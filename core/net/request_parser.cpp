@@ -116,7 +116,7 @@ bool RequestParser::split_absolute_form() {
   if (authority_->empty() || authority_->find('@') != std::string::npos) return false;
   target_.erase(0, end);
   if (target_.empty() && method_ == "OPTIONS") {
-    target_ = "*";  // RFC 9112, section 3.2.4
+    target_.assign(1, '*');  // RFC 9112, section 3.2.4
   } else if (!target_.starts_with('/')) {
     target_.insert(0, 1, '/');
   }
