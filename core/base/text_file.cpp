@@ -15,7 +15,7 @@ namespace concur {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Steady = std::chrono::steady_clock;
 
 Error failed() {
   const ErrorKind kind = errno == ENOENT ? ErrorKind::kAbsent : ErrorKind::kForbidden;
@@ -23,9 +23,9 @@ Error failed() {
 }
 
 // Whether there is something to read, or the end, by then.
-bool comes_by(int file, Clock::time_point deadline) {
+bool comes_by(int file, Steady::time_point deadline) {
   while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Steady::now());
     pollfd entry{file, POLLIN, 0};
     const int ready = poll(&entry, 1, std::max(0, static_cast<int>(left.count())));
     if (ready >= 0 || errno != EINTR) return ready > 0;
@@ -36,7 +36,7 @@ bool comes_by(int file, Clock::time_point deadline) {
 
 Result<TextFile> read_text_file(const std::string& path, std::size_t max_bytes,
                                 std::chrono::milliseconds patience, FileFault fault) {
-  const auto deadline = Clock::now() + patience;
+  const auto deadline = Steady::now() + patience;
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   struct stat info {};
   if (!file || fstat(file.get(), &info) != 0) return failed();
