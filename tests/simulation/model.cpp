@@ -274,6 +274,7 @@ Answer Model::decide(const Start& start, const Now& now) {
       changed_ = true;
     }
     const Details before = known->details;
+    if (!start.details.ip.empty()) known->details.ip = start.details.ip;
     if (!start.details.content.empty()) known->details.content = start.details.content;
     if (!start.details.meta.empty()) known->details.meta = start.details.meta;
     changed_ = changed_ || !(before == known->details);
