@@ -41,6 +41,11 @@ class Interruption {
     if (cancel_) cancel_();
   }
 
+  bool stopped() {
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+  }
+
  private:
   std::mutex mutex_;
   std::function<void()> cancel_;
@@ -76,6 +81,7 @@ class Worker {
     // It stays here, for what it holds, such as a connection, must be let go of on this thread.
     replies_.push_back(std::move(reply));
     boost::asio::post(thread_, [this, job = std::move(job)] {
+      if (interruption_.stopped()) return;
       boost::asio::post(loop_, [this, outcome = job(interruption_)]() mutable {
         const Reply first = std::move(replies_.front());
         replies_.pop_front();
