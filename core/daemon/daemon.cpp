@@ -3,20 +3,17 @@
 #include "api/api.hpp"
 #include "base/text.hpp"
 #include "base/text_file.hpp"
-#include "daemon/endpoint.hpp"
 #include "daemon/exit_code.hpp"
-#include "daemon/inherited_socket.hpp"
+#include "daemon/groups.hpp"
+#include "daemon/listening_sockets.hpp"
 #include "daemon/notifier.hpp"
-#include "daemon/socket_watch.hpp"
-#include "net/listener.hpp"
+#include "net/api_keys.hpp"
 #include "net/server.hpp"
-#include "net/tcp_address.hpp"
 #include "net/tcp_gate.hpp"
 #include "net/unix_gate.hpp"
 #include "service/event_log.hpp"
 #include "service/open_service.hpp"
 
-#include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,67 +35,6 @@ namespace {
 
 // How long a stop waits for clients that are in the middle of a request.
 constexpr auto kStopTime = std::chrono::seconds(10);
-
-template <class T>
-T must(Result<T> result, ExitCode code) {
-  if (!result) throw StartupError(code, result.error().message);
-  return std::move(*result);
-}
-
-std::optional<gid_t> group_id(const std::string& name) {
-  group entry{};
-  group* found = nullptr;
-  std::vector<char> buffer(std::size_t{64} * 1024);
-  getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) return std::nullopt;
-  return entry.gr_gid;
-}
-
-// The group that a setting names; none where it names none, or where it is the default one and
-// there is no such group.
-std::optional<gid_t> group_of(const Effective& effective, std::string_view key,
-                              const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  const auto group = group_id(name);
-  if (group || effective.is_default(key)) return group;
-  throw StartupError(ExitCode::kUsage,
-                     text::format("cannot set {} to '{}': there is no such group", key, name));
-}
-
-Operators operators_of(const Effective& effective, Logger& log) {
-  const std::string& name = effective.settings.admin_group;
-  const Operators operators{geteuid(), group_of(effective, "admin-group", name)};
-  if (!name.empty() && !operators.group) {
-    log.debug("there is no group {}: root and the daemon's own user are the operators", name);
-  }
-  return operators;
-}
-
-// A Unix socket to listen on, and how to make it again; nobody but who passed it can where that is
-// null.
-struct UnixDoor {
-  Endpoint endpoint;
-  SocketWatch::Bind bind;
-};
-
-struct TcpDoor {
-  Fd listener;
-  Server::Backlog backlog;
-};
-
-// All that a daemon listens on.
-struct Doors {
-  std::vector<UnixDoor> unix_sockets;
-  std::vector<TcpDoor> tcp_sockets;
-  std::optional<ApiKeyFile> keys;  // for the latter
-
-  std::size_t size() const { return unix_sockets.size() + tcp_sockets.size(); }
-};
-
-std::optional<ApiKeyFile> load_keys(const Settings& settings) {
-  if (settings.api_key_file.empty()) return std::nullopt;
-  return must(read_api_keys(settings.api_key_file, kPipePatience), ExitCode::kUsage);
-}
 
 // Room for each connection the servers allow, and the database's own files. With hardly any it
 // would run and could take nobody in.
@@ -175,23 +111,24 @@ class Daemon {
                  ExitCode::kDatabase)),
         api_(*service_, events_, memory_, clock_, log) {}
 
-  void serve(Doors& doors, const Operators& operators, const std::string& version) {
+  void serve(ListeningSockets& sockets, std::optional<ApiKeyFile> keys, const Operators& operators,
+             const std::string& version) {
     gate_.emplace(operators);
-    for (UnixDoor& door : doors.unix_sockets) {
-      const auto backlog = door.bind ? Server::Backlog::kAnswer : Server::Backlog::kLeave;
-      Server& server = add_server(std::move(door.endpoint.listener), *gate_, backlog);
+    for (UnixListener& socket : sockets.unix_sockets) {
+      Server& server =
+          add_server(std::move(socket.endpoint.listener), *gate_, backlog_of(socket.is_own()));
       watches_.push_back(std::make_unique<SocketWatch>(
-          loop_, door.endpoint, std::move(door.bind),
+          loop_, socket.endpoint, socket.bind,
           [&server](Fd listener) { server.move_to(std::move(listener)); }, log_));
     }
-    if (!doors.tcp_sockets.empty()) {
-      std::optional<KeyRing> keys;
-      if (doors.keys) keys.emplace(std::move(doors.keys->keys));
-      keys_read_once_ = doors.keys && !doors.keys->is_regular;
-      tcp_gate_.emplace(std::move(keys), clock_, log_);
+    if (!sockets.tcp_sockets.empty()) {
+      keys_read_once_ = keys && !keys->is_regular;
+      std::optional<KeyRing> ring;
+      if (keys) ring.emplace(std::move(keys->keys));
+      tcp_gate_.emplace(std::move(ring), clock_, log_);
     }
-    for (TcpDoor& door : doors.tcp_sockets) {
-      add_server(std::move(door.listener), *tcp_gate_, door.backlog);
+    for (TcpListener& socket : sockets.tcp_sockets) {
+      add_server(std::move(socket.listener), *tcp_gate_, backlog_of(socket.is_own));
     }
     api_.set_info({version, getpid(), clock_.now().instant, [this] { return connections(); },
                    servers_.size() * Server::kMaxConnections});
@@ -203,7 +140,12 @@ class Daemon {
   }
 
  private:
-  // `backlog`: what becomes at the stop of those who wait to be accepted.
+  // What becomes at the stop of those who wait to be accepted: the next daemon answers them where
+  // the socket goes on without this one.
+  static Server::Backlog backlog_of(bool is_own) {
+    return is_own ? Server::Backlog::kAnswer : Server::Backlog::kLeave;
+  }
+
   Server& add_server(Fd listener, Gate& gate, Server::Backlog backlog) {
     auto server =
         std::make_unique<Server>(runner_.turn(), std::move(listener), gate, api_, memory_, log_);
@@ -341,77 +283,6 @@ class Daemon {
   bool finishing_ = false;
 };
 
-SocketWatch::Bind binder_of(const Effective& effective, std::optional<gid_t> group) {
-  const Settings& settings = effective.settings;
-  // What nobody asked for must not keep the daemon from running, where it may not give it away.
-  return [path = settings.socket, mode = settings.socket_mode, group,
-          is_default = effective.is_default("socket-group")] {
-    auto bound = listen_unix(path, mode, group);
-    return bound || !group || !is_default ? std::move(bound) : listen_unix(path, mode);
-  };
-}
-
-// What the service manager passed goes before the settings' socket, and comes beside their TCP
-// address.
-Doors doors_of(const Effective& effective, std::optional<gid_t> group,
-               std::vector<InheritedSocket> inherited, Logger& log) {
-  Doors doors;
-  const Settings& settings = effective.settings;
-  bool is_setting = effective.is_default("socket");
-  for (InheritedSocket& socket : inherited) {
-    if (socket.path.empty()) {
-      const TcpAddress address = local_address_of(socket.fd.get());
-      if (settings.api_key_file.empty() && !address.is_loopback()) {
-        throw StartupError(ExitCode::kUsage,
-                           text::format("cannot take over the socket on {}: without --api-key-file "
-                                        "it takes a loopback address, such as 127.0.0.1",
-                                        to_text(address)));
-      }
-      doors.tcp_sockets.push_back({std::move(socket.fd), Server::Backlog::kLeave});
-      continue;
-    }
-    is_setting = is_setting || socket.path == settings.socket;
-    doors.unix_sockets.push_back({inherited_endpoint(std::move(socket), log), nullptr});
-  }
-  if (doors.unix_sockets.empty()) {
-    doors.unix_sockets.push_back({own_endpoint(effective), binder_of(effective, group)});
-  } else if (!is_setting) {
-    log.warning("socket is {}, not {}: the service manager passed it",
-                doors.unix_sockets.front().endpoint.path, settings.socket);
-  }
-  return doors;
-}
-
-// Makes the sockets that are not there yet: last of all, so that whoever can connect is answered.
-void open_doors(Doors& doors, const Settings& settings) {
-  if (!settings.listen.empty()) {
-    Fd listener = must(listen_tcp(*parse_tcp_address(settings.listen)), ExitCode::kSocket);
-    doors.tcp_sockets.push_back({std::move(listener), Server::Backlog::kAnswer});
-  }
-  for (UnixDoor& door : doors.unix_sockets) {
-    if (door.bind) door.endpoint.listener = must(door.bind(), ExitCode::kSocket);
-    door.endpoint.file.emplace(door.endpoint.path);
-  }
-}
-
-void log_doors(const Doors& doors, const Settings& settings, const std::string& version,
-               Logger& log) {
-  bool is_first = true;
-  for (const UnixDoor& door : doors.unix_sockets) {
-    if (std::exchange(is_first, false)) {
-      log.info("concurrencyd {} listens on {}: {}", version, door.endpoint.path,
-               settings_line(settings));
-    } else {
-      log.info("listening on {} too", door.endpoint.path);
-    }
-  }
-  for (const TcpDoor& door : doors.tcp_sockets) {
-    log.info("listening on {} too, {}", to_text(local_address_of(door.listener.get())),
-             doors.keys ? text::format("for API keys: {}", doors.keys->keys.size())
-                        : "without keys: all on this machine may connect, as clients");
-  }
-}
-
 }  // namespace
 
 void run_daemon(const SettingInputs& inputs, const Effective& effective, const std::string& version,
@@ -426,22 +297,22 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   auto inherited = must(inherited_sockets(inputs.environment, getpid()), ExitCode::kSocket);
   const Operators operators = operators_of(effective, log);
   const auto socket_group = group_of(effective, "socket-group", settings.socket_group);
-  auto keys = load_keys(settings);
+  std::optional<ApiKeyFile> keys;
+  if (!settings.api_key_file.empty()) {
+    keys = must(read_api_keys(settings.api_key_file, kPipePatience), ExitCode::kUsage);
+  }
 
   const DatabaseLock database_lock = lock_database(effective);
-  Doors doors = doors_of(effective, socket_group, std::move(inherited), log);
-  doors.keys = std::move(keys);
-  raise_file_limit(doors.size() + (settings.listen.empty() ? 0 : 1), log);
+  auto sockets = ListeningSockets::claim(effective, socket_group, std::move(inherited), log);
+  raise_file_limit(sockets.count(settings), log);
 
   Daemon daemon(inputs, effective, database_lock.files, notifier, log);
-  open_doors(doors, settings);
-  log_doors(doors, settings, version, log);
-  std::vector<bool> is_own;
-  for (const UnixDoor& door : doors.unix_sockets) is_own.push_back(door.bind != nullptr);
-  daemon.serve(doors, operators, version);
-  for (std::size_t i = 0; i < is_own.size(); ++i) {
-    if (is_own[i]) doors.unix_sockets[i].endpoint.file->remove();
-  }
+  sockets.open(settings);
+  log.info("concurrencyd {} listens on {}: {}", version, sockets.unix_sockets.front().endpoint.path,
+           settings_line(settings));
+  sockets.log_others(keys ? &*keys : nullptr, log);
+  daemon.serve(sockets, std::move(keys), operators, version);
+  sockets.remove();
   log.info("stopped");
 }
 

@@ -1,7 +1,10 @@
 #pragma once
 
+#include "base/result.hpp"
+
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace concur {
 
@@ -21,5 +24,12 @@ struct StartupError : std::runtime_error {
       : std::runtime_error(message), code(with) {}
   ExitCode code;
 };
+
+// What came out well; StartupError (`code`) otherwise.
+template <class T>
+T must(Result<T> result, ExitCode code) {
+  if (!result) throw StartupError(code, result.error().message);
+  return std::move(*result);
+}
 
 }  // namespace concur
