@@ -90,14 +90,15 @@ void Api::answer_no_route(const Request& request, const Respond& respond) const 
   const bool asks_for_methods = request.method == "OPTIONS";
   const auto target = Target::parse(request.target);
   std::string allowed;
-  if (target) {
-    allowed = allowed_methods(routes(), *target);
-  } else if (asks_for_methods && request.target == "*") {
+  if (target) allowed = allowed_methods(routes(), *target);
+  // Of all paths, "*"; "/" is what health checks ask for by default, as HAProxy's httpchk does.
+  if (allowed.empty() && asks_for_methods && (request.target == "*" || request.target == "/")) {
     allowed = allowed_methods(routes());
-  } else {
-    return respond(error_response(target.error()));
   }
-  if (allowed.empty()) return respond(error_response(404, "cannot find this path"));
+  if (allowed.empty()) {
+    return respond(target ? error_response(404, "cannot find this path")
+                          : error_response(target.error()));
+  }
   Response response;
   if (asks_for_methods) {
     response.status = 204;

@@ -158,6 +158,10 @@ TEST_CASE("Api answers OPTIONS with the methods of a path, whoever asks") {
   const Response all = fixture.ask("OPTIONS", "*");
   CHECK(all.status == 204);
   CHECK(all.headers == "Allow: POST, PUT, DELETE, GET, HEAD, OPTIONS\r\n");
+  const Response root = fixture.ask("OPTIONS", "/");
+  CHECK(root.status == 204);
+  CHECK(root.headers == all.headers);
+  CHECK(fixture.ask("GET", "/").status == 404);
   CHECK(fixture.ask("OPTIONS", "/v1/nothing").status == 404);
   CHECK(fixture.ask("OPTIONS", "/%").status == 400);
   CHECK(fixture.ask("GET", "*").status == 400);
