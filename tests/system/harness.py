@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 import urllib.parse
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -103,6 +104,12 @@ def require_program(name, package):
     if path is None:
         raise AssertionError(f"cannot find the program {name}: this test needs it (Debian package {package})")
     return path
+
+
+def needs(program):
+    """For a test with a client, or a proxy, of somebody else's."""
+    return unittest.skipUnless(shutil.which(program),
+                               f"{program} is not installed: packaging/install-build-needs --with-clients")
 
 
 def clean_environment(**more):

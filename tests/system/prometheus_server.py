@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes a real daemon, through a bridge from TCP to its Unix socket."""
+"""A real Prometheus that scrapes a real daemon, over TCP or through a bridge from there to its Unix socket."""
 
 import json
 import select
@@ -15,6 +15,7 @@ import harness
 
 RULES = harness.REPOSITORY / "packaging" / "prometheus" / "concurrencyd.rules.yml"
 JOB = "concurrencyd"
+EACH_SECOND = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
 
 # Whatever proxy the environment names is none for 127.0.0.1.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -57,16 +58,17 @@ class Bridge:
 
 
 class Prometheus:
-    """`with Prometheus(bridge.address) as prometheus:` scrapes each second and knows the alerting rules."""
+    """`with Prometheus(bridge.address) as prometheus:` scrapes each second and knows the alerting rules. Or it has a config
+    file that is there already."""
 
-    def __init__(self, target, **how):
+    def __init__(self, target=None, config=None):
         self.folder = harness.private_folder()
         self.log = self.folder / "log"
-        self.config = self.folder / "prometheus.yml"
-        self.config.write_text(json.dumps({  # JSON is YAML
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-            "rule_files": [str(RULES)],
-            "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [target]}]} | how]}))
+        self.config = config or self.folder / "prometheus.yml"
+        if target:
+            self.config.write_text(json.dumps({  # JSON is YAML
+                "global": EACH_SECOND, "rule_files": [str(RULES)],
+                "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [target]}]}]}))
         self.process = None
 
     def __enter__(self):

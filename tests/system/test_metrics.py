@@ -1,7 +1,7 @@
 """What the daemon reports about itself: /metrics as Prometheus reads it, the alerts and the dashboard, and the log.
 
-Where promtool or prometheus is not installed (Debian package prometheus, about 60 MB and no need of a build) the cases
-that need them are skipped and say so.
+Where promtool or prometheus is not installed (packaging/install-build-needs --with-clients) the cases that need them are
+skipped and say so.
 """
 
 import http.client
@@ -17,14 +17,10 @@ import unittest
 
 import doors
 import harness
-from harness import SECOND
-from prometheus_server import JOB, RULES, Bridge, Prometheus
+from harness import SECOND, needs
+from prometheus_server import EACH_SECOND, JOB, RULES, Bridge, Prometheus
 
 DASHBOARD = harness.REPOSITORY / "packaging" / "grafana" / "concurrencyd.json"
-
-
-def needs(program):
-    return unittest.skipUnless(shutil.which(program), f"{program} is not installed (Debian package prometheus)")
 
 
 def promtool(*arguments, given=None):
@@ -251,44 +247,55 @@ def dashboard_queries():
 class Guide(unittest.TestCase):
     """packaging/prometheus/README.md, with other folders and another port."""
 
-    def blocks(self, kind):
+    def follow(self):
+        """Does what it says up to Prometheus' own configuration; the daemon, the key, and that configuration."""
+        self.folder = harness.private_folder()
         text = (RULES.parent / "README.md").read_text()
-        folders = {"/etc/concurrencyd/": self.folder, "/etc/prometheus/": self.folder}
-        for name, folder in folders.items():
-            text = text.replace(name, f"{folder}/")
-        return re.findall(rf"^```{kind}\n(.*?)^```", text, re.M | re.S)
+        for name in ("/etc/concurrencyd/", "/etc/prometheus/"):
+            text = text.replace(name, f"{self.folder}/")
+        blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.M | re.S)
+        making_keys = next(block for kind, block in blocks if kind == "sh" and block.startswith("key="))
+        subprocess.run(["sh", "-euc", re.sub(r"-o \w+ ", "", making_keys)], check=True)
+        settings, = [dict(line.split(" = ") for line in block.splitlines()) for kind, block in blocks if kind == "ini"]
+        port = settings["listen"].rpartition(":")[2]
+        settings["listen"] = "127.0.0.1:0"
+        daemon = self.enterContext(harness.Daemon(settings=settings))
+        scrape, = [block for kind, block in blocks if kind == "yaml"]
+        self.assertIn(f'["127.0.0.1:{port}"]', scrape)
+        key = pathlib.Path(re.search(r"credentials_file: (\S+)", scrape).group(1)).read_text().strip()
+        return daemon, key, scrape.replace(f":{port}", f":{doors.tcp_port(daemon)}")
 
     def test_its_key_reads_the_metrics_and_nothing_else(self):
-        self.folder = harness.private_folder()
-        making_keys = next(block for block in self.blocks("sh") if block.startswith("key="))
-        subprocess.run(["sh", "-euc", re.sub(r"-o \w+ ", "", making_keys)], check=True)
-        settings = dict(line.split(" = ") for line in self.blocks("ini")[0].splitlines())
-        settings["listen"] = "127.0.0.1:0"
-        scrape, = self.blocks("yaml")
-        key = pathlib.Path(re.search(r"credentials_file: (\S+)", scrape).group(1)).read_text().strip()
-        with harness.Daemon(settings=settings) as daemon:
+        daemon, key, _ = self.follow()
+        for field in ({"x-api-key": key}, {"Authorization": f"Bearer {key}"}):
             for path, expected in (("/metrics", 200), ("/v1/status", 403)):
                 connection = http.client.HTTPConnection("127.0.0.1", doors.tcp_port(daemon), timeout=harness.seconds(20))
-                connection.request("GET", path, headers={"x-api-key": key})
-                self.assertEqual(connection.getresponse().status, expected, path)
+                self.assertEqual(doors.ask(connection, "GET", path, headers=field)[0], expected, path)
                 connection.close()
+
+    @needs("prometheus")
+    @needs("promtool")
+    def test_its_configuration_is_in_order_and_scrapes_with_the_key(self):
+        daemon, _, scrape = self.follow()
+        shutil.copy(RULES, self.folder)
+        config = self.folder / "prometheus.yml"
+        config.write_text(f"global: {json.dumps(EACH_SECOND)}\n{scrape}")
+        self.assertIn("SUCCESS", promtool("check", "config", config))
+        with daemon.connect() as connection:
+            connection.start("abc", "s1")
+        with Prometheus(config=config) as prometheus:
+            harness.wait_until(lambda: [value for _, value in prometheus.query("up")] == [1], "it is scraped")
+            self.assertEqual([value for _, value in prometheus.query("concurrencyd_sessions")], [1])
+            self.assertEqual([value for _, value in prometheus.query("count(scrape_samples_scraped > 50)")], [1])
+            self.assertIn("ConcurrencydDown", prometheus.rules())
+            # A wrong key is seen as what it is: the daemon is gone from Prometheus, and the log says who tries.
+            (self.folder / "concurrencyd.key").write_text("0" * 32 + "\n")
+            harness.wait_until(lambda: [value for _, value in prometheus.query("up")] == [0], "it is not scraped any more")
+        self.assertTrue(log_lines(daemon, "key"), daemon.log_text())
 
     def test_what_it_names_is_installed(self):
         for name in re.findall(r"/usr/share/doc/concurrencyd/(\S+)", (RULES.parent / "README.md").read_text()):
             self.assertTrue((RULES.parent.parent / name).exists(), name)
-
-
-@needs("prometheus")
-class ScrapedByKey(unittest.TestCase):
-    def test_over_tcp_as_the_guide_says(self):
-        folder = harness.private_folder()
-        keys = doors.Keys(folder)
-        credentials = folder / "prometheus.key"
-        credentials.write_text(keys.of["metrics"] + "\n")
-        with harness.Daemon("--listen", "127.0.0.1:0", "--api-key-file", str(keys.path), folder=folder) as daemon:
-            target = f"127.0.0.1:{doors.tcp_port(daemon)}"
-            with Prometheus(target, authorization={"credentials_file": str(credentials)}) as prometheus:
-                harness.wait_until(lambda: [value for _, value in prometheus.query("up")] == [1], "it is scraped")
 
 
 @needs("prometheus")
