@@ -153,6 +153,40 @@ no_session() { [ "$(concur list --user abc | jq -c .sessions)" = '[]' ]; }
   grep -q '^.*sharer' "$DIR/mail.text"
 }
 
+restart_killed() {
+  kill -KILL "$DAEMON"
+  wait "$DAEMON" || true
+  in_background concurrencyd --socket "$SOCKET" --database "$DATABASE" --start-rate 0 --lease 1s
+  DAEMON=$!
+  concur --timeout 10s status >/dev/null
+}
+all_are_over() { [ "$(concur list | jq -c .sessions)" = '[]' ]; }
+
+@test "mail-sharers knows who shared when all leases are over, and after the daemon was killed" {
+  start_daemon --lease 1s
+  stub mail "cat >$DIR/mail.text"
+  fill sharer
+  concur start --user sharer --session s4 >/dev/null || [ $? -eq 1 ]
+  run -0 mail-sharers support@example.com
+  restart_killed
+  eventually all_are_over
+  rm "$DIR/mail.text"
+  run -0 mail-sharers support@example.com
+  grep -q '^.*sharer' "$DIR/mail.text"
+}
+
+@test "mail-sharers mails no half of a report where the daemon is killed in the middle" {
+  start_daemon
+  stub mail "cat >/dev/null"
+  fill sharer
+  concur start --user sharer --session s4 >/dev/null || [ $? -eq 1 ]
+  stub concur "$(command -v concur) \"\$@\"; status=\$?; kill -KILL $DAEMON; exit \$status"
+  run --separate-stderr mail-sharers support@example.com
+  [ "$status" -eq 3 ]
+  [[ $stderr == "concur: cannot "* ]]
+  [ ! -e "$DIR/mail.called" ]
+}
+
 @test "mail-sharers mails nothing where nobody shared, nor where nobody answers" {
   stub mail "cat >/dev/null"
   start_daemon
