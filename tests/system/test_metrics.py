@@ -253,9 +253,11 @@ class Guide(unittest.TestCase):
         text = (RULES.parent / "README.md").read_text()
         for name in ("/etc/concurrencyd/", "/etc/prometheus/"):
             text = text.replace(name, f"{self.folder}/")
+        text = text.replace("/usr/share/doc/concurrencyd/", f"{RULES.parent.parent}/")
         blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.M | re.S)
-        making_keys = next(block for kind, block in blocks if kind == "sh" and block.startswith("key="))
-        subprocess.run(["sh", "-euc", re.sub(r"-o \w+ ", "", making_keys)], check=True)
+        for kind, block in blocks:
+            if kind == "sh" and block.startswith(("key=", "cp ")):
+                subprocess.run(["sh", "-euc", re.sub(r"-o \w+ ", "", block)], check=True)
         settings, = [dict(line.split(" = ") for line in block.splitlines()) for kind, block in blocks if kind == "ini"]
         port = settings["listen"].rpartition(":")[2]
         settings["listen"] = "127.0.0.1:0"
@@ -277,7 +279,6 @@ class Guide(unittest.TestCase):
     @needs("promtool")
     def test_its_configuration_is_in_order_and_scrapes_with_the_key(self):
         daemon, _, scrape = self.follow()
-        shutil.copy(RULES, self.folder)
         config = self.folder / "prometheus.yml"
         config.write_text(f"global: {json.dumps(EACH_SECOND)}\n{scrape}")
         self.assertIn("SUCCESS", promtool("check", "config", config))
