@@ -11,7 +11,6 @@ import os
 import pathlib
 import re
 import resource
-import shutil
 import subprocess
 import unittest
 
