@@ -97,4 +97,13 @@ std::string household_of(std::string_view address) {
   return is_mapped(*six) ? write(AF_INET, six->data() + 12) : std::string(six->data(), 8);
 }
 
+std::string network_of(std::string_view address) {
+  if (address.find(':') == std::string_view::npos) return std::string(address);
+  auto six = read(AF_INET6, address);
+  if (!six) return std::string(address);
+  if (is_mapped(*six)) return write(AF_INET, six->data() + 12);
+  std::fill(six->begin() + 8, six->end(), '\0');
+  return write(AF_INET6, six->data());
+}
+
 }  // namespace concur

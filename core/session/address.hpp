@@ -14,4 +14,7 @@ std::string bare_address(std::string_view text);
 // its first 64 bits, which are one household's (RFC 6177); any other text itself.
 std::string household_of(std::string_view address);
 
+// The same as text, of any other text itself: 2001:db8:0:1:: of 2001:db8:0:1:2:3:4:5.
+std::string network_of(std::string_view address);
+
 }  // namespace concur

@@ -26,6 +26,7 @@ struct EventMore {
   Details details;       // started, denied: as the client gave them, without meta
   EvictedBy evicted_by;  // evicted
   std::string plan;      // limit_changed: the user's, or with no user the one that changed
+  bool fight = false;    // started: its device changes hands so often that it is no reconnect now
 };
 
 // Something that happened, for those who watch. Laid out for size: tens of thousands are kept.

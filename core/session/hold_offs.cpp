@@ -9,15 +9,20 @@ namespace concur {
 
 std::optional<std::int64_t> HoldOffs::add(UserRef user, One one) {
   const Slot slot = user.slot();
-  queue_.push_back({slot, one.row, one.since});
+  const Mark mark = one.mark;
+  queue_.push_back({slot, mark, one.row, one.since});
   OfUser& held_off = by_user_[slot];
   held_off.user = std::move(user);
   std::vector<One>& list = held_off.list;
   list.push_back(std::move(one));
   if (list.size() <= kMaxHeldOff) return std::nullopt;
-  const std::int64_t oldest = list.front().row;
-  list.erase(list.begin());
-  return oldest;
+  if (std::ranges::count(list, mark, &One::mark) <= static_cast<std::ptrdiff_t>(kMaxHeldOff)) {
+    return std::nullopt;
+  }
+  const auto oldest = std::ranges::find(list, mark, &One::mark);
+  const std::int64_t row = oldest->row;
+  list.erase(oldest);
+  return row;
 }
 
 void HoldOffs::remove_latest(Slot user, std::int64_t row) {
@@ -27,8 +32,8 @@ void HoldOffs::remove_latest(Slot user, std::int64_t row) {
   if (found->second.list.empty()) by_user_.erase(found);
 }
 
-std::optional<std::int64_t> HoldOffs::drop_over(Instant now) {
-  while (!queue_.empty() && queue_.front().since + kHoldOff <= now) {
+std::optional<std::int64_t> HoldOffs::drop_over(Millis hold_off, Instant now) {
+  while (!queue_.empty() && queue_.front().since + hold_off <= now) {
     const Queued next = queue_.front();
     queue_.pop_front();
     const auto found = by_user_.find(next.user);
@@ -36,7 +41,7 @@ std::optional<std::int64_t> HoldOffs::drop_over(Instant now) {
     std::vector<One>& list = found->second.list;
     // The same session may have been evicted again, once the first time was rolled back.
     const auto one = std::ranges::find_if(list, [&next](const One& each) {
-      return each.row == next.row && each.since == next.since;
+      return each.row == next.row && each.mark == next.mark && each.since == next.since;
     });
     if (one == list.end()) continue;
     list.erase(one);
@@ -46,9 +51,41 @@ std::optional<std::int64_t> HoldOffs::drop_over(Instant now) {
   return std::nullopt;
 }
 
-Millis HoldOffs::left(Slot user, const Applicant& start, Instant now) const {
+std::span<const HoldOffs::One> HoldOffs::of(Slot user) const {
+  if (by_user_.empty()) return {};
   const auto found = by_user_.find(user);
-  return found == by_user_.end() ? Millis(0) : hold_off_left(found->second.list, start, now);
+  return found == by_user_.end() ? std::span<const One>()
+                                 : std::span<const One>(found->second.list);
+}
+
+Viewer::Kind HoldOffs::One::kind() const {
+  if (!device.empty()) return Viewer::Kind::kDevice;
+  return network.empty() ? Viewer::Kind::kSession : Viewer::Kind::kAddress;
+}
+
+bool HoldOffs::One::has(const Viewer& viewer) const {
+  switch (viewer.kind()) {
+    case Viewer::Kind::kDevice:
+      return device == viewer.name();
+    case Viewer::Kind::kAddress:
+      return network == viewer.name();
+    case Viewer::Kind::kSession:
+      break;
+  }
+  return session == viewer.name();
+}
+
+bool HoldOffs::One::has_either(const Viewer& viewer) const {
+  return session == viewer.session || (!viewer.device.empty() && device == viewer.device);
+}
+
+HoldOffs::One mark_of(const HoldOffRow& row, Instant since) {
+  return {row.id,
+          PackedText(row.session),
+          PackedText(row.device),
+          PackedText(network_of(row.address)),
+          row.mark.value_or(Mark::kOld),
+          since};
 }
 
 }  // namespace concur

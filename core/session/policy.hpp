@@ -11,15 +11,23 @@ namespace concur {
 inline constexpr std::uint32_t kUnlimited = 0;
 
 // What happens to a start that would go over the limit.
-enum class OnLimit : std::uint8_t { kDeny, kEvictOldest };
+enum class OnLimit : std::uint8_t { kDeny, kEvictOldest, kEvictNewest };
 
-// As users write it: deny, evict-oldest.
+// As users write it: deny, evict-oldest, evict-newest.
 std::string_view word_of(OnLimit on_limit);
 std::optional<OnLimit> on_limit_of(std::string_view word);
 
 // In observe mode a start above the limit is admitted and reported as one that would be denied;
 // nobody is evicted to meet the limit.
 enum class Mode : std::uint8_t { kEnforce, kObserve };
+
+// How long whoever was evicted may evict nobody, and whoever got in by that stays: otherwise two
+// players would throw each other out for ever. See viewer.hpp.
+inline constexpr Millis kDefaultHoldOff = std::chrono::minutes(3);
+inline constexpr Millis kMaxHoldOff = std::chrono::hours(24);
+
+// Of one user so many are remembered for it, of each kind; the latest.
+inline constexpr std::size_t kMaxHeldOff = 100;
 
 // Who may watch, where neither the request, nor the user, nor its plan says else. The same wherever
 // a user is counted.
@@ -28,6 +36,7 @@ struct Rules {
   Millis lease = std::chrono::seconds(90);
   OnLimit on_limit = OnLimit::kDeny;
   Mode mode = Mode::kEnforce;
+  Millis hold_off = kDefaultHoldOff;  // 0 to kMaxHoldOff; 0: nobody is held off
 };
 
 // What keeps this process from harm, whatever clients do.
@@ -47,11 +56,6 @@ inline constexpr std::uint32_t kMaxMaxSessions = 1'000'000'000;
 inline constexpr Millis kMinLease = std::chrono::seconds(1);
 inline constexpr Millis kMaxLease = std::chrono::hours(24 * 30);
 inline constexpr std::uint32_t kMaxLimit = 1'000'000'000;
-
-// How long an evicted session, and its device, may not evict others: whoever was thrown out would
-// otherwise throw out in turn, for ever. Of one user's evictions the latest are remembered for it.
-inline constexpr Millis kHoldOff = std::chrono::minutes(3);
-inline constexpr std::size_t kMaxHeldOff = 100;
 
 inline constexpr std::size_t kMaxPlans = 1000;
 

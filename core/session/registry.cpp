@@ -75,6 +75,7 @@ Decision Registry::purge_some(const Purge& purge, PurgeCursor& cursor, std::uint
 
 void Registry::roll_back() {
   outbox_.drop_after(changes_.durable());
+  state_->replaced.roll_back_after(changes_.durable());
   changes_.roll_back(*state_);
 }
 
@@ -103,6 +104,7 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
         return renew(session, beat.user, beat.session, terms_of(user).limit, now);
       }
       if (active) expire_due(user, now);
+      if (!active) count_playing_on(slot, now);
       const SlotState state = session.state;
       return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),
                   state_->eviction_of(slot, now)};

@@ -63,9 +63,9 @@ class Registry {
 
   // Takes in what was stored, at start-up: plans, what is set for users, sessions in ascending
   // order of row ids, hold-offs in the order they began. A lease is at least a heartbeat interval
-  // and at most its ttl from now on, a hold-off at most kHoldOff. False, and nothing changed, where
-  // that user has a session of that name already, or there are too many plans. A session's row id
-  // and start, in milliseconds, must fit an Int48.
+  // and at most its ttl from now on, a hold-off at most as long as it is. False, and nothing
+  // changed, where that user has a session of that name already, or there are too many plans. A
+  // session's row id and start, in milliseconds, must fit an Int48.
   bool restore(StoredRow row, const Now& now);
 
   // A hint: restore() gets these rows next. Where it knows of some dozens at once, it need not wait
@@ -172,7 +172,14 @@ class Registry {
   Granted start_new(const Judged& judged, const Now& now);
   Answer renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now);
   Granted renew(SessionSlot& session, Id user, Id name, std::uint32_t limit, const Now& now);
-  void evict(Slot slot, const Start& by, bool holds_off, const Now& now);
+  void make_room(const Judged& judged, const Now& now);
+  void evict(Slot slot, const Start& by, const Now& now);
+  void hold_off(const Displaced& displaced, const Now& now);
+  void protect(Slot user, const Judged& judged, const Now& now);
+  void change_hands(Slot user, const Judged& judged, const Now& now);
+  void count_conflict(Slot user, const Now& now);
+  void count_playing_on(Slot slot, const Now& now);
+  void remember_replaced(Slot slot, const Viewer& viewer, const Now& now);
   void count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome, const Now& now);
   void count_place(Slot slot, const Details& details, const Now& now);
   bool describe(Slot slot, const Details& details);
@@ -188,7 +195,8 @@ class Registry {
 
   // storing
   void save(Slot slot, Millis ttl_before);
-  void hold_off(Slot slot, const Now& now);
+  void put_mark(Slot user, Mark mark, std::int64_t row, const Viewer& viewer, const Now& now,
+                bool conflict = false);
   void flush_usage(std::size_t most, bool all, const Now& now);
   void add_usage(UsageRecord::Part part, const Now& now);
   template <class OfUndo, class OfChange>

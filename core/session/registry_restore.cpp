@@ -37,10 +37,10 @@ bool Registry::restore_row(Row row, const Now& now) {
 
 // Those whose time is over come too: the sweeper takes their rows away as any other's.
 bool Registry::restore_row(const HoldOffRow& row, const Now& now) {
-  const auto dropped = state_->hold_offs.add(
-      state_->table.keep(row.user),
-      {row.id, PackedText(row.session), PackedText(row.device), std::min(row.since, now.instant)});
+  const auto dropped = state_->hold_offs.add(state_->table.keep(row.user),
+                                             mark_of(row, std::min(row.since, now.instant)));
   if (dropped) record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
+  next_row_ = std::max(next_row_, row.id + 1);
   return true;
 }
 

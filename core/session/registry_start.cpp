@@ -31,11 +31,15 @@ std::optional<SessionRef> ref_of(Slot slot) {
 // A user of the registry, for the rules.
 class HeldUser {
  public:
-  HeldUser(State& state, Slot user, Instant now) : state_(state), user_(user), now_(now) {}
+  HeldUser(State& state, Slot user, Millis hold_off, Instant now)
+      : state_(state), user_(user), hold_off_(hold_off), now_(now) {}
 
   std::uint32_t active() const { return user_ == kNoSlot ? 0 : state_.user(user_).active; }
-  std::optional<SessionRef> on_device(std::string_view device) const {
-    return user_ == kNoSlot ? std::nullopt : ref_of(state_.table.find_device(user_, device));
+  std::optional<SessionRef> on_device(const Applicant& start) const {
+    if (user_ == kNoSlot) return std::nullopt;
+    const Slot found = state_.table.find_device(user_, start.device);
+    if (found == kNoSlot || !state_.user(user_).shares_device) return ref_of(found);
+    return ref_of(nearest_on_device(start));
   }
   std::optional<SessionRef> named(std::string_view session) const {
     if (user_ == kNoSlot) return std::nullopt;
@@ -46,18 +50,48 @@ class HeldUser {
   std::optional<SessionRef> after(SessionRef session) const {
     return ref_of(state_.session(session).next);
   }
-  Millis hold_off(const Applicant& start) const {
-    return state_.hold_offs.left(user_, start, now_);
+  std::optional<SessionRef> newest() const { return ref_of(state_.user(user_).tail); }
+  std::optional<SessionRef> before(SessionRef session) const {
+    return ref_of(state_.session(session).prev);
+  }
+  Described described(SessionRef session) const {
+    const Details& details = details_of(state_, session);
+    return {state_.session(session).name.str(), details.device, details.ip};
+  }
+  Millis hold_off(const Viewer& viewer) const {
+    return hold_off_left(marks(), viewer, hold_off_, now_);
+  }
+  Millis protection(const Viewer& viewer) const {
+    return protection_left(marks(), viewer, hold_off_, now_);
+  }
+  Hands hands(const Viewer& viewer) const { return hands_of(marks(), viewer, hold_off_, now_); }
+  bool comes_back(const Applicant& start, const Viewer& viewer) const {
+    const bool by_device = viewer.kind() == Viewer::Kind::kDevice;
+    return state_.replaced.has(state_.user(user_).name.str(), viewer, start.session,
+                               by_device ? start.address : std::string_view(), hold_off_, now_);
   }
 
  private:
+  std::span<const HoldOffs::One> marks() const { return state_.hold_offs.of(user_); }
+  Slot nearest_on_device(const Applicant& start) const {
+    Slot first = kNoSlot;
+    for (Slot slot = state_.user(user_).head; slot != kNoSlot; slot = state_.session(slot).next) {
+      const Details& details = details_of(state_, slot);
+      if (details.device != start.device) continue;
+      if (same_network(details.ip, start.address)) return slot;
+      if (first == kNoSlot) first = slot;
+    }
+    return first;
+  }
+
   State& state_;
   Slot user_;
+  Millis hold_off_;
   Instant now_;
 };
 
 Applicant applicant_of(const Start& start) {
-  Applicant applicant{start.session.text(), start.details.device, {}};
+  Applicant applicant{start.session.text(), start.details.device, {}, start.details.ip};
   if (start.replace) applicant.replaces = start.replace->text();
   return applicant;
 }
@@ -121,7 +155,7 @@ Answer Registry::decide(const Start& start, const Now& now) {
     if (state_->is_active(slot)) return renew_by_start(start, slot, terms, now);
   }
   const Admission admission =
-      admit(applicant_of(start), terms, HeldUser(*state_, user, now.instant));
+      admit(applicant_of(start), terms, HeldUser(*state_, user, policy_.hold_off, now.instant));
   const Judged judged{start, terms, admission};
   if (admission.verdict != Admission::Verdict::kDenied) {
     // Only of what would start: a denial is one, however full the daemon or busy its user.
@@ -187,9 +221,7 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
 
 Granted Registry::start_new(const Judged& judged, const Now& now) {
   const auto& [start, terms, admission] = judged;
-  if (admission.reconnected) evict(*admission.reconnected, start, false, now);
-  for (const Slot each : admission.replaced) evict(each, start, true, now);
-  for (const Slot each : admission.evicted) evict(each, start, true, now);
+  if (admission.moves_somebody()) make_room(judged, now);
   const Millis ttl = start.ttl.value_or(policy_.lease);
   const auto [slot, gone] = state_->add(start.user.text(), start.session.text());
   SessionSlot& session = state_->session(slot);
@@ -203,8 +235,12 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   record(session.user, undo::Started{slot, gone},
          Insert{{session.row, std::string(start.user.text()), std::string(start.session.text()),
                  session.started(), now.instant, session.expires(), ttl, copy_of(start.details)}});
+  if (!admission.displaced.empty()) protect(session.user, judged, now);
+  if (admission.hands) change_hands(session.user, judged, now);
   std::unique_ptr<EventMore> more;
-  if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
+  if (!start.details.empty()) {
+    more = std::make_unique<EventMore>(EventMore{start.details, {}, {}, admission.begins_fight});
+  }
   publish(EventKind::kStarted, session.user, session.name, owner.active, terms.limit,
           std::move(more), now);
   count_attempt(session.user, judged, Attempt::Outcome::kStarted, now);
@@ -214,10 +250,74 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   return granted;
 }
 
-void Registry::evict(Slot slot, const Start& by, bool holds_off, const Now& now) {
+void Registry::make_room(const Judged& judged, const Now& now) {
+  const auto& [start, terms, admission] = judged;
+  if (policy_.hold_off > Millis(0)) {
+    for (const Displaced& each : admission.displaced) hold_off(each, now);
+  }
+  if (admission.reconnected) {
+    evict(*admission.reconnected, start, now);
+    remember_replaced(*admission.reconnected, Viewer{.device = start.details.device}, now);
+  }
+  for (const Slot each : admission.replaced) evict(each, start, now);
+  for (const Slot each : admission.evicted) evict(each, start, now);
+  for (const Slot each : admission.own_by_address) {
+    EvictedBy by = *state_->table.evicted_by(each);
+    by.same_address = true;
+    state_->table.set_evicted_by(each, std::move(by));
+    remember_replaced(each, admission.viewer, now);
+  }
+}
+
+void Registry::evict(Slot slot, const Start& by, const Now& now) {
   state_->table.set_evicted_by(slot, {std::string(by.session.text()), by.details.device});
-  if (holds_off) hold_off(slot, now);
   remove(slot, SlotState::kEvicted, now);
+}
+
+void Registry::hold_off(const Displaced& displaced, const Now& now) {
+  const SessionSlot& session = state_->session(displaced.session);
+  put_mark(session.user, Mark::kHeldOff, session.row, displaced.viewer, now);
+}
+
+void Registry::protect(Slot user, const Judged& judged, const Now& now) {
+  if (policy_.hold_off == Millis(0)) return;
+  put_mark(user, Mark::kProtected, next_row_++, judged.admission.viewer, now);
+}
+
+// The device changed hands, or two use the address of a viewer that is known by it.
+void Registry::change_hands(Slot user, const Judged& judged, const Now& now) {
+  const auto& [start, terms, admission] = judged;
+  const Viewer device{.session = std::string(start.session.text()), .device = start.details.device};
+  put_mark(user, *admission.hands, next_row_++, admission.reconnected ? device : admission.viewer,
+           now, admission.is_conflict);
+  if (admission.is_conflict) count_conflict(user, now);
+}
+
+void Registry::count_conflict(Slot user, const Now& now) {
+  auto before = state_->usage.count_place(state_->table.keep(user), {}, {}, true, now);
+  if (before) add_usage(std::move(*before), now);
+}
+
+// A heartbeat of a session that is gone: counted once, where another of its address plays.
+void Registry::count_playing_on(Slot slot, const Now& now) {
+  const EvictedBy* known = state_->table.evicted_by(slot);
+  if (known == nullptr || !known->same_address) return;
+  const Millis since = now.instant - state_->session(slot).expires();
+  if (since < kPlaysOn || since >= policy_.hold_off) return;
+  EvictedBy by = *known;
+  by.same_address = false;
+  state_->table.set_evicted_by(slot, std::move(by));
+  count_conflict(state_->session(slot).user, now);
+}
+
+// It is gone by now.
+void Registry::remember_replaced(Slot slot, const Viewer& viewer, const Now& now) {
+  if (policy_.hold_off == Millis(0)) return;
+  const SessionSlot& session = state_->session(slot);
+  const bool by_device = viewer.kind() == Viewer::Kind::kDevice;
+  state_->replaced.add(state_->user(session.user).name.str(), viewer, session.name.str(),
+                       by_device ? details_of(*state_, slot).ip : std::string(), changes_.last(),
+                       now.instant);
 }
 
 // A heartbeat changes memory alone; save() passes it to the store later.
@@ -277,10 +377,10 @@ void Registry::count_attempt(Slot user, const Judged& judged, Attempt::Outcome o
                   outcome,
                   admission.verdict != Admission::Verdict::kAdmitted};
   if (outcome == Attempt::Outcome::kStarted) attempt.evictions = evictions_of(admission);
-  for (const Slot slot : admission.evicted) {
-    const Details* details = state_->table.details(slot);
-    const bool on_device = details != nullptr && !details->device.empty();
-    attempt.evicted.push_back(on_device ? details->device : state_->session(slot).name.str());
+  for (const Displaced& each : admission.displaced) {
+    if (!each.for_limit) continue;
+    const std::string& device = details_of(*state_, each.session).device;
+    attempt.evicted.push_back(device.empty() ? state_->session(each.session).name.str() : device);
   }
   auto before = state_->usage.count(state_->table.keep(user), attempt, policy_.lease, now);
   if (before) add_usage(std::move(*before), now);

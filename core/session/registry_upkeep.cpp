@@ -23,17 +23,18 @@ void Registry::save(Slot slot, Millis ttl_before) {
       Save{session.row, session.started(), session.last_seen(), session.expires(), session.ttl()});
 }
 
-void Registry::hold_off(Slot slot, const Now& now) {
-  const SessionSlot& session = state_->session(slot);
-  const Slot user = session.user;
-  const Details* details = state_->table.details(slot);
-  const std::string device = details != nullptr ? details->device : std::string();
+void Registry::put_mark(Slot user, Mark mark, std::int64_t row, const Viewer& viewer,
+                        const Now& now, bool conflict) {
+  HoldOffRow stored{row,
+                    state_->user(user).name.str(),
+                    viewer.session,
+                    viewer.device,
+                    now.instant,
+                    viewer.network,
+                    mark};
   const auto dropped =
-      state_->hold_offs.add(state_->table.keep(user),
-                            {session.row, session.name.copy(), PackedText(device), now.instant});
-  record(user, undo::HeldOff{user, session.row},
-         PutHoldOff{{session.row, state_->user(user).name.str(), session.name.str(), device,
-                     now.instant}});
+      state_->hold_offs.add(state_->table.keep(user), mark_of(stored, now.instant));
+  record(user, undo::HeldOff{user, row, conflict}, PutHoldOff{std::move(stored)});
   if (dropped) record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
 }
 
@@ -58,10 +59,11 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
   }
   state.forget_gone(slots, now.instant);
   for (std::uint32_t i = 0; i < slots; ++i) {
-    const auto dropped = state.hold_offs.drop_over(now.instant);
+    const auto dropped = state.hold_offs.drop_over(policy_.hold_off, now.instant);
     if (!dropped) break;
     record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
   }
+  state.replaced.drop_over(slots, policy_.hold_off, now.instant);
   flush_usage(slots, false, now);
 }
 

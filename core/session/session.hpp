@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "session/policy.hpp"
+#include "session/viewer.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -35,13 +36,15 @@ struct Row {
   std::unique_ptr<Details> details;  // none where none were given
 };
 
-// A session that was evicted, for as long as it may not evict others.
+// What is remembered of a viewer for as long as hold-off is.
 struct HoldOffRow {
-  std::int64_t id = 0;  // the session's
+  std::int64_t id = 0;  // of one who is held off: the evicted session's
   std::string user;
   std::string session;
-  std::string device;  // empty where it gave none
+  std::string device;  // empty where it gave none, or one that was fought over
   Instant since;
+  std::string address{};       // of an IPv6 one the network; empty where it gave none
+  std::optional<Mark> mark{};  // none: of an older daemon, which held off session and device
 };
 
 // What operators set for one user; what is absent is left to the plan, and then to the policy.
@@ -67,6 +70,9 @@ using StoredRow = std::variant<PlanRow, LimitRow, Row, HoldOffRow>;
 struct EvictedBy {
   std::string session;
   std::string device;  // empty where it gave none
+  // Both are of one viewer, known by its address, so that this was zapping: unless a heartbeat
+  // shows that the evicted one plays on.
+  bool same_address = false;
 };
 
 // Why a session is no longer active.

@@ -5,6 +5,7 @@
 #include "session/grace.hpp"
 #include "session/hold_offs.hpp"
 #include "session/plans.hpp"
+#include "session/replaced_names.hpp"
 #include "session/start_throttle.hpp"
 #include "session/table.hpp"
 #include "session/usage_record.hpp"
@@ -19,7 +20,8 @@ namespace concur {
 // It stays where it is, for UserRefs point into it.
 class State {
  public:
-  explicit State(std::uint64_t hash_seed) : table(hash_seed), throttle(hash_seed) {}
+  explicit State(std::uint64_t hash_seed)
+      : table(hash_seed), replaced(hash_seed), throttle(hash_seed) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -67,6 +69,7 @@ class State {
   Table table;  // first, so that it outlives the UserRefs of the others
   Plans plans;
   HoldOffs hold_offs;
+  ReplacedNames replaced;
   UsageRecord usage;
   StartThrottle throttle;
   Grace grace;

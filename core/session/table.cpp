@@ -103,13 +103,31 @@ Slot Table::find_device(Slot user, std::string_view device) const {
 void Table::index_device(Slot slot) {
   const Details* known = details(slot);
   if (known == nullptr || known->device.empty()) return;
-  device_index_.insert({device_key(sessions_[slot].user, known->device).hash, slot});
+  const DeviceKey key = device_key(sessions_[slot].user, known->device);
+  if (device_index_.find(key) != device_index_.end()) {
+    users_[key.user].shares_device = true;
+  } else {
+    device_index_.insert({key.hash, slot});
+  }
 }
 
 void Table::unindex_device(Slot slot) {
   const Details* known = details(slot);
   if (known == nullptr || known->device.empty()) return;
-  device_index_.erase(Entry{device_key(sessions_[slot].user, known->device).hash, slot});
+  const std::uint32_t hash = device_key(sessions_[slot].user, known->device).hash;
+  if (device_index_.erase(Entry{hash, slot}) == 0) return;
+  if (!users_[sessions_[slot].user].shares_device) return;
+  const Slot other = find_other_on_device(slot, known->device);
+  if (other != kNoSlot) device_index_.insert({hash, other});
+}
+
+Slot Table::find_other_on_device(Slot slot, std::string_view device) const {
+  for (Slot each = users_[sessions_[slot].user].head; each != kNoSlot;
+       each = sessions_[each].next) {
+    const Details* known = each == slot ? nullptr : details(each);
+    if (known != nullptr && known->device == device) return each;
+  }
+  return kNoSlot;
 }
 
 Slot Table::find_or_add_user(std::string_view name) {
@@ -201,7 +219,10 @@ void Table::unlink(Slot slot) {
   unindex_device(slot);
   (session.prev == kNoSlot ? owner.head : sessions_[session.prev].next) = session.next;
   (session.next == kNoSlot ? owner.tail : sessions_[session.next].prev) = session.prev;
-  if (--owner.active == 0) --active_users_;
+  if (--owner.active == 0) {
+    --active_users_;
+    owner.shares_device = false;
+  }
   --active_;
   index_session(slot);
   if (owner.crowded && owner.active == kFewAgain) set_crowded(owner, false);

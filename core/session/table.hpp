@@ -56,7 +56,8 @@ struct UserSlot {
   Instant earliest = Instant::max();  // no active session of this user expires before
   Int48 last_change;
   PackedText name;
-  bool crowded = false;  // its active sessions are indexed
+  bool crowded : 1 = false;        // its active sessions are indexed
+  bool shares_device : 1 = false;  // several may be on one device; only one of them is indexed
 };
 static_assert(sizeof(UserSlot) <= 56);
 
@@ -98,7 +99,7 @@ class Table {
   void prefetch(std::string_view user);
   void run_prefetches();
 
-  // The active one of the user on that device; kNoSlot where there is none.
+  // The active one of the user on that device, or one of them; kNoSlot where there is none.
   Slot find_device(Slot user, std::string_view device) const;
 
   // Takes an active session off its user's list, or puts it back. Putting back must mirror the
@@ -192,6 +193,7 @@ class Table {
   UserKey user_key(std::string_view name) const;
   DeviceKey device_key(Slot user, std::string_view device) const;
   void index_device(Slot slot);
+  Slot find_other_on_device(Slot slot, std::string_view device) const;
   void unindex_device(Slot slot);
   SessionKey session_key(Slot user, const PackedText& name) const;
   Slot find_or_add_user(std::string_view name);
@@ -207,7 +209,7 @@ class Table {
   Slab<UserSlot> users_;
   Index session_index_;  // gone ones, and active ones of crowded users
   Index user_index_;
-  Index device_index_;  // active sessions with a device
+  Index device_index_;  // an active session of each device
   boost::unordered_flat_map<Slot, std::unique_ptr<Details>> details_;
   boost::unordered_flat_map<Slot, EvictedBy> evicted_by_;
   std::size_t active_ = 0;

@@ -42,7 +42,10 @@ void Saved::roll_back(State& state) const {
 
 void Described::roll_back(State& state) { state.table.set_details(slot, std::move(before)); }
 
-void HeldOff::roll_back(State& state) const { state.hold_offs.remove_latest(user, row); }
+void HeldOff::roll_back(State& state) const {
+  if (conflict) state.usage.uncount_conflict(user);
+  state.hold_offs.remove_latest(user, row);
+}
 
 void Ruled::roll_back(State& state) const { state.set_rule(user.slot(), before); }
 

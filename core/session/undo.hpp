@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "session/int48.hpp"
 #include "session/plans.hpp"
 #include "session/session.hpp"
 #include "session/slab.hpp"
@@ -52,10 +53,11 @@ struct Described {
   void roll_back(State& state);
 };
 
-// A session was held off, by its row id.
+// A viewer was held off or protected, or a device changed hands, by its row id.
 struct HeldOff {
   Slot user;
-  std::int64_t row;
+  Int48 row;
+  bool conflict = false;  // it was counted as one
   void on_durable(State&) const {}
   void roll_back(State& state) const;
 };

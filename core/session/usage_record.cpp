@@ -129,6 +129,11 @@ void UsageRecord::uncount_start(Slot user) {
   usage.hour = hour;
 }
 
+void UsageRecord::uncount_conflict(Slot user) {
+  const auto found = users_.find(user);
+  if (found != users_.end() && found->second->usage.conflicts > 0) --found->second->usage.conflicts;
+}
+
 void UsageRecord::put_back(Part part, const Now& now) {
   Entry& entry = entry_of(part.user, now);
   if (entry.usage.empty()) {

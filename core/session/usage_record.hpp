@@ -62,8 +62,9 @@ class UsageRecord {
   // Takes the oldest part out that has collected for kPart, or any with `all`. It may be empty.
   std::optional<Part> take(const Now& now, bool all);
 
-  // A start of the user was rolled back.
+  // A start of the user, or a conflict, was rolled back.
   void uncount_start(Slot user);
+  void uncount_conflict(Slot user);
 
   // A part that could not be stored comes back.
   void put_back(Part part, const Now& now);

@@ -100,6 +100,7 @@ std::string placeholders(std::size_t count) {
 // ones have their default there.
 std::size_t columns_before(std::string_view table, std::size_t now) {
   if (table == "history" || table == "history_parts") return now - 1;
+  if (table == "hold_offs") return now - 2;
   return now;
 }
 
@@ -134,8 +135,10 @@ Result<std::vector<Target>> targets_of(Sqlite& db) {
   }
 }
 
-// The default of each column that was added.
-const Value kAdded = std::int64_t{0};
+// The default of the columns that were added.
+Value added_to(std::string_view table) {
+  return table == "hold_offs" ? Value() : Value(std::int64_t{0});
+}
 
 void bind(Statement& to, const std::vector<Value>& row) {
   int at = 0;
@@ -205,7 +208,7 @@ class Salvage {
         continue;
       }
       last = target;
-      row.resize(target->columns, kAdded);
+      row.resize(target->columns, added_to(target->table.name));
       if (auto done = take(*target, row); !done) return done;
     }
     // All rows of a page are of one table.

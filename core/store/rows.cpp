@@ -74,13 +74,27 @@ ReadRow read_session(const Statement& from, const Now& now, std::int64_t boot) {
   return {std::move(row), std::move(refusal)};
 }
 
+std::optional<Mark> mark_of(std::int64_t number) {
+  for (const Mark each :
+       {Mark::kHeldOff, Mark::kProtected, Mark::kChangedHands, Mark::kFoughtOver}) {
+    if (number == static_cast<std::int64_t>(each)) return each;
+  }
+  return std::nullopt;
+}
+
 ReadRow read_hold_off(const Statement& from, const Now& now, std::int64_t boot) {
-  HoldOffRow row{from.integer(0), from.text(1), from.text(2), from.text(3), {}};
+  HoldOffRow row{from.integer(0), from.text(1), from.text(2), from.text(3), {}, from.text(7), {}};
   const std::int64_t since = from.integer(4);
   const std::int64_t offset = from.integer(6) == boot ? from.integer(5) : now.offset().count();
   std::string refusal = refusal_of("user", row.user);
   if (refusal.empty()) refusal = refusal_of("session", row.session);
-  if (refusal.empty() && !is_plain(row.device)) refusal = "cannot accept row: its device";
+  if (refusal.empty() && (!is_plain(row.device) || !is_plain(row.address))) {
+    refusal = "cannot accept row: device or address is malformed";
+  }
+  if (refusal.empty() && !from.is_null(8)) {
+    row.mark = mark_of(from.integer(8));
+    if (!row.mark) refusal = "cannot accept row: its mark is unknown";
+  }
   if (refusal.empty() && (!is_row_id(row.id) || !is_sane(since) || !is_sane(offset))) {
     refusal = kOutOfRange;
   }
@@ -134,7 +148,8 @@ constexpr RowSource kSources[kRowSources] = {
      "device, ip, content, meta FROM sessions ORDER BY id",
      read_session},
     {"hold_offs",
-     "SELECT id, user, session, device, since, clock_offset, boot FROM hold_offs ORDER BY since",
+     "SELECT id, user, session, device, since, clock_offset, boot, address, mark FROM hold_offs "
+     "ORDER BY since",
      read_hold_off},
 };
 

@@ -101,6 +101,13 @@ constexpr std::array kMigrations{
       ALTER TABLE history ADD COLUMN conflicts INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE history_parts ADD COLUMN conflicts INTEGER NOT NULL DEFAULT 0;
     )",
+    // 6. A viewer is held off by what it is known by: device, else address, else session; and who
+    // is protected, and which devices changed hands, is kept with it. The mark is the number of a
+    // Mark; NULL in a row from before holds off the session and the device.
+    R"(
+      ALTER TABLE hold_offs ADD COLUMN address TEXT;
+      ALTER TABLE hold_offs ADD COLUMN mark INTEGER;
+    )",
 };
 
 // The check reports a page that could not be read as one that is damaged, but for the code.

@@ -80,8 +80,8 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .describe = one("UPDATE sessions SET ip = ?2, content = ?3, meta = ?4 WHERE id = ?1"),
       .remove = one("DELETE FROM sessions WHERE id = ?"),
       .put_hold_off = one(
-          "INSERT OR REPLACE INTO hold_offs(id, user, session, device, since, clock_offset, boot) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?)"),
+          "INSERT OR REPLACE INTO hold_offs(id, user, session, device, since, clock_offset, boot, "
+          "address, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       .drop_hold_off = one("DELETE FROM hold_offs WHERE id = ?"),
       .put_limit = one(
           "INSERT OR REPLACE INTO limits(user, max_sessions, plan, on_limit) VALUES (?, ?, ?, ?)"),
@@ -232,6 +232,12 @@ Result<void> Store::write(const PutHoldOff& put, Millis offset) {
   to.bind(5, millis(put.row.since, offset));
   to.bind(6, offset.count());
   to.bind(7, boot_);
+  bind_optional(to, 8, put.row.address);
+  if (put.row.mark) {
+    to.bind(9, static_cast<std::int64_t>(*put.row.mark));
+  } else {
+    to.bind_null(9);
+  }
   return to.run();
 }
 

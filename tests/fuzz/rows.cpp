@@ -56,7 +56,7 @@ constexpr const char* kUntyped =
     "expires_at, "
     "ttl, clock_offset, boot, device, ip, content, meta);"
     "CREATE TABLE hold_offs(id INTEGER PRIMARY KEY, user, session, device, since, clock_offset, "
-    "boot);"
+    "boot, address, mark);"
     "CREATE TABLE history(hour, user, starts, denials, evictions, peak, attempted, excess, devices,"
     "addresses, PRIMARY KEY(hour, user));";
 
@@ -64,7 +64,7 @@ const std::map<std::string_view, std::pair<std::string, int>> kTables{
     {"plans", {"INSERT OR IGNORE INTO plans VALUES(?,?,?)", 3}},
     {"limits", {"INSERT OR IGNORE INTO limits VALUES(?,?,?,?)", 4}},
     {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", 13}},
-    {"hold_offs", {"INSERT OR IGNORE INTO hold_offs VALUES(?,?,?,?,?,?,?)", 7}},
+    {"hold_offs", {"INSERT OR IGNORE INTO hold_offs VALUES(?,?,?,?,?,?,?,?,?)", 9}},
     {"history", {"INSERT OR IGNORE INTO history VALUES(?,?,?,?,?,?,?,?,?,?)", 10}},
 };
 

@@ -58,6 +58,7 @@ class Driver {
 
   // commands
   Command any_command();
+  OnLimit any_on_limit();
   Start any_start();
   Command any_operator_command();
   Id user();

@@ -18,17 +18,22 @@ const std::vector<std::string> kPlans{"p0", "p1", "p2"};
 Id Driver::user() { return *Id::parse("user", kUsers[random_.below(kUsers.size())]); }
 Id Driver::session() { return *Id::parse("session", kSessions[random_.below(kSessions.size())]); }
 
+OnLimit Driver::any_on_limit() {
+  if (random_.one_in(2)) return OnLimit::kDeny;
+  return random_.one_in(3) ? OnLimit::kEvictNewest : OnLimit::kEvictOldest;
+}
+
 Start Driver::any_start() {
   static const std::vector<Millis> kTtls{3s, 9s, 30s, 3600s};
   Start start{user(), session()};
   if (random_.one_in(5)) start.ttl = kTtls[random_.below(kTtls.size())];
   if (random_.one_in(8)) start.limit = static_cast<std::uint32_t>(random_.below(5));
   if (random_.one_in(3)) start.details.device = text::format("d{}", random_.below(3));
-  if (random_.one_in(8)) start.details.ip = "192.0.2.1";
+  if (random_.one_in(3)) start.details.ip = text::format("192.0.2.{}", random_.below(3));
   if (random_.one_in(6)) start.details.content = text::format("c{}", random_.below(3));
   if (random_.one_in(10)) start.details.meta = text::format(R"({{"n":{}}})", random_.below(3));
   if (random_.one_in(5)) {
-    start.on_limit = random_.one_in(2) ? OnLimit::kDeny : OnLimit::kEvictOldest;
+    start.on_limit = any_on_limit();
   }
   if (random_.one_in(6)) start.replace = session();
   start.refuse_repeat_above_limit = random_.one_in(10);
@@ -38,7 +43,7 @@ Start Driver::any_start() {
 Command Driver::any_operator_command() {
   const Id plan = *Id::parse("plan", kPlans[random_.below(kPlans.size())]);
   const auto limit = static_cast<std::uint32_t>(random_.below(5));
-  const auto on_limit = random_.one_in(2) ? OnLimit::kDeny : OnLimit::kEvictOldest;
+  const auto on_limit = any_on_limit();
   switch (random_.below(7)) {
     case 0:
     case 1: {

@@ -225,6 +225,7 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
   for (const std::string& name : kUsers) {
     Model::User& who = found.users[name];
     who.gone.clear();
+    who.replaced.clear();
     if (!match_sessions(name, who, why) || !match_hold_offs(name, who, why)) return false;
   }
   return match_leases(found, why) && match_limits(found, why);
@@ -290,10 +291,11 @@ bool Driver::match_hold_offs(const std::string& name, Model::User& who, std::str
   std::vector<Model::HoldOff> kept;
   for (Model::HoldOff& each : who.hold_offs) {
     const auto row = std::ranges::find_if(rows, [&each](const Machine::HoldOff& stored) {
-      return stored.session == each.session && stored.device == each.device &&
+      return stored.mark == each.mark && stored.session == each.session &&
+             stored.device == each.device && stored.address == each.address &&
              stored.since == each.wall;
     });
-    const Instant over = each.since + kHoldOff;
+    const Instant over = each.since + kDefaultHoldOff;
     if (row == rows.end()) {
       if (over <= stopped_.instant) continue;
       why = text::format("that {}/{} is held off is lost", name, each.session);
@@ -301,7 +303,7 @@ bool Driver::match_hold_offs(const std::string& name, Model::User& who, std::str
     }
     // One that seems to be younger may stand before it, and a failed commit leaves it to the next
     // service.
-    if (trouble_ < over && was_swept(over + kHoldOff)) {
+    if (trouble_ < over && was_swept(over + kDefaultHoldOff)) {
       why = text::format("that {}/{} is held off was over long before", name, each.session);
       return false;
     }

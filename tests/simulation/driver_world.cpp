@@ -102,14 +102,16 @@ void Driver::wait_for_hold_off() {
   if (found == model_.state().users.end()) return;
   const Now now = machine_.clock.now();
   for (const Model::HoldOff& each : found->second.hold_offs) {
-    const Millis left = each.since + kHoldOff - now.instant;
+    const Millis left = each.since + kDefaultHoldOff - now.instant;
     if (left <= 0ms || left > 40s) continue;
     const std::string session = each.session;
     machine_.advance(std::max<Millis>(0ms, left + Millis(random_.between(-1, 1))));
     if (machine_.disk.is_dead()) return;
     Start back{who, *Id::parse("session", session)};
     back.limit = 1;
-    back.on_limit = OnLimit::kEvictOldest;
+    back.on_limit = random_.one_in(2) ? OnLimit::kEvictOldest : OnLimit::kEvictNewest;
+    back.details.device = each.device;
+    back.details.ip = each.address;
     ask(back);
     machine_.run();
     ++met_["end of a hold-off"];
@@ -120,7 +122,7 @@ void Driver::wait_for_hold_off() {
 void Driver::change_policy() {
   policy_.limit = static_cast<std::uint32_t>(random_.below(5));
   policy_.lease = random_.one_in(2) ? 12s : 6s;
-  policy_.on_limit = random_.one_in(2) ? OnLimit::kDeny : OnLimit::kEvictOldest;
+  policy_.on_limit = any_on_limit();
   policy_.mode = random_.one_in(4) ? Mode::kObserve : Mode::kEnforce;
   note(text::format("policy: limit {}, {}", policy_.limit, concur::word_of(policy_.on_limit)));
   model_.policy = policy_;

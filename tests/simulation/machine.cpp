@@ -107,10 +107,12 @@ void Machine::tear_down() {
 
 std::vector<Machine::HoldOff> Machine::hold_offs() {
   Sqlite db = Sqlite::open(kPath).value();
-  Statement rows = db.prepare("SELECT user, session, device, since FROM hold_offs").value();
+  Statement rows =
+      db.prepare("SELECT user, session, device, address, mark, since FROM hold_offs").value();
   std::vector<HoldOff> all;
   while (rows.step().value()) {
-    all.push_back({rows.text(0), rows.text(1), rows.text(2), WallTime(Millis(rows.integer(3)))});
+    all.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3),
+                   static_cast<Mark>(rows.integer(4)), WallTime(Millis(rows.integer(5)))});
   }
   return all;
 }

@@ -30,6 +30,8 @@ class Machine {
     std::string user;
     std::string session;
     std::string device;
+    std::string address;
+    Mark mark{};
     WallTime since;
   };
 

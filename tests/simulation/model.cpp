@@ -12,6 +12,11 @@ auto find(Sessions& sessions, std::string_view name) {
   return std::ranges::find(sessions, name, &Model::Session::name);
 }
 
+std::string name_of(const Model::HoldOff& of) {
+  if (!of.device.empty()) return "device " + of.device;
+  return of.address.empty() ? "session " + of.session : "address " + of.address;
+}
+
 std::uint32_t count(const std::vector<Model::Session>& sessions) {
   return static_cast<std::uint32_t>(sessions.size());
 }
@@ -239,13 +244,59 @@ Denied Model::deny(const Start& start, std::uint32_t attempted, std::uint32_t li
   return denied;
 }
 
-void Model::evict(User& user, const std::string& session, const Start& by, bool holds_off,
-                  const Now& now) {
-  const Session leaving = *find(user.sessions, session);
-  if (holds_off) {
-    user.hold_offs.push_back({session, leaving.details.device, now.instant, now.wall(), false});
-    if (user.hold_offs.size() > kMaxHeldOff) user.hold_offs.erase(user.hold_offs.begin());
+// --- who is who ---
+
+std::uint32_t Model::changes_of(const User& user, const std::string& viewer, const Now& now) const {
+  return static_cast<std::uint32_t>(std::ranges::count_if(user.hold_offs, [&](const HoldOff& each) {
+    const bool change = each.mark == Mark::kChangedHands || each.mark == Mark::kFoughtOver;
+    return change && name_of(each) == viewer && each.since + policy.hold_off > now.instant;
+  }));
+}
+
+// "device tv", "address 192.0.2.1" or "session s1".
+std::string Model::viewer_of(const User& user, const std::string& session, const Details& details,
+                             const Now& now) const {
+  const std::string device = "device " + details.device;
+  const bool fought_over = changes_of(user, device, now) >= 3;
+  if (!details.device.empty() && !fought_over) return device;
+  return details.ip.empty() ? "session " + session : "address " + details.ip;
+}
+
+// A viewer is held off by whatever of the evicted one it is known by, and protected by the same.
+Millis Model::left_of(const User& user, Mark mark, const std::string& viewer,
+                      const Now& now) const {
+  Millis left{0};
+  for (const HoldOff& each : user.hold_offs) {
+    const bool is_it = name_of(each) == viewer;
+    const bool has_it = viewer == "device " + each.device || viewer == "address " + each.address ||
+                        viewer == "session " + each.session;
+    if (each.mark != mark || !(mark == Mark::kHeldOff ? has_it : is_it)) continue;
+    left = std::max<Millis>(left, each.since + policy.hold_off - now.instant);
   }
+  return left;
+}
+
+bool Model::comes_back(const User& user, const std::string& viewer, const std::string& session,
+                       const std::string& address, const Now& now) const {
+  for (const std::string& what : {"session " + session, "address " + address}) {
+    const auto found = user.replaced.find(viewer + " " + what);
+    if (found != user.replaced.end() && found->second + policy.hold_off > now.instant) return true;
+  }
+  return false;
+}
+
+void Model::mark(User& user, Mark mark, const Details& details, const std::string& session,
+                 const Now& now) const {
+  const bool fought_over = changes_of(user, "device " + details.device, now) >= 3;
+  const bool hands = mark == Mark::kChangedHands || mark == Mark::kFoughtOver;
+  user.hold_offs.push_back({mark, session, fought_over && !hands ? "" : details.device, details.ip,
+                            now.instant, now.wall(), false});
+  if (std::ranges::count(user.hold_offs, mark, &HoldOff::mark) > static_cast<long>(kMaxHeldOff)) {
+    user.hold_offs.erase(std::ranges::find(user.hold_offs, mark, &HoldOff::mark));
+  }
+}
+
+void Model::evict(User& user, const std::string& session, const Start& by, const Now& now) {
   remove(user, session,
          {EndReason::kEvicted, {std::string(by.session.text()), by.details.device}, now.instant});
 }
@@ -286,56 +337,118 @@ Answer Model::decide(const Start& start, const Now& now) {
   }
 
   // Who leaves of itself: the same device's, then the one that is to be replaced.
-  std::vector<std::string> leaving;
-  bool reconnects = false;
+  const std::string viewer = viewer_of(user, session, start.details, now);
+  std::map<std::string, std::string> viewers;
   for (const Session& each : user.sessions) {
-    if (device.empty() || each.details.device != device) continue;
-    leaving.push_back(each.name);
-    reconnects = true;
+    viewers[each.name] = viewer_of(user, each.name, each.details, now);
+  }
+  const std::string on_device = "device " + device;
+  const bool fought_over = changes_of(user, on_device, now) >= 3;
+  std::vector<Session> on_it;
+  for (const Session& each : user.sessions) {
+    if (!device.empty() && !fought_over && each.details.device == device) on_it.push_back(each);
+  }
+  const auto nearest = std::ranges::find_if(on_it, [&](const Session& each) {
+    return !start.details.ip.empty() && each.details.ip == start.details.ip;
+  });
+  std::vector<std::string> leaving;
+  const bool reconnects = !on_it.empty();
+  Session replaced;
+  if (reconnects) {
+    replaced = nearest == on_it.end() ? on_it.front() : *nearest;
+    leaving.push_back(replaced.name);
   }
   const std::size_t active = user.sessions.size();
-  Millis held{0};
-  for (const HoldOff& each : user.hold_offs) {
-    const bool concerned = each.session == session || (!device.empty() && each.device == device);
-    if (concerned) held = std::max<Millis>(held, each.since + kHoldOff - now.instant);
-  }
+  const Millis held = left_of(user, Mark::kHeldOff, viewer, now);
   bool replace_would_help = false;
+  std::vector<std::string> displaced;
   if (start.replace) {
     const std::string target(start.replace->text());
     const bool is_there = find(user.sessions, target) != user.sessions.end();
     if (is_there && std::ranges::count(leaving, target) == 0) {
-      if (held == Millis(0)) leaving.push_back(target);
-      replace_would_help = active <= terms.limit;
+      const bool own = viewers[target] == viewer;
+      if (own || held == Millis(0)) leaving.push_back(target);
+      if (!own && held == Millis(0)) displaced.push_back(target);
+      replace_would_help = !own && held > Millis(0) && active <= terms.limit;
     }
   }
-  std::vector<std::string> oldest;
+  std::vector<std::string> evicted;
+  std::vector<std::string> own;
   bool denied = false;
   std::optional<Millis> because_held;
   const bool fits =
       reconnects || terms.limit == kUnlimited || active - leaving.size() < terms.limit;
-  if (!fits && terms.on_limit == OnLimit::kEvictOldest && held == Millis(0)) {
-    for (const Session& each : user.sessions) {
-      if (active - leaving.size() - oldest.size() < terms.limit) break;
-      if (std::ranges::count(leaving, each.name) == 0) oldest.push_back(each.name);
+  if (!fits) {
+    const std::size_t too_many = active - leaving.size() - terms.limit + 1;
+    std::vector<Session> order = user.sessions;
+    if (terms.on_limit == OnLimit::kEvictNewest) std::ranges::reverse(order);
+    std::vector<Millis> waits;
+    for (const Session& each : order) {
+      if (std::ranges::count(leaving, each.name) > 0) continue;
+      const bool is_own = viewers[each.name] == viewer;
+      waits.push_back(
+          is_own ? Millis(0)
+                 : std::max(held, left_of(user, Mark::kProtected, viewers[each.name], now)));
+      if (waits.back() > Millis(0) || evicted.size() == too_many) continue;
+      evicted.push_back(each.name);
+      (is_own ? own : displaced).push_back(each.name);
     }
-  } else if (!fits) {
-    denied = true;
-    const bool would_evict = replace_would_help || terms.on_limit == OnLimit::kEvictOldest;
-    if (held > Millis(0) && would_evict) because_held = held;
+    std::ranges::sort(waits);
+    denied = terms.on_limit == OnLimit::kDeny || evicted.size() < too_many;
+    if (denied) {
+      evicted.clear();
+      own.clear();
+      std::erase_if(displaced, [&](const std::string& each) {
+        return std::ranges::count(leaving, each) == 0;
+      });
+      if (terms.on_limit != OnLimit::kDeny) because_held = waits[too_many - 1];
+      if (replace_would_help) because_held = held;
+    }
   }
   if (denied && !observes) {
     Denied answer = deny(start, static_cast<std::uint32_t>(active) + 1, terms.limit, now);
     answer.hold_off = because_held;
     return answer;
   }
-  for (const std::string& each : leaving) {
-    evict(user, each, start, !(reconnects && each == leaving.front()), now);
+  if (observes) {
+    own.clear();
+    std::erase_if(displaced,
+                  [&](const std::string& each) { return std::ranges::count(leaving, each) == 0; });
   }
+  const bool changes_hands = reconnects &&
+                             comes_back(user, on_device, session, start.details.ip, now) &&
+                             (start.details.ip.empty() || start.details.ip != replaced.details.ip);
+  const bool own_by_address = !own.empty() && viewer.starts_with("address ");
+  const bool comes_back_at_home = own_by_address && comes_back(user, viewer, session, {}, now);
+  for (const std::string& each : displaced) {
+    mark(user, Mark::kHeldOff, find(user.sessions, each)->details, each, now);
+  }
+  for (const std::string& each : leaving) evict(user, each, start, now);
   if (!observes) {
-    for (const std::string& each : oldest) evict(user, each, start, true, now);
-    leaving.insert(leaving.end(), oldest.begin(), oldest.end());
-    oldest.clear();
+    for (const std::string& each : evicted) evict(user, each, start, now);
+    leaving.insert(leaving.end(), evicted.begin(), evicted.end());
+    evicted.clear();
   }
+  if (reconnects) {
+    user.replaced[on_device + " session " + replaced.name] = now.instant;
+    if (!replaced.details.ip.empty()) {
+      user.replaced[on_device + " address " + replaced.details.ip] = now.instant;
+    }
+  }
+  if (own_by_address) {
+    for (const std::string& each : own) user.replaced[viewer + " session " + each] = now.instant;
+  }
+  if (!displaced.empty()) mark(user, Mark::kProtected, start.details, session, now);
+  const auto change = [&](const std::string& whose, const Details& details) {
+    const bool goes_on = std::ranges::any_of(user.hold_offs, [&](const HoldOff& each) {
+      return each.mark == Mark::kFoughtOver && name_of(each) == whose &&
+             each.since + policy.hold_off > now.instant;
+    });
+    const bool first = changes_of(user, whose, now) < 2 && !goes_on;
+    mark(user, first ? Mark::kChangedHands : Mark::kFoughtOver, details, session, now);
+  };
+  if (changes_hands) change(on_device, {device, {}, {}, {}});
+  if (comes_back_at_home) change(viewer, {{}, start.details.ip, {}, {}});
   Session added{next_id_++, session, now.instant, start.details};
   user.sessions.push_back(added);
   const Millis ttl = start.ttl.value_or(policy.lease);
@@ -344,7 +457,7 @@ Answer Model::decide(const Start& start, const Now& now) {
   Granted granted = grant(name, added, terms.limit, false, now);
   granted.evicted = std::move(leaving);
   granted.would_deny = denied;
-  granted.would_evict = std::move(oldest);
+  granted.would_evict = std::move(evicted);
   return granted;
 }
 

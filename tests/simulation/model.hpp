@@ -33,9 +33,12 @@ class Model {
     EvictedBy by;
     Instant at;
   };
+  // What happened to a viewer, who is known by the device, else the address, else the session.
   struct HoldOff {
+    Mark mark{};
     std::string session;
     std::string device;
+    std::string address;
     Instant since;
     WallTime wall;  // the same moment, as it was then
     bool other_boot = false;
@@ -52,6 +55,9 @@ class Model {
     std::vector<Session> lapsed;    // expired, and nobody was told for sure: the row may stand yet
     std::map<std::string, Gone> gone;
     std::vector<HoldOff> hold_offs;
+    // When a session of that name or address was replaced on a device, or evicted by its own
+    // viewer: "tv s1". Is not stored.
+    std::map<std::string, Instant> replaced;
     Rule rule;
   };
   struct Plan {
@@ -145,8 +151,15 @@ class Model {
   void expire_all(const Now& now);
   void settle_lapsed(User& user);
   void remove(User& user, const std::string& session, const Gone& gone);
-  void evict(User& user, const std::string& session, const Start& by, bool holds_off,
-             const Now& now);
+  std::string viewer_of(const User& user, const std::string& session, const Details& details,
+                        const Now& now) const;
+  std::uint32_t changes_of(const User& user, const std::string& viewer, const Now& now) const;
+  Millis left_of(const User& user, Mark mark, const std::string& viewer, const Now& now) const;
+  bool comes_back(const User& user, const std::string& viewer, const std::string& session,
+                  const std::string& address, const Now& now) const;
+  void mark(User& user, Mark mark, const Details& details, const std::string& session,
+            const Now& now) const;
+  void evict(User& user, const std::string& session, const Start& by, const Now& now);
   Granted grant(const std::string& user, const Session& session, std::uint32_t limit, bool renewed,
                 const Now& now);
   Denied deny(const Start& start, std::uint32_t attempted, std::uint32_t limit, const Now& now);

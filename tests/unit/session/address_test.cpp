@@ -57,3 +57,13 @@ TEST_CASE("household_of") {
   }
   SUBCASE("any other text is itself") { CHECK(household_of("upstairs") == "upstairs"); }
 }
+
+TEST_CASE("network_of") {
+  CHECK(network_of("192.0.2.1") == "192.0.2.1");
+  CHECK(network_of("::ffff:192.0.2.1") == "192.0.2.1");
+  CHECK(network_of("2001:db8:0:1:2:3:4:5") == "2001:db8:0:1::");
+  CHECK(network_of(network_of("2001:db8:0:1:2:3:4:5")) == "2001:db8:0:1::");
+  CHECK(network_of("the second floor") == "the second floor");
+  CHECK(network_of("a:b") == "a:b");
+  CHECK(network_of("").empty());
+}

@@ -16,28 +16,58 @@ struct Known {
   std::string device;
 };
 
-struct Evicted {
-  std::string session;
-  std::string device;
+struct Marked {
+  Mark mark;
+  Viewer viewer;
   Instant since;
+
+  bool is(const Viewer& other) const { return viewer == other; }
+  bool has(const Viewer& other) const {
+    if (other.kind() == Viewer::Kind::kDevice) return viewer.device == other.device;
+    if (other.kind() == Viewer::Kind::kAddress) return viewer.network == other.network;
+    return viewer.session == other.session;
+  }
+  bool has_either(const Viewer& other) const {
+    return viewer.session == other.session ||
+           (!other.device.empty() && viewer.device == other.device);
+  }
 };
+
+constexpr Millis kHoldOff = 3min;
 
 // One user's state as plain data: sessions by index, oldest start first.
 struct PlainUser {
   std::vector<Known> sessions{};
-  std::vector<Evicted> hold_offs{};
+  std::vector<Marked> marks{};
+  std::vector<std::string> replaced{};  // names
   Instant now{};
 
   std::uint32_t active() const { return static_cast<std::uint32_t>(sessions.size()); }
-  std::optional<SessionRef> on_device(std::string_view device) const {
-    return find([device](const Known& each) { return each.device == device; });
+  std::optional<SessionRef> on_device(const Applicant& start) const {
+    return find([start](const Known& each) { return each.device == start.device; });
   }
   std::optional<SessionRef> named(std::string_view session) const {
     return find([session](const Known& each) { return each.session == session; });
   }
   std::optional<SessionRef> oldest() const { return at(0); }
   std::optional<SessionRef> after(SessionRef session) const { return at(session + 1); }
-  Millis hold_off(const Applicant& start) const { return hold_off_left(hold_offs, start, now); }
+  std::optional<SessionRef> newest() const { return sessions.empty() ? at(0) : at(active() - 1); }
+  std::optional<SessionRef> before(SessionRef session) const {
+    return session == 0 ? std::nullopt : at(session - 1);
+  }
+  Described described(SessionRef session) const {
+    return {sessions[session].session, sessions[session].device, {}};
+  }
+  Millis hold_off(const Viewer& viewer) const {
+    return hold_off_left(marks, viewer, kHoldOff, now);
+  }
+  Millis protection(const Viewer& viewer) const {
+    return protection_left(marks, viewer, kHoldOff, now);
+  }
+  Hands hands(const Viewer& viewer) const { return hands_of(marks, viewer, kHoldOff, now); }
+  bool comes_back(const Applicant& start, const Viewer&) const {
+    return std::ranges::count(replaced, start.session) > 0;
+  }
 
  private:
   std::optional<SessionRef> at(SessionRef index) const {
@@ -80,6 +110,16 @@ std::string text_of(const Admission& admission, const PlainUser& user) {
   add("replaces", admission.replaced);
   add("evicts", admission.evicted);
   add("would evict", admission.would_evict);
+  for (const Displaced& each : admission.displaced) {
+    const bool listed = std::ranges::count(admission.replaced, each.session) +
+                            std::ranges::count(admission.evicted, each.session) >
+                        0;
+    CHECK(listed);
+  }
+  if (admission.hands) {
+    text += *admission.hands == Mark::kFoughtOver ? ", fought over" : ", changes hands";
+  }
+  if (admission.begins_fight) text += " from now on";
   if (admission.held_off) text += ", held off " + std::to_string(admission.held_off->count());
   return text;
 }
@@ -93,15 +133,16 @@ struct Case {
 };
 
 void check(const std::vector<Case>& cases, OnLimit on_limit, Mode mode,
-           const std::vector<Evicted>& hold_offs = {}) {
+           const std::vector<Marked>& marks = {}, const std::vector<std::string>& replaced = {}) {
   for (const Case& each : cases) {
     CAPTURE(each.sessions);
     CAPTURE(each.limit);
     CAPTURE(each.start);
     PlainUser user = user_of(each.sessions);
-    user.hold_offs = hold_offs;
+    user.marks = marks;
+    user.replaced = replaced;
     const Known start = known(each.start);
-    Applicant applicant{start.session, start.device, {}};
+    Applicant applicant{start.session, start.device, {}, {}};
     if (each.replaces != nullptr) applicant.replaces = each.replaces;
     const Terms terms{each.limit, on_limit, LimitSource::kDefault, mode};
     CHECK(text_of(admit(applicant, terms, user), user) == each.expected);
@@ -156,9 +197,22 @@ TEST_CASE("admit, where the oldest make room") {
       OnLimit::kEvictOldest, Mode::kEnforce);
 }
 
+TEST_CASE("admit, where the newest make room") {
+  check(
+      {
+          {"s1 s2 s3", 3, "new", nullptr, "admitted, evicts s3"},
+          {"s1 s2 s3", 2, "new", nullptr, "admitted, evicts s3 s2"},
+          {"s1 s2 s3", 2, "new", "s3", "admitted, replaces s3, evicts s2"},
+      },
+      OnLimit::kEvictNewest, Mode::kEnforce);
+}
+
 TEST_CASE("admit, of one who was evicted just now") {
   const Instant now{};
-  const std::vector<Evicted> held{{"out", "tv", now - 1min}};
+  const std::vector<Marked> held{
+      {Mark::kHeldOff, Viewer{.session = "out"}, now - 1min},
+      {Mark::kHeldOff, Viewer{.device = "tv"}, now - 1min},
+  };
   const std::vector<Case> cases{
       {"s1 s2 s3", 3, "out", nullptr, "denied, held off 120000"},
       {"s1 s2 s3", 3, "new@tv", nullptr, "denied, held off 120000"},
@@ -177,6 +231,48 @@ TEST_CASE("admit, of one who was evicted just now") {
           {"s1 s2 s3", 2, "out", "s2", "denied"},  // nor would it have helped
       },
       OnLimit::kDeny, Mode::kEnforce, held);
+}
+
+TEST_CASE("admit, where who got in by evicting is protected") {
+  const Instant now{};
+  const auto is_protected = [now](const char* session, Millis ago) {
+    return Marked{Mark::kProtected, Viewer{.session = session}, now - ago};
+  };
+  const std::vector<Marked> marks{is_protected("s1", 1min), is_protected("s3", 2min)};
+  check(
+      {
+          {"s1 s2 s3", 3, "new", nullptr, "admitted, evicts s2"},
+          {"s1 s3", 2, "new", nullptr, "denied, held off 60000"},
+          {"s1 s2 s3", 2, "new", nullptr, "denied, held off 60000"},
+          {"s1 s2 s3", 1, "new", nullptr, "denied, held off 120000"},
+          {"s1 s3", 2, "new", "s1", "admitted, replaces s1"},  // not for the limit's sake
+          {"s1 s3", 3, "new", nullptr, "admitted"},
+      },
+      OnLimit::kEvictOldest, Mode::kEnforce, marks);
+  check({{"s1 s3", 2, "new", nullptr, "would be denied, held off 60000"}}, OnLimit::kEvictOldest,
+        Mode::kObserve, marks);
+  // Its own device may.
+  check({{"s1@tv s2", 2, "new@tv", nullptr, "admitted, reconnects s1"}}, OnLimit::kEvictOldest,
+        Mode::kEnforce, {{Mark::kProtected, Viewer{.device = "tv"}, now}});
+}
+
+TEST_CASE("admit, on a device that changes hands") {
+  const Instant now{};
+  const Viewer tv{.device = "tv"};
+  const auto change = [&](Millis ago) { return Marked{Mark::kChangedHands, tv, now - ago}; };
+  const std::vector<Case> back{
+      {"s1@tv", 2, "s2@tv", nullptr, "admitted, reconnects s1, changes hands"}};
+  check(back, OnLimit::kDeny, Mode::kEnforce, {}, {"s2"});
+  check(back, OnLimit::kDeny, Mode::kEnforce, {change(1s), change(3min)}, {"s2"});
+  check({{"s1@tv", 2, "s2@tv", nullptr, "admitted, reconnects s1"}}, OnLimit::kDeny, Mode::kEnforce,
+        {change(1s)}, {"s3"});
+  check({{"s1@tv", 2, "s2@tv", nullptr, "admitted, reconnects s1, fought over from now on"}},
+        OnLimit::kDeny, Mode::kEnforce, {change(1s), change(2s)}, {"s2"});
+  check({{"s1@tv", 2, "s2@tv", nullptr, "admitted, reconnects s1, fought over"}}, OnLimit::kDeny,
+        Mode::kEnforce, {change(1s), {Mark::kFoughtOver, tv, now - 2s}}, {"s2"});
+  const std::vector<Marked> fought{change(1s), change(2s), {Mark::kFoughtOver, tv, now}};
+  check({{"s1@tv", 2, "s2@tv", nullptr, "admitted"}, {"s1@tv", 1, "s2@tv", nullptr, "denied"}},
+        OnLimit::kDeny, Mode::kEnforce, fought, {"s2"});
 }
 
 TEST_CASE("admit, observed") {
@@ -198,16 +294,34 @@ TEST_CASE("admit, observed") {
 
 TEST_CASE("hold_off_left") {
   const Instant now{};
-  const std::vector<Evicted> held{{"s1", "tv", now - 2min}, {"s2", "", now - 1min}};
-  CHECK(hold_off_left(held, {"s1"}, now) == 1min);
-  CHECK(hold_off_left(held, {"s2"}, now) == 2min);
-  CHECK(hold_off_left(held, {"s2", "tv"}, now) == 2min);
-  CHECK(hold_off_left(held, {"new", "tv"}, now) == 1min);
-  CHECK(hold_off_left(held, {"new", "phone"}, now) == 0ms);
-  // Sessions without a device have none in common.
-  CHECK(hold_off_left(held, {"new", ""}, now) == 0ms);
-  CHECK(hold_off_left(held, {"s1"}, now + 1min - 1ms) == 1ms);
-  CHECK(hold_off_left(held, {"s1"}, now + 1min) == 0ms);
+  const std::vector<Marked> held{
+      {Mark::kHeldOff, Viewer{.device = "tv"}, now - 2min},
+      {Mark::kHeldOff, Viewer{.session = "s2"}, now - 1min},
+      {Mark::kProtected, Viewer{.session = "s3"}, now},
+      {Mark::kOld, {"old", "radio"}, now - 2min},
+      {Mark::kHeldOff, {"s5", "radio", "192.0.2.5"}, now - 90s},
+  };
+  const auto left = [&](std::string_view session, std::string_view device = {},
+                        Millis later = 0ms) {
+    return hold_off_left(held, viewer_of(session, device, {}), kHoldOff, now + later);
+  };
+  CHECK(left("s1") == 0ms);
+  CHECK(left("s2") == 2min);
+  CHECK(left("s2", "tv") == 1min);  // its device says who it is
+  CHECK(left("new", "tv") == 1min);
+  CHECK(left("new", "phone") == 0ms);
+  CHECK(left("tv") == 0ms);
+  CHECK(left("s3") == 0ms);
+  CHECK(left("s2", {}, 2min - 1ms) == 1ms);
+  CHECK(left("s2", {}, 2min) == 0ms);
+  // Of an older daemon: by session and by device.
+  CHECK(left("old", "phone") == 1min);
+  CHECK(left("new", "radio") == 90s);
+  CHECK(left("radio") == 0ms);
+  // Who leaves out the device, or the address, is known by what is left.
+  CHECK(left("s5") == 90s);
+  CHECK(hold_off_left(held, viewer_of("new", {}, "192.0.2.5"), kHoldOff, now) == 90s);
+  CHECK(hold_off_left(held, viewer_of("new", "phone", "192.0.2.5"), kHoldOff, now) == 0ms);
 }
 
 TEST_CASE("evictions_of counts observed ones as they would have been") {
@@ -216,10 +330,14 @@ TEST_CASE("evictions_of counts observed ones as they would have been") {
   admission.reconnected = 1;
   CHECK(evictions_of(admission) == 0);
   admission.replaced = {2};
-  admission.evicted = {3, 4};
+  admission.evicted = {3, 4, 5};
+  admission.displaced = {
+      {2, {}, false}, {3, {}, true}, {4, {}, true}};  // and 5 is the viewer's own
   CHECK(evictions_of(admission) == 3);
+  admission.displaced = {{2, {}, false}};
   admission.evicted.clear();
   admission.would_evict = {3, 4};
+  admission.would_displace = true;
   CHECK(evictions_of(admission) == 2);
 }
 

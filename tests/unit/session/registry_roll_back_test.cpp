@@ -165,7 +165,9 @@ TEST_CASE("Registry::roll_back in every order") {
         if (pick(2) == 0) start.details.device = other;
         if (pick(3) == 0) start.details.content = plan;
         if (pick(3) == 0) start.replace = id(other);
+        if (pick(3) == 0) start.details.ip = plan;
         if (pick(2) == 0) start.on_limit = OnLimit::kEvictOldest;
+        if (pick(4) == 0) start.on_limit = OnLimit::kEvictNewest;
         SetLimit limit{id(user)};
         if (pick(2) == 0) limit.limit.emplace(static_cast<std::uint32_t>(pick(4)));
         if (pick(2) == 0) limit.plan.emplace(id(plan));

@@ -113,10 +113,11 @@ TEST_CASE("Registry: take-over") {
     fixture.stores = false;
     fixture.ask<Granted>(replacing("s4", "s2"));
     const auto changes = fixture.store();
-    REQUIRE(changes.size() == 3);
-    CHECK(std::holds_alternative<PutHoldOff>(changes[0]));
+    REQUIRE(changes.size() == 4);
+    CHECK(std::get<PutHoldOff>(changes[0]).row.mark == Mark::kHeldOff);
     CHECK(std::holds_alternative<Remove>(changes[1]));
     CHECK(std::holds_alternative<Insert>(changes[2]));
+    CHECK(std::get<PutHoldOff>(changes[3]).row.mark == Mark::kProtected);
   }
 }
 
@@ -160,20 +161,19 @@ TEST_CASE("Registry: hold-off") {
   fixture.start("abc", "s3");
   fixture.ask<Granted>(evicting("s4"));  // evicts s1 and with it the tv
   SUBCASE("an evicted session may not evict for three minutes, to the millisecond") {
-    fixture.clock.tick(kHoldOff - 1ms);
+    fixture.clock.tick(kDefaultHoldOff - 1ms);
     for (const char* session : {"s2", "s3", "s4"}) fixture.start("abc", session);
-    const Denied denied = fixture.ask<Denied>(evicting("s1"));
-    CHECK(denied.hold_off == 1ms);
+    CHECK(fixture.ask<Denied>(evicting("s1")).hold_off == 1ms);
     fixture.clock.tick(1ms);
     CHECK(fixture.ask<Granted>(evicting("s1")).evicted == Names{"s2"});
   }
   SUBCASE("nor may its device, under another name") {
     Start start = evicting("s9");
     start.details.device = "tv";
-    CHECK(fixture.ask<Denied>(start).hold_off == kHoldOff);
+    CHECK(fixture.ask<Denied>(start).hold_off == kDefaultHoldOff);
   }
   SUBCASE("nor by taking over") {
-    CHECK(fixture.ask<Denied>(replacing("s1", "s2")).hold_off == kHoldOff);
+    CHECK(fixture.ask<Denied>(replacing("s1", "s2")).hold_off == kDefaultHoldOff);
     CHECK(fixture.names("abc") == "s2 s3 s4");
   }
   SUBCASE("others may") { CHECK(fixture.ask<Granted>(evicting("s5")).evicted == Names{"s2"}); }
@@ -193,15 +193,26 @@ TEST_CASE("Registry: hold-off") {
     CHECK(fixture.ask<Granted>(start).evicted == Names{"s1"});
   }
   SUBCASE("is remembered of the latest hundred evictions") {
-    fixture.set_policy({.limit = 1, .on_limit = OnLimit::kEvictOldest});
-    for (std::size_t i = 0; i <= kMaxHeldOff; ++i) fixture.start("xyz", "e" + std::to_string(i));
+    fixture.set_policy({.limit = 1});
+    const auto take_over = [&](const std::string& session, const std::string& from) {
+      Start start{id("xyz"), id(session)};
+      start.replace = id(from);
+      return std::holds_alternative<Granted>(fixture.ask(start));
+    };
+    fixture.start("xyz", "e0");
+    std::string last = "e0";
+    for (std::size_t i = 1; i <= kMaxHeldOff; ++i) {
+      const std::string next = "e" + std::to_string(i);
+      CHECK(take_over(next, last));
+      last = next;
+    }
     // e0 to e99 were evicted; one more, and e0 is forgotten.
-    CHECK(std::holds_alternative<Denied>(fixture.ask(Start{id("xyz"), id("e0")})));
-    fixture.start("xyz", "another");
-    CHECK(std::holds_alternative<Granted>(fixture.ask(Start{id("xyz"), id("e0")})));
+    CHECK_FALSE(take_over("e0", last));
+    CHECK(take_over("another", last));
+    CHECK(take_over("e0", "another"));
   }
   SUBCASE("begins anew where the eviction before it was undone") {
-    fixture.clock.tick(kHoldOff);
+    fixture.clock.tick(kDefaultHoldOff);
     fixture.registry.sweep(100, 0ms, fixture.clock.now());
     fixture.store();
     for (const char* session : {"s2", "s3", "s4"}) fixture.start("abc", session);
@@ -211,13 +222,13 @@ TEST_CASE("Registry: hold-off") {
     fixture.clock.tick(60s);
     fixture.stores = true;
     fixture.ask<Granted>(replacing("s5", "s2"));
-    fixture.clock.tick(kHoldOff - 30s);
+    fixture.clock.tick(kDefaultHoldOff - 30s);
     fixture.registry.sweep(100, 0ms, fixture.clock.now());
     for (const char* session : {"s3", "s4", "s5"}) fixture.start("abc", session);
     CHECK(fixture.ask<Denied>(evicting("s2")).hold_off == 30s);
   }
   SUBCASE("is forgotten when it is over, by the sweeper, row and all") {
-    fixture.clock.tick(kHoldOff);
+    fixture.clock.tick(kDefaultHoldOff);
     fixture.stores = false;
     fixture.registry.sweep(100, 0ms, fixture.clock.now());
     int dropped = 0;
@@ -240,7 +251,7 @@ TEST_CASE("Registry: hold-offs over a restart") {
   }
   SUBCASE("are never longer than three minutes, whatever the clocks were") {
     restore(now + 24h);
-    CHECK(fixture.ask<Denied>(evicting("s9")).hold_off == kHoldOff);
+    CHECK(fixture.ask<Denied>(evicting("s9")).hold_off == kDefaultHoldOff);
   }
   SUBCASE("that are over do nothing") {
     restore(now - 24h);

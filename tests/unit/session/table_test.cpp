@@ -148,3 +148,29 @@ TEST_CASE("Table::run_prefetches changes nothing, whoever was prefetched") {
   CHECK(table.add_absent("few", name_of(2)) == kNoSlot);
   CHECK(table.add_absent("few", name_of(3)) != kNoSlot);
 }
+
+TEST_CASE("Table: several sessions on one device") {
+  Table table(1);
+  const auto add = [&table](const char* session) {
+    const Slot slot = table.add("abc", session).slot;
+    table.set_details(slot, {"tv", "", "", ""});
+    return slot;
+  };
+  const Slot first = add("s1");
+  const Slot user = table.session(first).user;
+  CHECK_FALSE(table.user(user).shares_device);
+  const Slot second = add("s2");
+  const Slot third = add("s3");
+  CHECK(table.user(user).shares_device);
+  CHECK(table.find_device(user, "tv") == first);
+  table.unlink(first);
+  CHECK(table.find_device(user, "tv") == second);
+  table.unlink(second);
+  CHECK(table.find_device(user, "tv") == third);
+  table.relink(second);
+  table.relink(first);
+  CHECK(table.find_device(user, "tv") == third);
+  for (const Slot each : {third, second, first}) table.unlink(each);
+  CHECK(table.find_device(user, "tv") == kNoSlot);
+  CHECK_FALSE(table.user(user).shares_device);
+}

@@ -76,7 +76,8 @@ std::string content_of(const std::string& path) {
         "FROM sessions",
         "SELECT group_concat(plan || max_sessions || on_limit) FROM plans",
         "SELECT group_concat(user || plan) FROM limits",
-        "SELECT group_concat(id || user || session || device || since) FROM hold_offs",
+        "SELECT group_concat(id || user || session || device || since || coalesce(address || mark, "
+        "'-')) FROM hold_offs",
         "SELECT group_concat(hour || user || starts || hex(devices) || conflicts) FROM history",
         "SELECT group_concat(id || hour || user || starts || hex(devices) || conflicts) FROM "
         "history_parts"}) {
@@ -158,6 +159,8 @@ TEST_CASE("recover takes rows from before columns were added") {
   REQUIRE(Sqlite::open(path)
               ->exec("ALTER TABLE history DROP COLUMN conflicts;"
                      "ALTER TABLE history_parts DROP COLUMN conflicts;"
+                     "ALTER TABLE hold_offs DROP COLUMN mark;"
+                     "ALTER TABLE hold_offs DROP COLUMN address;"
                      "PRAGMA user_version = 4")
               .has_value());
   CHECK(recovered(path).lost_nothing());

@@ -70,6 +70,8 @@ TEST_CASE("Store keeps what is committed") {
     changes.emplace_back(PutHoldOff{{7, "abc", "s7", "tv", now.instant - 1min}});
     changes.emplace_back(PutHoldOff{{8, "abc", "s8", "", now.instant}});
     changes.emplace_back(DropHoldOff{8});
+    changes.emplace_back(
+        PutHoldOff{{9, "abc", "s9", "", now.instant, "192.0.2.1", Mark::kProtected}});
     {
       Store store = open_store(path);
       REQUIRE(store.commit(changes, now.offset()).has_value());
@@ -80,8 +82,8 @@ TEST_CASE("Store keeps what is committed") {
       rows.push_back(std::move(row));
       return true;
     });
-    CHECK(report->last_id == 7);
-    REQUIRE(rows.size() == 5);
+    CHECK(report->last_id == 9);
+    REQUIRE(rows.size() == 6);
     CHECK(std::get<PlanRow>(rows[0]).plan == "gold");
     CHECK(std::get<PlanRow>(rows[0]).limit == 5);
     CHECK(std::get<PlanRow>(rows[0]).on_limit == OnLimit::kEvictOldest);
@@ -94,6 +96,11 @@ TEST_CASE("Store keeps what is committed") {
     CHECK(held.session == "s7");
     CHECK(held.device == "tv");
     CHECK(held.since == now.instant - 1min);
+    CHECK_FALSE(held.mark.has_value());
+    const auto& kept = std::get<HoldOffRow>(rows[5]);
+    CHECK(kept.session == "s9");
+    CHECK(kept.address == "192.0.2.1");
+    CHECK(kept.mark == Mark::kProtected);
   }
   SUBCASE("a moved lease, in the clock of its own time") {
     Store store = open_store(path);
