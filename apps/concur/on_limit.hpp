@@ -9,11 +9,13 @@
 namespace concur::cli {
 
 // What a start does where the limit is reached.
-enum class OnLimit : std::uint8_t { kDeny, kEvictOldest };
+enum class OnLimit : std::uint8_t { kDeny, kEvictOldest, kEvictNewest };
 
 // As users and the daemon write it.
-inline constexpr std::array<std::pair<std::string_view, OnLimit>, 2> kOnLimitWords{
-    {{"deny", OnLimit::kDeny}, {"evict-oldest", OnLimit::kEvictOldest}}};
+inline constexpr std::array<std::pair<std::string_view, OnLimit>, 3> kOnLimitWords{
+    {{"deny", OnLimit::kDeny},
+     {"evict-oldest", OnLimit::kEvictOldest},
+     {"evict-newest", OnLimit::kEvictNewest}}};
 
 constexpr std::string_view word_of(OnLimit on_limit) {
   for (const auto& [word, value] : kOnLimitWords) {

@@ -24,10 +24,10 @@ Number read_whole(const char* option, const std::string& text, Number most) {
   return value;
 }
 
-std::string on_limit_words(std::string_view between) {
+std::string on_limit_words(std::string_view between, std::string_view before_last) {
   std::string words;
   for (const auto& [word, value] : kOnLimitWords) {
-    if (!words.empty()) words += between;
+    if (!words.empty()) words += word == kOnLimitWords.back().first ? before_last : between;
     words += word;
   }
   return words;
@@ -83,7 +83,8 @@ OutputFormat read_format(const std::string& text, std::initializer_list<OutputFo
 
 OnLimit read_on_limit(const std::string& text) {
   if (const auto value = on_limit_of(text)) return *value;
-  reject(text::format("cannot read --on-limit '{}': it takes {}", text, on_limit_words(" or ")));
+  reject(
+      text::format("cannot read --on-limit '{}': it takes {}", text, on_limit_words(", ", " or ")));
 }
 
 void add_option(CLI::App& app, const char* name, const char* value, const char* about,
@@ -115,7 +116,7 @@ void add_flag(CLI::App& app, const char* name, const char* about, bool& to) {
 void add_footer(CLI::App& app, const char* text) { app.footer(text); }
 
 void add_on_limit(CLI::App& app, const char* about, std::optional<OnLimit>& to) {
-  add_option(app, "--on-limit", on_limit_words("|").c_str(), about,
+  add_option(app, "--on-limit", on_limit_words("|", "|").c_str(), about,
              [&to](const std::string& text) { to = read_on_limit(text); });
 }
 

@@ -87,6 +87,7 @@ std::string hours_text(const json::object& report, const std::vector<Usage>& hou
   table.add(figure_column("EVICTED", hours, &Usage::evictions));
   table.add(figure_column("DEVS", hours, &Usage::devices));
   table.add(figure_column("IPS", hours, &Usage::addresses));
+  table.add(figure_column("CONFL", hours, &Usage::conflicts));
   return "\nThe hours:\n" + table.text(terminal);
 }
 

@@ -28,7 +28,8 @@ std::optional<std::vector<Usage>> usages_of(const boost::json::object& report,
                       .peak = count_of(*members, "peak"),
                       .attempted = count_of(*members, "attemptedPeak"),
                       .devices = count_of(*members, "devices"),
-                      .addresses = count_of(*members, "addresses")});
+                      .addresses = count_of(*members, "addresses"),
+                      .conflicts = count_of(*members, "conflicts")});
   }
   return usages;
 }
@@ -76,6 +77,7 @@ void add_figures(TextTable& table, const std::vector<Usage>& rows) {
   table.add(figure_column("TRIED", rows, &Usage::attempted));
   table.add(figure_column("DEVS", rows, &Usage::devices));
   table.add(figure_column("IPS", rows, &Usage::addresses));
+  table.add(figure_column("CONFL", rows, &Usage::conflicts));
 }
 
 }  // namespace concur::cli

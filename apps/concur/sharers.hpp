@@ -23,6 +23,7 @@ struct Usage {
   std::uint64_t attempted = 0;
   std::uint64_t devices = 0;
   std::uint64_t addresses = 0;
+  std::uint64_t conflicts = 0;
 };
 
 // Of the array `list`, in its order. `name` is the member that says whose figures they are.
@@ -38,7 +39,7 @@ TextColumn bar_column(const std::vector<Usage>& rows, Figure figure);
 
 // Rank, user and score with its bar: how a table of sharers begins.
 void add_ranked_users(TextTable& table, const std::vector<Usage>& users);
-// Starts, denials, evictions, peak, attempted, devices and addresses.
+// Starts, denials, evictions, peak, attempted, devices, addresses and conflicts.
 void add_figures(TextTable& table, const std::vector<Usage>& rows);
 
 }  // namespace concur::cli

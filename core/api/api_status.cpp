@@ -81,6 +81,7 @@ void Api::status(const Call&, Respond respond) {
       .field("limit", status.policy.limit)
       .field("lease", status.policy.lease)
       .field("onLimit", word_of(status.policy.on_limit))
+      .field("holdOff", status.policy.hold_off)
       .field("mode",
              std::string_view(status.policy.mode == Mode::kEnforce ? "enforce" : "observe"));
   json.key("rates").begin_object();

@@ -104,7 +104,7 @@ Result<std::uint32_t> read_limit(const json::value& value) {
 
 Result<OnLimit> read_on_limit(const json::value& value) {
   const auto word = value.is_string() ? on_limit_of(view(value.get_string())) : std::nullopt;
-  if (!word) return bad_field("onLimit", "\"deny\" or \"evict-oldest\"");
+  if (!word) return bad_field("onLimit", "\"deny\", \"evict-oldest\" or \"evict-newest\"");
   return *word;
 }
 

@@ -54,7 +54,8 @@ std::string get_word(Words<T> words, T value) {
 
 const std::pair<std::string_view, OnLimit> kOnLimits[] = {
     {word_of(OnLimit::kDeny), OnLimit::kDeny},
-    {word_of(OnLimit::kEvictOldest), OnLimit::kEvictOldest}};
+    {word_of(OnLimit::kEvictOldest), OnLimit::kEvictOldest},
+    {word_of(OnLimit::kEvictNewest), OnLimit::kEvictNewest}};
 constexpr std::pair<std::string_view, Mode> kModes[] = {{"enforce", Mode::kEnforce},
                                                         {"observe", Mode::kObserve}};
 constexpr std::pair<std::string_view, Durability> kDurabilities[] = {
@@ -100,6 +101,17 @@ Result<void> set_lease(Settings& into, const std::string& value) {
                                                    format_duration(kMaxLease))};
   }
   into.service.policy.lease = *lease;
+  return {};
+}
+
+Result<void> set_hold_off(Settings& into, const std::string& value) {
+  const auto hold_off = parse_duration(value);
+  if (!hold_off) return hold_off.error();
+  if (*hold_off > kMaxHoldOff) {
+    return Error{ErrorKind::kInvalid,
+                 text::format("it takes 0 (off) to {}", format_duration(kMaxHoldOff))};
+  }
+  into.service.policy.hold_off = *hold_off;
   return {};
 }
 
@@ -154,11 +166,15 @@ constexpr Setting kTable[] = {
      set_limit, [](const Settings& s) { return std::to_string(s.service.policy.limit); }},
     {"lease", "DURATION", "how long a session stays active without a heartbeat", true, always,
      set_lease, [](const Settings& s) { return format_duration(s.service.policy.lease); }},
-    {"on-limit", "deny|evict-oldest", "what to do with a start above the limit", true, always,
+    {"on-limit", "deny|evict-oldest|evict-newest", "what to do with a start above the limit", true,
+     always,
      [](Settings& s, const std::string& v) {
        return set_word<OnLimit>(kOnLimits, v, s.service.policy.on_limit);
      },
      [](const Settings& s) { return get_word<OnLimit>(kOnLimits, s.service.policy.on_limit); }},
+    {"hold-off", "DURATION",
+     "how long an evicted viewer may not evict, and who evicted it stays; 0: off", true, always,
+     set_hold_off, [](const Settings& s) { return format_duration(s.service.policy.hold_off); }},
     {"mode", "enforce|observe", "observe: admit what would be denied, and count and report it",
      true, always,
      [](Settings& s, const std::string& v) {

@@ -2,6 +2,7 @@
 
 #include "base/duration.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "service/long_reads.hpp"
 
 #include <boost/asio/post.hpp>
@@ -82,6 +83,17 @@ void LocalService::warn_of_throttled(const Throttled& throttled, const Now& now)
       *suppressed == 0 ? "" : text::format(" ({} more such answers before)", *suppressed));
 }
 
+// It begins, and is not told of again while it lasts.
+void LocalService::warn_of_fight(const Event& event, const Now& now) {
+  const auto suppressed = fights_.next(now.instant);
+  if (!suppressed) return;
+  log_.warning(
+      "user {}: several players use device {} and replace each other's sessions; until they stop, "
+      "each counts as one: have every player send a device of its own{}",
+      in_quotes(event.user.str()), in_quotes(event.more->details.device),
+      *suppressed == 0 ? "" : text::format(" ({} more such devices before)", *suppressed));
+}
+
 void LocalService::decided() {
   committer_.decided();
   if (registry_.has_events()) publish_events(clock_.now());
@@ -105,6 +117,7 @@ void LocalService::notice_sleep(const Now& now) {
 void LocalService::publish_events(const Now& now) {
   registry_.take_events([this, &now](Event&& event) {
     if (event.kind == EventKind::kDenied) denials_.add(event, now.instant);
+    if (event.more && event.more->fight) warn_of_fight(event, now);
     events_.publish(std::move(event), now.instant);
   });
 }

@@ -61,6 +61,7 @@ class LocalService final : public Service, private Committer::Listener, private 
   void notice_sleep(const Now& now);
   void publish_events(const Now& now);
   void warn_of_throttled(const Throttled& throttled, const Now& now);
+  void warn_of_fight(const Event& event, const Now& now);
   void warn_of_large_wal(const Now& now);
   void schedule_tick();
   void tick();
@@ -75,6 +76,7 @@ class LocalService final : public Service, private Committer::Listener, private 
   Registry registry_;
   DenialLog denials_;
   LogThrottle throttled_;
+  LogThrottle fights_{60};
   LogThrottle large_wal_{1};
   Committer committer_;
   Record record_;

@@ -36,7 +36,7 @@ _concur() {
     --session | --replace)
       mapfile -t COMPREPLY < <(compgen -W "$(_concur_names session "$user" "$socket")" -- "$cur") && return ;;
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
-    --on-limit) mapfile -t COMPREPLY < <(compgen -W 'deny evict-oldest' -- "$cur") && return ;;
+    --on-limit) mapfile -t COMPREPLY < <(compgen -W 'deny evict-oldest evict-newest' -- "$cur") && return ;;
     --if-unavailable) mapfile -t COMPREPLY < <(compgen -W 'allow deny' -- "$cur") && return ;;
     --output)
       case $verb in

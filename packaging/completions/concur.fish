@@ -54,7 +54,7 @@ for verb in start run
     complete -c concur -n "__concur_is $verb" -l ip -x -d 'the viewer\'s address'
     complete -c concur -n "__concur_is $verb" -l content -x -d 'what is played'
     complete -c concur -n "__concur_is $verb" -l meta -x -d 'key=value, kept with the session'
-    complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest' -d 'if the limit is reached'
+    complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest evict-newest' -d 'if the limit is reached'
     complete -c concur -n "__concur_is $verb" -l replace -xa '(__concur_names session)' -d 'the session to replace'
 end
 complete -c concur -n '__concur_is run' -l if-unavailable -xa 'allow deny' -d 'if the daemon does not answer'
@@ -79,7 +79,7 @@ complete -c concur -n '__concur_is limit; and not __fish_seen_subcommand_from ge
 complete -c concur -n '__concur_is plan; and not __fish_seen_subcommand_from set unset list' -a 'set unset list'
 for verb in 'limit set' 'plan set'
     complete -c concur -n "__concur_is $verb" -l max -x -d 'the limit; 0 means unlimited'
-    complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest' -d 'if the limit is reached'
+    complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest evict-newest' -d 'if the limit is reached'
 end
 complete -c concur -n '__concur_is limit set' -l plan -x -d 'the user\'s plan'
 complete -c concur -n '__concur_is limit list' -l output -xa 'json ndjson' -d 'how to print them'

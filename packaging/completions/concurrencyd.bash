@@ -5,14 +5,14 @@ _concurrencyd() {
   case $prev in
     --socket | --database | --config | --api-key-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     --admin-group | --socket-group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") && return ;;
-    --on-limit) words='deny evict-oldest' ;;
+    --on-limit) words='deny evict-oldest evict-newest' ;;
     --mode) words='enforce observe' ;;
     --durability) words='full normal' ;;
     --log-level) words='error warning info debug' ;;
     --log-format) words='text json' ;;
-    --limit | --lease | --history | --start-rate | --max-sessions | --socket-mode | --listen) return ;;
+    --limit | --lease | --hold-off | --history | --start-rate | --max-sessions | --socket-mode | --listen) return ;;
     *)
-      words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --mode --start-rate
+      words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --hold-off --mode --start-rate
         --max-sessions --durability --history --socket-mode --socket-group --admin-group --listen --api-key-file --log-level --log-format --help --version'
       ;;
   esac

@@ -38,7 +38,7 @@ expect_usage_error() {
   [ "$status" -eq 0 ] && [ "$output" = "concurrencyd 0.1.0" ] && [ -z "$stderr" ]
   daemon_run --help
   [ "$status" -eq 0 ] && [ -z "$stderr" ]
-  for option in --socket --database --config --limit --lease --start-rate --max-sessions --durability --socket-mode --socket-group --admin-group \
+  for option in --socket --database --config --limit --lease --hold-off --start-rate --max-sessions --durability --socket-mode --socket-group --admin-group \
     --listen --api-key-file --log-level --log-format --check-config; do
     [[ $output == *"$option "* ]]
   done
@@ -52,6 +52,8 @@ expect_usage_error() {
   expect_setting 'database = /var/lib/concurrencyd/sessions.db  # default'
   expect_setting 'limit = 3  # default'
   expect_setting 'lease = 90s  # default'
+  expect_setting 'on-limit = deny  # default'
+  expect_setting 'hold-off = 3m  # default'
   expect_setting 'start-rate = 200  # default'
   expect_setting 'max-sessions = 10000000  # default'
   expect_setting 'durability = full  # default'

@@ -148,7 +148,7 @@ teardown() { remove_dir; }
   concur_run start --user abc --session xyz --meta novalue
   expect_error 2 "concur: cannot read --meta 'novalue': *"
   concur_run start --user abc --session xyz --on-limit evict
-  expect_error 2 "concur: cannot read --on-limit 'evict': it takes deny or evict-oldest"
+  expect_error 2 "concur: cannot read --on-limit 'evict': it takes deny, evict-oldest or evict-newest"
   concur_run limit set --user abc --max none
   expect_error 2 "concur: cannot read --max 'none': *"
   concur_run limit list --output table

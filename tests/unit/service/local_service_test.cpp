@@ -351,6 +351,18 @@ TEST_CASE("LocalService") {
       fixture.ask(Start{id("abc"), id(names[static_cast<std::size_t>(i)])});
     CHECK(captured.lines(fixture.log).size() == 10);
   }
+  SUBCASE("a fight over a device is logged once, and its user and device are named") {
+    const CapturedLog captured;
+    fixture.log.set_level(LogLevel::kWarning);
+    for (int i = 0; i < 10; ++i) {
+      Start start{id("abc"), id(i % 2 == 0 ? "s1" : "s2")};
+      start.details.device = "tv";
+      fixture.ask(start);
+    }
+    const auto lines = captured.lines(fixture.log);
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].find("warning user \"abc\": several players use device \"tv\" and ") == 0);
+  }
   SUBCASE("what comes alone is committed by the loop itself, with the next step of it") {
     bool answered = false;
     fixture.service.submit(Start{id("abc"), id("alone")}, fixture.clock.now(),
