@@ -105,23 +105,25 @@ NO_TERMS = Terms()
 class Gone:
     """A session that is no more, and why."""
 
-    __slots__ = ("reason", "since", "by")
+    __slots__ = ("reason", "since", "by", "by_itself")
 
     def __init__(self, reason, since, by=None):
         self.reason = reason
         self.since = since
         self.by = by  # of an evicted one: the session, and its device if it named one, that took its place
+        self.by_itself = False  # its own viewer evicted it, who is known by an address
 
 
-class Eviction:
-    """For three minutes after it neither this session nor its device may evict."""
+class Past:
+    """What happened to a user's viewers of late. A viewer is ("device", D), ("address", A) or ("session", S)."""
 
-    __slots__ = ("session", "device", "at")
+    MOST = 100  # of each kind, the newest ones
 
-    def __init__(self, session, device, at):
-        self.session = session
-        self.device = device
-        self.at = at
+    def __init__(self):
+        self.held_off = collections.deque(maxlen=self.MOST)  # (all that a viewer may be known by, when it was evicted)
+        self.protected = collections.deque(maxlen=self.MOST)  # (viewer, when it got in by evicting)
+        self.changes = collections.deque(maxlen=self.MOST)  # (viewer, when its device or address changed hands, in a fight)
+        self.replaced = {}  # (viewer, name or address) -> when a session of that was replaced there
 
 
 class Usage:
@@ -138,7 +140,8 @@ class Usage:
 class Model:
     REMEMBERED = 3600 * 1000  # for how long the end of a session is remembered for certain
     HOLD_OFF = 180 * 1000
-    MOST_EVICTIONS = 100  # of a user, the newest ones, that hold somebody off
+    MOST_CHANGES = 3  # of hands within a hold-off, before a device is no reconnect any more
+    STILL_PLAYING = 5 * 1000  # a heartbeat so long after its own viewer evicted it: another plays on
     DETAILS = ("device", "ip", "content", "meta")
 
     def __init__(self, limit, lease, on_limit="deny", mode="enforce"):
@@ -148,7 +151,7 @@ class Model:
         self.mode = mode
         self.users = {}  # user -> {session name: Session}, oldest start first
         self.gone = {}  # (user, session name) -> Gone
-        self.evictions = {}  # user -> its newest Evictions, oldest first
+        self.past = collections.defaultdict(Past)  # by user
         self.terms = {}  # user -> Terms, of those who were given any
         self.plans = {}  # name -> Terms
         self.usage = {}  # user -> {hour: Usage}
@@ -199,13 +202,53 @@ class Model:
     def on_limit_of(self, user):
         return self.terms.get(user, NO_TERMS).on_limit or self._plan_of(user).on_limit or self.on_limit
 
-    def held_off(self, user, name, device, now):
-        """For how many more milliseconds a start of this name, on this device, may not evict."""
-        lasts = 0
-        for each in self.evictions.get(user, ()):
-            if each.session == name or (device is not None and each.device == device):
-                lasts = max(lasts, each.at + self.HOLD_OFF - now)
-        return lasts
+    # ---- who is who ----------------------------------------------------------------------------------------------
+
+    def viewer(self, user, name, details, now):
+        """Known by the device, unless that is fought over, else the address, else the session."""
+        if "device" in details and not self.is_fought_over(user, details["device"], now):
+            return "device", details["device"]
+        return ("address", details["ip"]) if "ip" in details else ("session", name)
+
+    def held_off(self, user, name, details, now):
+        """For how many more milliseconds a start of this name, with such details, may not evict others."""
+        viewer = self.viewer(user, name, details, now)
+        return max((at + self.HOLD_OFF - now for known, at in self.past[user].held_off
+                    if viewer in known and at + self.HOLD_OFF > now), default=0)
+
+    def _all_it_may_be_known_by(self, user, session, now):
+        known = [("session", session.name)]
+        if "ip" in session.details:
+            known.append(("address", session.details["ip"]))
+        if "device" in session.details and not self.is_fought_over(user, session.details["device"], now):
+            known.append(("device", session.details["device"]))
+        return known
+
+    def is_fought_over(self, user, device, now):
+        return len(self._changes(user, ("device", device), now)) >= self.MOST_CHANGES
+
+    def _left(self, marks, viewer, now):
+        return max((at + self.HOLD_OFF - now for each, at in marks if each == viewer and at + self.HOLD_OFF > now), default=0)
+
+    def _changes(self, user, viewer, now):
+        """Of that viewer's hands, within the hold-off: of each whether it was part of a fight."""
+        return [fight for each, at, fight in self.past[user].changes if each == viewer and at + self.HOLD_OFF > now]
+
+    def _comes_back(self, user, viewer, *what, now):
+        """Whether a session of that name or address was replaced there within the hold-off."""
+        replaced = self.past[user].replaced
+        return any(replaced.get((viewer, each), now - self.HOLD_OFF) + self.HOLD_OFF > now for each in what)
+
+    def _change_hands(self, user, viewer, now):
+        fights = self._changes(user, viewer, now)
+        begins = len(fights) + 1 >= self.MOST_CHANGES and not any(fights)
+        self.past[user].changes.append((viewer, now, begins or any(fights)))
+        if viewer[0] == "device":
+            self.met["change of hands"] += 1
+            self.met["fight"] += begins
+            return True
+        self.met["come-back of one address"] += 1
+        return len(fights) >= self.MOST_CHANGES
 
     # ---- calls of the v1 API -------------------------------------------------------------------------------------
 
@@ -229,35 +272,52 @@ class Model:
     def _admit(self, user, name, body, limit, now):
         """Starts a session that is not active, if it may. Returns the whole denial, or what an answer says besides."""
         sessions = self.users[user]
+        past = self.past[user]
         device = body.get("device")
         on_limit = body.get("onLimit") or self.on_limit_of(user)
-        held_off = self.held_off(user, name, device, now)
+        viewer = self.viewer(user, name, body, now)
+        viewers = {each.name: self.viewer(user, each.name, each.details, now) for each in sessions.values()}
+        known = {each.name: self._all_it_may_be_known_by(user, each, now) for each in sessions.values()}
+        held_off = self.held_off(user, name, body, now)
+        met = self.met
 
-        reconnected = [each for each in sessions.values()
-                       if device is not None and each.details.get("device") == device]
+        on_device = [each for each in sessions.values() if device is not None and each.details.get("device") == device]
+        nearest = [each for each in on_device if "ip" in body and each.details.get("ip") == body["ip"]] or on_device
+        fought_over = device is not None and self.is_fought_over(user, device, now)
+        met["no reconnect: fought over"] += bool(on_device) and fought_over
+        reconnected = [] if fought_over else nearest[:1]
         replaceable = [each for each in sessions.values()
                        if each.name == body.get("replace") and each.name != name and each not in reconnected]
-        replaced = [] if held_off else replaceable
+        replaced = [each for each in replaceable if not held_off or viewers[each.name] == viewer]
         leaving = reconnected + replaced
         count = len(sessions) - len(leaving) + 1
-        oldest, extra, met = [], {}, self.met
+        evicted, extra = [], {}
         if limit and count > limit and not reconnected:
             # Sessions stand in the order of their starts.
-            doomed = [each for each in sessions.values() if each not in leaving][:count - limit]
-            may_evict = on_limit == "evict-oldest" and not held_off
+            candidates = [each for each in sessions.values() if each not in leaving]
+            if on_limit == "evict-newest":
+                candidates.reverse()
+            waits = {each.name: 0 if viewers[each.name] == viewer else
+                     max(held_off, self._left(past.protected, viewers[each.name], now)) for each in candidates}
+            doomed = [each for each in candidates if not waits[each.name]][:count - limit]
+            may_evict = on_limit != "deny" and len(doomed) == count - limit
             if self.mode == "observe":
                 met["would evict" if may_evict else "would deny"] += 1
                 extra = {"wouldEvict": [each.name for each in doomed]} if may_evict else {"wouldDeny": True}
             elif may_evict:
-                oldest = doomed
-                met["evict-oldest of several" if len(oldest) > 1 else "evict-oldest"] += 1
-                met["evict-oldest after a replace"] += len(replaced)
+                evicted = doomed
+                met[f"{on_limit} of several" if len(evicted) > 1 else on_limit] += 1
+                met["evicting after a replace"] += len(replaced)
+                met["evicting past the protected"] += any(waits[each.name] for each in candidates[:candidates.index(doomed[-1])])
             else:
                 met["denied: replace makes no room"] += len(replaced)
                 denial = self._denial(user, name, limit, now)
-                if held_off and (on_limit == "evict-oldest" or (replaceable and count - 1 <= limit)):
+                if replaceable and not replaced and count - 1 <= limit:
                     denial["holdOff"] = held_off / 1000
-                    met["denied: held off"] += 1
+                elif on_limit != "deny":
+                    denial["holdOff"] = sorted(waits.values())[count - limit - 1] / 1000
+                if "holdOff" in denial:
+                    met[f"denied: held off by {viewer[0]}" if held_off else "denied: all others are protected"] += 1
                 self._count(user, name, body, limit, now, denied=True, waits=True)
                 return denial
 
@@ -272,19 +332,41 @@ class Model:
             met["replace passed over: not active"] += 1
 
         by = {"session": name} if device is None else {"session": name, "device": device}
-        for each in leaving + oldest:
+        for each in leaving + evicted:
             self._remove(user, each, "evicted", now, by)
-        for each in replaced + oldest:
-            remembered = self.evictions.setdefault(user, collections.deque(maxlen=self.MOST_EVICTIONS))
-            remembered.append(Eviction(each.name, each.details.get("device"), now))
-        if leaving or oldest:
-            extra["evicted"] = [each.name for each in leaving + oldest]
+        if leaving or evicted:
+            extra["evicted"] = [each.name for each in leaving + evicted]
+        displaced = [each for each in replaced + evicted if viewers[each.name] != viewer]
+        past.held_off.extend((known[each.name], now) for each in displaced)
+        if displaced:
+            past.protected.append((viewer, now))
+            met[f"evicted, known by {viewers[displaced[0].name][0]}"] += 1
+        own = [each for each in evicted if viewers[each.name] == viewer]
+        met["zapping within the limit"] += bool(own)
+        conflict = False
+        for each in reconnected:
+            on_it = "device", device
+            same_address = "ip" in body and each.details.get("ip") == body["ip"]
+            if self._comes_back(user, on_it, ("name", name), ("ip", body.get("ip")), now=now) and not same_address:
+                conflict = self._change_hands(user, on_it, now)
+            past.replaced[on_it, ("name", each.name)] = now
+            if "ip" in each.details:
+                past.replaced[on_it, ("ip", each.details["ip"])] = now
+        if own and viewer[0] == "address":
+            if self._comes_back(user, viewer, ("name", name), now=now):
+                conflict = self._change_hands(user, viewer, now)
+                met["two players of one address"] += conflict
+            for each in own:
+                past.replaced[viewer, ("name", each.name)] = now
+                self.gone[user, each.name].by_itself = True
+        if conflict:
+            self._conflict(self._usage_of(user, now))
         self.gone.pop((user, name), None)
         lease = body["ttl"] * 1000 if "ttl" in body else self.lease
         sessions[name] = Session(name, {what: body[what] for what in self.DETAILS if what in body}, lease, now)
         self._count(user, name, body, limit, now, started=True, denied="wouldDeny" in extra,
-                    evictions=len(replaced) + len(oldest) + ("wouldEvict" in extra),
-                    evicted=[each.details.get("device", each.name) for each in oldest])
+                    evictions=len(displaced) + any(viewers[each] != viewer for each in extra.get("wouldEvict", ())),
+                    evicted=[each.details.get("device", each.name) for each in evicted if each in displaced])
         return extra
 
     MOST_WAITING = 32
@@ -386,6 +468,10 @@ class Model:
         gone = self.gone.get((user, name))
         if gone is None:
             return never_seen
+        if gone.by_itself and self.STILL_PLAYING <= now - gone.since < self.HOLD_OFF:
+            gone.by_itself = False
+            self._conflict(self._usage_of(user, now))
+            self.met["plays on beside another of its address"] += 1
         extra = 410, {"error": "session_gone", "message": TEXT, "user": user, "session": name, **self._why(gone)}
         return extra if now - gone.since < self.REMEMBERED else OneOf((extra, never_seen))
 
@@ -543,8 +629,11 @@ class Model:
 
     def restarted(self, now):
         """A clean stop and a start: leases as they were, but each with a heartbeat interval left; limits and plans as
-        they were; still held off who was. The memory of ends is lost, and who was waiting for room."""
+        they were; still held off, protected and fought over who was. The memory of ends is lost, and who was waiting
+        for room, and what was replaced on which device."""
         self.gone.clear()
+        for past in self.past.values():
+            past.replaced.clear()
         self.waiting.clear()
         for sessions in self.users.values():
             for session in sessions.values():

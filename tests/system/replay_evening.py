@@ -4,7 +4,8 @@
     python3 tests/system/replay_evening.py [--users 20000] [--seed 1] [--connections 32] [--trace USER]
 
 From a fixed seed come households, people who zap, reconnect or whose players crash, sharers with more devices than
-streams, some of whom take a slot over and fight for it, and an operator who purges, lists, and gives users limits and
+streams, some of whom take a slot over and fight for it, players that zap without ending what they watched, or that
+share a device or an address and evict each other, and an operator who purges, lists, and gives users limits and
 plans and changes them. Time is virtual: the daemon reads a frozen clock that moves from tick to tick, and all that
 happens in a tick is pipelined over a few keep-alive connections, one user's requests always down the same one. Some
 ticks fall exactly on the instant at which a lease or a hold-off runs out, a millisecond before, or one after. In
@@ -42,7 +43,7 @@ ODD_NAMES = ["zoë müller", "a/b?c=d&e", 'say "hi"', "back\\slash", "100%", "�
              "tom+jerry@home.example", "a" * 200]
 
 PLANS = {"single": {"limit": 1}, "family": {"limit": 5}, "premium": {"limit": 4, "onLimit": "evict-oldest"},
-         "staff": {"limit": 0}, "Tarif „Zoë“ 50%/a?": {"limit": 2, "onLimit": "deny"}}
+         "staff": {"limit": 0}, "last in": {"limit": 2, "onLimit": "evict-newest"}, "Tarif „Zoë“ 50%/a?": {"limit": 2, "onLimit": "deny"}}
 
 
 # How many households the planted sharers' accounts were sold to.
@@ -63,14 +64,15 @@ class Viewer:
         self.uses_first_service = rng.random() < 0.05
         self.shares = rng.random() < 0.12
         self.planted_devices = 0
+        self.home = f"10.{number >> 8 & 255}.{number & 255}.1"
 
 
 class Player:
     """A device of a viewer, playing until `until`. Each stream it plays is a session with a new name.
 
     Most players know nothing of the limit. Some ask for a rule of their own with each start. Where it is refused a
-    `taker` takes over one of the streams that the refusal names; a `fighter` always asks to evict the oldest, and when
-    it is evicted comes back at once.
+    `taker` takes over one of the streams that the refusal names; a `fighter` always asks to evict others, and when it
+    is evicted comes back at once. Some name their streams by a few channels, and some end none when they zap.
     """
 
     def __init__(self, number, viewer, until, rng):
@@ -85,9 +87,13 @@ class Player:
         self.takes = temper < 0.15
         self.fights = 0.15 <= temper < 0.30
         self.device = f"{'Fernseher ' if self.is_odd else 'tv-'}{number}" if self.fights or rng.random() < 0.6 else None
+        self.address = viewer.home if rng.random() < 0.6 else f"10.255.{rng.randrange(256)}.{number}"
+        self.channels = rng.randint(2, 3) if rng.random() < 0.15 else None
+        self.ends_when_zapping = rng.random() < 0.7
+        self.duels = False
         self.wishes = {}
-        if self.fights or rng.random() < 0.03:
-            self.wishes["onLimit"] = "evict-oldest"
+        if self.fights or rng.random() < 0.05:
+            self.wishes["onLimit"] = rng.choice(("evict-oldest", "evict-oldest", "evict-newest"))
         elif rng.random() < 0.03:
             self.wishes["onLimit"] = "deny"
         if rng.random() < 0.02:
@@ -96,14 +102,27 @@ class Player:
             self.wishes["ttl"] = rng.randint(300, 1200)
         self.new_stream(rng)
 
+    def duel(self, rng, device=None, **wishes):
+        """Another plays under the same device, or from the same address."""
+        self.duels = True
+        self.device, self.wishes = device, wishes
+        if device is None:
+            self.address = self.viewer.home
+        self.channels = rng.choice((1, 1, None))
+        self.new_stream(rng)
+        if device is None:
+            self.body["ip"] = self.address
+
     def new_stream(self, rng):
         self.streams += 1
-        self.session = f"{'séance №' if self.is_odd else 's'}{self.number}-{self.streams}"
+        stream = f"channel {rng.randrange(self.channels)}" if self.channels else self.streams
+        self.session = f"{'séance №' if self.is_odd else 's'}{self.number}-{stream}"
         self.body = dict(self.wishes)
         if self.device is not None:
             self.body["device"] = self.device
-        if rng.random() < 0.5:
-            self.body["ip"] = f"10.{self.number}.{rng.randrange(256)}.{rng.randrange(256)}"
+        if rng.random() < 0.6:
+            moves = rng.random() < 0.2
+            self.body["ip"] = f"10.{self.number}.{rng.randrange(256)}.{rng.randrange(256)}" if moves else self.address
             if rng.random() < 0.3:
                 self.body["content"] = f"film/{rng.randrange(500)}"
                 self.body["meta"] = {"app": "4.2", "title": rng.choice(ODD_NAMES)}
@@ -191,9 +210,13 @@ class Evening:
                 begins = opening + rng.randrange(20 * MINUTE)
                 lasts = min(3 * HOUR, MINUTE + int(rng.expovariate(1 / (45 * MINUTE))))
                 player = Player(number, viewer, begins + lasts, rng)
-                if players and players[0].device is not None and rng.random() < 0.03:
-                    player.device = players[0].device  # two streams on one device: each start is the other's reconnect
-                    player.new_stream(rng)
+                if players and players[0].device is not None and rng.random() < 0.04:
+                    # Two streams on one device: each start is the other's reconnect.
+                    for each in (players[0], player):
+                        each.duel(rng, device=players[0].device, **rng.choice(({}, {"limit": 1, "onLimit": "evict-oldest"})))
+                elif players and rng.random() < 0.05:
+                    for each in (players[0], player):  # each evicts the other from the one place
+                        each.duel(rng, limit=1, onLimit=rng.choice(("evict-oldest", "evict-newest")))
                 players.append(player)
                 self._at(begins, self.switch_on, player)
         self._at(0, self.operator_makes_plans)
@@ -274,7 +297,7 @@ class Evening:
             self._denied(player, expected[1])
             return
         self._next_sign_of_life(player)
-        if self.model.held_off(player.viewer.name, player.session, player.device, self.now) and self.rng.random() < 0.3:
+        if self.model.held_off(player.viewer.name, player.session, player.body, self.now) and self.rng.random() < 0.3:
             soon = self.now + self.rng.randint(1 * SECOND, 60 * SECOND)
             self._at(soon, self.reconnect_at_once, (player, player.turn))
 
@@ -305,6 +328,8 @@ class Evening:
         player.turn += 1
         interval = self.model.users[player.viewer.name][player.session].lease // 3
         due = min(player.until, self.now + interval - self.rng.randrange(10 * SECOND))
+        if player.duels and self.rng.random() < 0.9:  # impatient
+            due = min(due, self.now + self.rng.randint(4 * SECOND, 20 * SECOND))
         self._at(due, self.sign_of_life, (player, player.turn))
 
     def sign_of_life(self, due):
@@ -357,8 +382,9 @@ class Evening:
         self._ask(player.viewer, player.heartbeat, expected)
 
     def zap(self, player, times):
-        """To the next channel: the old session ends and a new one starts, at once or a moment later."""
-        self._end(player)
+        """To the next channel: the old session ends, or is left alone, and a new one starts, at once or a moment later."""
+        if player.ends_when_zapping:
+            self._end(player)
         if self.rng.random() < 0.05:
             self.heartbeat_out_of_the_blue(player)  # one that was on its way already
         player.new_stream(self.rng)
@@ -539,10 +565,10 @@ class Evening:
             elif dice < 0.24:
                 self._set_limit(viewer, {"limit": self.rng.randint(0, 5)})
             elif dice < 0.26:
-                self._set_limit(viewer, {"onLimit": self.rng.choice(("deny", "evict-oldest"))})
+                self._set_limit(viewer, {"onLimit": self.rng.choice(("deny", "evict-oldest", "evict-newest"))})
             elif dice < 0.27:
                 self._set_limit(viewer, {"limit": self.rng.randint(0, 5), "plan": self.rng.choice(list(PLANS)),
-                                         "onLimit": self.rng.choice(("deny", "evict-oldest"))})
+                                         "onLimit": self.rng.choice(("deny", "evict-oldest", "evict-newest"))})
 
     def operator_changes_some_users(self, _):
         rng = self.rng
@@ -553,7 +579,7 @@ class Evening:
             dice = rng.random()
             if dice < 0.60:
                 said = {"limit": rng.choice((None, 0, 1, 2, 3, 6)),
-                        "onLimit": rng.choice((None, "deny", "evict-oldest")),
+                        "onLimit": rng.choice((None, "deny", "evict-oldest", "evict-newest")),
                         "plan": rng.choice((None, *PLANS, "no such plan"))}
                 self._set_limit(viewer, {name: said[name] for name in rng.sample(sorted(said), rng.randint(1, 3))})
             elif dice < 0.75:
@@ -606,6 +632,7 @@ class Evening:
             ask(f"user={segment(name)}", self.model.report_of(name, since))
             self.counts["reports of one user, hour by hour"] += 1
         self.counts["users in the report"] += len(users)
+        self.counts["conflicts in the report"] += sum(each["conflicts"] for each in users)
 
     def _check_the_planted(self, ranked):
         planted = [viewer.name for viewer in self.planted]
@@ -791,8 +818,14 @@ COVERAGE_GOALS = [
     "plans set", "plans kept: users have them", "plans removed from users", "plans removed",
     "reconnect", "reconnect above the limit", "reconnect of one who is held off", "replace", "replace with a reconnect",
     "replace passed over: held off", "replace passed over: not active", "denied: replace makes no room",
-    "evict-oldest", "evict-oldest of several", "evict-oldest after a replace", "would evict", "would deny",
-    "denied: held off", "denied: held off since before a restart",
+    "evict-oldest", "evict-oldest of several", "evict-newest", "evict-newest of several", "evicting after a replace",
+    "would evict", "would deny",
+    "evicted, known by device", "evicted, known by address", "evicted, known by session", "evicting past the protected",
+    "denied: held off by device", "denied: held off by address", "denied: held off by session",
+    "denied: all others are protected", "denied: held off since before a restart",
+    "zapping within the limit", "come-back of one address", "two players of one address",
+    "plays on beside another of its address", "change of hands", "fight", "no reconnect: fought over",
+    "conflicts in the report",
     "users in the report", "reports of one user, hour by hour",
 ]
 

@@ -109,12 +109,31 @@ class Races(TakeOverTest):
                     self.assertNotIn("holdOff", answer.json(), "nobody of them was evicted")
         self.assert_the_database_agrees(user, ["other", "third", winner])
 
-    def test_all_who_evict_the_oldest_get_in_and_each_but_the_last_is_evicted_once(self):
+    def test_of_all_who_evict_the_oldest_so_many_get_in_as_there_are_places_and_stay(self):
         with harness.Fleet(self.daemon.socket, RACERS) as fleet:
             for number in range(ROUNDS):
                 user = f"user{number}"
                 self.start_all(user, ("first", "second"))
                 answers = self.race(fleet, user, lambda racer: {"onLimit": "evict-oldest"})
+                admitted = {name: answer for name, answer in answers.items() if answer.status == 201}
+                # The first finds room and is evicted again; each of the others is protected.
+                self.assertEqual(len(admitted), 1 + LIMIT)
+                self.assertEqual(len(self.evicted_by_their_answers(admitted)), LIMIT)
+                for name, answer in answers.items():
+                    if name not in admitted:
+                        self.assertEqual(answer.status, 409)
+                        self.assertTrue(HOLD_OFF - 60 < answer.json()["holdOff"] <= HOLD_OFF, answer)
+                left = self.listed(user)
+                self.assertLess(set(left), set(admitted))
+                self.assert_each_learns_by_whom(user, admitted)
+        self.assert_the_database_agrees(user, left)
+
+    def test_all_who_evict_the_oldest_of_one_address_get_in_and_each_but_the_last_is_evicted_once(self):
+        with harness.Fleet(self.daemon.socket, RACERS) as fleet:
+            for number in range(ROUNDS):
+                user = f"user{number}"
+                self.start_all(user, ("first", "second"))
+                answers = self.race(fleet, user, lambda racer: {"onLimit": "evict-oldest", "ip": "192.0.2.1"})
                 self.assertEqual({answer.status for answer in answers.values()}, {201})
                 evicted = self.evicted_by_their_answers(answers)
                 left = self.listed(user)
@@ -187,7 +206,7 @@ class Races(TakeOverTest):
 
 
 class KillDuringEvictions(TakeOverTest):
-    """Each connection starts stream after stream of its own user, each evicting the oldest, until the daemon is killed.
+    """Each connection starts stream after stream of its own user, each taking the oldest's place, until the daemon is killed.
     What is left must be a user's last three of those that had been started at some moment after the last
     acknowledgement."""
 
@@ -238,7 +257,7 @@ class KillDuringEvictions(TakeOverTest):
         def ask_more(user, connection):
             requests = []
             while sent[user] - acknowledged[user] < self.DEPTH and sent[user] < most[user]:
-                requests.append(harness.start_request(user, f"s{sent[user]}", {"onLimit": "evict-oldest"}))
+                requests.append(harness.start_request(user, f"s{sent[user]}", {"replace": f"s{sent[user] - LIMIT}"}))
                 sent[user] += 1
             if requests:
                 connection.send(b"".join(requests))
@@ -321,7 +340,8 @@ class FullDisk(TakeOverTest):
     def test_when_it_fills_in_the_midst_of_evictions_the_books_balance(self):
         rng = random.Random(9)
         total = collections.Counter()
-        kinds = ({"onLimit": "evict-oldest"}, {"onLimit": "evict-oldest"}, {"device": "tv"}, {"replace": "s-1"})
+        kinds = ({"onLimit": "evict-oldest"}, {"onLimit": "evict-oldest", "ip": "192.0.2.1"}, {"device": "tv"},
+                 {"replace": "s-1"})
         for number in range(max(3, ROUNDS // 4)):  # each lasts a second or two: so often the daemon looks for room
             users = [f"r{number}u{each}" for each in range(10)]
             started = {user: set() for user in users}
@@ -399,7 +419,7 @@ class HoldOff(unittest.TestCase):
     def test_the_newest_100_evictions_are_remembered_also_over_kill_9(self):
         self.user = "abc"
         for number in range(103):
-            self.assertEqual(self.start(f"s{number}", onLimit="evict-oldest").status, 201)
+            self.assertEqual(self.start(f"s{number}", replace=f"s{number - 1}").status, 201)
         # 102 were evicted: s0 to s101. The newest 100 are s2 to s101.
         for life in ("first", "second"):
             with self.subTest(life=life):
@@ -408,7 +428,7 @@ class HoldOff(unittest.TestCase):
                     self.assertEqual((denied.status, denied.json()["holdOff"]), (409, HOLD_OFF))
             self.daemon.kill()
             self.daemon.start()
-        self.assertEqual(self.start("s1", onLimit="evict-oldest").json()["evicted"], ["s102"])
+        self.assertEqual(self.start("s1", replace="s102").json()["evicted"], ["s102"])
 
     def test_another_user_of_the_same_names_is_not_concerned(self):
         for self.user in ("abc", "def"):
