@@ -110,8 +110,6 @@ class Player:
             self.address = self.viewer.home
         self.channels = rng.choice((1, 1, None))
         self.new_stream(rng)
-        if device is None:
-            self.body["ip"] = self.address
 
     def new_stream(self, rng):
         self.streams += 1
@@ -120,8 +118,9 @@ class Player:
         self.body = dict(self.wishes)
         if self.device is not None:
             self.body["device"] = self.device
-        if rng.random() < 0.6:
-            moves = rng.random() < 0.2
+        stays = self.duels and self.device is None
+        if stays or rng.random() < 0.6:
+            moves = not stays and rng.random() < 0.2
             self.body["ip"] = f"10.{self.number}.{rng.randrange(256)}.{rng.randrange(256)}" if moves else self.address
             if rng.random() < 0.3:
                 self.body["content"] = f"film/{rng.randrange(500)}"

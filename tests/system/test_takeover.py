@@ -430,6 +430,69 @@ class HoldOff(unittest.TestCase):
             self.daemon.start()
         self.assertEqual(self.start("s1", replace="s102").json()["evicted"], ["s102"])
 
+    def test_fresh_names_get_nobody_round_it_where_the_address_is_known(self):
+        self.user = "q"
+        takeovers = 0
+        for number in range(20):
+            for player, address in (("u1", "192.0.2.1"), ("u2", "192.0.2.2")):
+                answer = self.start(f"{player}-{number}", ip=address, onLimit="evict-oldest")
+                evicted = answer.json().get("evicted", [])
+                takeovers += any(not each.startswith(player) for each in evicted)
+                if player == "u1" and number > 0:
+                    self.assertEqual((answer.status, answer.json()["holdOff"]), (409, HOLD_OFF))
+                else:
+                    self.assertEqual(answer.status, 201)
+        self.assertEqual(takeovers, 1)
+
+    def test_a_player_that_zaps_from_one_address_is_one_viewer(self):
+        self.user = "v"
+        for channel, before in (("a", None), ("b", "a"), ("a", "b"), ("c", "a"), ("b", "c")):
+            answer = self.start(channel, ip="192.0.2.1", onLimit="evict-oldest")
+            self.assertEqual((answer.status, answer.json().get("evicted")), (201, before and [before]))
+        with self.daemon.connect() as connection:
+            figures, = connection.get("/v1/report?user=v").json()["users"]
+            self.assertEqual((figures["evictions"], figures["conflicts"], figures["score"]), (0, 0, 0))
+
+    def test_two_players_of_one_device_are_counted_as_two_after_the_third_change(self):
+        self.user = "p"
+        answers = [self.start("ab"[number % 2], device="android", onLimit="deny") for number in range(24)]
+        self.assertEqual([answer.status for answer in answers[:5]], [201] * 5)
+        self.assertEqual([answer.json().get("evicted") for answer in answers[1:5]], [["a"], ["b"], ["a"], ["b"]])
+        for number, answer in enumerate(answers[5:], 5):  # the last to get in goes on
+            self.assertEqual(answer.status, 200 if number % 2 == 0 else 409, answer)
+        with self.daemon.connect() as connection:
+            figures, = connection.get("/v1/report").json()["users"]
+            self.assertEqual((figures["user"], figures["conflicts"], figures["score"]), ("p", 3, 1))
+        lines = [line for line in self.daemon.log_text().splitlines() if "several players" in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn('user "p": several players use device "android"', lines[0])
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertEqual(self.start("b", device="android").status, 409)
+        self.clock.advance(HOLD_OFF * SECOND)
+        self.assertEqual(self.start("b", device="android").json()["evicted"], ["a"])
+
+    def test_who_plays_on_beside_another_of_its_address_is_a_conflict(self):
+        self.user = "w"
+        self.start("a", ip="192.0.2.1")
+        self.start("b", ip="192.0.2.1", onLimit="evict-oldest")
+        with self.daemon.connect() as connection:
+            for seconds, conflicts in ((4, 0), (1, 1), (1, 1)):
+                self.clock.advance(seconds * SECOND)
+                self.assertEqual(connection.heartbeat("w", "a").status, 410)
+                figures, = connection.get("/v1/report?user=w").json()["users"]
+                self.assertEqual(figures["conflicts"], conflicts)
+
+    def test_its_length_can_be_set_and_reloaded_and_0_is_off(self):
+        self.user = "abc"
+        self.start("s1")
+        self.start("s2", onLimit="evict-oldest")
+        self.daemon.reload({"hold-off": "10m"})
+        self.assertEqual(self.start("s1", onLimit="evict-oldest").json()["holdOff"], 600)
+        self.daemon.reload({"hold-off": "0"})
+        for session, other in (("s1", "s2"), ("s2", "s1"), ("s1", "s2")):
+            self.assertEqual(self.start(session, onLimit="evict-newest").json()["evicted"], [other])
+
     def test_another_user_of_the_same_names_is_not_concerned(self):
         for self.user in ("abc", "def"):
             self.assertEqual(self.start("s1", device="tv").status, 201)
