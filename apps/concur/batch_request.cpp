@@ -136,7 +136,7 @@ void BatchRequest::take_answer(std::string_view line) {
     last_word_ = line;
     return;
   }
-  answers_.invalid |= status == 400 || status == 413;
+  answers_.invalid |= status == 400 || status == 413 || status == 501;
   answers_.out.add(status >= 400 ? renumbered(line, owed_.front()) : std::string(line));
   answers_.out.add("\n");
   ++answers_.count;
@@ -144,9 +144,11 @@ void BatchRequest::take_answer(std::string_view line) {
 }
 
 Error BatchRequest::refusal() const {
-  return {stream_.status() == 403 ? ErrorKind::kForbidden : ErrorKind::kUnavailable,
-          text::format("cannot batch: the daemon answered {}{}", stream_.status(),
-                       message_in(answer_))};
+  ErrorKind kind = ErrorKind::kUnavailable;
+  if (stream_.status() == 403) kind = ErrorKind::kForbidden;
+  if (stream_.status() == 501) kind = ErrorKind::kUnsupported;
+  return {kind, text::format("cannot batch: the daemon answered {}{}", stream_.status(),
+                             message_in(answer_))};
 }
 
 Error BatchRequest::unanswered(const Result<void>& read) const {

@@ -5,13 +5,13 @@ namespace concur::cli {
 ExitCode exit_code_of(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kInvalid:
+    case ErrorKind::kUnsupported:
       return ExitCode::kInvalid;
     case ErrorKind::kForbidden:
       return ExitCode::kForbidden;
     case ErrorKind::kAbsent:
     case ErrorKind::kUnavailable:
     case ErrorKind::kTimeout:
-    case ErrorKind::kUnsupported:
     case ErrorKind::kCorrupt:
     case ErrorKind::kInternal:
       return ExitCode::kNoAnswer;
@@ -26,7 +26,8 @@ ExitCode exit_code_of(int status, bool continues_session) {
   if (status == 409 || status == 429) return ExitCode::kDenied;
   if (status == 403) return ExitCode::kForbidden;
   if (continues_session && (status == 404 || status == 410)) return ExitCode::kNoSession;
-  if (status >= 400 && status < 500) return ExitCode::kInvalid;
+  // 501: what this daemon cannot do, it will not do later.
+  if ((status >= 400 && status < 500) || status == 501) return ExitCode::kInvalid;
   return ExitCode::kNoAnswer;
 }
 

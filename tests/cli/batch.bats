@@ -244,6 +244,12 @@ raise SystemExit(left[0] != 0)'
   expect_error 3 "concur: cannot batch: the daemon answered 503: cannot batch: 32 are under way now; 0 lines *"
 }
 
+@test "what the daemon cannot do at all, 501: exit 2" {
+  start_stub say 'HTTP/1.1 501 Not Implemented\r\nContent-Type: application/json\r\nContent-Length: 57\r\n\r\n{"error":"unsupported","message":"cannot batch: never"}\r\n'
+  batch '{"command":"start","user":"abc","session":"s1"}'
+  expect_error 2 "concur: cannot batch: the daemon answered 501: cannot batch: never; 0 lines *"
+}
+
 @test "something that is no daemon: exit 3" {
   start_stub say 'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>'
   batch '{"command":"start","user":"abc","session":"s1"}'

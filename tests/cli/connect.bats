@@ -171,7 +171,7 @@ queue_is_full() {
   expect_error 3 "concur: cannot start: the answer is not concurrencyd's, it is not JSON; name the daemon's socket with --socket"
 }
 
-@test "an answer of 5xx is printed and reported, and no success; 403 exits 4" {
+@test "an answer of 5xx is printed and reported, and no success; 403 exits 4, 501 exits 2" {
   local body='{"error":"unavailable","message":"cannot start: the disk is full"}\n' head='Content-Type: application/json\r\nContent-Length: 67\r\n\r\n'
   start_stub say "HTTP/1.1 503 Service Unavailable\r\n$head$body"
   concur_run --socket "$SOCKET" start --user abc --session xyz
@@ -182,6 +182,10 @@ queue_is_full() {
   start_stub say "HTTP/1.1 403 Forbidden\r\n$head$body"
   concur_run --socket "$SOCKET" purge --all
   expect_answer 4 'has("error")'
+  SOCKET=$DIR/501.sock
+  start_stub say "HTTP/1.1 501 Not Implemented\r\n$head$body"
+  concur_run --socket "$SOCKET" purge --all
+  expect_answer 2 'has("error")'
 }
 
 @test "connecting is tried again while the daemon comes up" {

@@ -21,6 +21,10 @@ TEST_CASE("exit_code_of an answer's status") {
       CHECK(exit_code_of(status, false) == ExitCode::kInvalid);
     }
   }
+  SUBCASE("what is not to be had here is to be fixed, too") {
+    CHECK(exit_code_of(501, false) == ExitCode::kInvalid);
+    CHECK(exit_code_of(ErrorKind::kUnsupported) == ExitCode::kInvalid);
+  }
   SUBCASE("not permitted, invalid, and no answer") {
     CHECK(exit_code_of(403, false) == ExitCode::kForbidden);
     for (const int status : {400, 405, 413}) {
