@@ -57,7 +57,7 @@ void Api::start(const Call& call, Respond respond) {
   auto body = parse_start_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
   if (body->limit && !permits(call, call.route->least_widened)) {
-    return respond(error_response(403, "cannot set a limit with a start: that is for operators"));
+    return respond(forbidden(call, "cannot set a limit with a start: that is for operators"));
   }
   submit(start_of(ids->user, ids->session, *body), std::move(respond));
 }
@@ -139,8 +139,7 @@ void Api::events(const Call& call, Respond respond) {
     if (!user) return respond(to_response(user.error()));
     watch.user = user->text();
   } else if (!permits(call, call.route->least_widened)) {
-    return respond(
-        error_response(403, "cannot show the events of all users: that is for operators"));
+    return respond(forbidden(call, "cannot show the events of all users: that is for operators"));
   }
   if (call.target.query("since")) {
     const auto since = number_of<std::uint64_t>(call.target, "since", 0, UINT64_MAX - 1);

@@ -71,6 +71,7 @@ class Api final : public Handler {
   Respond logged(const Request& request, Respond respond) const;
   void answer_no_route(const Request& request, const Respond& respond) const;
   bool permits(const Call& call, Role least);
+  Response forbidden(const Call& call, std::string_view cause) const;
   bool permits(Role role, std::string_view caller, const Route& route, Role least);
   Figures figures() const;
   void submit(const Command& command, Respond respond);

@@ -75,7 +75,7 @@ std::shared_ptr<BodySink> Api::handle(const Call& call, Respond respond) {
   if (call.route == nullptr) {
     answer_no_route(call.request, respond);
   } else if (!permits(call, call.route->least)) {
-    respond(error_response(403, refusal_of(call.route->least)));
+    respond(forbidden(call, refusal_of(call.route->least)));
   } else if (const auto fits = check_input(call); !fits) {
     respond(error_response(fits.error()));
   } else if (call.streams) {
@@ -120,6 +120,12 @@ Handler::Respond Api::logged(const Request& request, Respond respond) const {
 
 bool Api::permits(const Call& call, Role least) {
   return permits(call.request.role, call.request.caller, *call.route, least);
+}
+
+Response Api::forbidden(const Call& call, std::string_view cause) const {
+  const std::string advice = info_.advice ? info_.advice(call.request.uid) : std::string();
+  const char* before = advice.empty() ? "" : "; ";
+  return error_response(403, text::format("{}{}{}", cause, before, advice));
 }
 
 // Where the caller may not, the log says so.

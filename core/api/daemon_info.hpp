@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -15,6 +16,9 @@ struct DaemonInfo {
   Instant started;
   std::function<std::size_t()> connections;
   std::size_t most_connections = 0;
+  // What a process of that user, which is no operator, can do to be one; empty where nothing is
+  // known. May not be there.
+  std::function<std::string(std::int64_t uid)> advice{};
 };
 
 }  // namespace concur

@@ -6,6 +6,7 @@
 #include <boost/container/static_vector.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,6 +24,7 @@ struct Request {
   std::string_view body{};
   Role role = Role::kMetrics;
   std::string_view caller{};  // for the log: "uid 1000, pid 42"
+  std::int64_t uid = -1;      // of a process on this machine, where the kernel says so
 };
 
 // The body of an answer that is made while it goes out.

@@ -131,7 +131,8 @@ class Daemon {
       add_server(std::move(socket.listener), *tcp_gate_, backlog_of(socket.is_own));
     }
     api_.set_info({version, getpid(), clock_.now().instant, [this] { return connections(); },
-                   servers_.size() * Server::kMaxConnections});
+                   servers_.size() * Server::kMaxConnections,
+                   [operators](std::int64_t uid) { return advice_for(uid, operators); }});
     await_signal();
     let_signals_in();
     boost::asio::post(loop_, [this] { service_->when_ready([this] { notifier_.ready(); }); });

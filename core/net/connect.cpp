@@ -1,10 +1,9 @@
 #include "net/connect.hpp"
 
+#include "base/accounts.hpp"
 #include "base/duration.hpp"
 #include "base/text.hpp"
 
-#include <grp.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,9 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -54,47 +51,15 @@ struct Failure {
   std::string hint;
 };
 
-// The name of an id in a file of accounts. Only the system's own, which a daemon has: to ask the
-// name services would load libraries, and concur may be linked whole.
-template <class Entry, class Id>
-std::optional<std::string> name_in(const char* accounts, Entry* (*next)(std::FILE*), Id Entry::*id,
-                                   char* Entry::*name, Id wanted) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(accounts, "re"),
-                                                             std::fclose);
-  while (const Entry* entry = file ? next(file.get()) : nullptr) {
-    if (entry->*id == wanted) return entry->*name;
-  }
-  return std::nullopt;
-}
+std::string owner_name(uid_t id) { return user_name(id).value_or(text::format("user {}", id)); }
 
-std::string owner_name(uid_t id) {
-  return name_in("/etc/passwd", ::fgetpwent, &passwd::pw_uid, &passwd::pw_name, id)
-      .value_or(text::format("user {}", id));
-}
-
-std::string group_name(gid_t id) {
-  return name_in("/etc/group", ::fgetgrent, &group::gr_gid, &group::gr_name, id)
-      .value_or(text::format("{}", id));
-}
+std::string name_of_group(gid_t id) { return group_name(id).value_or(text::format("{}", id)); }
 
 bool has_group(gid_t group) {
   if (::getegid() == group) return true;
   std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
   const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
   return count > 0 && std::ranges::find(groups, group) != groups.end();
-}
-
-// Whether a login of this user gives it the group.
-bool is_member(const std::string& user, gid_t group) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/etc/group", "re"),
-                                                             std::fclose);
-  while (const struct group* entry = file ? ::fgetgrent(file.get()) : nullptr) {
-    if (entry->gr_gid != group) continue;
-    for (char** member = entry->gr_mem; *member != nullptr; ++member) {
-      if (user == *member) return true;
-    }
-  }
-  return false;
 }
 
 // What keeps this process out is the socket itself, or the lowest folder above it that can still be
@@ -110,13 +75,10 @@ std::string who_may_use(std::string path) {
   if ((info.st_mode & (S_ISDIR(info.st_mode) ? S_IXGRP : S_IWGRP)) == 0) {
     return text::format("{} is open to {} only: run concur as {}", path, owner, owner);
   }
-  const std::string group = group_name(info.st_gid);
+  const std::string group = name_of_group(info.st_gid);
   const std::string user = owner_name(::getuid());
   if (!has_group(info.st_gid) && is_member(user, info.st_gid)) {
-    return text::format(
-        "{} is in the group {}, for which {} is open, but not yet in this login: log in anew (of a "
-        "service: restart it), or: newgrp {}",
-        user, group, path, group);
+    return login_advice(user, group, text::format("for which {} is open, ", path));
   }
   return text::format("{} is open to {} and the group {}: run concur as one of them", path, owner,
                       group);

@@ -171,7 +171,7 @@ bool Connection::authorize() {
     return false;
   }
   input_ = Input::kRest;
-  call_.request = {parser_.method(), parser_.target(), {}, caller_.role, caller_.name};
+  call_.request = {parser_.method(), parser_.target(), {}, caller_.role, caller_.name, caller_.uid};
   handler_.begin(call_);
   if (call_.streams) parser_.take_body(RequestParser::Body::kStreamed);
   return true;

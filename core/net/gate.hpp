@@ -3,6 +3,7 @@
 #include "api/message.hpp"
 #include "net/api_keys.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@ struct Caller {
   std::string name;                     // for the log: "uid 1000, pid 42"
   bool known = false;                   // has shown who it is
   std::shared_ptr<const ApiKey> key{};  // by which it is known, where by one
+  std::int64_t uid = -1;                // of a process on this machine, where the kernel says so
 };
 
 // What a request's header says of who sends it; views that live through the call.

@@ -1,5 +1,7 @@
 #include "net/peer.hpp"
 
+#include "base/accounts.hpp"
+
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -32,6 +34,14 @@ Role role_of(const Peer& peer, const Operators& operators) {
                                                      *operators.group) != peer.groups.end();
   const bool is_operator = peer.uid == 0 || peer.uid == operators.daemon || in_group;
   return is_operator ? Role::kOperator : Role::kClient;
+}
+
+std::string advice_for(std::int64_t uid, const Operators& operators) {
+  if (uid < 0 || !operators.group) return {};
+  const auto user = user_name(static_cast<uid_t>(uid));
+  const auto group = group_name(*operators.group);
+  if (!user || !group || !is_member(*user, *operators.group)) return {};
+  return login_advice(*user, *group, {});
 }
 
 }  // namespace concur

@@ -4,7 +4,9 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace concur {
@@ -27,5 +29,9 @@ struct Operators {
 };
 
 Role role_of(const Peer& peer, const Operators& operators);
+
+// What one who is no operator can do to be one: who is in the group, but was not at the login.
+// Empty where that is not so.
+std::string advice_for(std::int64_t uid, const Operators& operators);
 
 }  // namespace concur

@@ -89,6 +89,30 @@ with_viewer() {
   expect_error 4 "concur: cannot connect to $SOCKET: permission denied; $SOCKET is open to root and the group video-team: run concur as one of them"
 }
 
+@test "forbidden by the daemon: who is in the admin group, but not since this login, is told so, and each way out works" {
+  unshare --mount true 2>/dev/null || skip "needs the right to mount"
+  { cat /etc/passwd; echo "viewer:x:4242:4242::/tmp:/bin/sh"; } >"$DIR/passwd"
+  { cat /etc/group; echo "viewer:x:4242:"; echo "video-team:x:4243:games,viewer"; } >"$DIR/group"
+  in_background with_viewer concurrencyd --socket "$SOCKET" --database "$DATABASE" --socket-mode 0666 --admin-group video-team
+  concur --socket "$SOCKET" --timeout 10s status >/dev/null
+  hint='; viewer is in the group video-team, but not yet in this login: log in anew (of a service: restart it), or: newgrp video-team"}'
+  viewer=(with_viewer setpriv --reuid 4242 --regid 4242)
+  for asked in "limit list" "start --user abc --session xyz --limit 9" "watch"; do
+    # shellcheck disable=SC2086  # several words
+    run --separate-stderr "${viewer[@]}" --clear-groups concur --socket "$SOCKET" $asked
+    [ "$status" -eq 4 ]
+    [[ $output == *'"permission_denied"'*"$hint" ]]
+  done
+  run --separate-stderr "${viewer[@]}" --init-groups concur --socket "$SOCKET" limit list
+  [ "$status" -eq 0 ]
+  run --separate-stderr "${viewer[@]}" --clear-groups newgrp video-team <<<"exec concur --socket $SOCKET limit list"
+  [ "$status" -eq 0 ]
+  # Nobody else has the hint.
+  run --separate-stderr with_viewer setpriv --reuid 65534 --regid 65534 --clear-groups concur --socket "$SOCKET" limit list
+  [ "$status" -eq 4 ]
+  [[ $output == *'keys with that role"}' ]]
+}
+
 @test "forbidden by a folder" {
   [ "$(id -u)" -eq 0 ] || skip "needs root, to be two users"
   mkdir -m 700 "$DIR/closed"
