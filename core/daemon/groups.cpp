@@ -6,19 +6,25 @@
 #include <grp.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <vector>
 
 namespace concur {
 
 namespace {
 
+// By its name or, in a container that has no names, by its number.
 std::optional<gid_t> group_id(const std::string& name) {
   group entry{};
   group* found = nullptr;
   std::vector<char> buffer(std::size_t{64} * 1024);
   getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) return std::nullopt;
-  return entry.gr_gid;
+  if (found != nullptr) return entry.gr_gid;
+  gid_t number = 0;
+  const char* end = name.data() + name.size();
+  const auto read = std::from_chars(name.data(), end, number);
+  if (read.ec != std::errc() || read.ptr != end || number == static_cast<gid_t>(-1)) return {};
+  return number;
 }
 
 }  // namespace

@@ -175,6 +175,11 @@ class SocketGroup(unittest.TestCase):
         self.assertIn("cannot set socket-group to 'no-such-group': there is no such group", done.stderr)
 
     @unittest.skipUnless(os.getuid() == 0, "takes root")
+    def test_it_may_be_a_number_for_a_container_has_no_names(self):
+        with harness.Daemon("--socket-group", "54322") as daemon:
+            self.assertEqual(daemon.socket.stat().st_gid, 54322)
+
+    @unittest.skipUnless(os.getuid() == 0, "takes root")
     def test_its_members_may_connect_and_others_not_also_once_it_is_bound_anew(self):
         group = next(each for each in grp.getgrall() if each.gr_gid not in (0, doors.STRANGERS_GROUP))
         with harness.Daemon("--socket-group", group.gr_name, "--socket-mode", "0660") as daemon:
