@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -30,21 +31,29 @@ std::string owner_of(int fd) {
   return is_number ? " with pid " + pid : "";
 }
 
+// The unit that comes with it lets a service write to its own folder alone.
+std::string hint_for(int cause, const std::string& real) {
+  if (cause != EROFS || std::getenv("NOTIFY_SOCKET") == nullptr) return {};
+  return text::format(
+      " (a service may write where its unit says: a drop-in with ReadWritePaths={}, as in the "
+      "example database-elsewhere.conf)",
+      std::filesystem::path(real).parent_path().string());
+}
+
+Error cannot_lock(const std::string& lock, const std::string& real, int cause) {
+  return {ErrorKind::kForbidden,
+          text::format("cannot lock {}: {}{}", lock, std::strerror(cause), hint_for(cause, real))};
+}
+
 }  // namespace
 
 Result<FileLock> FileLock::acquire(const std::string& path) {
   const std::string real = real_path(path);
   const std::string lock = real + ".lock";
   Fd fd(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) {
-    return Error{ErrorKind::kForbidden,
-                 text::format("cannot lock {}: {}", lock, std::strerror(errno))};
-  }
+  if (!fd) return cannot_lock(lock, real, errno);
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) {
-      return Error{ErrorKind::kForbidden,
-                   text::format("cannot lock {}: {}", lock, std::strerror(errno))};
-    }
+    if (errno != EWOULDBLOCK) return cannot_lock(lock, real, errno);
     return Error{ErrorKind::kUnavailable,
                  text::format("cannot use {}: concurrencyd is already running on it{}", real,
                               owner_of(fd.get()))};

@@ -208,7 +208,13 @@ class ReadOnly(OnAFileSystem):
         self.assertFalse(faults.ends_or_runs(self.daemon))
         self.assertEqual(self.daemon.process.returncode, 12)
         self.assertIn(f"cannot lock {self.daemon.database}.lock: Read-only file system", self.daemon.log_tail())
+        self.assertNotIn("ReadWritePaths", self.daemon.log_tail())
         self.assertFalse(self.daemon.socket.exists())
+        self.daemon.environment = {"NOTIFY_SOCKET": "/nonexistent"}
+        self.assertFalse(faults.ends_or_runs(self.daemon))
+        self.daemon.environment = {}
+        self.assertIn("Read-only file system (a service may write where its unit says: a drop-in with "
+                      f"ReadWritePaths={self.folder}, as in the example database-elsewhere.conf)", self.daemon.log_tail())
         remount(self.folder, "rw")
         self.daemon.start()
         self.ledger.compare(self.daemon)
