@@ -111,6 +111,40 @@ has_sessions() { [ "$(concur list --user "$1" | jq -c '[.sessions[].session] | s
   expect_answer 1 '.limit == 1'
 }
 
+@test "evict-newest by the request, the user, the plan, a line of a batch and concur run" {
+  start_all newest1 s1 s2 s3
+  concur_run start --user newest1 --session s4 --on-limit evict-newest
+  expect_answer 0 '.evicted == ["s3"]'
+  concur_run limit set --user newest2 --max 1 --on-limit evict-newest
+  expect_answer 0 '.onLimit == "evict-newest"'
+  start_all newest2 s1 s2
+  has_sessions newest2 '["s2"]'
+  concur plan set last-in --max 2 --on-limit evict-newest >/dev/null
+  concur limit set --user newest3 --plan last-in >/dev/null
+  start_all newest3 s1 s2 s3
+  has_sessions newest3 '["s1","s3"]'
+  start_all newest4 s1 s2 s3
+  concur batch <<<'{"command":"start","user":"newest4","session":"s4","onLimit":"evict-newest"}' >/dev/null
+  has_sessions newest4 '["s1","s2","s4"]'
+  start_all newest5 s1 s2 s3
+  concur run --user newest5 --session s4 --on-limit evict-newest -- true
+  has_sessions newest5 '["s1","s2"]'
+}
+
+@test "who got in by evicting is evicted by nobody for as long, but by itself" {
+  concur limit set --user keep1 --max 2 --on-limit evict-oldest >/dev/null
+  start_all keep1 s1 s2
+  concur start --user keep1 --session s3 --ip 192.0.2.1 >/dev/null
+  concur_run start --user keep1 --session s4
+  expect_answer 0 '.evicted == ["s2"]'
+  concur_run start --user keep1 --session s5
+  expect_answer 1 '.holdOff > 170 and .holdOff <= 180'
+  concur_run start --user keep1 --session s6 --ip 192.0.2.1
+  expect_answer 0 '.evicted == ["s3"]'
+  concur_run start --user keep1 --session s7 --replace s4
+  expect_answer 0 '.evicted == ["s4"]'
+}
+
 @test "after a lowered limit as many of the oldest leave as it takes, oldest first" {
   start_all oldest5 s1 s2 s3
   concur limit set --user oldest5 --max 2 --on-limit evict-oldest >/dev/null
