@@ -109,6 +109,7 @@ std::optional<std::string> report_text(std::string_view answer, const Terminal& 
   TextTable table;
   add_ranked_users(table, *users);
   add_figures(table, *users);
+  table.add(figure_column("CONFL", *users, &Usage::conflicts));
   std::string out = text::format("Who shares, since {}:\n", human_minute(*since));
   out += table.text(terminal);
   if (const auto hours = usages_of(*report, "hours", "hour")) {

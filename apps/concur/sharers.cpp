@@ -77,7 +77,6 @@ void add_figures(TextTable& table, const std::vector<Usage>& rows) {
   table.add(figure_column("TRIED", rows, &Usage::attempted));
   table.add(figure_column("DEVS", rows, &Usage::devices));
   table.add(figure_column("IPS", rows, &Usage::addresses));
-  table.add(figure_column("CONFL", rows, &Usage::conflicts));
 }
 
 }  // namespace concur::cli

@@ -39,7 +39,7 @@ TextColumn bar_column(const std::vector<Usage>& rows, Figure figure);
 
 // Rank, user and score with its bar: how a table of sharers begins.
 void add_ranked_users(TextTable& table, const std::vector<Usage>& users);
-// Starts, denials, evictions, peak, attempted, devices, addresses and conflicts.
+// Starts, denials, evictions, peak, attempted, devices and addresses.
 void add_figures(TextTable& table, const std::vector<Usage>& rows);
 
 }  // namespace concur::cli

@@ -71,7 +71,7 @@ says() {
   in_terminal 80 env NO_COLOR=1 concur report --output table --top 5 --what-if-limit 1
   expect_golden report-80
   # A name is cut only where there is no room for it without bars.
-  in_terminal 73 env NO_COLOR=1 concur report --output table
+  in_terminal 79 env NO_COLOR=1 concur report --output table
   [[ ${lines[2]} == "1  customer-1005 "* && ${lines[2]} != *█* ]]
   in_terminal 80 env -u NO_COLOR concur report --output table
   [[ $output == *$'\x1b[1mUSER\x1b[0m'* ]]
