@@ -149,11 +149,17 @@ void Api::events(const Call& call, Respond respond) {
   const auto renewed = switch_of(call.target, "renewed");
   if (!renewed) return respond(to_response(renewed.error()));
   watch.renewed = *renewed;
+  if (*event_streams_ >= EventStream::kMaxAtOnce) {
+    return respond(
+        error_response(503, text::format("cannot show the events: {} watch them already, and the "
+                                         "other connections are for requests",
+                                         EventStream::kMaxAtOnce)));
+  }
   respond({200,
            {},
            "application/x-ndjson",
            std::string(kUnbuffered),
-           std::make_shared<EventStream>(events_, clock_, std::move(watch))});
+           std::make_shared<EventStream>(events_, clock_, std::move(watch), event_streams_)});
 }
 
 }  // namespace concur

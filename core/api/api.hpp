@@ -87,6 +87,7 @@ class Api final : public Handler {
   LogThrottle refusals_;
   // Of batches that go on; they share it, for a service that stops may hold some longer than this.
   std::shared_ptr<std::size_t> batches_ = std::make_shared<std::size_t>(0);
+  std::shared_ptr<std::size_t> event_streams_ = std::make_shared<std::size_t>(0);
 };
 
 }  // namespace concur

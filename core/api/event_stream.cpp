@@ -83,11 +83,14 @@ void append_event(std::string& out, std::uint64_t number, const Event& event) {
   json.end_object().end_line();
 }
 
-EventStream::EventStream(EventLog& log, const Clock& clock, Watch watch)
+EventStream::EventStream(EventLog& log, const Clock& clock, Watch watch,
+                         std::shared_ptr<std::size_t> at_once)
     : log_(log),
       clock_(clock),
       watch_(std::move(watch)),
+      at_once_(std::move(at_once)),
       reader_(log, watch_.user, watch_.renewed, [this] { waker_.wake(); }) {
+  ++*at_once_;
   place_cursor();
 }
 

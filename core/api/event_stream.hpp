@@ -5,8 +5,10 @@
 #include "base/clock.hpp"
 #include "service/event_log.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -23,8 +25,15 @@ struct Watch {
 // at the pace of who takes it, and ends where that is too slow. For the loop thread alone.
 class EventStream final : public BodySource {
  public:
-  // Log and clock must outlive it.
-  EventStream(EventLog& log, const Clock& clock, Watch watch);
+  // So that there is always room for connections that ask.
+  static constexpr std::size_t kMaxAtOnce = 3072;
+
+  // Log and clock must outlive it. It counts among `at_once` while it lives.
+  EventStream(EventLog& log, const Clock& clock, Watch watch,
+              std::shared_ptr<std::size_t> at_once = std::make_shared<std::size_t>(0));
+  EventStream(const EventStream&) = delete;
+  EventStream& operator=(const EventStream&) = delete;
+  ~EventStream() override { --*at_once_; }
 
   State read(std::string& out, std::size_t room) override;
   void set_waker(std::function<void()> wake) override { waker_.set(std::move(wake)); }
@@ -39,6 +48,7 @@ class EventStream final : public BodySource {
   EventLog& log_;
   const Clock& clock_;
   Watch watch_;
+  std::shared_ptr<std::size_t> at_once_;
   std::uint64_t next_ = 1;  // the number of the event to look at next
   bool lost_ = false;       // what was asked for is not there in whole, and that comes first
   bool restarted_ = false;  // because it was numbered by an earlier life of the daemon

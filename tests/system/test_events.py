@@ -1,6 +1,7 @@
 """Events as they happen: what watchers see, from where on, and what becomes of one that does not keep up."""
 
 import os
+import resource
 import subprocess
 import unittest
 
@@ -170,6 +171,47 @@ class Events(unittest.TestCase):
         self.assertEqual(self.connection.get("/v1/events?since=x").status, 400)
         self.assertEqual(self.connection.get("/v1/events?renewed=maybe").status, 400)
         self.assertEqual(self.connection.get("/v1/events?user=").status, 400)
+
+
+class Many(unittest.TestCase):
+    def test_there_is_room_for_requests_beside_as_many_streams_as_there_may_be(self):
+        most = 3072
+        needed = most + 200
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard != resource.RLIM_INFINITY and hard < needed:
+            self.skipTest(f"takes {needed} open files")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with harness.Daemon("--lease", "6s", "--limit", "1", "--on-limit", "evict-oldest") as daemon:
+            watchers = [self.enterContext(daemon.connect()) for _ in range(most)]
+            for watcher in watchers:
+                watcher.send(harness.request("GET", "/v1/events?user=abc"))
+            connection = self.enterContext(daemon.connect())
+            # An answer is in its place once those before it were looked at.
+            harness.wait_until(lambda: self.status_of(daemon) == 503, "no more are taken")
+            refused = connection.get("/v1/events?user=abc")
+            self.assertEqual((refused.status, refused.json()["error"]), (503, "unavailable"))
+            self.assertIsNotNone(refused.header("Retry-After"))
+            # The command goes on by heartbeats alone, which tell of an eviction.
+            running = subprocess.Popen(
+                [str(harness.CONCUR), "--socket", str(daemon.socket), "run", "--user", "abc", "--session", "run", "--", "sleep",
+                 "100"], stderr=subprocess.PIPE, env=harness.clean_environment(), text=True)
+            self.addCleanup(running.kill)
+            harness.wait_until(lambda: connection.list("abc").json()["concurrentSessions"] == 1, "it plays")
+            self.assertEqual(connection.start("abc", "other").json()["evicted"], ["run"])
+            _, complaint = running.communicate(timeout=seconds(20))
+            self.assertEqual(running.returncode, 5)
+            self.assertEqual(complaint.count("\n"), 1, complaint)
+            # Who leaves makes room.
+            watchers[0].close()
+            harness.wait_until(lambda: self.status_of(daemon) == 200, "there is room for one more")
+
+    @staticmethod
+    def status_of(daemon):
+        """Of one stream more."""
+        with daemon.connect() as one_more:
+            one_more.send(harness.request("GET", "/v1/events?user=abc"))
+            return int(one_more.socket.recv(4096).split()[1])
 
 
 class Roles(unittest.TestCase):
