@@ -30,6 +30,14 @@ class LogThrottle {
     return before;
   }
 
+  // How many lines are suppressed, of which no further line of the span can tell; 0 while one may.
+  std::uint64_t take_left_over(Instant now) {
+    if (suppressed_ == 0 || now - *began_ < span_) return 0;
+    const std::uint64_t left_over = suppressed_;
+    suppressed_ = 0;
+    return left_over;
+  }
+
  private:
   unsigned max_lines_;
   Millis span_;

@@ -94,6 +94,11 @@ void LocalService::warn_of_fight(const Event& event, const Now& now) {
       *suppressed == 0 ? "" : text::format(" ({} more such devices before)", *suppressed));
 }
 
+void LocalService::log_other_throttled(const Now& now) {
+  const std::uint64_t left_over = throttled_.take_left_over(now.instant);
+  if (left_over > 0) log_.warning("{} more starts were answered 429 in the last minute", left_over);
+}
+
 void LocalService::decided() {
   committer_.decided();
   if (registry_.has_events()) publish_events(clock_.now());
@@ -188,6 +193,7 @@ void LocalService::schedule_tick() {
 void LocalService::tick() {
   const Now now = look_at_clock();
   denials_.tick(now.instant);
+  log_other_throttled(now);
   warn_of_large_wal(now);
   committer_.trim_before(record_.oldest_hour(now));
   if (trouble().empty()) {

@@ -62,6 +62,7 @@ class LocalService final : public Service, private Committer::Listener, private 
   void publish_events(const Now& now);
   void warn_of_throttled(const Throttled& throttled, const Now& now);
   void warn_of_fight(const Event& event, const Now& now);
+  void log_other_throttled(const Now& now);
   void warn_of_large_wal(const Now& now);
   void schedule_tick();
   void tick();

@@ -17,6 +17,19 @@ TEST_CASE("LogThrottle") {
     CHECK(throttle.next(start + 61s) == 0);
     CHECK_FALSE(throttle.next(start + 62s));
   }
+  SUBCASE("where no further line comes, the rest is told once, after the span") {
+    LogThrottle throttle(1, 60s);
+    CHECK(throttle.take_left_over(start) == 0);
+    CHECK(throttle.next(start) == 0);
+    CHECK(throttle.take_left_over(start + 1h) == 0);
+    CHECK(throttle.next(start + 1h) == 0);
+    CHECK_FALSE(throttle.next(start + 1h));
+    CHECK_FALSE(throttle.next(start + 1h + 1s));
+    CHECK(throttle.take_left_over(start + 1h + 59s) == 0);
+    CHECK(throttle.take_left_over(start + 1h + 60s) == 2);
+    CHECK(throttle.take_left_over(start + 2h) == 0);
+    CHECK(throttle.next(start + 2h) == 0);
+  }
   SUBCASE("a span begins with the first line in it") {
     LogThrottle throttle(2, 60s);
     CHECK(throttle.next(start + 1h) == 0);
