@@ -79,18 +79,19 @@ class Bench:
     def fill(self, server, users, sessions):
         return load(server, "fill", ["--users", users, "--requests", sessions, *CONNECTIONS_OF_FILL], timeout=FILL_S)
 
-    def server(self, name, path, durability="full", lease=None):
+    def server(self, name, path, durability="full", lease=None, log_level=None):
         server = SERVERS[name](path, durability)
         server.lease = lease or server.lease
+        server.log_level = log_level or server.log_level
         return server
 
     @contextlib.contextmanager
-    def running(self, name, durability="full", house=None, lease=None, at_rest=False):
+    def running(self, name, durability="full", house=None, lease=None, at_rest=False, log_level=None):
         """A server in a folder of its own: none inherits what another left behind."""
         kept = None
         if house and name != "echo":
             kept = self.house(name, *house, lease, at_rest)
-        with self.folder(kept) as path, self.server(name, path, durability, lease) as server:
+        with self.folder(kept) as path, self.server(name, path, durability, lease, log_level) as server:
             yield server
 
     def try_to(self, what, measure):

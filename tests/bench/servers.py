@@ -61,6 +61,7 @@ class Server:
         self.directory = pathlib.Path(directory)
         self.durability = durability
         self.lease = LEASE_S
+        self.log_level = "warning"
         self.socket = str(self.directory / self.socket_name)
         self.process = None
         self.start_seconds = 0.0
@@ -145,7 +146,7 @@ class Concurrencyd(Server):
 
     def command(self):
         options = ["--socket", self.socket, "--database", str(self.directory / "sessions.db"),
-                   "--lease", f"{self.lease}s", "--limit", str(LIMIT), "--log-level", "warning",
+                   "--lease", f"{self.lease}s", "--limit", str(LIMIT), "--log-level", self.log_level,
                    "--start-rate", "1000000", "--max-sessions", "0"]  # looked at, and never reached: no peer has such a rule
         if self.durability != "full":
             options += ["--durability", self.durability]
