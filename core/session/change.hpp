@@ -43,6 +43,17 @@ struct DropHoldOff {
   std::int64_t id = 0;
 };
 
+// It is told why that session went, also after a restart.
+struct PutGone {
+  GoneRow row;
+};
+
+// No longer, of those from the first id to the last, both inclusive.
+struct DropGone {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+};
+
 // An empty one takes the user's row away.
 struct PutLimit {
   LimitRow row;
@@ -62,8 +73,8 @@ struct AddUsage {
   Usage usage;
 };
 
-using Change = std::variant<Insert, Save, Describe, Remove, PutHoldOff, DropHoldOff, PutLimit,
-                            PutPlan, DropPlan, AddUsage>;
+using Change = std::variant<Insert, Save, Describe, Remove, PutHoldOff, DropHoldOff, PutGone,
+                            DropGone, PutLimit, PutPlan, DropPlan, AddUsage>;
 
 // Numbers changes in the order they were decided, from 1. 0 stands before all.
 using Sequence = std::uint64_t;

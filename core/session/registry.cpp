@@ -88,6 +88,7 @@ Sequence Registry::last_change_of(Slot user) const {
 void Registry::set_policy(const Policy& policy, const Now& now) {
   const bool another_limit = policy.limit != policy_.limit;
   policy_ = policy;
+  bound_memory();
   if (another_limit) publish_limit({}, {}, policy_.limit, false, now);
 }
 
@@ -106,6 +107,9 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
       if (active) expire_due(user, now);
       if (!active) count_playing_on(slot, now);
       const SlotState state = session.state;
+      if (!remembers(slot, now)) {
+        return Unknown{std::string(beat.user.text()), std::string(beat.session.text())};
+      }
       return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),
                   state_->eviction_of(slot, now)};
     }
@@ -124,7 +128,7 @@ Answer Registry::decide(const End& end, const Now& now) {
     if (state == SlotState::kActive) {
       remove(slot, SlotState::kEnded, now);
       answer.ended = true;
-    } else {
+    } else if (remembers(slot, now)) {
       answer.reason = reason_of(state);
       answer.eviction = state_->eviction_of(slot, now);
     }
@@ -133,8 +137,6 @@ Answer Registry::decide(const End& end, const Now& now) {
   return answer;
 }
 
-// Lists change nothing: what has expired is passed over and left for its user's next command or the
-// sweeper.
 // Lists change nothing: what has expired is passed over and left for its user's next command or the
 // sweeper.
 Answer Registry::decide(const ListUser& list, const Now& now) {
@@ -253,15 +255,26 @@ void Registry::remove(Slot slot, SlotState why, const Now& now) {
 void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now& now) {
   SessionSlot& session = state_->session(slot);
   state_->unlink(slot);
-  const Instant expired = session.expires();
+  const std::int64_t row = session.row;
+  const Int48 expired_ms = session.expires_ms;
   session.state = why;
+  session.row = -state_->next_gone();
   session.set_expires(now.instant);
-  record(session.user, undo::Removed{slot, expired}, Remove{session.row});
+  record(session.user, undo::Removed{slot, row, expired_ms}, Remove{row});
+  if (was_ended_by_others(why)) record(session.user, undo::Forgotten{}, PutGone{gone_row_of(slot)});
   std::unique_ptr<EventMore> more;
   if (const EvictedBy* by = state_->table.evicted_by(slot)) {
     more = std::make_unique<EventMore>(EventMore{{}, *by, {}});
   }
   publish(event_of(why), session.user, session.name, active, 0, std::move(more), now);
+}
+
+bool Registry::remembers(Slot slot, const Now& now) {
+  return state_->is_remembered(slot, now.instant);
+}
+
+void Registry::bound_memory() {
+  state_->set_memory(std::max({policy_.lease, policy_.hold_off, kRememberGone}), policy_.max_sessions);
 }
 
 // --- publishing ---

@@ -54,7 +54,9 @@ class Registry {
   static constexpr std::uint32_t kListStep = 16'384;
 
   Registry(const Policy& policy, std::uint64_t hash_seed)
-      : policy_(policy), state_(std::make_unique<State>(hash_seed)) {}
+      : policy_(policy), state_(std::make_unique<State>(hash_seed)) {
+    bound_memory();
+  }
   Registry(Registry&&) = default;
   Registry& operator=(Registry&&) = delete;  // changes_ must go before the state does
 
@@ -62,10 +64,10 @@ class Registry {
   void set_policy(const Policy& policy, const Now& now);
 
   // Takes in what was stored, at start-up: plans, what is set for users, sessions in ascending
-  // order of row ids, hold-offs in the order they began. A lease is at least a heartbeat interval
-  // and at most its ttl from now on, a hold-off at most as long as it is. False, and nothing
-  // changed, where that user has a session of that name already, or there are too many plans. A
-  // session's row id and start, in milliseconds, must fit an Int48.
+  // order of row ids, hold-offs in the order they began, the gone in the order they went. A lease
+  // is at least a heartbeat interval and at most its ttl from now on, a hold-off at most as long as
+  // it is. False, and nothing changed, where that user has a session of that name already, or there
+  // are too many plans. A session's row id and start, in milliseconds, must fit an Int48.
   bool restore(StoredRow row, const Now& now);
 
   // A hint: restore() gets these rows next. Where it knows of some dozens at once, it need not wait
@@ -97,8 +99,11 @@ class Registry {
   // sessions: whose turn it is in a sweep, or who is asked about, gets a new lease then.
   void wake(Millis slept, const Now& now) { state_->grace.begin(slept, now.instant, slots()); }
 
-  // No session that starts gets this row's id or a lower one.
-  void reserve_rows(std::int64_t upto) { next_row_ = std::max(next_row_, upto + 1); }
+  // No session that starts or goes gets this row's id or a lower one.
+  void reserve_rows(std::int64_t upto) {
+    next_row_ = std::max(next_row_, upto + 1);
+    state_->reserve_gone(upto);
+  }
 
   // Hands over up to that many parts of what was recorded of users' hours, those first that were
   // begun first: as many as there are now make a report of what was until now complete.
@@ -161,6 +166,7 @@ class Registry {
 
   bool restore_row(Row row, const Now& now);
   bool restore_row(const HoldOffRow& row, const Now& now);
+  bool restore_row(const GoneRow& row, const Now& now);
   bool restore_row(const LimitRow& row, const Now& now);
   bool restore_row(const PlanRow& row, const Now& now);
 
@@ -192,11 +198,15 @@ class Registry {
   void expire_due(Slot user, const Now& now);
   void remove(Slot slot, SlotState why, const Now& now);
   void remove(Slot slot, SlotState why, std::uint32_t active, const Now& now);
+  bool remembers(Slot slot, const Now& now);
+  void bound_memory();
 
   // storing
   void save(Slot slot, Millis ttl_before);
   void put_mark(Slot user, Mark mark, std::int64_t row, const Viewer& viewer, const Now& now,
                 bool conflict = false);
+  GoneRow gone_row_of(Slot slot);
+  void forget_gone(std::uint32_t most, const Now& now);
   void flush_usage(std::size_t most, bool all, const Now& now);
   void add_usage(UsageRecord::Part part, const Now& now);
   template <class OfUndo, class OfChange>

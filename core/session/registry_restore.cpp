@@ -44,6 +44,12 @@ bool Registry::restore_row(const HoldOffRow& row, const Now& now) {
   return true;
 }
 
+// As those.
+bool Registry::restore_row(const GoneRow& row, const Now& now) {
+  state_->restore_gone(row, now.instant);
+  return true;
+}
+
 bool Registry::restore_row(const LimitRow& row, const Now& /*now*/) {
   UserRule rule{row.limit.value_or(UserRule::kNotSet), kNoPlan, row.on_limit};
   if (!row.plan.empty()) {

@@ -223,7 +223,13 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   const auto& [start, terms, admission] = judged;
   if (admission.moves_somebody()) make_room(judged, now);
   const Millis ttl = start.ttl.value_or(policy_.lease);
-  const auto [slot, gone] = state_->add(start.user.text(), start.session.text());
+  const auto [slot, gone_slot] = state_->add(start.user.text(), start.session.text());
+  GoneQueue::One gone{gone_slot, {}};
+  bool was_told = false;
+  if (gone_slot != kNoSlot) {
+    gone.number = -state_->session(gone_slot).row;
+    was_told = was_ended_by_others(state_->session(gone_slot).state);
+  }
   SessionSlot& session = state_->session(slot);
   session.row = next_row_++;
   set_ttl(session, ttl);
@@ -237,6 +243,7 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
                  session.started(), now.instant, session.expires(), ttl, copy_of(start.details)}});
   if (!admission.displaced.empty()) protect(session.user, judged, now);
   if (admission.hands) change_hands(session.user, judged, now);
+  if (was_told) record(session.user, undo::Forgotten{}, DropGone{gone.number, gone.number});
   std::unique_ptr<EventMore> more;
   if (!start.details.empty()) {
     more = std::make_unique<EventMore>(EventMore{start.details, {}, {}, admission.begins_fight});

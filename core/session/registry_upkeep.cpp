@@ -38,6 +38,29 @@ void Registry::put_mark(Slot user, Mark mark, std::int64_t row, const Viewer& vi
   if (dropped) record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
 }
 
+GoneRow Registry::gone_row_of(Slot slot) {
+  const SessionSlot& session = state_->session(slot);
+  GoneRow row{-session.row,
+              state_->user(session.user).name.str(),
+              session.name.str(),
+              EndReason::kPurged,
+              session.expires(),
+              session.ttl(),
+              nullptr};
+  if (const EvictedBy* by = state_->table.evicted_by(slot)) {
+    row.reason = EndReason::kEvicted;
+    row.by = std::make_unique<EvictedBy>(*by);
+  }
+  return row;
+}
+
+void Registry::forget_gone(std::uint32_t most, const Now& now) {
+  state_->forget_gone(most, now.instant);
+  for (const GoneRange& each : state_->take_dropped_rows()) {
+    record(kNoSlot, undo::Dropped{each}, DropGone{each.first, each.last});
+  }
+}
+
 void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
   State& state = *state_;
   const Slot end = state.table.end();
@@ -57,7 +80,7 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
       if (now.instant - saved + next_look >= session.ttl() / 3) save(slot, session.ttl());
     }
   }
-  state.forget_gone(slots, now.instant);
+  forget_gone(slots, now);
   for (std::uint32_t i = 0; i < slots; ++i) {
     const auto dropped = state.hold_offs.drop_over(policy_.hold_off, now.instant);
     if (!dropped) break;

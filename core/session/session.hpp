@@ -47,6 +47,29 @@ struct HoldOffRow {
   std::optional<Mark> mark{};  // none: of an older daemon, which held off session and device
 };
 
+// Who took an evicted session's place.
+struct EvictedBy {
+  std::string session;
+  std::string device;  // empty where it gave none
+  // Both are of one viewer, known by its address, so that this was zapping: unless a heartbeat
+  // shows that the evicted one plays on.
+  bool same_address = false;
+};
+
+// Why a session is no longer active.
+enum class EndReason : std::uint8_t { kEnded, kExpired, kEvicted, kPurged };
+
+// A session that was evicted or purged, for as long as that is remembered.
+struct GoneRow {
+  std::int64_t id = 0;  // ascends with each session that goes
+  std::string user;
+  std::string session;
+  EndReason reason = EndReason::kPurged;  // or kEvicted
+  Instant at;
+  Millis ttl{};
+  std::unique_ptr<EvictedBy> by;  // of an evicted one
+};
+
 // What operators set for one user; what is absent is left to the plan, and then to the policy.
 struct LimitRow {
   std::string user;
@@ -64,18 +87,6 @@ struct PlanRow {
 };
 
 // What the store gives back at start-up.
-using StoredRow = std::variant<PlanRow, LimitRow, Row, HoldOffRow>;
-
-// Who took an evicted session's place.
-struct EvictedBy {
-  std::string session;
-  std::string device;  // empty where it gave none
-  // Both are of one viewer, known by its address, so that this was zapping: unless a heartbeat
-  // shows that the evicted one plays on.
-  bool same_address = false;
-};
-
-// Why a session is no longer active.
-enum class EndReason : std::uint8_t { kEnded, kExpired, kEvicted, kPurged };
+using StoredRow = std::variant<PlanRow, LimitRow, Row, HoldOffRow, GoneRow>;
 
 }  // namespace concur

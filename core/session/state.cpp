@@ -4,14 +4,6 @@
 
 namespace concur {
 
-namespace {
-
-// How long and how many gone sessions are remembered.
-constexpr Millis kRememberGone = std::chrono::hours(1);
-constexpr std::size_t kMaxGone = 65'536;
-
-}  // namespace
-
 // Looks anew where a lease may have run out; the bound is exact again once the expired are swept.
 std::uint32_t State::active_at(Slot user, Instant now) {
   UserSlot& owner = table.user(user);
@@ -67,22 +59,96 @@ void State::set_rule(Slot user, const UserRule& rule) {
   plans.add_user(owner.rule, owner.active);
 }
 
+// --- the gone ---
+
+void State::set_memory(Millis time, std::size_t most) {
+  remember_ = time;
+  most_gone_ = most;
+}
+
+Millis State::memory_of(const SessionSlot& gone) const { return std::max(remember_, gone.ttl()); }
+
+bool State::is_remembered(Slot slot, Instant now) {
+  const SessionSlot& gone = table.session(slot);
+  return gone.expires() + memory_of(gone) > now;
+}
+
 void State::remember_gone(Slot slot) {
-  gone_.push_back(slot);
-  if (gone_.size() > kMaxGone) forget_oldest_gone();
+  table.clear_details(slot);
+  queue_gone(slot);
+}
+
+void State::queue_gone(Slot slot) {
+  const SessionSlot& gone = table.session(slot);
+  const GoneQueue::One one{slot, -gone.row};
+  if (gone.ttl() > remember_) {
+    gone_.add_until(one, gone.expires() + gone.ttl());
+  } else {
+    gone_.add(one);
+  }
+  if (most_gone_ == 0 || gone_.size() <= most_gone_) return;
+  if (!forget_first(Instant::max())) forget_first_kept(Instant::max());
+}
+
+// One of that name that went before, or is active, was not known when the row should have gone.
+void State::restore_gone(const GoneRow& row, Instant now) {
+  reserve_gone(row.id);
+  const Slot user = table.find_user(row.user);
+  const Slot known = user == kNoSlot ? kNoSlot : table.find_session(user, row.session);
+  if (is_active(known)) return drop_rows({row.id, row.id});
+  if (known != kNoSlot) forget({known, -table.session(known).row}, Instant::max());
+  const bool evicted = row.reason == EndReason::kEvicted;
+  const Slot slot =
+      table.add_gone(row.user, row.session, evicted ? SlotState::kEvicted : SlotState::kPurged);
+  SessionSlot& gone = table.session(slot);
+  gone.row = -row.id;
+  gone.ttl_ms = static_cast<std::uint32_t>(std::clamp(row.ttl, kMinLease, kMaxLease).count());
+  gone.set_expires(std::min(row.at, now));
+  if (evicted && row.by) table.set_evicted_by(slot, *row.by);
+  queue_gone(slot);
+}
+
+// The queue passes over it when it comes to it.
+void State::replace_gone(const GoneQueue::One& gone) {
+  if (table.session(gone.slot).row == -gone.number) table.release(gone.slot);
 }
 
 void State::forget_gone(std::uint32_t most, Instant now) {
-  for (; most > 0 && !gone_.empty(); --most) {
-    const Instant went = session(gone_.front()).expires();
-    if (went + kRememberGone > now) return;
-    forget_oldest_gone();
+  for (; most > 0 && (forget_first(now) || forget_first_kept(now)); --most) {
   }
 }
 
-void State::forget_oldest_gone() {
-  table.release(gone_.front());
-  gone_.pop_front();
+bool State::forget_first(Instant then) {
+  const GoneQueue::One* first = gone_.first();
+  if (first == nullptr || !forget(*first, then)) return false;
+  gone_.pop_first();
+  return true;
+}
+
+bool State::forget_first_kept(Instant then) {
+  const GoneQueue::One* first = gone_.first_kept();
+  if (first == nullptr || !forget(*first, then)) return false;
+  gone_.pop_first_kept();
+  return true;
+}
+
+// Where its time is over by then; true where it is forgotten.
+bool State::forget(const GoneQueue::One& gone, Instant then) {
+  const SessionSlot& forgotten = table.session(gone.slot);
+  if (forgotten.row != -gone.number) return true;
+  if (is_remembered(gone.slot, then)) return false;
+  if (was_ended_by_others(forgotten.state)) drop_rows({gone.number, gone.number});
+  table.release(gone.slot);
+  return true;
+}
+
+void State::drop_rows(const GoneRange& range) {
+  const bool follows = !dropped_rows_.empty() && dropped_rows_.back().last + 1 == range.first;
+  if (follows) {
+    dropped_rows_.back().last = range.last;
+  } else {
+    dropped_rows_.push_back(range);
+  }
 }
 
 SessionInfo State::info(Slot slot, const Now& now) {

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "session/answer.hpp"
+#include "session/gone.hpp"
 #include "session/grace.hpp"
 #include "session/hold_offs.hpp"
 #include "session/plans.hpp"
@@ -10,9 +11,12 @@
 #include "session/table.hpp"
 #include "session/usage_record.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace concur {
 
@@ -56,11 +60,26 @@ class State {
   // The user must be kept by a UserRef meanwhile.
   void set_rule(Slot user, const UserRule& rule);
 
-  // A session is gone for good: it is remembered for a while, so that a late heartbeat gets to know
-  // why. A bounded number of them is.
+  // For how long it is remembered why a session is gone, so that a late heartbeat gets to know:
+  // for so long, or for its own lease where that is longer; and of how many at most, where 0 is any
+  // number.
+  void set_memory(Millis time, std::size_t most);
+  // Whether a gone session's time is not over.
+  bool is_remembered(Slot slot, Instant now);
+  // Numbers one that goes now.
+  std::int64_t next_gone() { return ++last_gone_; }
+  void reserve_gone(std::int64_t upto) { last_gone_ = std::max(last_gone_, upto); }
+  // It is gone for good.
   void remember_gone(Slot slot);
+  // At start-up, in the order they went.
+  void restore_gone(const GoneRow& row, Instant now);
+  // Another of its name started, for good. It may be forgotten by now.
+  void replace_gone(const GoneQueue::One& gone);
   // Forgets those whose time is over, so many at most.
   void forget_gone(std::uint32_t most, Instant now);
+  // The rows of those that were forgotten, for the store to drop.
+  std::vector<GoneRange> take_dropped_rows() { return std::exchange(dropped_rows_, {}); }
+  void drop_rows(const GoneRange& range);
 
   SessionInfo info(Slot slot, const Now& now);
   // Where a session was evicted.
@@ -76,9 +95,17 @@ class State {
 
  private:
   void count_active(Slot user, std::uint32_t before);
-  void forget_oldest_gone();
+  Millis memory_of(const SessionSlot& gone) const;
+  void queue_gone(Slot slot);
+  bool forget(const GoneQueue::One& gone, Instant then);
+  bool forget_first(Instant then);
+  bool forget_first_kept(Instant then);
 
-  std::deque<Slot> gone_;  // in the order they went
+  GoneQueue gone_;
+  Millis remember_ = kRememberGone;
+  std::size_t most_gone_ = 0;
+  std::int64_t last_gone_ = 0;
+  std::vector<GoneRange> dropped_rows_;
 };
 
 }  // namespace concur

@@ -81,8 +81,10 @@ Slot Table::find_session(Slot user, const PackedText& name) const {
       if (sessions_[slot].name == name) return slot;
     }
   }
-  const auto found = session_index_.find(session_key(user, name));
-  return found == session_index_.end() ? kNoSlot : found->slot;
+  const SessionKey key = session_key(user, name);
+  const Index& index = session_index_.of(key.hash);
+  const auto found = index.find(key);
+  return found == index.end() ? kNoSlot : found->slot;
 }
 
 bool Table::Equal::operator()(const DeviceKey& key, const Entry& e) const {
@@ -141,12 +143,14 @@ Slot Table::find_or_add_user(std::string_view name) {
 
 void Table::index_session(Slot slot) {
   const SessionSlot& session = sessions_[slot];
-  session_index_.insert({session_key(session.user, session.name).hash, slot});
+  const std::uint32_t hash = session_key(session.user, session.name).hash;
+  session_index_.of(hash).insert({hash, slot});
 }
 
 void Table::unindex_session(Slot slot) {
   const SessionSlot& session = sessions_[slot];
-  session_index_.erase(Entry{session_key(session.user, session.name).hash, slot});
+  const std::uint32_t hash = session_key(session.user, session.name).hash;
+  session_index_.of(hash).erase(Entry{hash, slot});
 }
 
 void Table::set_crowded(UserSlot& owner, bool crowded) {
@@ -197,10 +201,12 @@ Slot Table::add_absent(std::string_view user, std::string_view session) {
 
 Table::Added Table::add(Slot owner, PackedText name) {
   Slot gone = kNoSlot;
-  const auto found = session_index_.find(session_key(owner, name));
-  if (found != session_index_.end()) {
+  const SessionKey key = session_key(owner, name);
+  Index& index = session_index_.of(key.hash);
+  const auto found = index.find(key);
+  if (found != index.end()) {
     gone = found->slot;
-    session_index_.erase(found);
+    index.erase(found);
   }
   const Slot slot = sessions_.acquire();
   SessionSlot& added = sessions_[slot];
@@ -210,6 +216,18 @@ Table::Added Table::add(Slot owner, PackedText name) {
   ++users_[owner].held;
   link(slot);
   return {slot, gone};
+}
+
+Slot Table::add_gone(std::string_view user, std::string_view session, SlotState why) {
+  const Slot owner = find_or_add_user(user);
+  const Slot slot = sessions_.acquire();
+  SessionSlot& added = sessions_[slot];
+  added.user = owner;
+  added.name = PackedText(session);
+  added.state = why;
+  ++users_[owner].held;
+  index_session(slot);
+  return slot;
 }
 
 void Table::unlink(Slot slot) {

@@ -10,7 +10,9 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include <array>
 #include <cassert>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -19,6 +21,11 @@
 namespace concur {
 
 enum class SlotState : std::uint8_t { kFree, kActive, kEnded, kExpired, kEvicted, kPurged };
+
+// Somebody else ended it: its viewer is told so after a restart, too.
+constexpr bool was_ended_by_others(SlotState state) {
+  return state == SlotState::kEvicted || state == SlotState::kPurged;
+}
 
 // One session in memory, active or remembered as gone. Laid out for size: there may be millions.
 struct SessionSlot {
@@ -29,8 +36,8 @@ struct SessionSlot {
   std::uint32_t ttl_ms = 0;
   std::uint32_t unsaved_ms = 0;  // how far last_seen lies ahead of the one in the store
   std::uint32_t seen_ms = 0;     // how long before `expires` the last sign of life came
-  Int48 row;
-  Int48 started_ms;  // on the boot clock, as is the next
+  Int48 row;                     // of a gone session: minus its number among the gone
+  Int48 started_ms;              // on the boot clock, as is the next
   Int48 expires_ms;
   PackedText name;
   SlotState state = SlotState::kFree;
@@ -93,6 +100,9 @@ class Table {
   // The same, but kNoSlot and nothing changed where that user has a session of that name.
   Slot add_absent(std::string_view user, std::string_view session);
 
+  // Adds a session that is gone already; the user must have none of that name.
+  Slot add_gone(std::string_view user, std::string_view session, SlotState why);
+
   // A hint: this user is about to be looked up. run_prefetches() brings what that looks at into the
   // processor's cache, for all such users together: one after the other, each lookup would wait for
   // memory several times. Neither changes anything.
@@ -125,6 +135,9 @@ class Table {
 
   const Details* details(Slot slot) const;
   void set_details(Slot slot, Details details);
+
+  // A gone session needs none any more.
+  void clear_details(Slot slot) { details_.erase(slot); }
 
   // Of a session that was evicted; none for others.
   const EvictedBy* evicted_by(Slot slot) const;
@@ -183,6 +196,18 @@ class Table {
   };
   using Index = boost::unordered_flat_set<Entry, Hash, Equal>;
 
+  // In parts by hash, for one that has no room any more moves all that it has: a million that go at
+  // once must not wait for that.
+  class PartedIndex {
+   public:
+    Index& of(std::uint32_t hash) { return parts_[hash >> kShift]; }
+    const Index& of(std::uint32_t hash) const { return parts_[hash >> kShift]; }
+
+   private:
+    static constexpr unsigned kShift = 24;
+    std::array<Index, std::size_t{1} << (32 - kShift)> parts_;
+  };
+
   friend class UserRef;
   void let_go(Slot user) {
     assert(users_[user].held > 0);
@@ -207,7 +232,7 @@ class Table {
   std::uint64_t seed_;
   Slab<SessionSlot> sessions_;
   Slab<UserSlot> users_;
-  Index session_index_;  // gone ones, and active ones of crowded users
+  PartedIndex session_index_;  // gone ones, and active ones of crowded users
   Index user_index_;
   Index device_index_;  // an active session of each device
   boost::unordered_flat_map<Slot, std::unique_ptr<Details>> details_;

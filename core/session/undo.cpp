@@ -8,6 +8,10 @@
 
 namespace concur::undo {
 
+void Started::on_durable(State& state) const {
+  if (gone.slot != kNoSlot) state.replace_gone(gone);
+}
+
 void Started::roll_back(State& state) const {
   const std::string name = state.session(slot).name.str();
   const Slot user = state.session(slot).user;
@@ -15,14 +19,16 @@ void Started::roll_back(State& state) const {
   state.throttle.take_back(state.user(user).name.str());
   state.unlink(slot);
   state.table.release(slot);
-  state.table.remember(gone, user, name);
+  if (gone.slot == kNoSlot || state.session(gone.slot).row != -gone.number) return;
+  state.table.remember(gone.slot, user, name);
 }
 
 void Removed::on_durable(State& state) const { state.remember_gone(slot); }
 
 void Removed::roll_back(State& state) const {
   SessionSlot& session = state.session(slot);
-  session.set_expires(expires);
+  session.row = row;
+  session.expires_ms = expires_ms;
   state.table.clear_evicted_by(slot);
   state.relink(slot);
   UserSlot& owner = state.user(session.user);
@@ -46,6 +52,8 @@ void HeldOff::roll_back(State& state) const {
   if (conflict) state.usage.uncount_conflict(user);
   state.hold_offs.remove_latest(user, row);
 }
+
+void Dropped::roll_back(State& state) const { state.drop_rows(gone); }
 
 void Ruled::roll_back(State& state) const { state.set_rule(user.slot(), before); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "session/gone.hpp"
 #include "session/int48.hpp"
 #include "session/plans.hpp"
 #include "session/session.hpp"
@@ -21,18 +22,19 @@ class State;
 
 namespace undo {
 
-// A session was started, perhaps in the place of a gone one of that name.
+// A session was started, perhaps in the place of a gone one of that name, which is then forgotten.
 struct Started {
   Slot slot;
-  Slot gone;
-  void on_durable(State&) const {}
+  GoneQueue::One gone;
+  void on_durable(State& state) const;
   void roll_back(State& state) const;
 };
 
 // A session is no longer active.
 struct Removed {
   Slot slot;
-  Instant expires;  // when it would have expired
+  Int48 row;
+  Int48 expires_ms;  // when it would have expired
   void on_durable(State& state) const;
   void roll_back(State& state) const;
 };
@@ -85,7 +87,14 @@ struct Recorded {
   void roll_back(State& state);
 };
 
-// The time of a hold-off was over.
+// Rows of gone sessions were taken away, for nobody remembers them.
+struct Dropped {
+  GoneRange gone;
+  void on_durable(State&) const {}
+  void roll_back(State& state) const;
+};
+
+// What else goes with another change, or is over.
 struct Forgotten {
   void on_durable(State&) const {}
   void roll_back(State&) const {}
@@ -96,8 +105,8 @@ struct Forgotten {
 // Small, for there are as many as changes: the large ones, which are rare, lie elsewhere.
 using Undo =
     std::variant<undo::Started, undo::Removed, undo::Saved, std::unique_ptr<undo::Described>,
-                 undo::HeldOff, std::unique_ptr<undo::Ruled>, std::unique_ptr<undo::Planned>,
-                 std::unique_ptr<undo::Recorded>, undo::Forgotten>;
+                 undo::HeldOff, undo::Dropped, std::unique_ptr<undo::Ruled>,
+                 std::unique_ptr<undo::Planned>, std::unique_ptr<undo::Recorded>, undo::Forgotten>;
 static_assert(sizeof(Undo) <= 24);
 
 }  // namespace concur

@@ -267,7 +267,7 @@ Result<RecoverReport> salvage(PageReader& reader, const std::string& path) {
   // no boot has an empty name.
   done = db->exec(
       "INSERT OR IGNORE INTO boots(id, boot_id) SELECT boot, '' FROM sessions "
-      "UNION SELECT boot, '' FROM hold_offs; COMMIT");
+      "UNION SELECT boot, '' FROM hold_offs UNION SELECT boot, '' FROM gone; COMMIT");
   if (!done) return done.error();
   return std::move(salvage).report();
 }

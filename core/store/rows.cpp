@@ -102,6 +102,38 @@ ReadRow read_hold_off(const Statement& from, const Now& now, std::int64_t boot) 
   return {std::move(row), std::move(refusal)};
 }
 
+ReadRow read_gone(const Statement& from, const Now& now, std::int64_t boot) {
+  GoneRow row;
+  row.id = from.integer(0);
+  row.user = from.text(1);
+  row.session = from.text(2);
+  const std::string reason = from.text(3);
+  EvictedBy by{from.text(4), from.text(5)};
+  const std::int64_t at = from.integer(6);
+  const std::int64_t ttl = from.integer(7);
+  const std::int64_t offset = from.integer(9) == boot ? from.integer(8) : now.offset().count();
+  std::string refusal = refusal_of("user", row.user);
+  if (refusal.empty()) refusal = refusal_of("session", row.session);
+  if (refusal.empty() &&
+      (!is_row_id(row.id) || !is_sane(at) || !is_sane(ttl) || !is_sane(offset))) {
+    refusal = kOutOfRange;
+  }
+  if (refusal.empty() && reason == stored_word_of(EndReason::kEvicted)) {
+    refusal = refusal_of("session", by.session);
+    if (refusal.empty() && !is_plain(by.device))
+      refusal = "cannot accept row: by_device is malformed";
+    row.reason = EndReason::kEvicted;
+    row.by = std::make_unique<EvictedBy>(std::move(by));
+  } else if (refusal.empty() && reason != stored_word_of(EndReason::kPurged)) {
+    refusal = "cannot accept row: its reason is unknown";
+  }
+  if (refusal.empty()) {
+    row.at = Instant(Millis(at - offset));
+    row.ttl = Millis(ttl);
+  }
+  return {std::move(row), std::move(refusal)};
+}
+
 // A limit and what happens at it, from two columns on; the words are checked.
 struct ReadTerms {
   std::optional<std::uint32_t> limit;
@@ -151,9 +183,17 @@ constexpr RowSource kSources[kRowSources] = {
      "SELECT id, user, session, device, since, clock_offset, boot, address, mark FROM hold_offs "
      "ORDER BY since",
      read_hold_off},
+    {"gone",
+     "SELECT id, user, session, reason, by_session, by_device, at, ttl, clock_offset, boot "
+     "FROM gone ORDER BY id",
+     read_gone},
 };
 
 }  // namespace
+
+std::string_view stored_word_of(EndReason reason) {
+  return reason == EndReason::kEvicted ? "evicted" : "purged";
+}
 
 const RowSource (&row_sources())[kRowSources] { return kSources; }
 

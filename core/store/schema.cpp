@@ -108,6 +108,22 @@ constexpr std::array kMigrations{
       ALTER TABLE hold_offs ADD COLUMN address TEXT;
       ALTER TABLE hold_offs ADD COLUMN mark INTEGER;
     )",
+    // 7. Who was evicted or purged, by whom, and when (`at`), for as long as that is told. The id
+    // ascends with each that goes, so that inserts append and what is over goes in one piece.
+    R"(
+      CREATE TABLE gone(
+        id INTEGER PRIMARY KEY,
+        user TEXT NOT NULL,
+        session TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        by_session TEXT,
+        by_device TEXT,
+        at INTEGER NOT NULL,
+        ttl INTEGER NOT NULL,
+        clock_offset INTEGER NOT NULL,
+        boot INTEGER NOT NULL REFERENCES boots(id)
+      ) STRICT;
+    )",
 };
 
 // The check reports a page that could not be read as one that is damaged, but for the code.

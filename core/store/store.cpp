@@ -83,6 +83,10 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
           "INSERT OR REPLACE INTO hold_offs(id, user, session, device, since, clock_offset, boot, "
           "address, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       .drop_hold_off = one("DELETE FROM hold_offs WHERE id = ?"),
+      .put_gone = one(
+          "INSERT OR REPLACE INTO gone(id, user, session, reason, by_session, by_device, at, ttl, "
+          "clock_offset, boot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      .drop_gone = one("DELETE FROM gone WHERE id BETWEEN ? AND ?"),
       .put_limit = one(
           "INSERT OR REPLACE INTO limits(user, max_sessions, plan, on_limit) VALUES (?, ?, ?, ?)"),
       .drop_limit = one("DELETE FROM limits WHERE user = ?"),
@@ -244,6 +248,30 @@ Result<void> Store::write(const PutHoldOff& put, Millis offset) {
 Result<void> Store::write(const DropHoldOff& drop, Millis /*offset*/) {
   statements_.drop_hold_off.bind(1, drop.id);
   return statements_.drop_hold_off.run();
+}
+
+Result<void> Store::write(const PutGone& put, Millis offset) {
+  static const EvictedBy kNobody;
+  const GoneRow& row = put.row;
+  const EvictedBy& by = row.by ? *row.by : kNobody;
+  Statement& to = statements_.put_gone;
+  to.bind(1, row.id);
+  to.bind(2, row.user);
+  to.bind(3, row.session);
+  to.bind(4, stored_word_of(row.reason));
+  bind_optional(to, 5, by.session);
+  bind_optional(to, 6, by.device);
+  to.bind(7, millis(row.at, offset));
+  to.bind(8, row.ttl.count());
+  to.bind(9, offset.count());
+  to.bind(10, boot_);
+  return to.run();
+}
+
+Result<void> Store::write(const DropGone& drop, Millis /*offset*/) {
+  statements_.drop_gone.bind(1, drop.first);
+  statements_.drop_gone.bind(2, drop.last);
+  return statements_.drop_gone.run();
 }
 
 Result<void> Store::write(const PutLimit& put, Millis /*offset*/) {

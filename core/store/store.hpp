@@ -21,7 +21,7 @@ struct LoadReport {
   std::uint64_t rows = 0;
   std::uint64_t refused = 0;  // rows that hold nothing valid; they are left as they are
   std::string first_refusal;  // what was wrong with the first of them
-  std::int64_t last_id = 0;   // the highest id of all sessions, refused and evicted ones too
+  std::int64_t last_id = 0;   // the highest id of all sessions, refused, evicted and gone ones too
 };
 
 // Says whether it can use the row.
@@ -40,8 +40,8 @@ class Store {
                             const std::function<void()>* tick = nullptr);
 
   // Gives every stored row to `take`: plans, limits, sessions in ascending order of ids, hold-offs
-  // in the order they began; times on the boot clock of now: exactly, where the row was written in
-  // this boot, else by the wall clock.
+  // in the order they began, the gone in the order they went; times on the boot clock of now:
+  // exactly, where the row was written in this boot, else by the wall clock.
   Result<LoadReport> load(const Now& now, const TakeRow& take, const ExpectRows& expect = {});
 
   struct Loaded;
@@ -105,6 +105,8 @@ class Store {
     Statement remove;
     Statement put_hold_off;
     Statement drop_hold_off;
+    Statement put_gone;
+    Statement drop_gone;
     Statement put_limit;
     Statement drop_limit;
     Statement put_plan;
@@ -142,6 +144,8 @@ class Store {
   Result<void> write(const Remove& remove, Millis offset);
   Result<void> write(const PutHoldOff& put, Millis offset);
   Result<void> write(const DropHoldOff& drop, Millis offset);
+  Result<void> write(const PutGone& put, Millis offset);
+  Result<void> write(const DropGone& drop, Millis offset);
   Result<void> write(const PutLimit& put, Millis offset);
   Result<void> write(const PutPlan& put, Millis offset);
   Result<void> write(const DropPlan& drop, Millis offset);

@@ -84,6 +84,7 @@ constexpr std::size_t kRowsAtOnce = 64;
 std::int64_t id_of(const StoredRow& row) {
   if (const auto* session = std::get_if<Row>(&row)) return session->id;
   if (const auto* hold_off = std::get_if<HoldOffRow>(&row)) return hold_off->id;
+  if (const auto* gone = std::get_if<GoneRow>(&row)) return gone->id;
   return 0;
 }
 

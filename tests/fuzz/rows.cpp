@@ -49,7 +49,7 @@ void must(const Result<void>& result) {
 // The names of our tables with none of their types.
 constexpr const char* kUntyped =
     "DROP TABLE plans; DROP TABLE limits; DROP TABLE sessions; DROP TABLE hold_offs;"
-    "DROP TABLE history;"
+    "DROP TABLE history; DROP TABLE gone;"
     "CREATE TABLE plans(plan PRIMARY KEY, max_sessions, on_limit);"
     "CREATE TABLE limits(user PRIMARY KEY, max_sessions, plan, on_limit);"
     "CREATE TABLE sessions(id INTEGER PRIMARY KEY, user, session, started_at, last_seen_at, "
@@ -57,6 +57,8 @@ constexpr const char* kUntyped =
     "ttl, clock_offset, boot, device, ip, content, meta);"
     "CREATE TABLE hold_offs(id INTEGER PRIMARY KEY, user, session, device, since, clock_offset, "
     "boot, address, mark);"
+    "CREATE TABLE gone(id INTEGER PRIMARY KEY, user, session, reason, by_session, by_device, at, "
+    "ttl, clock_offset, boot);"
     "CREATE TABLE history(hour, user, starts, denials, evictions, peak, attempted, excess, devices,"
     "addresses, PRIMARY KEY(hour, user));";
 
@@ -65,6 +67,7 @@ const std::map<std::string_view, std::pair<std::string, int>> kTables{
     {"limits", {"INSERT OR IGNORE INTO limits VALUES(?,?,?,?)", 4}},
     {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", 13}},
     {"hold_offs", {"INSERT OR IGNORE INTO hold_offs VALUES(?,?,?,?,?,?,?,?,?)", 9}},
+    {"gone", {"INSERT OR IGNORE INTO gone VALUES(?,?,?,?,?,?,?,?,?,?)", 10}},
     {"history", {"INSERT OR IGNORE INTO history VALUES(?,?,?,?,?,?,?,?,?,?)", 10}},
 };
 
@@ -94,7 +97,8 @@ class HostileDatabase {
   std::int64_t fill(std::string_view input) {
     must(
         writer_->exec("PRAGMA synchronous = OFF; BEGIN; DELETE FROM plans; DELETE FROM limits;"
-                      "DELETE FROM sessions; DELETE FROM hold_offs; DELETE FROM history;"));
+                      "DELETE FROM sessions; DELETE FROM hold_offs; DELETE FROM gone;"
+                      "DELETE FROM history;"));
     for (std::size_t rows = 0; rows < kMostRows && !input.empty(); ++rows) {
       std::string_view line = cut(input, '\n');
       const auto insert = inserts_.find(cut(line, '|'));
@@ -109,7 +113,8 @@ class HostileDatabase {
   std::int64_t rows() {
     return must(
         writer_->number("SELECT (SELECT count(*) FROM plans) + (SELECT count(*) FROM limits) + "
-                        "(SELECT count(*) FROM sessions) + (SELECT count(*) FROM hold_offs)"));
+                        "(SELECT count(*) FROM sessions) + (SELECT count(*) FROM hold_offs) + "
+                        "(SELECT count(*) FROM gone)"));
   }
 
   Store& store() { return *store_; }

@@ -91,6 +91,7 @@ class Driver {
   void check_on_ruins(const Answer& answer);
   void check_recovered();
   bool matches(const Model::State& state, Model::State& found, std::string& why);
+  bool match_gone(const std::string& name, Model::User& who, std::string& why);
   bool match_sessions(const std::string& name, Model::User& who, std::string& why);
   bool match_hold_offs(const std::string& name, Model::User& who, std::string& why);
   bool match_limits(const Model::State& found, std::string& why);
@@ -121,6 +122,7 @@ class Driver {
   std::vector<std::shared_ptr<Asked>> asked_;  // in this turn
   std::map<std::string, std::vector<SessionInfo>> found_;
   std::map<std::string, std::vector<Machine::HoldOff>> found_hold_offs_;
+  std::map<std::string, std::vector<Machine::Gone>> found_gone_;
   Tally answered_;  // since it was started
   Tally events_;
   std::uint64_t events_read_ = 0;

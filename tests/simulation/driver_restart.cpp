@@ -203,6 +203,8 @@ void Driver::check_recovered() {
   machine_.run();
   found_hold_offs_.clear();
   for (auto& each : machine_.hold_offs()) found_hold_offs_[each.user].push_back(each);
+  found_gone_.clear();
+  for (auto& each : machine_.gone()) found_gone_[each.user].push_back(each);
   std::string why;
   for (const Model::State& state : model_.possible()) {
     Model::State found;
@@ -224,11 +226,66 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
   found = state;
   for (const std::string& name : kUsers) {
     Model::User& who = found.users[name];
-    who.gone.clear();
     who.replaced.clear();
-    if (!match_sessions(name, who, why) || !match_hold_offs(name, who, why)) return false;
+    if (!match_sessions(name, who, why) || !match_hold_offs(name, who, why) ||
+        !match_gone(name, who, why)) {
+      return false;
+    }
   }
   return match_leases(found, why) && match_limits(found, why);
+}
+
+// Why somebody else ended a session is stored, and goes by the wall clock after a reboot. What is
+// over may still be there; after a reboot it may be so again.
+bool Driver::match_gone(const std::string& name, Model::User& who, std::string& why) {
+  const Now now = machine_.clock.now();
+  std::erase_if(who.gone, [](const auto& each) {
+    return each.second.reason == EndReason::kEnded || each.second.reason == EndReason::kExpired;
+  });
+  std::map<std::string, Machine::Gone> rows;
+  for (const Machine::Gone& each : found_gone_[name]) rows[each.session] = each;
+  const auto by_wall = [&now](WallTime at) {
+    return std::min(Instant((at - now.offset()).time_since_epoch()), now.instant);
+  };
+  for (auto each = who.gone.begin(); each != who.gone.end();) {
+    auto& [session, gone] = *each;
+    const bool was_over = model_.is_forgotten(gone, stopped_);
+    gone.other_boot = gone.other_boot || rebooted_;
+    if (gone.other_boot) gone.at = by_wall(gone.wall);
+    const auto row = rows.find(session);
+    const bool evicted = gone.reason == EndReason::kEvicted;
+    const bool same = row != rows.end() && row->second.at == gone.wall &&
+                      row->second.reason == (evicted ? "evicted" : "purged") &&
+                      row->second.by_session == gone.by.session &&
+                      row->second.by_device == gone.by.device;
+    if (!same && !was_over && !model_.is_forgotten(gone, now)) {
+      why = text::format("why {}/{} is gone is lost", name, session);
+      return false;
+    }
+    if (same) {
+      rows.erase(row);
+      ++each;
+    } else {
+      each = who.gone.erase(each);
+    }
+  }
+  for (const auto& [session, row] : rows) {
+    Model::Gone gone{row.reason == "evicted" ? EndReason::kEvicted : EndReason::kPurged,
+                     {row.by_session, row.by_device},
+                     by_wall(row.at),
+                     row.ttl,
+                     row.at,
+                     true};
+    if (model_.is_forgotten(gone, now) ||
+        std::ranges::count(who.sessions, session, &Model::Session::name) > 0)
+      continue;
+    if (!rebooted_) {
+      why = text::format("nobody knows that {}/{} is gone", name, session);
+      return false;
+    }
+    who.gone[session] = gone;
+  }
+  return true;
 }
 
 bool Driver::match_sessions(const std::string& name, Model::User& who, std::string& why) {

@@ -35,6 +35,16 @@ class Machine {
     WallTime since;
   };
 
+  struct Gone {
+    std::string user;
+    std::string session;
+    std::string reason;
+    std::string by_session;
+    std::string by_device;
+    WallTime at;
+    Millis ttl{};
+  };
+
   Disk disk;
   WorldClock clock;
 
@@ -65,6 +75,7 @@ class Machine {
 
   // What the database holds of it while the service runs.
   std::vector<HoldOff> hold_offs();
+  std::vector<Gone> gone();
 
  private:
   struct Running;

@@ -65,7 +65,8 @@ bool Model::may_forget(const std::string& user, const std::string& session, cons
   auto& gone = state_.users[user].gone;
   const auto found = gone.find(session);
   if (found == gone.end()) return true;
-  if (found->second.at + std::chrono::hours(1) > now.instant) return false;
+  if (found->second.reason != EndReason::kExpired || !is_forgotten(found->second, now))
+    return false;
   gone.erase(found);
   return true;
 }
@@ -111,6 +112,7 @@ void Model::shift(Millis by) {
     for (Session& each : user.sessions) each.started += by;
     for (Session& each : user.lapsed) each.started += by;
     for (HoldOff& each : user.hold_offs) each.since += by;
+    for (auto& [session, gone] : user.gone) gone.at += by;
   });
   for (auto& [id, lease] : leases_) {
     lease.seen += by;
@@ -173,9 +175,27 @@ Model::Terms Model::terms_of(const std::string& user) const {
   return terms;
 }
 
-void Model::remove(User& user, const std::string& session, const Gone& gone) {
-  user.sessions.erase(find(user.sessions, session));
+void Model::remove(User& user, const std::string& session, Gone gone, const Now& now) {
+  const auto leaving = find(user.sessions, session);
+  gone.ttl = leases_.at(leaving->id).ttl;
+  gone.wall = now.to_wall(gone.at);
+  user.sessions.erase(leaving);
   user.gone[session] = gone;
+}
+
+bool Model::is_forgotten(const Gone& gone, const Now& now) const {
+  const Millis memory =
+      std::max<Millis>({policy.lease, policy.hold_off, std::chrono::minutes(10), gone.ttl});
+  return gone.at + memory <= now.instant;
+}
+
+// Null where nobody knows of it. Of one that expired somebody may know for longer.
+const Model::Gone* Model::gone_of(const User& user, const std::string& session,
+                                  const Now& now) const {
+  const auto found = user.gone.find(session);
+  if (found == user.gone.end()) return nullptr;
+  const Gone& gone = found->second;
+  return gone.reason != EndReason::kExpired && is_forgotten(gone, now) ? nullptr : &gone;
 }
 
 // What has expired is no longer there, whoever asks. That is no change that anybody waits for: it
@@ -184,7 +204,7 @@ void Model::expire(User& user, const Now& now) {
   for (std::size_t i = 0; i < user.sessions.size();) {
     const Session session = user.sessions[i];
     if (is_over(session.id, now)) {
-      remove(user, session.name, {EndReason::kExpired, {}, leases_.at(session.id).expires});
+      remove(user, session.name, {EndReason::kExpired, {}, leases_.at(session.id).expires}, now);
       user.lapsed.push_back(session);
     } else {
       ++i;
@@ -298,7 +318,8 @@ void Model::mark(User& user, Mark mark, const Details& details, const std::strin
 
 void Model::evict(User& user, const std::string& session, const Start& by, const Now& now) {
   remove(user, session,
-         {EndReason::kEvicted, {std::string(by.session.text()), by.details.device}, now.instant});
+         {EndReason::kEvicted, {std::string(by.session.text()), by.details.device}, now.instant},
+         now);
 }
 
 Answer Model::decide(const Start& start, const Now& now) {
@@ -451,6 +472,7 @@ Answer Model::decide(const Start& start, const Now& now) {
   if (comes_back_at_home) change(viewer, {{}, start.details.ip, {}, {}});
   Session added{next_id_++, session, now.instant, start.details};
   user.sessions.push_back(added);
+  user.gone.erase(session);
   const Millis ttl = start.ttl.value_or(policy.lease);
   leases_[added.id] = {now.instant, now.instant + ttl, ttl, ttl};
   changed_ = true;
@@ -472,15 +494,14 @@ Answer Model::decide(const Heartbeat& beat, const Now& now) {
     lease.expires = now.instant + lease.ttl;
     return grant(name, *known, terms_of(name).limit, true, now);
   }
-  const auto gone = user.gone.find(session);
-  if (gone == user.gone.end()) return Unknown{name, session};
   if (const auto own = find(user.lapsed, session); own != user.lapsed.end()) {
     user.lapsed.erase(own);  // the others of the user are not looked at
     changed_ = true;
   }
-  Gone& why = gone->second;
-  concur::Gone answer{name, session, why.reason, {}};
-  if (why.reason == EndReason::kEvicted) answer.eviction = Eviction{why.by, now.to_wall(why.at)};
+  const Gone* why = gone_of(user, session, now);
+  if (why == nullptr) return Unknown{name, session};
+  concur::Gone answer{name, session, why->reason, {}};
+  if (why->reason == EndReason::kEvicted) answer.eviction = Eviction{why->by, now.to_wall(why->at)};
   return answer;
 }
 
@@ -488,15 +509,15 @@ Answer Model::decide(const End& end, const Now& now) {
   Ended answer{std::string(end.user.text()), std::string(end.session.text()), false, 0, {}, {}};
   User& user = state_.users[answer.user];
   settle_lapsed(user);
-  const auto gone = user.gone.find(answer.session);
+  const Gone* gone = gone_of(user, answer.session, now);
   if (find(user.sessions, answer.session) != user.sessions.end()) {
-    remove(user, answer.session, {EndReason::kEnded, {}, now.instant});
+    remove(user, answer.session, {EndReason::kEnded, {}, now.instant}, now);
     changed_ = true;
     answer.ended = true;
-  } else if (gone != user.gone.end()) {
-    answer.reason = gone->second.reason;
+  } else if (gone != nullptr) {
+    answer.reason = gone->reason;
     if (answer.reason == EndReason::kEvicted) {
-      answer.eviction = Eviction{gone->second.by, now.to_wall(gone->second.at)};
+      answer.eviction = Eviction{gone->by, now.to_wall(gone->at)};
     }
   }
   answer.active = count(user.sessions);
@@ -529,7 +550,7 @@ Answer Model::decide(const Purge& purge, const Now& now) {
       if (leases_.at(each.id).seen + purge.idle > now.instant) continue;
       ++answer.count;
       if (purge.dry_run) continue;
-      remove(user, each.name, {EndReason::kPurged, {}, now.instant});
+      remove(user, each.name, {EndReason::kPurged, {}, now.instant}, now);
       changed_ = true;
     }
   }

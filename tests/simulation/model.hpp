@@ -32,6 +32,9 @@ class Model {
     EndReason reason{};
     EvictedBy by;
     Instant at;
+    Millis ttl{};
+    WallTime wall{};  // `at`, as it was then
+    bool other_boot = false;
   };
   // What happened to a viewer, who is known by the device, else the address, else the session.
   struct HoldOff {
@@ -95,8 +98,11 @@ class Model {
   void undo();
   void overwritten();
 
-  // True where that session has been gone for so long that it may have been forgotten; then it is.
+  // True where that session expired so long ago that it may have been forgotten, for nobody knows
+  // when that was noticed; then it is.
   bool may_forget(const std::string& user, const std::string& session, const Now& now);
+  // Whether its time is over.
+  bool is_forgotten(const Gone& gone, const Now& now) const;
   // That session's lease is stored with the ttl it was told of.
   void settle_lease(std::int64_t session, Millis ttl);
 
@@ -150,7 +156,8 @@ class Model {
   void expire(User& user, const Now& now);
   void expire_all(const Now& now);
   void settle_lapsed(User& user);
-  void remove(User& user, const std::string& session, const Gone& gone);
+  void remove(User& user, const std::string& session, Gone gone, const Now& now);
+  const Gone* gone_of(const User& user, const std::string& session, const Now& now) const;
   std::string viewer_of(const User& user, const std::string& session, const Details& details,
                         const Now& now) const;
   std::uint32_t changes_of(const User& user, const std::string& viewer, const Now& now) const;

@@ -105,11 +105,12 @@ NO_TERMS = Terms()
 class Gone:
     """A session that is no more, and why."""
 
-    __slots__ = ("reason", "since", "by", "by_itself")
+    __slots__ = ("reason", "since", "lease", "by", "by_itself")
 
-    def __init__(self, reason, since, by=None):
+    def __init__(self, reason, since, lease, by=None):
         self.reason = reason
         self.since = since
+        self.lease = lease
         self.by = by  # of an evicted one: the session, and its device if it named one, that took its place
         self.by_itself = False  # its own viewer evicted it, who is known by an address
 
@@ -138,7 +139,7 @@ class Usage:
 
 
 class Model:
-    REMEMBERED = 3600 * 1000  # for how long the end of a session is remembered for certain
+    REMEMBERED = 600 * 1000  # for how long at least the end of a session is remembered
     HOLD_OFF = 180 * 1000
     MOST_CHANGES = 3  # of hands within a hold-off, before a device is no reconnect any more
     STILL_PLAYING = 5 * 1000  # a heartbeat so long after its own viewer evicted it: another plays on
@@ -157,6 +158,7 @@ class Model:
         self.usage = {}  # user -> {hour: Usage}
         self.waiting = {}  # user -> {player: until}: refused or evicted within a lease, and still wanting to watch
         self.met = collections.Counter()  # which of the rules above decided a start, and how often
+        self.restarted_at = 0  # when the daemon was last
         self.wall_minus_boot = 0  # shifts shown instants; whoever holds the clock sets it
 
     # ---- what there is -------------------------------------------------------------------------------------------
@@ -182,7 +184,7 @@ class Model:
 
     def _remove(self, user, session, reason, now, by=None):
         del self.users[user][session.name]
-        self.gone[user, session.name] = Gone(reason, now, by)
+        self.gone[user, session.name] = Gone(reason, now, session.lease, by)
 
     # ---- what holds for a user -----------------------------------------------------------------------------------
 
@@ -472,8 +474,16 @@ class Model:
             gone.by_itself = False
             self._conflict(self._usage_of(user, now))
             self.met["plays on beside another of its address"] += 1
-        extra = 410, {"error": "session_gone", "message": TEXT, "user": user, "session": name, **self._why(gone)}
-        return extra if now - gone.since < self.REMEMBERED else OneOf((extra, never_seen))
+        explained = 410, {"error": "session_gone", "message": TEXT, "user": user, "session": name, **self._why(gone)}
+        return self._as_remembered(gone, now, explained, never_seen)
+
+    def _as_remembered(self, gone, now, explained, forgotten):
+        """It is remembered for the longest of its lease, everybody's, the hold-off and ten minutes: from when it went,
+        which of one that expired is when somebody noticed."""
+        if now - gone.since < max(gone.lease, self.lease, self.HOLD_OFF, self.REMEMBERED):
+            self.met["told why, from before a restart"] += gone.since < self.restarted_at
+            return explained
+        return OneOf((explained, forgotten)) if gone.reason == "expired" else forgotten
 
     def end(self, user, name, now):
         sessions = self.active(user, now)
@@ -485,8 +495,7 @@ class Model:
         gone = self.gone.get((user, name))
         if gone is None:
             return 200, body
-        explained = 200, {**body, **self._why(gone)}
-        return explained if now - gone.since < self.REMEMBERED else OneOf((explained, (200, body)))
+        return self._as_remembered(gone, now, (200, {**body, **self._why(gone)}), (200, body))
 
     def list(self, user, now):
         sessions = self.active(user, now)
@@ -629,9 +638,12 @@ class Model:
 
     def restarted(self, now):
         """A clean stop and a start: leases as they were, but each with a heartbeat interval left; limits and plans as
-        they were; still held off, protected and fought over who was. The memory of ends is lost, and who was waiting
-        for room, and what was replaced on which device."""
-        self.gone.clear()
+        they were; still held off, protected and fought over who was. Who was evicted or purged is told so still; the
+        memory of other ends is lost, and who was waiting for room, and what was replaced on which device."""
+        self.restarted_at = now
+        self.gone = {each: gone for each, gone in self.gone.items() if gone.reason in ("evicted", "purged")}
+        for gone in self.gone.values():
+            gone.by_itself = False
         for past in self.past.values():
             past.replaced.clear()
         self.waiting.clear()

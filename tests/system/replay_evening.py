@@ -824,7 +824,7 @@ COVERAGE_GOALS = [
     "denied: all others are protected", "denied: held off since before a restart",
     "zapping within the limit", "come-back of one address", "two players of one address",
     "plays on beside another of its address", "change of hands", "fight", "no reconnect: fought over",
-    "conflicts in the report",
+    "conflicts in the report", "told why, from before a restart",
     "users in the report", "reports of one user, hour by hour",
 ]
 

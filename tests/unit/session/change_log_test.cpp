@@ -19,13 +19,16 @@ struct Fixture {
   Slot start(const char* user, const char* session) {
     const auto [slot, gone] = state.table.add(user, session);
     state.session(slot).row = ++rows;
-    log.add(undo::Started{slot, gone}, Insert{});
+    log.add(undo::Started{slot, {gone, gone == kNoSlot ? 0 : -state.session(gone).row}}, Insert{});
     return slot;
   }
   void end(Slot slot) {
     state.table.unlink(slot);
-    state.session(slot).state = SlotState::kEnded;
-    log.add(undo::Removed{slot, state.session(slot).expires()}, Remove{state.session(slot).row});
+    SessionSlot& session = state.session(slot);
+    const std::int64_t row = session.row;
+    session.state = SlotState::kEnded;
+    session.row = -state.next_gone();
+    log.add(undo::Removed{slot, row, session.expires_ms}, Remove{row});
   }
   void set_limit(const char* user, std::uint32_t limit) {
     auto undo = std::make_unique<undo::Ruled>(undo::Ruled{state.table.keep(user), {}});
@@ -95,6 +98,30 @@ TEST_CASE("ChangeLog") {
     log.confirm(2, fixture.state);
     fixture.state.forget_gone(1, Instant(48h));
     CHECK_FALSE(fixture.knows("abc"));
+  }
+  SUBCASE("one that another of its name follows is forgotten once that is durable") {
+    const Slot first = fixture.start("abc", "s1");
+    fixture.end(first);
+    log.confirm(2, fixture.state);
+    const Slot second = fixture.start("abc", "s1");
+    SUBCASE("and its slot is given to others") {
+      log.confirm(3, fixture.state);
+      CHECK(fixture.start("xyz", "s1") == first);
+      fixture.state.forget_gone(9, Instant(48h));
+      CHECK(fixture.state.is_active(first));
+      CHECK(fixture.state.is_active(second));
+    }
+    SUBCASE("and is remembered again where that is rolled back") {
+      log.roll_back(fixture.state);
+      CHECK(fixture.state.table.find_session(fixture.state.table.find_user("abc"), "s1") == first);
+    }
+    SUBCASE("or was before, for its time was over") {
+      fixture.state.forget_gone(9, Instant(48h));
+      const Slot other = fixture.start("abc", "s2");
+      REQUIRE(other == first);
+      log.confirm(3, fixture.state);
+      CHECK(fixture.state.is_active(other));
+    }
   }
   SUBCASE("a user whose rule was taken away stays until that is durable") {
     fixture.set_limit("abc", 5);

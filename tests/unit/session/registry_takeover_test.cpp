@@ -113,11 +113,12 @@ TEST_CASE("Registry: take-over") {
     fixture.stores = false;
     fixture.ask<Granted>(replacing("s4", "s2"));
     const auto changes = fixture.store();
-    REQUIRE(changes.size() == 4);
+    REQUIRE(changes.size() == 5);
     CHECK(std::get<PutHoldOff>(changes[0]).row.mark == Mark::kHeldOff);
     CHECK(std::holds_alternative<Remove>(changes[1]));
-    CHECK(std::holds_alternative<Insert>(changes[2]));
-    CHECK(std::get<PutHoldOff>(changes[3]).row.mark == Mark::kProtected);
+    CHECK(std::get<PutGone>(changes[2]).row.by->session == "s4");
+    CHECK(std::holds_alternative<Insert>(changes[3]));
+    CHECK(std::get<PutHoldOff>(changes[4]).row.mark == Mark::kProtected);
   }
 }
 

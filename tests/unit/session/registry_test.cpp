@@ -162,25 +162,170 @@ TEST_CASE("Registry: the gone") {
     CHECK_FALSE(fixture.start("abc", "s1").renewed);
     CHECK(fixture.list("abc").sessions[0].started_at == fixture.clock.now().wall());
   }
-  SUBCASE("they are forgotten after an hour, and their memory with them") {
+  SUBCASE("they are forgotten after ten minutes, to the millisecond, and then their memory goes") {
     fixture.fill("abc");
     for (const char* session : {"s1", "s2", "s3"}) fixture.ask(End{id("abc"), id(session)});
-    fixture.clock.tick(1h - 1ms);
+    fixture.clock.tick(10min - 1ms);
     fixture.registry.sweep(100, 1s, fixture.clock.now());
     fixture.ask<Gone>(Heartbeat{id("abc"), id("s1")});
+    CHECK(fixture.ask<Ended>(End{id("abc"), id("s1")}).reason == EndReason::kEnded);
     fixture.clock.tick(1ms);
-    fixture.registry.sweep(100, 1s, fixture.clock.now());
     fixture.ask<Unknown>(Heartbeat{id("abc"), id("s1")});
+    CHECK_FALSE(fixture.ask<Ended>(End{id("abc"), id("s1")}).reason);
+    fixture.registry.sweep(100, 1s, fixture.clock.now());
     fixture.fill("abd");
     CHECK(fixture.registry.slots() == 3);
   }
-  SUBCASE("no more than a bounded number is remembered") {
-    fixture.set_policy({kUnlimited, 90s});
+  SUBCASE("a longer lease makes it longer: everybody's, or its own") {
+    Start start{id("abc"), id("own")};
+    start.ttl = 30min;
+    fixture.ask<Granted>(start);
+    fixture.start("abc", "plain");
+    for (const char* session : {"own", "plain"}) fixture.ask(End{id("abc"), id(session)});
+    fixture.clock.tick(10min);
+    fixture.ask<Unknown>(Heartbeat{id("abc"), id("plain")});
+    fixture.set_policy({3, 20min});
+    fixture.ask<Gone>(Heartbeat{id("abc"), id("plain")});
+    fixture.clock.tick(10min);
+    fixture.registry.sweep(100, 1s, fixture.clock.now());
+    fixture.ask<Unknown>(Heartbeat{id("abc"), id("plain")});
+    fixture.ask<Gone>(Heartbeat{id("abc"), id("own")});
+    fixture.clock.tick(10min);
+    fixture.registry.sweep(100, 1s, fixture.clock.now());
+    fixture.ask<Unknown>(Heartbeat{id("abc"), id("own")});
+    fixture.fill("xyz");
+    CHECK(fixture.registry.slots() == 3);
+  }
+  SUBCASE("a purge of many is remembered whole: as many as there may be sessions") {
+    Policy policy = test::unthrottled();
+    policy.limit = kUnlimited;
+    policy.max_sessions = 70'000;
+    fixture.registry.set_policy(policy, fixture.clock.now());
     for (int i = 0; i < 70'000; ++i) fixture.start("abc", std::to_string(i));
     fixture.ask(Purge{});
     fixture.registry.sweep(100'000, 1s, fixture.clock.now());
+    for (const char* session : {"0", "35000", "69999"}) {
+      CHECK(fixture.ask<Gone>(Heartbeat{id("abc"), id(session)}).reason == EndReason::kPurged);
+    }
+    fixture.start("abc", "one more");
+    fixture.ask(End{id("abc"), id("one more")});
     fixture.ask<Unknown>(Heartbeat{id("abc"), id("0")});
-    fixture.ask<Gone>(Heartbeat{id("abc"), id("69999")});
+    fixture.ask<Gone>(Heartbeat{id("abc"), id("1")});
+  }
+  SUBCASE("one that starts and ends again and again takes no more memory each time") {
+    for (int i = 0; i < 1000; ++i) {
+      fixture.start("abc", "s1");
+      fixture.ask(End{id("abc"), id("s1")});
+    }
+    CHECK(fixture.registry.slots() <= 3);
+  }
+}
+
+TEST_CASE("Registry: what is stored of the gone") {
+  RegistryFixture fixture;
+  fixture.fill("abc");
+  fixture.store();
+  SUBCASE("who was evicted or purged, not who ended or expired") {
+    fixture.ask(End{id("abc"), id("s1")});
+    fixture.stores = false;
+    fixture.ask(Purge{id("abc")});
+    const auto changes = fixture.store_sessions();
+    REQUIRE(changes.size() == 4);
+    const GoneRow& row = std::get<PutGone>(changes[1]).row;
+    CHECK(row.session == "s2");
+    CHECK(row.reason == EndReason::kPurged);
+    CHECK(row.at == fixture.clock.now().instant);
+    CHECK(row.ttl == 90s);
+    CHECK_FALSE(row.by);
+    CHECK(std::get<PutGone>(changes[3]).row.id == row.id + 1);
+    fixture.clock.tick(10min);
+    fixture.registry.sweep(100, 1s, fixture.clock.now());
+    const auto dropped = fixture.store_sessions();
+    REQUIRE(dropped.size() == 1);
+    CHECK(std::get<DropGone>(dropped[0]).first == row.id);
+    CHECK(std::get<DropGone>(dropped[0]).last == row.id + 1);
+  }
+  SUBCASE("no longer where it starts anew") {
+    fixture.stores = false;
+    fixture.ask(Purge{id("abc")});
+    const std::int64_t number = std::get<PutGone>(fixture.store_sessions()[1]).row.id;
+    fixture.start("abc", "s1");
+    const auto changes = fixture.store_sessions();
+    REQUIRE(changes.size() == 2);
+    CHECK(std::get<DropGone>(changes[1]).first == number);
+    CHECK(std::get<DropGone>(changes[1]).last == number);
+    fixture.clock.tick(10min);
+    fixture.registry.sweep(100, 1s, fixture.clock.now());
+    for (const Change& each : fixture.store_sessions()) {
+      if (const auto* drop = std::get_if<DropGone>(&each)) CHECK(drop->first > number);
+    }
+  }
+  SUBCASE("a drop that could not be stored comes again") {
+    fixture.ask(Purge{id("abc")});
+    fixture.clock.tick(10min);
+    fixture.registry.sweep(100, 1s, fixture.clock.now());
+    CHECK(fixture.registry.has_changes());
+    fixture.registry.roll_back();
+    fixture.registry.sweep(100, 1s, fixture.clock.now());
+    CHECK(std::get<DropGone>(fixture.store_sessions().at(0)).first == 1);
+  }
+}
+
+TEST_CASE("Registry: the gone are restored") {
+  RegistryFixture fixture;
+  const Instant now = fixture.clock.now().instant;
+  const auto restore = [&](std::int64_t number, std::string_view session, Instant at,
+                           Millis ttl = 90s) {
+    GoneRow row{number, "abc", std::string(session), EndReason::kEvicted, at, ttl, nullptr};
+    row.by = std::make_unique<EvictedBy>(EvictedBy{"winner", "tv"});
+    CHECK(fixture.registry.restore(std::move(row), fixture.clock.now()));
+  };
+  SUBCASE("with all that is told of them, for what is left of their time") {
+    restore(4, "s1", now - 1min);
+    restore(5, "long", now - 1min, 20min);
+    CHECK(fixture.registry.active_sessions() == 0);
+    const Gone gone = fixture.ask<Gone>(Heartbeat{id("abc"), id("s1")});
+    CHECK(gone.reason == EndReason::kEvicted);
+    CHECK(gone.eviction->by.session == "winner");
+    CHECK(gone.eviction->by.device == "tv");
+    CHECK(gone.eviction->at == fixture.clock.now().wall() - 1min);
+    fixture.clock.tick(9min);
+    fixture.ask<Unknown>(Heartbeat{id("abc"), id("s1")});
+    fixture.ask<Gone>(Heartbeat{id("abc"), id("long")});
+  }
+  SUBCASE("their numbers are not used again") {
+    restore(4, "s1", now);
+    fixture.start("abc", "s2");
+    fixture.store();
+    fixture.stores = false;
+    fixture.ask(Purge{id("abc")});
+    CHECK(std::get<PutGone>(fixture.store_sessions()[1]).row.id == 5);
+  }
+  SUBCASE("one whose time is over is forgotten, and its row goes") {
+    restore(4, "s1", now - 1h);
+    restore(5, "s2", now + 24h);  // as if it went now
+    fixture.ask<Unknown>(Heartbeat{id("abc"), id("s1")});
+    fixture.registry.sweep(9, 1s, fixture.clock.now());
+    const auto dropped = fixture.store_sessions();
+    REQUIRE(dropped.size() == 1);
+    CHECK(std::get<DropGone>(dropped[0]).last == 4);
+    fixture.clock.tick(10min);
+    fixture.ask<Unknown>(Heartbeat{id("abc"), id("s2")});
+  }
+  SUBCASE("the latest of a name counts, and none where it is active") {
+    fixture.start("abc", "active");
+    fixture.store();
+    restore(4, "s1", now - 2min);
+    restore(5, "s1", now - 1min);
+    restore(6, "active", now);
+    CHECK(fixture.ask<Gone>(Heartbeat{id("abc"), id("s1")}).eviction->at ==
+          fixture.clock.now().wall() - 1min);
+    fixture.ask<Granted>(Heartbeat{id("abc"), id("active")});
+    fixture.registry.sweep(9, 1s, fixture.clock.now());
+    const auto dropped = fixture.store_sessions();
+    REQUIRE(dropped.size() == 2);
+    CHECK(std::get<DropGone>(dropped[0]).first == 4);
+    CHECK(std::get<DropGone>(dropped[1]).first == 6);
   }
 }
 

@@ -72,6 +72,13 @@ TEST_CASE("Store keeps what is committed") {
     changes.emplace_back(DropHoldOff{8});
     changes.emplace_back(
         PutHoldOff{{9, "abc", "s9", "", now.instant, "192.0.2.1", Mark::kProtected}});
+    for (std::int64_t number = 11; number < 16; ++number) {
+      changes.emplace_back(PutGone{{number, "abc", "s" + std::to_string(number), EndReason::kPurged,
+                                    now.instant - 2min, 90s, nullptr}});
+    }
+    changes.emplace_back(DropGone{12, 14});
+    std::get<PutGone>(changes[13]).row.reason = EndReason::kEvicted;
+    std::get<PutGone>(changes[13]).row.by = std::make_unique<EvictedBy>(EvictedBy{"s1", "tv"});
     {
       Store store = open_store(path);
       REQUIRE(store.commit(changes, now.offset()).has_value());
@@ -82,8 +89,8 @@ TEST_CASE("Store keeps what is committed") {
       rows.push_back(std::move(row));
       return true;
     });
-    CHECK(report->last_id == 9);
-    REQUIRE(rows.size() == 6);
+    CHECK(report->last_id == 15);
+    REQUIRE(rows.size() == 8);
     CHECK(std::get<PlanRow>(rows[0]).plan == "gold");
     CHECK(std::get<PlanRow>(rows[0]).limit == 5);
     CHECK(std::get<PlanRow>(rows[0]).on_limit == OnLimit::kEvictOldest);
@@ -101,6 +108,16 @@ TEST_CASE("Store keeps what is committed") {
     CHECK(kept.session == "s9");
     CHECK(kept.address == "192.0.2.1");
     CHECK(kept.mark == Mark::kProtected);
+    const auto& evicted = std::get<GoneRow>(rows[6]);
+    CHECK(evicted.id == 11);
+    CHECK(evicted.session == "s11");
+    CHECK(evicted.reason == EndReason::kEvicted);
+    CHECK(evicted.by->session == "s1");
+    CHECK(evicted.by->device == "tv");
+    CHECK(evicted.at == now.instant - 2min);
+    CHECK(evicted.ttl == 90s);
+    CHECK(std::get<GoneRow>(rows[7]).session == "s15");
+    CHECK(std::get<GoneRow>(rows[7]).reason == EndReason::kPurged);
   }
   SUBCASE("a moved lease, in the clock of its own time") {
     Store store = open_store(path);
