@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace concur {
@@ -68,6 +69,7 @@ void Committer::schedule() {
 
 void Committer::flush() {
   if (committing_inline_ || !registry_.has_changes()) return;
+  if (writes_anew_) return refuse_soon();
   if (should_commit_inline()) {
     commit_inline();
   } else {
@@ -113,20 +115,78 @@ void Committer::commit_inline() {
 }
 
 void Committer::commit_now() {
-  if (registry_.has_changes() && !committing_inline_) hand_over();
+  if (!registry_.has_changes() || committing_inline_) return;
+  if (writes_anew_) return refuse_soon();
+  hand_over();
 }
 
 void Committer::probe() {
-  if (!last_error_.empty() && !committing()) hand_over();
+  if (!last_error_.empty() && !committing() && !writes_anew_) hand_over();
 }
 
 void Committer::check_files() {
-  if (files_ && !committing() && !files_->in_place()) hand_over();
+  if (files_ && !committing() && !writes_anew_ && files_->in_doubt()) hand_over();
+}
+
+// --- a new database ---
+
+void Committer::begin_anew() {
+  assert(!committing() && !last_error_.empty());
+  writes_anew_ = true;
+}
+
+void Committer::refuse_waiting() {
+  if (!registry_.has_changes()) return;
+  roll_back(anew_cause_, clock_.now());
+  listener_.after_answers(&last_error_);
+}
+
+// Not within the turn that decided it.
+void Committer::refuse_soon() {
+  if (std::exchange(refuses_soon_, true)) return;
+  boost::asio::post(loop_, [this] {
+    refuses_soon_ = false;
+    runner_.turn().conclude([this] {
+      if (writes_anew_) {
+        refuse_waiting();
+      } else {
+        decided();
+      }
+    });
+  });
+}
+
+void Committer::write_anew(std::vector<Change> changes, Store::Part part,
+                           Callback<void(const Result<void>&)> done) {
+  part_done_ = std::move(done);
+  last_part_ = part.last;
+  keeps_loop_.emplace(loop_.get_executor());
+  thread_.submit({std::move(changes), 0, clock_.now().offset(), term_, part});
+}
+
+void Committer::on_part(const CommitOutcome& outcome) {
+  const Now now = clock_.now();
+  keeps_loop_.reset();
+  const auto done = std::exchange(part_done_, {});
+  if (!outcome.result || last_part_) {
+    refuse_waiting();
+    writes_anew_ = false;
+    log_outcome(outcome, now);
+    if (outcome.result) {
+      answer_upto(0, now);
+    } else {
+      roll_back(outcome.result.error(), now);
+    }
+    listener_.after_answers(outcome.result ? nullptr : &last_error_);
+  }
+  done(outcome.result);
+  finish_if_idle();
 }
 
 // --- what came of it ---
 
 void Committer::on_outcome(const CommitOutcome& outcome) {
+  if (outcome.is_part) return on_part(outcome);
   const Now now = clock_.now();
   measure(outcome, now);
   log_outcome(outcome, now);
@@ -137,6 +197,10 @@ void Committer::on_outcome(const CommitOutcome& outcome) {
   }
   if (!committing()) keeps_loop_.reset();
   listener_.after_answers(outcome.result ? nullptr : &last_error_);
+  if (!outcome.result && outcome.unreadable) {
+    anew_cause_ = outcome.result.error();
+    listener_.files_unreadable(now);
+  }
   decided();
   finish_if_idle();
 }
@@ -161,7 +225,13 @@ void Committer::measure(const CommitOutcome& outcome, const Now& now) {
 }
 
 void Committer::log_outcome(const CommitOutcome& outcome, const Now& now) {
-  if (outcome.rewrote) {
+  if (outcome.rewrote && outcome.is_part) {
+    log_.warning(
+        "the files of the database {} had been taken away and could not be read any more: all that "
+        "is in memory was written to a new one there; no session is lost, but the record of who "
+        "shares is; find out who removes or overwrites them",
+        path_);
+  } else if (outcome.rewrote) {
     log_.warning(
         "the files of the database {} had been taken away: all that they held was written to a new "
         "one there, and nothing is lost; find out who removes or renames them",
@@ -231,7 +301,7 @@ void Committer::roll_back(const Error& error, const Now& now) {
 
 void Committer::finish(Callback<void()> done) {
   finished_ = std::move(done);
-  if (files_ && !files_->in_place()) {
+  if (files_ && !writes_anew_ && !files_->in_place()) {
     log_.error("stopping while the files of {} are not in place: what was stored in them is lost",
                path_);
   }
@@ -240,7 +310,7 @@ void Committer::finish(Callback<void()> done) {
 }
 
 void Committer::finish_if_idle() {
-  if (finished_ && !committing() && !registry_.has_changes()) {
+  if (finished_ && !committing() && !writes_anew_ && !registry_.has_changes()) {
     std::exchange(finished_, {})();
   }
 }

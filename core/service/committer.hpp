@@ -41,6 +41,8 @@ class Committer {
     virtual void before_answers(const Now& now) = 0;
     // All are answered. `failure`: why it was rolled back; null after a commit that worked.
     virtual void after_answers(const std::string* failure) = 0;
+    // And then, where the files were taken away and cannot be read any more: write_anew() helps.
+    virtual void files_unreadable(const Now& /*now*/) {}
 
    protected:
     ~Listener() = default;
@@ -82,6 +84,16 @@ class Committer {
   // Where somebody took the database's files away, commits, which writes all to new ones. To be
   // called once a second.
   void check_files();
+
+  // Writes all to a new database in the place of one that cannot be read any more. From
+  // begin_anew() on, which is called while no commit is under way, to the outcome of the last part
+  // or to one that fails, whatever is decided is refused. Each part is given once the outcome of
+  // the one before is known, and holds what is known behind refuse_waiting().
+  void begin_anew();
+  void refuse_waiting();
+  void write_anew(std::vector<Change> changes, Store::Part part,
+                  Callback<void(const Result<void>&)> done);
+
   // Null where nobody keeps them in place.
   const std::shared_ptr<DatabaseFiles>& files() const { return files_; }
   // Maintenance removes what is recorded of hours before this one (since 1970).
@@ -116,6 +128,8 @@ class Committer {
   void answer_upto(Sequence durable, const Now& now);
   void log_outcome(const CommitOutcome& outcome, const Now& now);
   void roll_back(const Error& error, const Now& now);
+  void on_part(const CommitOutcome& outcome);
+  void refuse_soon();
   void finish_if_idle();
 
   LoopRunner& runner_;
@@ -145,6 +159,11 @@ class Committer {
   std::string last_error_;
   std::string logged_cause_;  // of it
   CommitCounts counts_;
+  bool writes_anew_ = false;
+  bool refuses_soon_ = false;
+  bool last_part_ = false;
+  Error anew_cause_;
+  Callback<void(const Result<void>&)> part_done_;
   LogThrottle slowness_{1};
   LogThrottle other_causes_{1};
 

@@ -37,6 +37,7 @@ LocalService::LocalService(LoopRunner& runner, EventLog& events, const Clock& cl
       registry_(std::move(registry)),
       denials_(log),
       committer_(runner, clock, log, registry_, std::move(store), path_, *this),
+      rebuilder_(registry_, committer_, clock),
       record_(loop_, clock, registry_, committer_, path_),
       copier_(loop_, "backup", 1),
       purger_(loop_, registry_, *this),

@@ -8,6 +8,7 @@
 #include "service/denial_log.hpp"
 #include "service/event_log.hpp"
 #include "service/purger.hpp"
+#include "service/rebuilder.hpp"
 #include "service/record.hpp"
 #include "service/service.hpp"
 #include "service/sleep_watch.hpp"
@@ -50,6 +51,7 @@ class LocalService final : public Service, private Committer::Listener, private 
   // of the committer
   void before_answers(const Now& now) override { publish_events(now); }
   void after_answers(const std::string* failure) override;
+  void files_unreadable(const Now& now) override { rebuilder_.begin(now); }
 
   // of what goes in steps
   Now look_at_clock() override;
@@ -80,6 +82,7 @@ class LocalService final : public Service, private Committer::Listener, private 
   LogThrottle fights_{60};
   LogThrottle large_wal_{1};
   Committer committer_;
+  Rebuilder rebuilder_;
   Record record_;
   Worker<Fd> copier_;
   Purger purger_;

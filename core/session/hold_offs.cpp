@@ -88,4 +88,11 @@ HoldOffs::One mark_of(const HoldOffRow& row, Instant since) {
           since};
 }
 
+HoldOffRow row_of(const HoldOffs::One& one, std::string user) {
+  HoldOffRow row{one.row,          std::move(user), one.session.str(),
+                 one.device.str(), one.since,       one.network.str()};
+  if (one.mark != Mark::kOld) row.mark = one.mark;
+  return row;
+}
+
 }  // namespace concur

@@ -12,6 +12,7 @@
 #include <deque>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace concur {
@@ -65,7 +66,8 @@ class HoldOffs {
   std::deque<Queued> queue_;  // oldest first; some may be gone already
 };
 
-// As a stored one is kept.
+// As a stored one is kept, and as it is stored.
 HoldOffs::One mark_of(const HoldOffRow& row, Instant since);
+HoldOffRow row_of(const HoldOffs::One& one, std::string user);
 
 }  // namespace concur

@@ -274,7 +274,8 @@ bool Registry::remembers(Slot slot, const Now& now) {
 }
 
 void Registry::bound_memory() {
-  state_->set_memory(std::max({policy_.lease, policy_.hold_off, kRememberGone}), policy_.max_sessions);
+  state_->set_memory(std::max({policy_.lease, policy_.hold_off, kRememberGone}),
+                     policy_.max_sessions);
 }
 
 // --- publishing ---

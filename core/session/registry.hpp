@@ -42,6 +42,12 @@ struct SaveCursor {
   std::optional<std::size_t> parts{};  // of the record, that are left; once all slots are done
 };
 
+// How far the copying of all that is to be stored has got.
+struct CopyCursor {
+  Slot user = 0;
+  Slot session = 0;
+};
+
 // Decides who may watch: a state machine over all sessions in memory, with no I/O and no clock of
 // its own. What it decides takes effect at once; the changes to store come out of take_changes(),
 // and what became of them goes back in by confirm() or roll_back(). For one thread.
@@ -93,6 +99,11 @@ class Registry {
   // For a clean stop: ends all that has expired, saves every lease that heartbeats have moved, and
   // hands over what was recorded; in steps of so many each. True where there is more.
   bool save_some(SaveCursor& cursor, std::uint32_t slots, const Now& now);
+
+  // What a new database must hold of all that is known, but for the record of who shares: appends
+  // it to `out` in steps that look at so many slots each, while nothing waits to be durable. True
+  // where there is more.
+  bool copy_some(CopyCursor& cursor, std::uint32_t slots, std::vector<Change>& out);
 
   // The machine slept until now and nobody could give a sign of life: whoever was active before it
   // has at least a heartbeat interval, as after a restart. Takes the same time for any number of
@@ -206,6 +217,8 @@ class Registry {
   void put_mark(Slot user, Mark mark, std::int64_t row, const Viewer& viewer, const Now& now,
                 bool conflict = false);
   GoneRow gone_row_of(Slot slot);
+  void copy_user(Slot user, std::vector<Change>& out) const;
+  void copy_session(Slot slot, std::vector<Change>& out);
   void forget_gone(std::uint32_t most, const Now& now);
   void flush_usage(std::size_t most, bool all, const Now& now);
   void add_usage(UsageRecord::Part part, const Now& now);

@@ -54,8 +54,11 @@ CommitThread::Job CommitThread::next(Steady::time_point maintain_at) {
 CommitOutcome CommitThread::commit(const Batch& batch) {
   const std::lock_guard lock(at_store_);
   const std::uint64_t rewrites = store_.rewrites();
-  CommitOutcome outcome{store_.commit(batch.changes, batch.offset), batch.upto,
-                        batch.changes.size()};
+  CommitOutcome outcome{batch.part ? store_.write_anew(batch.changes, batch.offset, *batch.part)
+                                   : store_.commit(batch.changes, batch.offset),
+                        batch.upto, batch.changes.size()};
+  outcome.is_part = batch.part.has_value();
+  outcome.unreadable = store_.unreadable();
   outcome.rewrote = store_.rewrites() != rewrites;
   if (!outcome.result) outcome.advice = store_.advice();
   return outcome;

@@ -22,6 +22,8 @@ struct Batch {
   Millis offset{};
   // All that is decided between two roll-backs. A batch may build on those before it in its term.
   std::uint64_t term = 1;
+  // Of a new database, that is written in the place of one that cannot be read any more.
+  std::optional<Store::Part> part{};
 };
 
 // What came of one commit.
@@ -30,6 +32,8 @@ struct CommitOutcome {
   Sequence upto = 0;        // what is durable now, where it worked
   std::size_t changes = 0;  // of all batches that went into it
   bool rewrote = false;     // the files had been taken away, and all was written to new ones
+  bool unreadable = false;  // Store::unreadable(), where it failed
+  bool is_part = false;     // of a new database
   std::string advice{};     // Store::advice(), where it failed
 };
 

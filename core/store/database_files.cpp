@@ -135,6 +135,7 @@ std::optional<DatabaseFiles::FileId> DatabaseFiles::id_of(int fd) {
 
 void DatabaseFiles::remember() {
   const std::lock_guard lock(mutex_);
+  has_data_ = has_log_ = log_emptied_ = given_up_ = false;
   for (std::size_t i = 0; i < kFiles; ++i) ids_[i] = id_at(paths_[i]);
   if (lock_) ids_[kData] = id_of(lock_.get());
   folder_ = Fd(open(fs::path(path_).parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -142,8 +143,8 @@ void DatabaseFiles::remember() {
 
 bool DatabaseFiles::in_place() const {
   const std::lock_guard lock(mutex_);
-  for (std::size_t i = 0; i < kFiles; ++i) {
-    if (ids_[i] && id_at(paths_[i]) != ids_[i]) return false;
+  for (const File each : {kData, kLog, kIndex}) {
+    if (!holds(each, paths_[each], AT_FDCWD)) return false;
   }
   return true;
 }
@@ -151,9 +152,48 @@ bool DatabaseFiles::in_place() const {
 bool DatabaseFiles::in_folder() const {
   const std::lock_guard lock(mutex_);
   for (const File each : {kData, kLog}) {
-    if (ids_[each] && id_at(names_[each], folder_.get()) != ids_[each]) return false;
+    if (!holds(each, names_[each], folder_.get())) return false;
   }
   return true;
+}
+
+bool DatabaseFiles::holds(File file, const std::string& path, int folder) const {
+  if (!ids_[file]) return true;
+  struct stat info {};
+  if (fstatat(folder, path.c_str(), &info, 0) != 0) return false;
+  if (FileId{info.st_dev, info.st_ino} != *ids_[file]) return false;
+  const bool has_content = info.st_size > 0;
+  if (file == kData) {
+    given_up_ = given_up_ || (has_data_ && !has_content);
+    has_data_ = has_content;
+  } else if (file == kLog) {
+    log_emptied_ = log_emptied_ || (has_log_ && !has_content);
+    has_log_ = has_content;
+  }
+  return !given_up_;
+}
+
+bool DatabaseFiles::in_doubt() const {
+  if (!in_place()) return true;
+  const std::lock_guard lock(mutex_);
+  return log_emptied_;
+}
+
+bool DatabaseFiles::log_was_emptied() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(log_emptied_, false);
+}
+
+bool DatabaseFiles::emptied() const {
+  const std::lock_guard lock(mutex_);
+  struct stat info {};
+  const bool is_empty = lock_ && fstat(lock_.get(), &info) == 0 && info.st_size == 0;
+  return given_up_ || (has_data_ && is_empty);
+}
+
+void DatabaseFiles::give_up() {
+  const std::lock_guard lock(mutex_);
+  given_up_ = true;
 }
 
 std::string DatabaseFiles::obstacle() {

@@ -40,11 +40,22 @@ class DatabaseFiles {
   // To be called when SQLite has opened them, for these are the ones that must stay.
   void remember();
 
-  // Whether the files that were remembered are at their paths; true before any were.
+  // Whether the files that were remembered are at their paths, and the database was not emptied;
+  // true before any were.
   bool in_place() const;
   // As far as a commit can look without being noticed, which is some hundred nanoseconds a file:
   // whether its folder, wherever that is, has the database and its log.
   bool in_folder() const;
+
+  // Whether a commit is to look after them: they are not in place, or the log was emptied.
+  bool in_doubt() const;
+  // Whether the log has been emptied since this was asked last, as far as in_place() or in_folder()
+  // have seen: by somebody who knows what it is, or not.
+  bool log_was_emptied();
+  // It was by somebody who does not: the files are not in place until others are remembered.
+  void give_up();
+  // Then, or where the database was emptied: what they hold is of no use.
+  bool emptied() const;
 
   // Why nothing may be put at the path: a file stands there that is not ours; empty where nothing
   // stands in the way. What is ours beside a file that is not is removed: it would be taken for
@@ -73,6 +84,7 @@ class DatabaseFiles {
   explicit DatabaseFiles(std::string path);
   static std::optional<FileId> id_at(const std::string& path, int folder = AT_FDCWD);
   static std::optional<FileId> id_of(int fd);
+  bool holds(File file, const std::string& path, int folder) const;
   void finish_replacement() const;
   Result<void> lock();
   void remove_ours();
@@ -86,6 +98,10 @@ class DatabaseFiles {
   Fd lock_;
   Ids ids_;
   Fd folder_;
+  mutable bool has_data_ = false;  // as it was seen last
+  mutable bool has_log_ = false;
+  mutable bool log_emptied_ = false;
+  mutable bool given_up_ = false;
   Fd old_lock_;  // of what was replaced
   Ids old_ids_;
 };

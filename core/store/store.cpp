@@ -149,6 +149,7 @@ Result<void> Store::commit(std::span<const Change> changes, Millis offset) {
   if (files_ && !files_hold(changes.empty())) {
     if (auto restored = restore_files(); !restored) return restored;
   }
+  unreadable_ = false;
   auto done = in_transaction([&] { return write(changes, offset); });
   if (!done) advice_ = advice_for(failed_with_);
   return done;

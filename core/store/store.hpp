@@ -60,7 +60,18 @@ class Store {
   // written, the commit fails and changes nothing. The files were claimed before the store was
   // opened; `durability` and `boot` are those it was opened with.
   void keep_in_place(std::shared_ptr<DatabaseFiles> files, Durability durability, std::string boot);
-  // Null where it was not called.
+  // Where the files were taken away and what they hold cannot be read any more, all must come from
+  // elsewhere: to be given in parts, in the order of commit(), once unreadable() says so. The last
+  // part puts the new database in place of the old, and it goes on with that.
+  struct Part {
+    bool first = false;
+    bool last = false;
+  };
+  Result<void> write_anew(std::span<const Change> changes, Millis offset, Part part);
+  // The commit that failed last did so for that reason alone.
+  bool unreadable() const { return unreadable_; }
+
+  // Null where keep_in_place() was not called.
   const std::shared_ptr<DatabaseFiles>& files() const { return files_; }
   // How often a new database was written.
   std::uint64_t rewrites() const { return rewrites_; }
@@ -129,8 +140,13 @@ class Store {
 
   static Result<Statements> prepare(Sqlite& db);
   bool files_hold(bool ask);
+  bool has_all_without_log();
   Result<void> restore_files();
   Result<void> rewrite();
+  Result<void> copy_to(const std::string& made);
+  Result<void> put_in_place(const std::string& made);
+  Result<void> begin_anew();
+  static Result<Store> open_new(const std::string& path, const std::string& boot);
   static Result<Store> open_rewritten(const std::string& path, Durability durability,
                                       const std::string& boot);
   std::string advice_for(int code) const;
@@ -151,12 +167,15 @@ class Store {
   Result<void> write(const DropPlan& drop, Millis offset);
   Result<void> write(const AddUsage& add, Millis offset);
   static Result<Store> make_ready(Sqlite db, Durability durability, const std::string& boot);
+  static Result<Store> make_ready(Sqlite db, const std::string& boot);
 
   std::shared_ptr<DatabaseFiles> files_;  // before db_, so that they outlive it
   Durability durability_ = Durability::kFull;
   std::string boot_name_;
   bool away_ = false;  // the files were not in place when they were last looked at
   std::uint64_t rewrites_ = 0;
+  bool unreadable_ = false;
+  std::unique_ptr<Store> anew_;                         // while write_anew() goes on
   std::chrono::steady_clock::time_point rewrite_at_{};  // not before, after one that failed
   Error rewrite_failure_;                               // that one
   std::string advice_;

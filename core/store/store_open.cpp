@@ -198,12 +198,27 @@ Result<Store> Store::open_rewritten(const std::string& path, Durability durabili
   return make_ready(std::move(*db), durability, boot);
 }
 
+// It need not survive anything before it is whole and in its place.
+Result<Store> Store::open_new(const std::string& path, const std::string& boot) {
+  auto db = Sqlite::open(path);
+  if (!db) return db.error();
+  if (const auto made = migrate(*db); !made) return made.error();
+  if (const auto set = db->exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF"); !set) {
+    return set.error();
+  }
+  return make_ready(std::move(*db), boot);
+}
+
 Result<Store> Store::make_ready(Sqlite db, Durability durability, const std::string& boot) {
   db.keep_log(false);
   if (const auto done = set_up(db, durability); !done) return done.error();
   if (durability == Durability::kFull) {
     if (const auto done = sync_wal(db); !done) return done.error();
   }
+  return make_ready(std::move(db), boot);
+}
+
+Result<Store> Store::make_ready(Sqlite db, const std::string& boot) {
   const auto boot_row = find_or_add_boot(db, boot);
   if (!boot_row) return boot_row.error();
   if (const auto added = add_record_functions(db); !added) return added.error();

@@ -148,6 +148,85 @@ class RemovedWithoutWaitingForTheDisk(Removed):
     options = ("--durability", "normal")
 
 
+class Unreadable(databases.WithADaemon):
+    """What the files held is destroyed, too: then all comes from memory."""
+
+    def prepare(self):
+        self.assertEqual(self.connection.plan("family", {"limit": 9}).status, 200)
+        self.assertEqual(self.connection.limit("abc", {"plan": "family"}).status, 200)
+        self.assertEqual(self.connection.start("xyz", "evicted").status, 201)
+        self.assertEqual(self.connection.start("xyz", "winner", {"replace": "evicted"}).status, 201)
+        self.started = [("xyz", "winner")]
+        for _ in range(3):
+            self.start_session()
+
+    def check_that_all_is_there(self):
+        harness.wait_until(lambda: "was written to a new one there" in self.daemon.log_text(), "it is written anew", within=5)
+        self.wait_until_it_is_there_again()
+        self.start_session()
+        self.compare()
+        self.assertEqual(self.connection.limit("abc").json()["plan"], "family")
+        self.assertEqual(self.connection.heartbeat("xyz", "evicted").json()["evictedBy"]["session"], "winner")
+        self.assertGreater(self.connection.start("xyz", "evicted", {"replace": "winner", "limit": 1}).json()["holdOff"], 0)
+
+    def check(self, destroy):
+        self.prepare()
+        destroy()
+        self.check_that_all_is_there()
+
+    def empty(self, *suffixes):
+        for suffix in suffixes:
+            os.truncate(databases.path_of(self.daemon, suffix), 0)
+
+    def test_emptied_and_removed(self):
+        def destroy():
+            self.empty("", "-wal")
+            for path in databases.files_of(self.daemon):
+                path.unlink()
+        self.check(destroy)
+
+    def test_its_log_emptied_and_removed(self):
+        def destroy():
+            self.empty("-wal")
+            for path in databases.files_of(self.daemon):
+                path.unlink()
+        self.check(destroy)
+
+    def test_its_log_overwritten_and_removed(self):
+        def destroy():
+            log = databases.path_of(self.daemon, "-wal")
+            with open(log, "r+b") as file:
+                file.write(b"\0" * log.stat().st_size)
+            with open(self.daemon.database, "r+b") as file:
+                file.write(b"\0" * self.daemon.database.stat().st_size)
+            for path in databases.files_of(self.daemon):
+                path.unlink()
+        self.check(destroy)
+
+    def test_emptied_where_they_are(self):
+        for suffixes in ([""], ["-wal"], ["", "-wal"]):
+            with self.subTest(suffixes=suffixes):
+                self.doCleanups()
+                self.setUp()
+                self.check(lambda suffixes=suffixes: self.empty(*suffixes))
+
+    def test_under_load_and_many(self):
+        ledger = faults.Ledger()
+        for _ in range(faults.times(3, 30)):
+            for _ in range(2000):
+                self.assertTrue(ledger.work(self.connection))
+            self.empty("", "-wal")
+            for _ in range(200):
+                ledger.work(self.connection)
+            self.wait_until_it_is_there_again()
+            for _ in range(200):
+                ledger.work(self.connection)
+            self.daemon.kill()
+            self.daemon.start()
+            ledger.compare(self.daemon)
+            self.connect()
+
+
 class Replaced(databases.WithADaemon):
     def other_database(self):
         other = self.daemon.folder / "other.db"

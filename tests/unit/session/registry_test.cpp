@@ -329,6 +329,49 @@ TEST_CASE("Registry: the gone are restored") {
   }
 }
 
+TEST_CASE("Registry::copy_some gives all that is stored") {
+  RegistryFixture fixture;
+  fixture.ask(SetPlan{id("gold"), 5, OnLimit::kEvictOldest});
+  fixture.ask(SetLimit{id("abc"), 1, id("gold"), {}});
+  fixture.start("abc", "s1");
+  Start evicting{id("abc"), id("s2")};
+  evicting.on_limit = OnLimit::kEvictOldest;
+  evicting.details.device = "tv";
+  fixture.ask<Granted>(evicting);
+  fixture.start("xyz", "ended");
+  fixture.ask(End{id("xyz"), id("ended")});
+  std::uint32_t step = 100;
+  SUBCASE("at once") {}
+  SUBCASE("in steps") { step = 1; }
+  std::vector<Change> all;
+  CopyCursor cursor;
+  while (fixture.registry.copy_some(cursor, step, all)) {
+  }
+  Registry copy(test::unthrottled(), 2);
+  std::string told;
+  for (Change& each : all) {
+    const bool taken = std::visit(
+        [&](auto& change) {
+          if constexpr (requires { change.row; }) {
+            return copy.restore(std::move(change.row), fixture.clock.now());
+          }
+          return false;
+        },
+        each);
+    CHECK(taken);
+  }
+  CHECK(all.size() == 5);  // the plan, the limit, the hold-off, who was evicted, and who is active
+  const auto ask = [&](const Command& command) {
+    return copy.apply(command, fixture.clock.now()).answer;
+  };
+  CHECK(std::get<UserLimit>(ask(ShowLimit{id("abc")})).plan == "gold");
+  CHECK(std::get<UserSessions>(ask(ListUser{id("abc")})).sessions.at(0).details.device == "tv");
+  CHECK(std::get<Gone>(ask(Heartbeat{id("abc"), id("s1")})).eviction->by.session == "s2");
+  Start back{id("abc"), id("s1")};
+  back.on_limit = OnLimit::kEvictOldest;
+  CHECK(std::get<Denied>(ask(back)).hold_off == kHoldOff);
+}
+
 TEST_CASE("Registry: purge") {
   RegistryFixture fixture;
   fixture.fill("abc");

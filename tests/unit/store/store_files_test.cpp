@@ -105,6 +105,64 @@ TEST_CASE("Store::keep_in_place") {
     CHECK(fixture.store.rewrites() == 0);
     CHECK(fixture.rows() == 2);
   }
+  SUBCASE("where what they hold cannot be read, says so, and takes all from elsewhere") {
+    const auto write = [&](std::int64_t id, Store::Part part) {
+      const Instant now = FakeClock().now().instant;
+      std::vector<Change> changes;
+      changes.emplace_back(
+          Insert{{id, "abc", std::to_string(id), now, now, now + 90s, 90s, nullptr}});
+      return fixture.store.write_anew(changes, Millis(0), part);
+    };
+    SUBCASE("emptied") { fs::resize_file(fixture.path, 0); }
+    SUBCASE("emptied and removed") {
+      fs::resize_file(fixture.path, 0);
+      fixture.remove_all();
+    }
+    SUBCASE("its log emptied") { fs::resize_file(fixture.path + "-wal", 0); }
+    SUBCASE("both") {
+      for (const char* suffix : {"", "-wal"}) fs::resize_file(fixture.path + suffix, 0);
+    }
+    const auto refused = fixture.start(2);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().message.starts_with(
+        "its files were taken away, and what they hold cannot be read any more: "));
+    CHECK(fixture.store.unreadable());
+    REQUIRE(write(1, {.first = true}).has_value());
+    CHECK(fixture.store.rewrites() == 0);
+    REQUIRE(write(3, {.last = true}).has_value());
+    CHECK(fixture.store.rewrites() == 1);
+    CHECK(fixture.files->in_place());
+    REQUIRE(fixture.start(4).has_value());
+    CHECK(fixture.rows() == 3);
+    CHECK_FALSE(fs::exists(fixture.path + ".part"));
+  }
+  SUBCASE("what is still in its cache it need not read") {
+    fs::resize_file(fixture.path + "-wal", 0);
+    fixture.remove_all();
+    REQUIRE(fixture.start(2).has_value());
+    CHECK(fixture.rows() == 2);
+  }
+  SUBCASE("a log that was put in before it was emptied is none of that") {
+    {
+      auto other = Sqlite::open(fixture.path);
+      REQUIRE(other->exec("PRAGMA wal_checkpoint(TRUNCATE)").has_value());
+    }
+    REQUIRE(fs::file_size(fixture.path + "-wal") == 0);
+    REQUIRE(fixture.start(2).has_value());
+    CHECK(fixture.store.rewrites() == 0);
+    CHECK(fixture.rows() == 2);
+  }
+  SUBCASE("a new database that cannot be put in place is taken away") {
+    fs::resize_file(fixture.path, 0);
+    REQUIRE(fixture.start(2).has_error());
+    REQUIRE(fixture.store.write_anew({}, Millis(0), {.first = true}).has_value());
+    fixture.remove_all();
+    test::write_bytes(fixture.path, "another");
+    CHECK(fixture.store.write_anew({}, Millis(0), {.last = true}).has_error());
+    CHECK_FALSE(fixture.store.unreadable());
+    CHECK_FALSE(fs::exists(fixture.path + ".part"));
+    CHECK(test::bytes_of(fixture.path) == "another");
+  }
   SUBCASE("tries again, later, where a new one cannot be written") {
     fixture.remove_all();
     {
