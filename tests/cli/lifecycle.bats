@@ -247,6 +247,7 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("in", flush=Tru
   newest=$(sqlite3 "$DATABASE" 'PRAGMA user_version')
   edit_database 'DROP TABLE history'
   edit_database 'DROP TABLE history_parts'
+  edit_database 'DROP TABLE gone'
   edit_database 'PRAGMA user_version = 2'
   run --separate-stderr concurrencyd --socket "$SOCKET" --database "$DATABASE" --migrate-only
   expect_exit 0 "has schema $newest"
