@@ -21,7 +21,7 @@ Result<ExitCode> pass_on(const char* verb, const HttpAnswer& answer, bool contin
   auto written = write_output(answer.body);
   if (written && !answer.body.ends_with('\n')) written = write_output("\n");
   if (!written) return std::move(written).error();
-  if (answer.status >= 500) {
+  if (answer.status >= 500 && answer.status != 501) {
     return Error{ErrorKind::kUnavailable,
                  text::format("cannot {}: the daemon answered {}", verb, answer.status)};
   }
