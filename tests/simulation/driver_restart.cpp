@@ -202,7 +202,13 @@ void Driver::check_recovered() {
   }
   machine_.run();
   found_hold_offs_.clear();
-  for (auto& each : machine_.hold_offs()) found_hold_offs_[each.user].push_back(each);
+  for (auto& each : machine_.hold_offs()) {
+    found_hold_offs_[each.user].push_back(each);
+    ++met_[each.mark == Mark::kHeldOff        ? "found held off"
+           : each.mark == Mark::kProtected    ? "found protected"
+           : each.mark == Mark::kChangedHands ? "found with changed hands"
+                                              : "found fought over"];
+  }
   found_gone_.clear();
   for (auto& each : machine_.gone()) found_gone_[each.user].push_back(each);
   std::string why;

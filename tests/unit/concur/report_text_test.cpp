@@ -11,7 +11,7 @@ constexpr Terminal kPipe{};
 
 constexpr std::string_view kUser =
     R"({"user":"abc","starts":7,"denials":4,"evictions":1,"peak":3,"attemptedPeak":5,"devices":5,)"
-    R"("addresses":2,"score":6})";
+    R"("addresses":2,"conflicts":8,"score":6})";
 
 std::string with(std::string_view rest) {
   return std::string(R"({"since":"2026-11-16T16:00:00.000Z","users":[)") + std::string(kUser) +
@@ -20,11 +20,12 @@ std::string with(std::string_view rest) {
 
 TEST_CASE("report_text") {
   SUBCASE("ranks users, with a bar for the score") {
-    CHECK(
-        report_text(with(""), kPipe) ==
-        "Who shares, since 2026-11-16 16:00 UTC:\n"
-        "#  USER  SCORE                        STARTS  DENIED  EVICTED  PEAK  TRIED  DEVS  IPS\n"
-        "1  abc       6  ####################       7       4        1     3      5     5    2\n");
+    CHECK(report_text(with(""), kPipe) ==
+          "Who shares, since 2026-11-16 16:00 UTC:\n"
+          "#  USER  SCORE                        STARTS  DENIED  EVICTED  PEAK  TRIED  DEVS  IPS  "
+          "CONFL\n"
+          "1  abc       6  ####################       7       4        1     3      5     5    2   "
+          "   8\n");
   }
 
   SUBCASE("has a user's hours") {

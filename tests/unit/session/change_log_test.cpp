@@ -146,7 +146,7 @@ TEST_CASE("ChangeLog") {
   }
   SUBCASE("a hold-off that is rolled back keeps nobody") {
     const UserRef user = fixture.state.table.keep("abc");
-    fixture.state.hold_offs.add(user.another(), {7, PackedText("s1"), {}, {}, Instant()});
+    fixture.state.hold_offs.add(user.another(), {7, PackedText("s1"), {}, {}, Mark::kHeldOff, {}});
     log.add(undo::HeldOff{user.slot(), 7}, PutHoldOff{});
     CHECK(fixture.state.hold_offs.of(user.slot()).size() == 1);
     log.roll_back(fixture.state);
