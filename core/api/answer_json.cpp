@@ -18,6 +18,8 @@ std::string_view name_of(EndReason reason) {
       return "evicted";
     case EndReason::kPurged:
       return "purged";
+    case EndReason::kOtherStart:
+      return "other_start";
   }
   return "ended";
 }
@@ -74,6 +76,7 @@ void write_eviction(JsonWriter& json, const std::optional<Eviction>& eviction) {
 int write(JsonWriter& json, const Granted& granted) {
   json.field("user", granted.user)
       .field("session", granted.session)
+      .field("start", StartTokenText(granted.start).view())
       .field("concurrentSessions", granted.active)
       .field("limit", granted.limit)
       .field("expiresAt", granted.expires_at)
@@ -112,11 +115,19 @@ int write(JsonWriter& json, const Throttled& throttled) {
   return 429;
 }
 
+std::string gone_message(const Gone& gone) {
+  if (gone.reason == EndReason::kOtherStart) {
+    return text::format("cannot renew session {} of user {}: it was started again since",
+                        gone.session, gone.user);
+  }
+  return text::format("cannot renew session {} of user {}: it is gone ({})", gone.session,
+                      gone.user, name_of(gone.reason));
+}
+
 int write(JsonWriter& json, const Gone& gone) {
   json.field("error", std::string_view("session_gone"))
       .field("reason", name_of(gone.reason))
-      .field("message", text::format("cannot renew session {} of user {}: it is gone ({})",
-                                     gone.session, gone.user, name_of(gone.reason)))
+      .field("message", gone_message(gone))
       .field("user", gone.user)
       .field("session", gone.session);
   write_eviction(json, gone.eviction);

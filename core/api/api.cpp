@@ -65,13 +65,22 @@ void Api::start(const Call& call, Respond respond) {
 void Api::heartbeat(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_response(ids.error()));
-  submit(Heartbeat{ids->user, ids->session}, std::move(respond));
+  Heartbeat beat{ids->user, ids->session};
+  if (!is_no_body(call.request.body)) {
+    const auto body = parse_heartbeat_body(call.request.body);
+    if (!body) return respond(to_response(body.error()));
+    beat.ttl = body->ttl;
+    beat.start = body->start;
+  }
+  submit(beat, std::move(respond));
 }
 
 void Api::end(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_response(ids.error()));
-  submit(End{ids->user, ids->session}, std::move(respond));
+  const auto start = parse_start_parameter(call.target.query("start"));
+  if (!start) return respond(to_response(start.error()));
+  submit(End{ids->user, ids->session, *start}, std::move(respond));
 }
 
 void Api::list_user(const Call& call, Respond respond) {
@@ -105,6 +114,7 @@ void Api::legacy_start(const Call& call, Respond respond) {
   if (!ids) return respond(to_first_response(ids.error()));
   Start start{ids->user, ids->session};
   start.refuse_repeat_above_limit = true;
+  start.keeps_token = true;
   submit_legacy(start, std::move(respond));
 }
 

@@ -25,13 +25,16 @@ std::span<const Route> Api::routes() {
   static constexpr Input kWatch{.query = "user since renewed"};
   static constexpr Input kBody{.body = true};
   static constexpr Input kAnything{.ignores_others = true};
+  static constexpr Input kEnd{.query = "start"};
+  static constexpr Input kEndByBeacon{.query = "start", .ignores_others = true};
   // The most frequent first: they are tried in turn.
   static constexpr Route kRoutes[] = {
-      {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", &Api::heartbeat, Role::kClient},
+      {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", &Api::heartbeat, Role::kClient,
+       kBody},
       {"PUT", "/v1/users/{user}/sessions/{session}", &Api::start, Role::kClient, kBody,
        Role::kOperator},
-      {"DELETE", "/v1/users/{user}/sessions/{session}", &Api::end, Role::kClient},
-      {"POST", "/v1/users/{user}/sessions/{session}/end", &Api::end, Role::kClient, kAnything},
+      {"DELETE", "/v1/users/{user}/sessions/{session}", &Api::end, Role::kClient, kEnd},
+      {"POST", "/v1/users/{user}/sessions/{session}/end", &Api::end, Role::kClient, kEndByBeacon},
       {"GET", "/v1/users/{user}/sessions", &Api::list_user, Role::kClient, kPage},
       {"GET", "/v1/sessions", &Api::list_all, Role::kOperator, kPage},
       {"POST", "/v1/purge", &Api::purge, Role::kOperator, kBody},

@@ -157,9 +157,11 @@ void CommandBatch::submit() {
       }
       return ask(number, start_of(*user, *session, *parsed_.body));
     case BatchCommand::kHeartbeat:
-      return ask(number, Heartbeat{*user, *session});
+      if (!parsed_.body) return ask(number, Heartbeat{*user, *session});
+      return ask(number, Heartbeat{*user, *session, parsed_.body->ttl, parsed_.body->start});
     case BatchCommand::kEnd:
-      return ask(number, End{*user, *session});
+      if (!parsed_.body) return ask(number, End{*user, *session});
+      return ask(number, End{*user, *session, parsed_.body->start});
   }
 }
 

@@ -116,6 +116,19 @@ Result<std::string> read_name(std::string_view field, const json::value& value) 
   return std::string(id->text());
 }
 
+// A token that is no token, in a field or a parameter.
+Error bad_start(std::string_view what) {
+  return {ErrorKind::kInvalid,
+          text::format("cannot accept {} 'start': it takes what the answer to a start has there",
+                       what)};
+}
+
+Result<StartToken> read_start(const json::value& value) {
+  const auto token = value.is_string() ? StartToken::parse(view(value.get_string())) : std::nullopt;
+  if (!token) return bad_start("field");
+  return *token;
+}
+
 template <class T, class Into>
 Result<void> keep(const Result<T>& read, Into& into) {
   if (!read) return read.error();
@@ -221,8 +234,8 @@ bool is_nothing(const json::value& value, bool is_object) {
 }
 
 bool is_start_field(std::string_view name) {
-  constexpr std::string_view kFields[] = {"ttl",    "limit", "onLimit", "replace",
-                                          "device", "ip",    "content", "meta"};
+  constexpr std::string_view kFields[] = {"ttl", "limit",   "onLimit", "replace", "device",
+                                          "ip",  "content", "meta",    "start"};
   return std::ranges::find(kFields, name) != std::end(kFields);
 }
 
@@ -236,8 +249,11 @@ Result<void> read_start_field(std::string_view name, const json::value& value, S
   if (name == "ip") return read_address(value, into.details.ip);
   if (name == "content") return read_content(value, into.details.content);
   if (name == "meta") return read_meta(value, into.details.meta);
+  if (name == "start") return keep(read_start(value), into.start);
   return unknown_field(name);
 }
+
+bool is_heartbeat_field(std::string_view name) { return name == "ttl" || name == "start"; }
 
 Result<void> read_rule_field(std::string_view name, const json::value& value, RuleBody& into) {
   if (name == "limit") return keep_or_clear(value, read_limit, into.limit);
@@ -265,6 +281,31 @@ Result<StartBody> parse_start_body(std::string_view body) {
   return parsed;
 }
 
+Result<HeartbeatBody> parse_heartbeat_body(std::string_view body) {
+  if (body.empty()) return HeartbeatBody();
+  unsigned char room[1024];
+  json::monotonic_resource memory(room, sizeof room);
+  const auto value = parse(body, 0, &memory);
+  if (!value) return value.error();
+  if (is_nothing(*value, true)) return HeartbeatBody();
+  const json::object* object = value->if_object();
+  if (object == nullptr) return unreadable(0, "it takes a JSON object");
+  StartBody parsed;
+  for (const auto& member : *object) {
+    const std::string_view name = view(member.key());
+    if (!is_heartbeat_field(name)) return unknown_field(name);
+    if (auto read = read_start_field(name, member.value(), parsed); !read) return read.error();
+  }
+  return HeartbeatBody{parsed.ttl, parsed.start};
+}
+
+Result<std::optional<StartToken>> parse_start_parameter(std::optional<std::string_view> text) {
+  if (!text || text->empty()) return std::optional<StartToken>();
+  const auto token = StartToken::parse(*text);
+  if (!token) return bad_start("parameter");
+  return token;
+}
+
 namespace {
 
 std::optional<BatchCommand> command_of(std::string_view name) {
@@ -289,17 +330,29 @@ Result<void> read_name(std::string_view name, const json::value& value, std::str
   return {};
 }
 
+// Which of start's fields go with the command.
+bool takes(BatchCommand command, std::string_view field) {
+  switch (command) {
+    case BatchCommand::kStart:
+      return true;
+    case BatchCommand::kHeartbeat:
+      return is_heartbeat_field(field);
+    case BatchCommand::kEnd:
+      return field == "start";
+  }
+  return false;
+}
+
 Result<void> read_batch_field(std::string_view name, const json::value& value, BatchLine& into) {
   if (name == "command") return {};
   if (name == "user") return read_name(name, value, into.user);
   if (name == "session") return read_name(name, value, into.session);
-  StartBody unused;
-  const bool is_start = into.command == BatchCommand::kStart;
-  if (is_start && !into.body) into.body.emplace();
-  auto read = read_start_field(name, value, is_start ? *into.body : unused);
-  if (!read || is_start) return read;
+  if (!into.body) into.body.emplace();
+  auto read = read_start_field(name, value, *into.body);
+  if (!read || takes(into.command, name)) return read;
   return Error{ErrorKind::kInvalid,
-               text::format("cannot accept field '{}': it is for starts alone", name)};
+               text::format("cannot accept field '{}': it is for starts {}", name,
+                            is_heartbeat_field(name) ? "and heartbeats alone" : "alone")};
 }
 
 void skip_spaces(std::string_view& rest) {
@@ -325,13 +378,14 @@ std::optional<std::string_view> take_plain_text(std::string_view& rest) {
   return text;
 }
 
-// Reads a line that has a command and names once each, in plain text and nothing else, as nearly
-// all do: in a tenth of the time that a parser of JSON takes, which takes all others. False, and
-// nothing read, where it is another.
+// Reads a line that has a command, names and perhaps a token once each, in plain text and nothing
+// else, as nearly all do: in a tenth of the time that a parser of JSON takes, which takes all
+// others. False, and nothing read, where it is another.
 bool read_plain_line(std::string_view rest, BatchLine& into) {
   std::optional<std::string_view> command;
   std::optional<std::string_view> user;
   std::optional<std::string_view> session;
+  std::optional<std::string_view> start;
   for (char before = '{'; before != '}'; before = take(rest, '}') ? '}' : ',') {
     if (!take(rest, before)) return false;
     const auto name = take_plain_text(rest);
@@ -339,6 +393,7 @@ bool read_plain_line(std::string_view rest, BatchLine& into) {
     auto* const value = *name == "command"   ? &command
                         : *name == "user"    ? &user
                         : *name == "session" ? &session
+                        : *name == "start"   ? &start
                                              : nullptr;
     if (value == nullptr || *value) return false;
     *value = take_plain_text(rest);
@@ -347,6 +402,9 @@ bool read_plain_line(std::string_view rest, BatchLine& into) {
   skip_spaces(rest);
   const auto known = command_of(command.value_or(""));
   if (!known || !rest.empty()) return false;
+  const auto token = start ? StartToken::parse(*start) : std::nullopt;
+  if (start && !token) return false;
+  if (token) into.body.emplace().start = token;
   into.command = *known;
   into.user = user.value_or("");
   into.session = session.value_or("");
@@ -374,6 +432,7 @@ Result<void> parse_batch_line(std::string_view line, std::uint64_t number, Batch
 Start start_of(const Id& user, const Id& session, StartBody& body) {
   Start start{user, session, body.ttl, body.limit, std::move(body.details), body.on_limit};
   if (body.replace) start.replace = *Id::parse("session", *body.replace);
+  start.start = body.start;
   return start;
 }
 

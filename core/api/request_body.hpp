@@ -22,6 +22,7 @@ struct StartBody {
   Details details;
   std::optional<OnLimit> on_limit{};
   std::optional<std::string> replace{};  // a session's name
+  std::optional<StartToken> start{};
 };
 
 // An empty body means no options.
@@ -30,6 +31,17 @@ Result<StartBody> parse_start_body(std::string_view body);
 // The command, which looks into the body.
 Start start_of(const Id& user, const Id& session, StartBody& body);
 
+struct HeartbeatBody {
+  std::optional<Millis> ttl;
+  std::optional<StartToken> start;
+};
+
+// An empty body means no options.
+Result<HeartbeatBody> parse_heartbeat_body(std::string_view body);
+
+// The parameter of that name in the query of an end; none where it is absent or empty.
+Result<std::optional<StartToken>> parse_start_parameter(std::optional<std::string_view> text);
+
 enum class BatchCommand { kStart, kHeartbeat, kEnd };
 
 // One command of a batch. The names are not checked; one that is missing is empty.
@@ -37,7 +49,8 @@ struct BatchLine {
   BatchCommand command{};
   std::string user;
   std::string session;
-  std::optional<StartBody> body;  // of a start that has more than the names
+  // Where it has more than the names: of a start's fields those that its command takes.
+  std::optional<StartBody> body;
 };
 
 // What cannot be read at all is reported as `cannot read line <number>: <cause>`. `into` is

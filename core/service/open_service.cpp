@@ -25,7 +25,7 @@ Result<std::unique_ptr<Service>> open_local_service(const LocalServiceOptions& o
   if (!loaded) return loaded.error();
   if (options.files) loaded->store.keep_in_place(options.files, options.durability, boot_id());
   const LoadReport& report = loaded->report;
-  registry.reserve_rows(report.last_id);
+  registry.reserve_rows(report.last_id, now);
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);
   log.info("loaded {} sessions of {} users in {:.3f} s", registry.active_sessions(),
            registry.active_users(), took.count());

@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "session/cursor.hpp"
 #include "session/session.hpp"
+#include "session/start_token.hpp"
 #include "session/terms.hpp"
 
 #include <cstdint>
@@ -31,6 +32,7 @@ struct Granted {
   std::uint32_t limit = 0;
   WallTime expires_at;
   Millis heartbeat_interval{};
+  StartToken start{};                      // the latest of the session
   std::vector<std::string> evicted{};      // the sessions that made room for it
   bool would_deny = false;                 // observed: enforced, it would have been denied
   std::vector<std::string> would_evict{};  // observed: enforced, these would have been evicted
@@ -61,7 +63,7 @@ struct Eviction {
   WallTime at;
 };
 
-// The session is remembered, and no longer active.
+// The session is remembered, and no longer active; or only an earlier start of it is meant.
 struct Gone {
   std::string user;
   std::string session;
@@ -80,7 +82,7 @@ struct Ended {
   std::string session;
   bool ended = false;  // false where it was not active
   std::uint32_t active = 0;
-  std::optional<EndReason> reason;     // where it was not active and is remembered
+  std::optional<EndReason> reason;     // where it was not ended and is remembered
   std::optional<Eviction> eviction{};  // where it was evicted
 };
 

@@ -21,6 +21,7 @@ struct Save {
   Instant last_seen;
   Instant expires;
   Millis ttl{};
+  std::uint32_t start = 0;  // the latest of its starts
 };
 
 // A session's address, content and meta, as a renewing start changed them.

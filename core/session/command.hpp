@@ -4,6 +4,7 @@
 #include "session/id.hpp"
 #include "session/policy.hpp"
 #include "session/session.hpp"
+#include "session/start_token.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -25,17 +26,27 @@ struct Start {
   std::optional<Id> replace{};           // the user's session that makes room, if it is active
   // The legacy API's rule: a repeat is refused while the user is above the limit.
   bool refuse_repeat_above_limit = false;
+  // The start that is repeated. A repeat without it, or with an earlier one's, is another start of
+  // the active session.
+  std::optional<StartToken> start{};
+  // Whoever repeats it knows no tokens: it is no other start, and the token stays as it is.
+  bool keeps_token = false;
 };
 
-// Renews an active session's lease; never starts one.
+// Renews an active session's lease; never starts one. `start`: only if that is no earlier start
+// than the latest.
 struct Heartbeat {
   Id user;
   Id session;
+  std::optional<Millis> ttl{};  // kMinLease to kMaxLease
+  std::optional<StartToken> start{};
 };
 
+// `start`: as a heartbeat's.
 struct End {
   Id user;
   Id session;
+  std::optional<StartToken> start{};
 };
 
 // One user's active sessions, oldest start first. Any list goes on at `after`; a cursor that is not

@@ -97,12 +97,17 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
   if (user != kNoSlot) {
     const Slot slot = state_->table.find_session(user, beat.session.text());
     if (slot != kNoSlot) {
-      // Of the user's other sessions none is ended here: a heartbeat that is allowed never needs
-      // the disk.
+      // Of the user's other sessions none is ended here: a heartbeat that is allowed, and brings no
+      // other lease, never needs the disk.
       SessionSlot& session = state_->session(slot);
+      if (is_other_start(beat.start, slot, now)) {
+        return Gone{std::string(beat.user.text()), std::string(beat.session.text()),
+                    EndReason::kOtherStart};
+      }
       const bool active = session.state == SlotState::kActive;
       if (active && session.expires() > now.instant) {
-        return renew(session, beat.user, beat.session, terms_of(user).limit, now);
+        if (beat.start) session.learn_start(*beat.start, now.instant);
+        return renew(slot, {beat.user, beat.session, beat.ttl}, terms_of(user).limit, now);
       }
       if (active) expire_due(user, now);
       if (!active) count_playing_on(slot, now);
@@ -125,7 +130,9 @@ Answer Registry::decide(const End& end, const Now& now) {
   const Slot slot = state_->table.find_session(user, end.session.text());
   if (slot != kNoSlot) {
     const SlotState state = state_->session(slot).state;
-    if (state == SlotState::kActive) {
+    if (is_other_start(end.start, slot, now)) {
+      answer.reason = EndReason::kOtherStart;
+    } else if (state == SlotState::kActive) {
       remove(slot, SlotState::kEnded, now);
       answer.ended = true;
     } else if (remembers(slot, now)) {
@@ -135,6 +142,13 @@ Answer Registry::decide(const End& end, const Now& now) {
   }
   answer.active = state_->user(user).active;
   return answer;
+}
+
+// The session, active or remembered, is that of a later start than the one that is meant.
+bool Registry::is_other_start(const std::optional<StartToken>& meant, Slot slot, const Now& now) {
+  if (!meant) return false;
+  const SessionSlot& session = state_->session(slot);
+  return *meant < session.token() && (session.state == SlotState::kActive || remembers(slot, now));
 }
 
 // Lists change nothing: what has expired is passed over and left for its user's next command or the
@@ -255,12 +269,12 @@ void Registry::remove(Slot slot, SlotState why, const Now& now) {
 void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now& now) {
   SessionSlot& session = state_->session(slot);
   state_->unlink(slot);
-  const std::int64_t row = session.row;
-  const Int48 expired_ms = session.expires_ms;
+  const Int48 started_ms = session.started_ms;
+  const Int48 expires_ms = session.expires_ms;
   session.state = why;
-  session.row = -state_->next_gone();
+  session.started_ms = state_->next_gone();
   session.set_expires(now.instant);
-  record(session.user, undo::Removed{slot, row, expired_ms}, Remove{row});
+  record(session.user, undo::Removed{slot, started_ms, expires_ms}, Remove{session.row});
   if (was_ended_by_others(why)) record(session.user, undo::Forgotten{}, PutGone{gone_row_of(slot)});
   std::unique_ptr<EventMore> more;
   if (const EvictedBy* by = state_->table.evicted_by(slot)) {

@@ -110,11 +110,11 @@ class Registry {
   // sessions: whose turn it is in a sweep, or who is asked about, gets a new lease then.
   void wake(Millis slept, const Now& now) { state_->grace.begin(slept, now.instant, slots()); }
 
-  // No session that starts or goes gets this row's id or a lower one.
-  void reserve_rows(std::int64_t upto) {
-    next_row_ = std::max(next_row_, upto + 1);
-    state_->reserve_gone(upto);
-  }
+  // No session that starts or goes gets this row's id or a lower one, nor one that any had before.
+  // The rows of the latest may be gone: so ids follow the wall clock, and leap where that was set
+  // back.
+  static constexpr std::int64_t kRowLeap = std::int64_t{1} << 20;
+  void reserve_rows(std::int64_t upto, const Now& now);
 
   // Hands over up to that many parts of what was recorded of users' hours, those first that were
   // begun first: as many as there are now make a report of what was until now complete.
@@ -160,6 +160,12 @@ class Registry {
     const Terms& terms;
     const Admission& admission;
   };
+  // What a start or a heartbeat asks for of an active session's lease.
+  struct Renewal {
+    Id user;
+    Id session;
+    std::optional<Millis> ttl;  // another one for it
+  };
 
   Answer decide(const Start& start, const Now& now);
   Answer decide(const Heartbeat& beat, const Now& now);
@@ -188,7 +194,7 @@ class Registry {
   std::optional<Answer> refuse_admitted(const Judged& judged, Slot user, const Now& now);
   Granted start_new(const Judged& judged, const Now& now);
   Answer renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now);
-  Granted renew(SessionSlot& session, Id user, Id name, std::uint32_t limit, const Now& now);
+  Granted renew(Slot slot, const Renewal& renewal, std::uint32_t limit, const Now& now);
   void make_room(const Judged& judged, const Now& now);
   void evict(Slot slot, const Start& by, const Now& now);
   void hold_off(const Displaced& displaced, const Now& now);
@@ -199,7 +205,8 @@ class Registry {
   void remember_replaced(Slot slot, const Viewer& viewer, const Now& now);
   void count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome, const Now& now);
   void count_place(Slot slot, const Details& details, const Now& now);
-  bool describe(Slot slot, const Details& details);
+  void describe(Slot slot, const Details& details);
+  void take_over(SessionSlot& session, const Start& start, const Now& now);
   void set_ttl(SessionSlot& session, Millis ttl);
 
   // ending
@@ -209,6 +216,7 @@ class Registry {
   void expire_due(Slot user, const Now& now);
   void remove(Slot slot, SlotState why, const Now& now);
   void remove(Slot slot, SlotState why, std::uint32_t active, const Now& now);
+  bool is_other_start(const std::optional<StartToken>& meant, Slot slot, const Now& now);
   bool remembers(Slot slot, const Now& now);
   void bound_memory();
 

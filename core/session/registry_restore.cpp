@@ -17,6 +17,13 @@ void Registry::prefetch(std::span<const StoredRow> rows) {
   state_->table.run_prefetches();
 }
 
+void Registry::reserve_rows(std::int64_t upto, const Now& now) {
+  constexpr std::int64_t kMax = Int48::kMax / 4;  // in the year 3084
+  const auto by_time = std::clamp<std::int64_t>(now.wall().time_since_epoch() / Millis(1), 0, kMax);
+  next_row_ = std::max(std::max(next_row_, upto + 1) + kRowLeap, by_time);
+  state_->reserve_gone(upto);
+}
+
 bool Registry::restore_row(Row row, const Now& now) {
   const Slot slot = state_->add_absent(row.user, row.session);
   if (slot == kNoSlot) return false;
@@ -30,6 +37,7 @@ bool Registry::restore_row(Row row, const Now& now) {
       std::clamp(row.expires, now.instant + heartbeat_interval(ttl), now.instant + ttl));
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
+  session.start = row.start;
   if (row.details) state_->table.set_details(slot, std::move(*row.details));
   next_row_ = std::max(next_row_, row.id + 1);
   return true;

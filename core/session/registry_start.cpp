@@ -121,7 +121,8 @@ Granted grant(State& state, const SessionSlot& granted, Id user, Id session, std
           state.active_at(granted.user, now.instant),
           limit,
           now.to_wall(granted.expires()),
-          heartbeat_interval(granted.ttl())};
+          heartbeat_interval(granted.ttl()),
+          granted.token()};
 }
 
 Denied deny(State& state, const Start& start, Slot user, std::uint32_t attempted,
@@ -203,20 +204,23 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
     count_attempt(user, {start, terms, admission}, Attempt::Outcome::kRepeated, now);
     if (terms.mode == Mode::kEnforce) return deny(*state_, start, user, active, terms.limit, now);
   }
-  // The row would keep the old lease until the sweeper came by, which judges by the new one: so the
-  // answer waits for the save.
-  const Millis ttl = session.ttl();
-  const bool another_ttl = start.ttl && *start.ttl != ttl;
-  if (another_ttl) set_ttl(session, *start.ttl);
-  if (!start.details.empty()) count_place(slot, start.details, now);
-  const bool described = describe(slot, start.details);
-  Granted granted = renew(session, start.user, start.session, terms.limit, now);
-  granted.would_deny = refused;
-  if (another_ttl) save(slot, ttl);
-  if (another_ttl || described) {
-    state_->user(user).last_change = static_cast<std::int64_t>(changes_.last());
+  if (!start.details.empty()) {
+    count_place(slot, start.details, now);
+    describe(slot, start.details);
   }
+  take_over(session, start, now);
+  Granted granted = renew(slot, {start.user, start.session, start.ttl}, terms.limit, now);
+  granted.would_deny = refused;
   return granted;
+}
+
+// Which of its starts an active session is from now on.
+void Registry::take_over(SessionSlot& session, const Start& start, const Now& now) {
+  if (start.start && *start.start >= session.token()) {
+    session.learn_start(*start.start, now.instant);
+  } else if (!start.keeps_token) {
+    session.start_again(now.instant);
+  }
 }
 
 Granted Registry::start_new(const Judged& judged, const Now& now) {
@@ -227,7 +231,7 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   GoneQueue::One gone{gone_slot, {}};
   bool was_told = false;
   if (gone_slot != kNoSlot) {
-    gone.number = -state_->session(gone_slot).row;
+    gone.number = state_->session(gone_slot).gone_number();
     was_told = was_ended_by_others(state_->session(gone_slot).state);
   }
   SessionSlot& session = state_->session(slot);
@@ -328,18 +332,26 @@ void Registry::remember_replaced(Slot slot, const Viewer& viewer, const Now& now
 }
 
 // A heartbeat changes memory alone; save() passes it to the store later.
-Granted Registry::renew(SessionSlot& session, Id user, Id name, std::uint32_t limit,
-                        const Now& now) {
+Granted Registry::renew(Slot slot, const Renewal& renewal, std::uint32_t limit, const Now& now) {
+  SessionSlot& session = state_->session(slot);
+  const Millis ttl_before = session.ttl();
+  const bool another_ttl = renewal.ttl && *renewal.ttl != ttl_before;
+  if (another_ttl) set_ttl(session, *renewal.ttl);
   const auto ahead = (now.instant - session.last_seen()).count() + session.unsaved_ms;
   session.unsaved_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 1, UINT32_MAX));
   session.set_lease(now.instant, now.instant + session.ttl());
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
-  Granted granted = grant(*state_, session, user, name, limit, now);
+  Granted granted = grant(*state_, session, renewal.user, renewal.session, limit, now);
   granted.renewed = true;
   if (publishes_renewals_) {
     publish(EventKind::kRenewed, session.user, session.name, granted.active, limit, nullptr, now);
   }
+  if (!another_ttl) return granted;
+  // The row would keep the old lease until the sweeper came by, which judges by the new one: so the
+  // answer waits for the save.
+  save(slot, ttl_before);
+  owner.last_change = static_cast<std::int64_t>(changes_.last());
   return granted;
 }
 
@@ -358,19 +370,18 @@ void Registry::count_place(Slot slot, const Details& details, const Now& now) {
   if (before) add_usage(std::move(*before), now);
 }
 
-// What the start brings of a new address, content and meta. True where it changed something.
-bool Registry::describe(Slot slot, const Details& details) {
+// What the start brings of a new address, content and meta.
+void Registry::describe(Slot slot, const Details& details) {
   const Details& before = details_of(*state_, slot);
   Details after = before;
   if (!details.ip.empty()) after.ip = details.ip;
   if (!details.content.empty()) after.content = details.content;
   if (!details.meta.empty()) after.meta = details.meta;
-  if (after == before) return false;
+  if (after == before) return;
   const SessionSlot& session = state_->session(slot);
   record(session.user, std::make_unique<undo::Described>(undo::Described{slot, before}),
          Describe{session.row, after.ip, after.content, after.meta});
   state_->table.set_details(slot, std::move(after));
-  return true;
 }
 
 void Registry::count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome,

@@ -18,9 +18,9 @@ void Registry::set_ttl(SessionSlot& session, Millis ttl) {
 void Registry::save(Slot slot, Millis ttl_before) {
   SessionSlot& session = state_->session(slot);
   const std::uint32_t unsaved = std::exchange(session.unsaved_ms, 0);
-  record(
-      kNoSlot, undo::Saved{slot, unsaved, static_cast<std::uint32_t>(ttl_before.count())},
-      Save{session.row, session.started(), session.last_seen(), session.expires(), session.ttl()});
+  record(kNoSlot, undo::Saved{slot, unsaved, static_cast<std::uint32_t>(ttl_before.count())},
+         Save{session.row, session.started(), session.last_seen(), session.expires(), session.ttl(),
+              session.start});
 }
 
 void Registry::put_mark(Slot user, Mark mark, std::int64_t row, const Viewer& viewer,
@@ -40,7 +40,7 @@ void Registry::put_mark(Slot user, Mark mark, std::int64_t row, const Viewer& vi
 
 GoneRow Registry::gone_row_of(Slot slot) {
   const SessionSlot& session = state_->session(slot);
-  GoneRow row{-session.row,
+  GoneRow row{session.gone_number(),
               state_->user(session.user).name.str(),
               session.name.str(),
               EndReason::kPurged,

@@ -34,6 +34,7 @@ struct Row {
   Instant expires;
   Millis ttl{};
   std::unique_ptr<Details> details;  // none where none were given
+  std::uint32_t start = 0;           // the latest of its starts, as far as it was saved
 };
 
 // What is remembered of a viewer for as long as hold-off is.
@@ -56,8 +57,8 @@ struct EvictedBy {
   bool same_address = false;
 };
 
-// Why a session is no longer active.
-enum class EndReason : std::uint8_t { kEnded, kExpired, kEvicted, kPurged };
+// Why a session is no longer active, or not that of whoever asks: another start took it over.
+enum class EndReason : std::uint8_t { kEnded, kExpired, kEvicted, kPurged, kOtherStart };
 
 // A session that was evicted or purged, for as long as that is remembered.
 struct GoneRow {

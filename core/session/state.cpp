@@ -80,7 +80,7 @@ void State::remember_gone(Slot slot) {
 
 void State::queue_gone(Slot slot) {
   const SessionSlot& gone = table.session(slot);
-  const GoneQueue::One one{slot, -gone.row};
+  const GoneQueue::One one{slot, gone.gone_number()};
   if (gone.ttl() > remember_) {
     gone_.add_until(one, gone.expires() + gone.ttl());
   } else {
@@ -96,12 +96,13 @@ void State::restore_gone(const GoneRow& row, Instant now) {
   const Slot user = table.find_user(row.user);
   const Slot known = user == kNoSlot ? kNoSlot : table.find_session(user, row.session);
   if (is_active(known)) return drop_rows({row.id, row.id});
-  if (known != kNoSlot) forget({known, -table.session(known).row}, Instant::max());
+  if (known != kNoSlot) forget({known, table.session(known).gone_number()}, Instant::max());
   const bool evicted = row.reason == EndReason::kEvicted;
   const Slot slot =
       table.add_gone(row.user, row.session, evicted ? SlotState::kEvicted : SlotState::kPurged);
   SessionSlot& gone = table.session(slot);
-  gone.row = -row.id;
+  gone.row = 0;
+  gone.started_ms = row.id;
   gone.ttl_ms = static_cast<std::uint32_t>(std::clamp(row.ttl, kMinLease, kMaxLease).count());
   gone.set_expires(std::min(row.at, now));
   if (evicted && row.by) table.set_evicted_by(slot, *row.by);
@@ -110,7 +111,7 @@ void State::restore_gone(const GoneRow& row, Instant now) {
 
 // The queue passes over it when it comes to it.
 void State::replace_gone(const GoneQueue::One& gone) {
-  if (table.session(gone.slot).row == -gone.number) table.release(gone.slot);
+  if (table.session(gone.slot).is_gone_as(gone.number)) table.release(gone.slot);
 }
 
 void State::forget_gone(std::uint32_t most, Instant now) {
@@ -135,7 +136,7 @@ bool State::forget_first_kept(Instant then) {
 // Where its time is over by then; true where it is forgotten.
 bool State::forget(const GoneQueue::One& gone, Instant then) {
   const SessionSlot& forgotten = table.session(gone.slot);
-  if (forgotten.row != -gone.number) return true;
+  if (!forgotten.is_gone_as(gone.number)) return true;
   if (is_remembered(gone.slot, then)) return false;
   if (was_ended_by_others(forgotten.state)) drop_rows({gone.number, gone.number});
   table.release(gone.slot);

@@ -32,6 +32,16 @@ void fetch(const T& item) {
   __builtin_prefetch(begin + sizeof(T) - 1);
 }
 
+// The count of a session's start by the time of it, so that no later one gets that of an earlier
+// one that was forgotten: for half a year, and then for as many starts again as there are numbers
+// left.
+std::uint32_t start_count_at(const SessionSlot& session, Instant now) {
+  constexpr Millis kTick{8};
+  constexpr std::int64_t kMax = std::numeric_limits<std::uint32_t>::max() / 2;
+  const Millis age = now - session.started();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(age / kTick, 0, kMax));
+}
+
 }  // namespace
 
 void SessionSlot::set_lease(Instant last_seen, Instant expiry) {
@@ -39,6 +49,18 @@ void SessionSlot::set_lease(Instant last_seen, Instant expiry) {
   const auto since = std::clamp<std::int64_t>((expiry - last_seen).count(), 0, kMax);
   set_expires(expiry);
   seen_ms = static_cast<std::uint32_t>(since);
+}
+
+void SessionSlot::start_again(Instant now) {
+  if (start < std::numeric_limits<std::uint32_t>::max()) ++start;
+  start = std::max(start, start_count_at(*this, now));
+}
+
+// No more than could have been given by now: a made-up one must not use the numbers up.
+void SessionSlot::learn_start(const StartToken& known, Instant now) {
+  assert(known >= token());
+  if (known.id != token().id) return;
+  start = std::max(start, std::min(known.count, start_count_at(*this, now)));
 }
 
 bool Table::Equal::operator()(const UserKey& key, const Entry& e) const {

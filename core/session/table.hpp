@@ -6,6 +6,7 @@
 #include "session/plans.hpp"
 #include "session/session.hpp"
 #include "session/slab.hpp"
+#include "session/start_token.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -36,23 +37,32 @@ struct SessionSlot {
   std::uint32_t ttl_ms = 0;
   std::uint32_t unsaved_ms = 0;  // how far last_seen lies ahead of the one in the store
   std::uint32_t seen_ms = 0;     // how long before `expires` the last sign of life came
-  Int48 row;                     // of a gone session: minus its number among the gone
-  Int48 started_ms;              // on the boot clock, as is the next
-  Int48 expires_ms;
+  std::uint32_t start = 0;       // the latest of its starts, as its token counts them
+  Int48 row;                     // 0 of a gone session that an earlier run remembered
+  Int48 started_ms;              // on the boot clock; of a gone session: its number among the gone
+  Int48 expires_ms;              // on the boot clock; of a gone session: when it went
   PackedText name;
   SlotState state = SlotState::kFree;
 
   Millis ttl() const { return Millis(ttl_ms); }
   Instant started() const { return Instant(Millis(started_ms)); }
-  Instant expires() const {
-    return Instant(Millis(expires_ms));
-  }  // of a gone session: when it went
+  Instant expires() const { return Instant(Millis(expires_ms)); }
   Instant last_seen() const { return expires() - Millis(seen_ms); }
   void set_started(Instant at) { started_ms = at.time_since_epoch().count(); }
   void set_expires(Instant at) { expires_ms = at.time_since_epoch().count(); }
   void set_lease(Instant last_seen, Instant expiry);
+
+  bool is_gone() const { return state != SlotState::kFree && state != SlotState::kActive; }
+  Int48 gone_number() const { return started_ms; }
+  bool is_gone_as(Int48 number) const { return is_gone() && started_ms == number; }
+
+  StartToken token() const { return {static_cast<std::uint64_t>(std::int64_t{row}), start}; }
+  // It was started again, though it is active.
+  void start_again(Instant now);
+  // A client has this token, which is no earlier than its own: a crash may have made it forget.
+  void learn_start(const StartToken& known, Instant now);
 };
-static_assert(sizeof(SessionSlot) <= 60);
+static_assert(sizeof(SessionSlot) <= 64);
 
 struct UserSlot {
   Slot head = kNoSlot;

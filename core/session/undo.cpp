@@ -19,7 +19,7 @@ void Started::roll_back(State& state) const {
   state.throttle.take_back(state.user(user).name.str());
   state.unlink(slot);
   state.table.release(slot);
-  if (gone.slot == kNoSlot || state.session(gone.slot).row != -gone.number) return;
+  if (gone.slot == kNoSlot || !state.session(gone.slot).is_gone_as(gone.number)) return;
   state.table.remember(gone.slot, user, name);
 }
 
@@ -27,7 +27,7 @@ void Removed::on_durable(State& state) const { state.remember_gone(slot); }
 
 void Removed::roll_back(State& state) const {
   SessionSlot& session = state.session(slot);
-  session.row = row;
+  session.started_ms = started_ms;
   session.expires_ms = expires_ms;
   state.table.clear_evicted_by(slot);
   state.relink(slot);

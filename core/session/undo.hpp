@@ -33,7 +33,7 @@ struct Started {
 // A session is no longer active.
 struct Removed {
   Slot slot;
-  Int48 row;
+  Int48 started_ms;
   Int48 expires_ms;  // when it would have expired
   void on_durable(State& state) const;
   void roll_back(State& state) const;

@@ -24,6 +24,8 @@ bool is_sane(std::int64_t number) {
 
 bool is_row_id(std::int64_t id) { return id > 0 && id <= kLastRow; }
 
+bool is_count(std::int64_t number) { return number >= 0 && number <= UINT32_MAX; }
+
 bool is_plain(const std::string& text) {
   return text.size() <= Id::kMaxBytes && is_utf8(text) && !has_control(text);
 }
@@ -55,10 +57,12 @@ ReadRow read_session(const Statement& from, const Now& now, std::int64_t boot) {
   const std::int64_t ttl = from.integer(6);
   const std::int64_t offset = from.integer(8) == boot ? from.integer(7) : now.offset().count();
   Details details{from.text(9), from.text(10), from.text(11), from.text(12)};
+  const std::int64_t start = from.integer(13);
   std::string refusal = refusal_of("user", row.user);
   if (refusal.empty()) refusal = refusal_of("session", row.session);
-  if (refusal.empty() && (!is_row_id(row.id) || !is_sane(started) || !is_sane(seen) ||
-                          !is_sane(expires) || !is_sane(ttl) || !is_sane(offset))) {
+  if (refusal.empty() &&
+      (!is_row_id(row.id) || !is_sane(started) || !is_sane(seen) || !is_sane(expires) ||
+       !is_sane(ttl) || !is_sane(offset) || !is_count(start))) {
     refusal = kOutOfRange;
   }
   if (refusal.empty() && !is_valid(details)) {
@@ -69,6 +73,7 @@ ReadRow read_session(const Statement& from, const Now& now, std::int64_t boot) {
     row.last_seen = Instant(Millis(seen - offset));
     row.expires = Instant(Millis(expires - offset));
     row.ttl = Millis(ttl);
+    row.start = static_cast<std::uint32_t>(start);
     if (!details.empty()) row.details = std::make_unique<Details>(std::move(details));
   }
   return {std::move(row), std::move(refusal)};
@@ -177,7 +182,7 @@ constexpr RowSource kSources[kRowSources] = {
     {"limits", "SELECT user, max_sessions, plan, on_limit FROM limits", read_limit},
     {"sessions",
      "SELECT id, user, session, started_at, last_seen_at, expires_at, ttl, clock_offset, boot, "
-     "device, ip, content, meta FROM sessions ORDER BY id",
+     "device, ip, content, meta, start FROM sessions ORDER BY id",
      read_session},
     {"hold_offs",
      "SELECT id, user, session, device, since, clock_offset, boot, address, mark FROM hold_offs "

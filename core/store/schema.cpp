@@ -124,6 +124,10 @@ constexpr std::array kMigrations{
         boot INTEGER NOT NULL REFERENCES boots(id)
       ) STRICT;
     )",
+    // 8. Which of its starts was the latest, when it was last saved; the first is 0.
+    R"(
+      ALTER TABLE sessions ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
+    )",
 };
 
 // The check reports a page that could not be read as one that is damaged, but for the code.

@@ -76,7 +76,7 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .insert_many = one(insert_of(kMany)),
       .save =
           one("UPDATE sessions SET started_at = ?2, last_seen_at = ?3, expires_at = ?4, ttl = ?5, "
-              "clock_offset = ?6, boot = ?7 WHERE id = ?1"),
+              "clock_offset = ?6, boot = ?7, start = ?8 WHERE id = ?1"),
       .describe = one("UPDATE sessions SET ip = ?2, content = ?3, meta = ?4 WHERE id = ?1"),
       .remove = one("DELETE FROM sessions WHERE id = ?"),
       .put_hold_off = one(
@@ -211,6 +211,7 @@ Result<void> Store::write(const Save& save, Millis offset) {
   to.bind(5, save.ttl.count());
   to.bind(6, offset.count());
   to.bind(7, boot_);
+  to.bind(8, std::int64_t{save.start});
   return to.run();
 }
 

@@ -10,9 +10,9 @@ teardown() { remove_own_dir; }
 @test "start answers with the count, the limit, when the lease ends and how often to beat" {
   concur_run start --user start1 --session xyz
   expect_answer 0 'keys_unsorted ==
-    ["user", "session", "concurrentSessions", "limit", "expiresAt", "heartbeatInterval"]'
+    ["user", "session", "start", "concurrentSessions", "limit", "expiresAt", "heartbeatInterval"]'
   expect_answer 0 '.heartbeatInterval == 30 and (.expiresAt | test("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$"))'
-  [[ $output == '{"user":"start1","session":"xyz","concurrentSessions":1,"limit":3,"expiresAt":"'* ]]
+  [[ $output == '{"user":"start1","session":"xyz","start":"'*'","concurrentSessions":1,"limit":3,"expiresAt":"'* ]]
 }
 
 @test "start takes a lease, a limit and what is known of the stream" {

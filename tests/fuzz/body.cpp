@@ -11,6 +11,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -54,6 +55,20 @@ void check_start(const StartBody& body) {
   claim(!failed, "and is JSON then");
 }
 
+void check_token(const StartToken& token) {
+  claim(StartToken::parse(StartTokenText(token).view()) == token, "a token can be told again");
+}
+
+// Whatever a heartbeat takes, a start takes too.
+void check_heartbeat(std::string_view text) {
+  const auto beat = parse_heartbeat_body(text);
+  if (!beat) return check_refusal(beat.error());
+  const auto start = parse_start_body(text);
+  claim(start && start->ttl == beat->ttl && start->start == beat->start,
+        "a heartbeat's body means what a start's does");
+  if (beat->start) check_token(*beat->start);
+}
+
 template <class T>
 void check(const Result<T>& parsed, void (*check_value)(const T&)) {
   if (parsed) {
@@ -74,8 +89,16 @@ void check_line(std::string_view text) {
   claim(line.command == again.command && line.user == again.user && line.session == again.session,
         "a plain line means what JSON says");
   claim(is_utf8(line.user) && is_utf8(line.session), "names are UTF-8");
-  claim(line.command == BatchCommand::kStart || !line.body, "a start's fields are of starts alone");
-  if (line.body) check_start(*line.body);
+  const auto token = [](const BatchLine& of) {
+    return of.body ? of.body->start : std::optional<StartToken>();
+  };
+  claim(token(line) == token(again), "and so does its token");
+  if (!line.body) return;
+  check_start(*line.body);
+  claim(line.command != BatchCommand::kEnd || !line.body->ttl, "an end brings no lease");
+  claim(line.command == BatchCommand::kStart || line.body->details.empty(),
+        "a start's fields are of starts alone");
+  if (line.body->start) check_token(*line.body->start);
 }
 
 void check_purge(const PurgeBody& body) {
@@ -97,6 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0] % 5) {
     case 0:
       check(parse_start_body(text), check_start);
+      check_heartbeat(text);
       break;
     case 1:
       check_line(text);

@@ -54,7 +54,7 @@ constexpr const char* kUntyped =
     "CREATE TABLE limits(user PRIMARY KEY, max_sessions, plan, on_limit);"
     "CREATE TABLE sessions(id INTEGER PRIMARY KEY, user, session, started_at, last_seen_at, "
     "expires_at, "
-    "ttl, clock_offset, boot, device, ip, content, meta);"
+    "ttl, clock_offset, boot, device, ip, content, meta, start);"
     "CREATE TABLE hold_offs(id INTEGER PRIMARY KEY, user, session, device, since, clock_offset, "
     "boot, address, mark);"
     "CREATE TABLE gone(id INTEGER PRIMARY KEY, user, session, reason, by_session, by_device, at, "
@@ -65,7 +65,7 @@ constexpr const char* kUntyped =
 const std::map<std::string_view, std::pair<std::string, int>> kTables{
     {"plans", {"INSERT OR IGNORE INTO plans VALUES(?,?,?)", 3}},
     {"limits", {"INSERT OR IGNORE INTO limits VALUES(?,?,?,?)", 4}},
-    {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", 13}},
+    {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 14}},
     {"hold_offs", {"INSERT OR IGNORE INTO hold_offs VALUES(?,?,?,?,?,?,?,?,?)", 9}},
     {"gone", {"INSERT OR IGNORE INTO gone VALUES(?,?,?,?,?,?,?,?,?,?)", 10}},
     {"history", {"INSERT OR IGNORE INTO history VALUES(?,?,?,?,?,?,?,?,?,?)", 10}},
@@ -179,7 +179,7 @@ class Fixture {
           "each row is taken or refused");
     claim((report.refused == 0) == report.first_refusal.empty(), "a refusal has a reason");
     claim(registry_.active_sessions() == sessions, "each session that was taken is active");
-    registry_.reserve_rows(report.last_id);
+    registry_.reserve_rows(report.last_id, now_);
     refused_ = report.refused;
     last_id_ = report.last_id;
   }
@@ -223,7 +223,7 @@ class Fixture {
   const Now& now() const { return now_; }
   std::uint64_t refused() const { return refused_; }
   // Whether there are row ids for new sessions.
-  bool has_room() const { return last_id_ < kLastRow - 1000; }
+  bool has_room() const { return last_id_ < kLastRow - Registry::kRowLeap - 1000; }
 
  private:
   HostileDatabase& database_;

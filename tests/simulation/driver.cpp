@@ -27,6 +27,8 @@ std::optional<std::string> user_of(const Command& command) {
       command);
 }
 
+bool is_other_start(std::optional<EndReason> reason) { return reason == EndReason::kOtherStart; }
+
 Policy first_policy() {
   Policy policy;
   policy.start_rate = 0;  // nothing that the model knows of
@@ -80,7 +82,12 @@ void Driver::turn() {
   asked_.clear();
   const std::uint64_t groups = 1 + random_.below(3);
   for (std::uint64_t group = 0; group < groups && !machine_.disk.is_dead(); ++group) {
-    for (std::uint64_t left = 1 + random_.below(4); left > 0; --left) ask(any_command());
+    for (std::uint64_t left = 1 + random_.below(4); left > 0; --left) {
+      Command command = any_command();
+      Command to_model = command;
+      add_token(command, to_model);
+      ask(command, to_model);
+    }
     check_events(false);
     if (group + 1 < groups) machine_.run_a_little(random_.below(12));
     check_events(false);
@@ -89,18 +96,38 @@ void Driver::turn() {
   check_all_answered();
 }
 
-void Driver::ask(const Command& command) {
+void Driver::ask(const Command& command, const Command& to_model) {
   const Now now = machine_.clock.now();
   auto asked = std::make_shared<Asked>();
   asked->command = text_of(command);
-  asked->given = model_.give(command, now);
+  asked->given = model_.give(to_model, now);
+  asked->is_active = is_active(command);
   asked->user = user_of(command);
   if (const auto* start = std::get_if<Start>(&command)) asked->ttl = start->ttl;
+  if (const auto* beat = std::get_if<Heartbeat>(&command)) asked->ttl = beat->ttl;
+  if (const auto* granted = std::get_if<Granted>(&asked->given.answer)) {
+    const auto id = static_cast<std::int64_t>(granted->start.id);
+    asked->start_is_unsure = model_.lease(id).start_is_unsure;
+  }
   if (asked->user) recorded_[*asked->user].most += tally_of(asked->given.answer);
   asked_.push_back(asked);
   note(asked->command);
   machine_.service().submit(command, machine_.clock.now(),
                             [this, asked](const Result<Answer>& answer) { hear(*asked, answer); });
+}
+
+bool Driver::is_active(const Command& command) const {
+  return std::visit(
+      [this](const auto& each) {
+        if constexpr (requires { each.session; }) {
+          const auto latest =
+              model_.latest(std::string(each.user.text()), std::string(each.session.text()));
+          return latest && latest->is_active;
+        } else {
+          return false;
+        }
+      },
+      command);
 }
 
 void Driver::hear(Asked& asked, const Result<Answer>& answer) {
@@ -139,15 +166,25 @@ void Driver::compare(Asked& asked, const Answer& answer) {
   if (const auto* denied = std::get_if<Denied>(&answer); denied && denied->hold_off) {
     ++met_["held off"];
   }
-  if (expected == actual) return;
+  if (const auto* gone = std::get_if<Gone>(&answer); gone && is_other_start(gone->reason)) {
+    ++met_["heartbeat of another start"];
+  }
+  if (const auto* ended = std::get_if<Ended>(&answer); ended && is_other_start(ended->reason)) {
+    ++met_["end of another start"];
+  }
+  if (expected == actual) {
+    if (const auto* granted = std::get_if<Granted>(&answer)) hear_token(asked, *granted);
+    return;
+  }
   const Now now = machine_.clock.now();
   if (const auto* unknown = std::get_if<Unknown>(&answer)) {
-    const bool gone = std::holds_alternative<Gone>(asked.given.answer);
+    const auto* model = std::get_if<Gone>(&asked.given.answer);
+    const bool gone = model != nullptr && !asked.is_active;
     if (gone && model_.may_forget(unknown->user, unknown->session, now)) return;
   }
   if (const auto* ended = std::get_if<Ended>(&answer); ended && !ended->ended && !ended->reason) {
     const auto* model = std::get_if<Ended>(&asked.given.answer);
-    const bool same = model && !model->ended && model->active == ended->active;
+    const bool same = model && !model->ended && model->active == ended->active && !asked.is_active;
     if (same && model_.may_forget(ended->user, ended->session, now)) return;
   }
   fail(text::format("{}\n  expected: {}\n  but was:  {}", asked.command, expected, actual));

@@ -46,7 +46,20 @@ class Driver {
     Model::Given given;
     std::optional<std::string> user{};  // none: it concerns all
     std::optional<Millis> ttl{};        // that it asks for
+    bool is_active = false;             // its session, after it
+    bool start_is_unsure = false;       // the session's latest, if it is granted
     bool answered = false;
+  };
+  // A token, and what the model has for it.
+  struct Token {
+    StartToken real;
+    StartToken model;
+  };
+  // Of one session, as far as they were told: by the model's counts.
+  struct Tokens {
+    std::string user;
+    std::string session;
+    std::map<std::uint32_t, StartToken> starts;
   };
   // What the record of who shares has of a user: at least what a report told and what was answered
   // since, at most what was decided.
@@ -66,10 +79,21 @@ class Driver {
 
   // asking
   void turn();
-  void ask(const Command& command);
+  void ask(const Command& command) { ask(command, command); }
+  void ask(const Command& command, const Command& to_model);
   void hear(Asked& asked, const Result<Answer>& answer);
   void compare(Asked& asked, const Answer& answer);
+  bool is_active(const Command& command) const;
   void check_order(const Asked& asked);
+
+  // tokens
+  void add_token(Command& command, Command& to_model);
+  std::optional<Token> any_token(const std::string& user, const std::string& session);
+  bool is_clear(const Token& token, const std::optional<Model::Latest>& latest);
+  void hear_token(const Asked& asked, const Granted& granted);
+  void learn_token(const Token& token, const Granted& granted);
+  void forget_starts();
+
   void check_events(bool all_answered);
   void look_at_everything();
   void read_report();
@@ -123,7 +147,8 @@ class Driver {
   std::map<std::string, std::vector<SessionInfo>> found_;
   std::map<std::string, std::vector<Machine::HoldOff>> found_hold_offs_;
   std::map<std::string, std::vector<Machine::Gone>> found_gone_;
-  Tally answered_;  // since it was started
+  std::map<std::uint64_t, Tokens> tokens_;  // by the model's ids
+  Tally answered_;                          // since it was started
   Tally events_;
   std::uint64_t events_read_ = 0;
   std::map<std::string, Recorded> recorded_;

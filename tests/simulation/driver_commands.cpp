@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 const std::vector<std::string> kSessions{"s0", "s1", "s2", "s3", "s4", "s5", "s6"};
 const std::vector<std::string> kPlans{"p0", "p1", "p2"};
+const std::vector<Millis> kTtls{3s, 9s, 30s, 3600s};
 
 }  // namespace
 
@@ -24,7 +25,6 @@ OnLimit Driver::any_on_limit() {
 }
 
 Start Driver::any_start() {
-  static const std::vector<Millis> kTtls{3s, 9s, 30s, 3600s};
   Start start{user(), session()};
   if (random_.one_in(5)) start.ttl = kTtls[random_.below(kTtls.size())];
   if (random_.one_in(8)) start.limit = static_cast<std::uint32_t>(random_.below(5));
@@ -37,6 +37,7 @@ Start Driver::any_start() {
   }
   if (random_.one_in(6)) start.replace = session();
   start.refuse_repeat_above_limit = random_.one_in(10);
+  start.keeps_token = random_.one_in(6);
   return start;
 }
 
@@ -90,7 +91,11 @@ Command Driver::any_operator_command() {
 Command Driver::any_command() {
   const std::uint64_t which = random_.below(20);
   if (which < 9) return any_start();
-  if (which < 14) return Heartbeat{user(), session()};
+  if (which < 14) {
+    Heartbeat beat{user(), session()};
+    if (random_.one_in(8)) beat.ttl = kTtls[random_.below(kTtls.size())];
+    return beat;
+  }
   if (which < 17) return End{user(), session()};
   if (which < 18) return ListUser{user()};
   return any_operator_command();

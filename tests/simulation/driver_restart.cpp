@@ -89,6 +89,7 @@ void Driver::play_on_ruins() {
     fail("damage is not told as such: " + started.error().message);
   }
   machine_.disk.replace();
+  tokens_.clear();
   model_ = Model();
   model_.policy = policy_;
   recorded_.clear();
@@ -116,6 +117,7 @@ void Driver::check_on_ruins(const Answer& answer) {
 void Driver::start() {
   rebooted_ = !machine_.tells_boots();
   cut_armed_ = false;
+  machine_.clock.tick(250ms);  // a process takes its time to start
   if (step_ > 0 && random_.one_in(4)) {
     reboot();
   } else if (random_.one_in(2)) {
@@ -220,6 +222,7 @@ void Driver::check_recovered() {
       continue;
     }
     model_.adopt(std::move(found));
+    forget_starts();
     adopt_leases();
     look_at_everything();
     return;
@@ -269,6 +272,7 @@ bool Driver::match_gone(const std::string& name, Model::User& who, std::string& 
       return false;
     }
     if (same) {
+      gone.id = 0;
       rows.erase(row);
       ++each;
     } else {
@@ -471,7 +475,10 @@ void Driver::adopt_leases() {
               fail(text::format("{}/{}: it has less than its grace, or more than its lease", name,
                                 session.name));
             }
-            lease = {now.instant, now.instant + ttl, ttl, ttl};
+            lease.seen = now.instant;
+            lease.expires = now.instant + ttl;
+            lease.ttl = lease.stored = ttl;
+            lease.is_unsure = false;
           });
     }
   }

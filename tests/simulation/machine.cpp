@@ -49,7 +49,7 @@ Result<std::uint64_t> Machine::start(const Policy& policy) {
   const auto report =
       store->load(now, [&](StoredRow row) { return registry.restore(std::move(row), now); });
   if (!report) return report.error();
-  registry.reserve_rows(report->last_id);
+  registry.reserve_rows(report->last_id, now);
   scheduler_.open(false);
   running_ = std::make_unique<Running>(clock, std::move(registry), std::move(*store));
   scheduler_.find_threads();

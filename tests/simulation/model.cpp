@@ -154,6 +154,41 @@ std::vector<std::string> Model::users() const {
   return names;
 }
 
+// --- starts ---
+
+std::optional<Model::Latest> Model::latest(const std::string& user,
+                                           const std::string& session) const {
+  const auto who = state_.users.find(user);
+  if (who == state_.users.end()) return std::nullopt;
+  const auto active = find(who->second.sessions, session);
+  const auto gone = who->second.gone.find(session);
+  const bool is_active = active != who->second.sessions.end();
+  if (!is_active && gone == who->second.gone.end()) return std::nullopt;
+  const std::int64_t id = is_active ? active->id : gone->second.id;
+  if (id == 0) return std::nullopt;
+  const Lease& lease = leases_.at(id);
+  return Latest{{static_cast<std::uint64_t>(id), lease.start}, lease.start_is_unsure, is_active};
+}
+
+void Model::settle_start(const StartToken& start) {
+  const auto found = leases_.find(static_cast<std::int64_t>(start.id));
+  if (found == leases_.end() || !found->second.start_is_unsure) return;
+  found->second.start = start.count;
+  found->second.start_is_unsure = false;
+}
+
+bool Model::is_earlier(const std::optional<StartToken>& start, std::int64_t session) const {
+  return start && session != 0 &&
+         *start < StartToken{static_cast<std::uint64_t>(session), leases_.at(session).start};
+}
+
+// One that is no earlier; it may have been forgotten.
+void Model::accept_start(const std::optional<StartToken>& start, std::int64_t session) {
+  if (!start || start->id != static_cast<std::uint64_t>(session)) return;
+  leases_.at(session).start = start->count;
+  leases_.at(session).start_is_unsure = false;
+}
+
 // --- sessions ---
 
 Model::Terms Model::terms_of(const std::string& user) const {
@@ -177,6 +212,7 @@ Model::Terms Model::terms_of(const std::string& user) const {
 
 void Model::remove(User& user, const std::string& session, Gone gone, const Now& now) {
   const auto leaving = find(user.sessions, session);
+  gone.id = leaving->id;
   gone.ttl = leases_.at(leaving->id).ttl;
   gone.wall = now.to_wall(gone.at);
   user.sessions.erase(leaving);
@@ -243,6 +279,7 @@ Granted Model::grant(const std::string& user, const Session& session, std::uint3
   granted.limit = limit;
   granted.expires_at = now.to_wall(lease.expires);
   granted.heartbeat_interval = heartbeat_interval(lease.ttl);
+  granted.start = {static_cast<std::uint64_t>(session.id), lease.start};
   return granted;
 }
 
@@ -338,20 +375,19 @@ Answer Model::decide(const Start& start, const Now& now) {
     const bool above = start.refuse_repeat_above_limit && terms.limit != kUnlimited &&
                        user.sessions.size() > terms.limit;
     if (above && !observes) return deny(start, count(user.sessions), terms.limit, now);
-    Lease& lease = leases_[known->id];
-    if (start.ttl && *start.ttl != lease.ttl) {
-      lease.ttl = *start.ttl;
-      lease.is_unsure = true;
-      relet_ = known->id;
-      changed_ = true;
+    if (start.start && !is_earlier(start.start, known->id)) {
+      accept_start(start.start, known->id);
+    } else if (!start.keeps_token) {
+      Lease& lease = leases_.at(known->id);
+      lease.start = ++lease.last_start;
+      lease.start_is_unsure = false;
     }
     const Details before = known->details;
     if (!start.details.ip.empty()) known->details.ip = start.details.ip;
     if (!start.details.content.empty()) known->details.content = start.details.content;
     if (!start.details.meta.empty()) known->details.meta = start.details.meta;
     changed_ = changed_ || !(before == known->details);
-    lease.seen = now.instant;
-    lease.expires = now.instant + lease.ttl;
+    relet(*known, start.ttl, now);
     Granted granted = grant(name, *known, terms.limit, true, now);
     granted.would_deny = above;
     return granted;
@@ -483,22 +519,40 @@ Answer Model::decide(const Start& start, const Now& now) {
   return granted;
 }
 
+// By a sign of life, perhaps with another lease.
+void Model::relet(const Session& session, std::optional<Millis> ttl, const Now& now) {
+  Lease& lease = leases_.at(session.id);
+  if (ttl && *ttl != lease.ttl) {
+    lease.ttl = *ttl;
+    lease.is_unsure = true;
+    relet_ = session.id;
+    changed_ = true;
+  }
+  lease.seen = now.instant;
+  lease.expires = now.instant + lease.ttl;
+}
+
 Answer Model::decide(const Heartbeat& beat, const Now& now) {
   const std::string name(beat.user.text());
   const std::string session(beat.session.text());
   User& user = state_.users[name];
   const auto known = find(user.sessions, session);
   if (known != user.sessions.end()) {
-    Lease& lease = leases_[known->id];
-    lease.seen = now.instant;
-    lease.expires = now.instant + lease.ttl;
+    if (is_earlier(beat.start, known->id)) {
+      return concur::Gone{name, session, EndReason::kOtherStart, {}};
+    }
+    accept_start(beat.start, known->id);
+    relet(*known, beat.ttl, now);
     return grant(name, *known, terms_of(name).limit, true, now);
+  }
+  const Gone* why = gone_of(user, session, now);
+  if (why != nullptr && is_earlier(beat.start, why->id)) {
+    return concur::Gone{name, session, EndReason::kOtherStart, {}};
   }
   if (const auto own = find(user.lapsed, session); own != user.lapsed.end()) {
     user.lapsed.erase(own);  // the others of the user are not looked at
     changed_ = true;
   }
-  const Gone* why = gone_of(user, session, now);
   if (why == nullptr) return Unknown{name, session};
   concur::Gone answer{name, session, why->reason, {}};
   if (why->reason == EndReason::kEvicted) answer.eviction = Eviction{why->by, now.to_wall(why->at)};
@@ -510,7 +564,12 @@ Answer Model::decide(const End& end, const Now& now) {
   User& user = state_.users[answer.user];
   settle_lapsed(user);
   const Gone* gone = gone_of(user, answer.session, now);
-  if (find(user.sessions, answer.session) != user.sessions.end()) {
+  const auto known = find(user.sessions, answer.session);
+  const bool is_active = known != user.sessions.end();
+  if (is_active ? is_earlier(end.start, known->id)
+                : gone != nullptr && is_earlier(end.start, gone->id)) {
+    answer.reason = EndReason::kOtherStart;
+  } else if (is_active) {
     remove(user, answer.session, {EndReason::kEnded, {}, now.instant}, now);
     changed_ = true;
     answer.ended = true;

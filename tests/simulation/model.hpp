@@ -35,6 +35,7 @@ class Model {
     Millis ttl{};
     WallTime wall{};  // `at`, as it was then
     bool other_boot = false;
+    std::int64_t id = 0;  // the session's; 0: nobody knows any more
   };
   // What happened to a viewer, who is known by the device, else the address, else the session.
   struct HoldOff {
@@ -80,6 +81,17 @@ class Model {
     Millis ttl{};
     Millis stored{};         // the ttl that is stored, as far as was told
     bool is_unsure = false;  // another ttl was told of, and it is not known whether it was stored
+    // Its latest start, the first being 0, and how many were told of behind that. After a crash it
+    // may be any of them, but for what comes since.
+    std::uint32_t start = 0;
+    std::uint32_t last_start = 0;
+    bool start_is_unsure = false;
+  };
+  // A session that is active, or remembered as gone.
+  struct Latest {
+    StartToken start;  // by the model's ids
+    bool is_unsure = false;
+    bool is_active = false;
   };
 
   struct Given {
@@ -105,6 +117,11 @@ class Model {
   bool is_forgotten(const Gone& gone, const Now& now) const;
   // That session's lease is stored with the ttl it was told of.
   void settle_lease(std::int64_t session, Millis ttl);
+
+  // None where that session is neither.
+  std::optional<Latest> latest(const std::string& user, const std::string& session) const;
+  // Of a session of which it was not known which start was its latest: it was this one.
+  void settle_start(const StartToken& start);
 
   // The wall clock was set.
   void set_wall();
@@ -150,6 +167,9 @@ class Model {
   Answer decide(const RemovePlan& remove, const Now& now);
   Answer decide(const ListPlans& list, const Now& now);
 
+  bool is_earlier(const std::optional<StartToken>& start, std::int64_t session) const;
+  void accept_start(const std::optional<StartToken>& start, std::int64_t session);
+  void relet(const Session& session, std::optional<Millis> ttl, const Now& now);
   template <class Change>
   void in_each_state(const Change& change);
   Terms terms_of(const std::string& user) const;

@@ -9,6 +9,10 @@ namespace concur::simulation {
 
 namespace {
 
+std::string told(const std::optional<StartToken>& start) {
+  return start ? text::format(" of {}", StartTokenText(*start).view()) : "";
+}
+
 std::string told(const Details& details) {
   return text::format("[{}|{}|{}|{}]", details.device, details.ip, details.content, details.meta);
 }
@@ -116,16 +120,18 @@ struct AnswerText {
 
 struct CommandText {
   std::string operator()(const Start& c) const {
-    return text::format("start {}/{} ttl {} limit {} {} on-limit {} replace {}{}", c.user.text(),
-                        c.session.text(), number(c.ttl), number(c.limit), told(c.details),
-                        word(c.on_limit), c.replace ? c.replace->text() : "-",
-                        c.refuse_repeat_above_limit ? " first service's" : "");
+    return text::format("start {}/{} ttl {} limit {} {} on-limit {} replace {}{}{}{}",
+                        c.user.text(), c.session.text(), number(c.ttl), number(c.limit),
+                        told(c.details), word(c.on_limit), c.replace ? c.replace->text() : "-",
+                        c.refuse_repeat_above_limit ? " first service's" : "", told(c.start),
+                        c.keeps_token ? " keeps its token" : "");
   }
   std::string operator()(const Heartbeat& c) const {
-    return text::format("heartbeat {}/{}", c.user.text(), c.session.text());
+    return text::format("heartbeat {}/{} ttl {}{}", c.user.text(), c.session.text(), number(c.ttl),
+                        told(c.start));
   }
   std::string operator()(const End& c) const {
-    return text::format("end {}/{}", c.user.text(), c.session.text());
+    return text::format("end {}/{}{}", c.user.text(), c.session.text(), told(c.start));
   }
   std::string operator()(const ListUser& c) const { return text::format("list {}", c.user.text()); }
   std::string operator()(const ListAll&) const { return "list all"; }

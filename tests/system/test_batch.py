@@ -55,7 +55,7 @@ class Batches(unittest.TestCase):
     def test_a_bad_line_has_its_error_and_the_rest_go_on(self):
         body = (b"nonsense\n" + b"\n \t \r\n" + command("start", "abc") + b"[1]\n" + command("play", "abc") +
                 b'{"user":"abc","session":"s1"}\n' + command("start", "abc", colour="red") +
-                b'{"command":"end","user":"abc"}\n' + command("heartbeat", "abc", ttl=5) +
+                b'{"command":"end","user":"abc"}\n' + command("heartbeat", "abc", device="tv") +
                 b'{"command":"end","user":7,"session":"s1"}\n' + b'{"command":"end","user":"abc","session":"s1"}')
         lines = ask_batch(self.connection, body).lines()
         self.assertEqual([line["status"] for line in lines], [400, 201, 400, 400, 400, 400, 400, 400, 400, 200])
@@ -66,7 +66,7 @@ class Batches(unittest.TestCase):
         self.assertEqual(reported[4], "cannot read line 7: its command is start, heartbeat or end")
         self.assertEqual(reported[5], "cannot accept field 'colour': it is not known")
         self.assertEqual(reported[6], "Please specify a userId and sessionId")
-        self.assertEqual(reported[7], "cannot accept field 'ttl': it is for starts alone")
+        self.assertEqual(reported[7], "cannot accept field 'device': it is for starts alone")
         self.assertEqual(reported[8], "cannot accept field 'user': it takes text")
         self.assertEqual({line["error"] for line in lines if line["status"] == 400}, {"invalid_request"})
 

@@ -2,6 +2,7 @@
 can be said there, through `concur`."""
 
 import json
+import re
 import subprocess
 import unittest
 
@@ -17,10 +18,24 @@ def allowed(user, count):
     return f'{{"user":"{user}","concurrentSessions":{count}}}'.encode()
 
 
+class WithToken:
+    """Equal to these bytes, with a token's in the middle."""
+
+    def __init__(self, before, after):
+        self.pattern = re.compile(re.escape(before) + rb"[0-9a-f]+\.[0-9a-f]+" + re.escape(after))
+
+    def __eq__(self, other):
+        return self.pattern.fullmatch(other) is not None
+
+    def __repr__(self):
+        return f"<{self.pattern.pattern}>"
+
+
 def granted(user, session, count, expires):
     """The v1 API's answer to a start."""
-    return (f'{{"user":"{user}","session":"{session}","concurrentSessions":{count},"limit":3,"expiresAt":"{expires}",'
-            '"heartbeatInterval":30}\n').encode()
+    return WithToken(f'{{"user":"{user}","session":"{session}","start":"'.encode(),
+                     (f'","concurrentSessions":{count},"limit":3,"expiresAt":"{expires}",'
+                      '"heartbeatInterval":30}\n').encode())
 
 
 def too_many(user, streams):

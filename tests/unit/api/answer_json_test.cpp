@@ -23,11 +23,12 @@ Denied denial() {
 
 TEST_CASE("to_response is the contract to the letter") {
   SUBCASE("start and renewal") {
-    const Response started = to_response(Granted{"abc", "xyz", false, 1, 3, kFour, 30s});
+    const Response started =
+        to_response(Granted{"abc", "xyz", false, 1, 3, kFour, 30s, {0x19ABC, 7}});
     CHECK(started.status == 201);
     CHECK(started.body ==
-          "{\"user\":\"abc\",\"session\":\"xyz\",\"concurrentSessions\":1,\"limit\":3,"
-          "\"expiresAt\":\"2026-11-23T16:00:00.000Z\",\"heartbeatInterval\":30}\n");
+          "{\"user\":\"abc\",\"session\":\"xyz\",\"start\":\"19abc.7\",\"concurrentSessions\":1,"
+          "\"limit\":3,\"expiresAt\":\"2026-11-23T16:00:00.000Z\",\"heartbeatInterval\":30}\n");
     CHECK(started.content_type == "application/json");
     CHECK(to_response(Granted{"abc", "xyz", true, 1, 3, kFour, 30s}).status == 200);
   }
@@ -55,6 +56,13 @@ TEST_CASE("to_response is the contract to the letter") {
     CHECK(to_response(Ended{"abc", "xyz", false, 0, EndReason::kPurged}).body ==
           "{\"user\":\"abc\",\"session\":\"xyz\",\"ended\":false,\"concurrentSessions\":0,"
           "\"reason\":\"purged\"}\n");
+    CHECK(
+        to_response(Gone{"a", "s", EndReason::kOtherStart}).body ==
+        "{\"error\":\"session_gone\",\"reason\":\"other_start\",\"message\":\"cannot renew session "
+        "s of user a: it was started again since\",\"user\":\"a\",\"session\":\"s\"}\n");
+    CHECK(to_response(Ended{"abc", "xyz", false, 1, EndReason::kOtherStart}).body ==
+          "{\"user\":\"abc\",\"session\":\"xyz\",\"ended\":false,\"concurrentSessions\":1,"
+          "\"reason\":\"other_start\"}\n");
     CHECK(to_response(Purged{2, false}).body == "{\"purged\":2}\n");
     CHECK(to_response(Purged{2, true}).body == "{\"wouldPurge\":2}\n");
   }

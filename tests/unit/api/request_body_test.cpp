@@ -28,6 +28,9 @@ TEST_CASE("parse_start_body") {
     CHECK(body->replace == "s1");
     CHECK(parse_start_body(R"({"onLimit":"deny"})")->on_limit == OnLimit::kDeny);
   }
+  SUBCASE("reads which start it repeats") {
+    CHECK(parse_start_body(R"({"start":"19abc.7"})")->start == StartToken{0x19ABC, 7});
+  }
   SUBCASE("refuses what is not what the field takes") {
     for (const char* text : {"[3]",
                              "\"x\"",
@@ -52,6 +55,10 @@ TEST_CASE("parse_start_body") {
                              "{\"device\":3}",
                              "{\"device\":[]}",
                              "{\"device\":{}}",
+                             "{\"start\":7}",
+                             "{\"start\":[]}",
+                             "{\"start\":\"19abc\"}",
+                             "{\"start\":\"19ABC.7\"}",
                              "{\"meta\":[1]}",
                              "{\"unknown\":null}",
                              "{\"ttl\":[]}",
@@ -77,8 +84,8 @@ TEST_CASE("parse_start_body") {
     for (
         const char* text :
         {"null", "[]", "\"\"",
-         R"({"ttl":null,"limit":null,"onLimit":null,"replace":null,"device":null,"ip":null,"content":null,"meta":null})",
-         R"({"ttl":"","limit":"","onLimit":"","replace":"","device":"","ip":"","content":"","meta":""})",
+         R"({"ttl":null,"limit":null,"onLimit":null,"replace":null,"device":null,"ip":null,"content":null,"meta":null,"start":null})",
+         R"({"ttl":"","limit":"","onLimit":"","replace":"","device":"","ip":"","content":"","meta":"","start":""})",
          R"({"meta":[]})", R"({"meta":{}})", R"({"meta":{"a":null}})"}) {
       CAPTURE(text);
       const auto body = parse_start_body(text);
@@ -87,6 +94,7 @@ TEST_CASE("parse_start_body") {
       CHECK_FALSE(body->limit.has_value());
       CHECK_FALSE(body->on_limit.has_value());
       CHECK_FALSE(body->replace.has_value());
+      CHECK_FALSE(body->start.has_value());
       CHECK(body->details.empty());
     }
     CHECK(parse_start_body(R"({"meta":{"a":null,"b":""}})")->details.meta == R"({"b":""})");
@@ -146,6 +154,46 @@ TEST_CASE("parse_start_body") {
       CHECK(parse_start_body(good.substr(0, cut)).has_error());
     CHECK(parse_start_body(good).has_value());
   }
+}
+
+TEST_CASE("parse_heartbeat_body") {
+  SUBCASE("reads a lease and a token") {
+    const auto body = parse_heartbeat_body(R"({"ttl":"5m","start":"1.2a"})");
+    REQUIRE(body.has_value());
+    CHECK(body->ttl == 5min);
+    CHECK(body->start == StartToken{1, 42});
+  }
+  SUBCASE("what is null or empty is as absent") {
+    for (const char* text :
+         {"", "{}", "null", "[]", R"({"ttl":null,"start":null})", R"({"ttl":"","start":""})"}) {
+      CAPTURE(text);
+      const auto body = parse_heartbeat_body(text);
+      REQUIRE(body.has_value());
+      CHECK_FALSE(body->ttl.has_value());
+      CHECK_FALSE(body->start.has_value());
+    }
+  }
+  SUBCASE("refuses anything else, fields of starts too") {
+    for (const char* text :
+         {"[1]", "3", "{", R"({"ttl":0})", R"({"ttl":2592001})", R"({"ttl":"soon"})",
+          R"({"start":1})", R"({"start":"1"})", R"({"start":"1.2 "})", R"({"device":"tv"})",
+          R"({"limit":1})", R"({"ttl":90,"colour":1})", "{\"start\":\"1.\u0000\"}"}) {
+      CAPTURE(text);
+      const auto body = parse_heartbeat_body(text);
+      REQUIRE(body.has_error());
+      CHECK(body.error().kind == ErrorKind::kInvalid);
+      CHECK(body.error().message.starts_with("cannot "));
+    }
+    CHECK(parse_heartbeat_body(std::string(60'000, '[')).has_error());
+  }
+}
+
+TEST_CASE("parse_start_parameter") {
+  CHECK_FALSE(parse_start_parameter(std::nullopt)->has_value());
+  CHECK_FALSE(parse_start_parameter("")->has_value());
+  CHECK(*parse_start_parameter("1.2a") == StartToken{1, 42});
+  CHECK(parse_start_parameter("1").error().message ==
+        "cannot accept parameter 'start': it takes what the answer to a start has there");
 }
 
 TEST_CASE("parse_purge_body") {
@@ -255,5 +303,30 @@ TEST_CASE("parse_batch_line") {
           "cannot accept field 'colour': it is not known");
     CHECK(trouble(R"({"command":"end","device":"tv"})") ==
           "cannot accept field 'device': it is for starts alone");
+    CHECK(trouble(R"({"command":"heartbeat","device":"tv"})") ==
+          "cannot accept field 'device': it is for starts alone");
+    CHECK(trouble(R"({"command":"end","ttl":9})") ==
+          "cannot accept field 'ttl': it is for starts and heartbeats alone");
+    CHECK(trouble(R"({"command":"end","user":"u","session":"s","start":"1.x"})") ==
+          "cannot accept field 'start': it takes what the answer to a start has there");
+  }
+  SUBCASE("reads the lease of a heartbeat, and the token of each command, plain or not") {
+    for (const char* text :
+         {R"({"command":"heartbeat","user":"u","session":"s","start":"1.2a"})",
+          R"({"command":"heartbeat","user":"u","session":"s","start":"1\u002e2a","ttl":9})",
+          R"({"command":"end","user":"u","start":"1.2a","session":"s"})",
+          R"({"command":"end","user":"u","start":"1\u002e2a","session":"s"})",
+          R"({"start":"1.2a","command":"start","user":"u","session":"s"})",
+          R"({"command":"start","user":"u","session":"s","start":"1.2a","device":"tv"})"}) {
+      CAPTURE(text);
+      CHECK(trouble(text).empty());
+      CHECK(line.session == "s");
+      REQUIRE(line.body.has_value());
+      CHECK(line.body->start == StartToken{1, 42});
+      const bool has_ttl = std::string_view(text).find("ttl") != std::string_view::npos;
+      CHECK(line.body->ttl == (has_ttl ? std::optional<Millis>(9s) : std::nullopt));
+    }
+    CHECK(trouble(R"({"command":"end","user":"u","session":"s","start":""})").empty());
+    CHECK_FALSE(line.body->start.has_value());
   }
 }

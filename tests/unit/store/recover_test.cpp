@@ -72,7 +72,7 @@ std::string content_of(const std::string& path) {
        {"SELECT group_concat(concat) FROM (SELECT id || boot_id AS concat FROM boots)",
         "SELECT group_concat(id || user || session || started_at || last_seen_at || "
         "expires_at || ttl || clock_offset || boot || coalesce(device, '-') || "
-        "coalesce(ip, '-') || coalesce(content, '-') || coalesce(meta, '-')) "
+        "coalesce(ip, '-') || coalesce(content, '-') || coalesce(meta, '-') || start) "
         "FROM sessions",
         "SELECT group_concat(plan || max_sessions || on_limit) FROM plans",
         "SELECT group_concat(user || plan) FROM limits",
@@ -161,6 +161,7 @@ TEST_CASE("recover takes rows from before columns were added") {
                      "ALTER TABLE history_parts DROP COLUMN conflicts;"
                      "ALTER TABLE hold_offs DROP COLUMN mark;"
                      "ALTER TABLE hold_offs DROP COLUMN address;"
+                     "ALTER TABLE sessions DROP COLUMN start;"
                      "PRAGMA user_version = 4")
               .has_value());
   CHECK(recovered(path).lost_nothing());

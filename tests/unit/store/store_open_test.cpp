@@ -179,7 +179,8 @@ TEST_CASE("Store::open_and_load") {
     fill(1);
     run_sql(path,
             "DROP TABLE plans; DROP TABLE limits; DROP TABLE hold_offs; DROP TABLE history;"
-            "DROP TABLE history_parts; DROP TABLE gone; PRAGMA user_version = 1");
+            "DROP TABLE history_parts; DROP TABLE gone; ALTER TABLE sessions DROP COLUMN start;"
+            "PRAGMA user_version = 1");
     CHECK(Store::open_and_load(path, Durability::kFull, "boot-1", now, take).has_value());
     CHECK(taken.size() == 1);
     CHECK(number_in("PRAGMA user_version") == newest_schema());
@@ -246,8 +247,12 @@ TEST_CASE("Store::open brings an older database to the newest schema") {
   }
   run_sql(path,
           "DROP TABLE plans; DROP TABLE limits; DROP TABLE hold_offs; DROP TABLE history; "
-          "DROP TABLE history_parts; DROP TABLE gone; PRAGMA user_version = 1");
+          "DROP TABLE history_parts; DROP TABLE gone; ALTER TABLE sessions DROP COLUMN start; "
+          "PRAGMA user_version = 1");
   Store store = open_store(path);
-  CHECK(load(store, clock.now()).size() == 1);
+  const auto rows = load(store, clock.now());
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].id == 1);
+  CHECK(rows[0].start == 0);
   CHECK(store.commit(one(PutPlan{{"gold", 5, {}}}), Millis(0)).has_value());
 }

@@ -125,13 +125,14 @@ TEST_CASE("Store keeps what is committed") {
     clock.tick(30s);
     clock.set_wall(clock.now().wall() + 24h);
     const Now later = clock.now();
-    const Save save{1, now.instant, later.instant, later.instant + 90s, 90s};
+    const Save save{1, now.instant, later.instant, later.instant + 90s, 90s, UINT32_MAX};
     REQUIRE(store.commit(one(save), later.offset()).has_value());
     clock.set_wall(clock.now().wall() - 48h);
     const auto rows = load(store, clock.now());
     CHECK(rows[0].started == now.instant);
     CHECK(rows[0].last_seen == later.instant);
     CHECK(rows[0].expires == later.instant + 90s);
+    CHECK(rows[0].start == UINT32_MAX);
   }
   SUBCASE("after a reboot the wall clock says what is left") {
     {
