@@ -47,11 +47,14 @@ struct Run {
 struct Heartbeat {
   static constexpr const char* kVerb = "heartbeat";
   SessionName name;
+  std::optional<Millis> ttl{};
+  std::optional<std::string> start{};  // the token of the start that is meant
 };
 
 struct End {
   static constexpr const char* kVerb = "end";
   SessionName name;
+  std::optional<std::string> start{};  // the token of the start that is meant
 };
 
 enum class OutputFormat { kJson, kNdjson, kTable };

@@ -17,10 +17,20 @@ void check_name(const char* verb, const SessionName& name) {
   reject(text::format("cannot {}: Please specify a userId and sessionId", verb));
 }
 
+void add_ttl(CLI::App& app, std::optional<Millis>& ttl) {
+  add_option(app, "--ttl", "DURATION", "How long the session counts without a heartbeat",
+             [&ttl](const std::string& text) { ttl = read_duration(text); });
+}
+
+void add_token(CLI::App& app, std::optional<std::string>& start) {
+  add_text(app, "--start", "TOKEN",
+           "The start that is meant, by the token in its answer; an earlier one changes nothing",
+           start);
+}
+
 void add_start_options(CLI::App& app, Start& start) {
   add_name(app, start.name);
-  add_option(app, "--ttl", "DURATION", "How long the session counts without a heartbeat",
-             [&start](const std::string& text) { start.ttl = read_duration(text); });
+  add_ttl(app, start.ttl);
   add_option(app, "--limit", "N",
              "The user's limit for this start; 0 means unlimited (operators only)",
              [&start](const std::string& text) { start.limit = read_count("--limit", text); });
@@ -51,18 +61,24 @@ void add_options(CLI::App& app, Start& start) {
 
 void add_options(CLI::App& app, Heartbeat& heartbeat) {
   add_name(app, heartbeat.name);
+  add_ttl(app, heartbeat.ttl);
+  add_token(app, heartbeat.start);
   add_footer(app,
              "Examples:\n"
              "  concur heartbeat --user abc --session xyz\n"
-             "Exit status: 0 renewed, 5 it ended, expired or was evicted, 3 no answer");
+             "  concur heartbeat --user abc --session xyz --ttl 2m --start 19abc4f20d1.0\n"
+             "Exit status: 0 renewed, 5 it ended, expired, was evicted or was started again, 3 no "
+             "answer");
 }
 
 void add_options(CLI::App& app, End& end) {
   add_name(app, end.name);
+  add_token(app, end.start);
   add_footer(
       app,
       "Examples:\n"
       "  concur end --user abc --session xyz\n"
+      "  concur end --user abc --session xyz --start 19abc4f20d1.0\n"
       "Ending a session twice is no error: the answer says \"ended\":false, the exit status is 0");
 }
 

@@ -107,10 +107,17 @@ Request request_of(const Start& start) {
 }
 
 Request request_of(const Heartbeat& heartbeat) {
-  return {"POST", target_of(heartbeat.name) + "/heartbeat", {}};
+  Object body;
+  body.add_seconds("ttl", heartbeat.ttl);
+  body.add_text("start", heartbeat.start);
+  return {"POST", target_of(heartbeat.name) + "/heartbeat", body.take()};
 }
 
-Request request_of(const End& end) { return {"DELETE", target_of(end.name), {}}; }
+Request request_of(const End& end) {
+  Query query(target_of(end.name));
+  if (end.start) query.add("start", *end.start);
+  return {"DELETE", query.take(), {}};
+}
 
 Request request_of(const Purge& purge) {
   Object body;

@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace concur::cli {
 
@@ -37,8 +38,7 @@ std::string text_of(const json::object& members, std::string_view name) {
 bool is_allowed(const HttpAnswer& answer) { return answer.status >= 200 && answer.status < 300; }
 
 // `before` stays in force where the answer names none.
-Millis interval_of(const HttpAnswer& answer, Millis before) {
-  const auto members = members_of(answer);
+Millis interval_of(const json::object& members, Millis before) {
   const json::value* value = members.if_contains("heartbeatInterval");
   boost::system::error_code code;
   const double seconds = value != nullptr ? value->to_number<double>(code) : 0;
@@ -91,7 +91,8 @@ void SessionKeeper::tick() {
 
 void SessionKeeper::beat() {
   const Instant asked = clock_.now().instant;
-  const auto answer = ask(client_, Heartbeat::kVerb, request_of(Heartbeat{start_.name}));
+  const auto answer =
+      ask(client_, Heartbeat::kVerb, request_of(Heartbeat{start_.name, {}, token_}));
   client_.disconnect();
   if (!answer) return failed(answer);
   if (is_allowed(*answer)) return held(*answer, asked);
@@ -122,7 +123,9 @@ void SessionKeeper::held(const HttpAnswer& answer, Instant asked) {
   may_exist_ = true;
   outage_reported_ = false;
   denial_reported_ = false;
-  interval_ = interval_of(answer, interval_);
+  const json::object members = members_of(answer);
+  if (auto token = text_of(members, "start"); !token.empty()) token_ = std::move(token);
+  interval_ = interval_of(members, interval_);
   lease_end_ = asked + interval_ * kBeatsPerLease;
   due_ = asked + jittered(interval_);
 }
@@ -158,7 +161,7 @@ void SessionKeeper::go_on_without() {
 
 void SessionKeeper::end() {
   if (!may_exist_) return;
-  const auto answer = ask(client_, End::kVerb, request_of(End{start_.name}));
+  const auto answer = ask(client_, End::kVerb, request_of(End{start_.name, token_}));
   if ((answer && is_allowed(*answer)) || state_ != State::kHeld) return;
   complain(text::format("{}{}; the session counts until its lease runs out",
                         answer ? "cannot end: " : "", cause_of(answer)));

@@ -5,6 +5,7 @@
 #include "command.hpp"
 #include "net/client.hpp"
 
+#include <optional>
 #include <random>
 #include <string>
 
@@ -62,6 +63,9 @@ class SessionKeeper {
   Instant lease_end_;
   Instant due_;
   bool may_exist_ = false;  // a start was allowed, or sent and not answered
+  // Of that start, where the daemon gives one: what is done to a later start of the same session is
+  // not for this keeper to undo.
+  std::optional<std::string> token_;
   bool outage_reported_ = false;
   bool denial_reported_ = false;
 };

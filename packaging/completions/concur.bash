@@ -46,7 +46,7 @@ _concur() {
       esac
       mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") && return
       ;;
-    --timeout | --ttl | --limit | --device | --ip | --content | --meta | --idle | --max | --plan | --since | --top | \
+    --timeout | --ttl | --start | --limit | --device | --ip | --content | --meta | --idle | --max | --plan | --since | --top | \
       --what-if-limit | --interval) return ;;
   esac
 
@@ -61,7 +61,8 @@ _concur() {
       ;;
     start) options=$start ;;
     run) options="$start --if-unavailable --" ;;
-    heartbeat | end) options='--user --session' ;;
+    heartbeat) options='--user --session --ttl --start' ;;
+    end) options='--user --session --start' ;;
     list) options='--user --output' ;;
     purge) options='--user --idle --all --dry-run' ;;
     report) options='--since --top --user --what-if-limit --output' ;;

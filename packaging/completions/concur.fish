@@ -47,8 +47,13 @@ for verb in start run heartbeat end
     complete -c concur -n "__concur_is $verb" -l user -xa '(__concur_names user)' -d 'the account'
     complete -c concur -n "__concur_is $verb" -l session -xa '(__concur_names session)' -d 'the stream'
 end
-for verb in start run
+for verb in heartbeat end
+    complete -c concur -n "__concur_is $verb" -l start -x -d 'the start that is meant, by its token'
+end
+for verb in start run heartbeat
     complete -c concur -n "__concur_is $verb" -l ttl -x -d 'how long the session counts without a heartbeat'
+end
+for verb in start run
     complete -c concur -n "__concur_is $verb" -l limit -x -d 'the limit for this start'
     complete -c concur -n "__concur_is $verb" -l device -x -d 'the device that plays the stream'
     complete -c concur -n "__concur_is $verb" -l ip -x -d 'the viewer\'s address'

@@ -378,6 +378,39 @@ beat_often() { [ "$(grep -c '^POST .*/heartbeat' "$DIR/asked")" -ge 4 ]; }
   expect_answer 5 '.evictedBy.session == "s4"'
 }
 
+@test "the end of a command that was started again under its name does not end the later one" {
+  start_daemon
+  # shellcheck disable=SC2016
+  concur run --user abc --session xyz --ttl 30s -- \
+    bash -c 'until [ -e "$DIR/stop-first" ]; do sleep 0.05; done' 3>&- &
+  local first=$!
+  PIDS+=("$first")
+  eventually has_sessions abc '["xyz"]'
+  run_in_background --user abc --session xyz --ttl 3s -- bash -c play
+  eventually plays
+  touch "$DIR/stop-first"
+  wait "$first"
+  has_sessions abc '["xyz"]'
+  eventually seen_after abc "$(seen_at abc)"
+  plays
+  touch "$DIR/stop"
+  wait_for_run
+  [ "$status" -eq 0 ]
+  has_sessions abc '[]'
+}
+
+@test "of two under one name the earlier one's command is ended at its next heartbeat: exit 5" {
+  start_daemon
+  run_in_background --user abc --session xyz --ttl 3s -- bash -c play
+  eventually plays
+  concur start --user abc --session xyz --ttl 30s >/dev/null
+  wait_for_run
+  [ "$status" -eq 5 ]
+  run ! plays
+  expect_complaint "concur: cannot renew session xyz of user abc: it was started again since; ending the command"
+  has_sessions abc '["xyz"]'
+}
+
 @test "a session that the daemon has forgotten ends the command: exit 5" {
   start_daemon
   run_in_background --timeout 2s --user abc --session xyz --ttl 9s -- bash -c play

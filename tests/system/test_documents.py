@@ -205,6 +205,7 @@ ROUND = {
     "while concur heartbeat": ("concur start --user abc --session xyz >/dev/null\n"
                                "sleep() { echo \"slept $1\"; concur end --user abc --session xyz >/dev/null; }\n",
                                "", "^slept 30$"),
+    "start=$(concur start": ("play() { concur start --user abc --session tv >/dev/null; }\n", "", '"reason":"other_start"'),
     "concur run": (FULL, "", "too many streams"),
     "concur start --user abc --session xyz --on-limit": (FULL, "", '"evicted":'),
     "concur plan set": ("", "concur limit get --user abc\n", '"limit":5'),

@@ -54,10 +54,13 @@ bool take(Start& start, std::string_view option, std::string_view value) {
 }
 
 bool take(Heartbeat& heartbeat, std::string_view option, std::string_view value) {
+  if (option == "--ttl") return take(heartbeat.ttl, value);
+  if (option == "--start") return take(heartbeat.start, value);
   return take(heartbeat.name, option, value);
 }
 
 bool take(End& end, std::string_view option, std::string_view value) {
+  if (option == "--start") return take(end.start, value);
   return take(end.name, option, value);
 }
 
