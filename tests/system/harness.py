@@ -12,6 +12,7 @@ Environment:
 """
 
 import atexit
+import calendar
 import ctypes
 import json
 import mmap
@@ -223,6 +224,12 @@ def rfc3339(wall_milliseconds):
     if prefix is None:
         prefix = _second_prefixes[second] = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
     return f"{prefix}.{rest:03d}Z"
+
+
+def milliseconds(shown):
+    """The instant that was shown so."""
+    second, rest = shown[:-1].split(".")
+    return calendar.timegm(time.strptime(second, "%Y-%m-%dT%H:%M:%S")) * 1000 + int(rest)
 
 
 # ---- the daemon --------------------------------------------------------------------------------------------------

@@ -73,11 +73,51 @@ class OneOf(tuple):
         return (agreeing or self)[0]
 
 
-class Session:
-    __slots__ = ("name", "details", "lease", "started", "seen", "expires")
+class Token:
+    """One start of a session, in the order of the starts of its name. Equal to the text that the daemon gives for it: to
+    any at first, and to that alone from then on; no other start of that name has the same."""
 
-    def __init__(self, name, details, lease, now):
+    __slots__ = ("family", "count", "text")
+
+    def __init__(self, family):
+        self.family = family  # the tokens of all starts of that name, in order
+        self.count = len(family)
+        self.text = None
+        family.append(self)
+
+    def __eq__(self, other):
+        if isinstance(other, Token):
+            return self is other
+        if self.text is None and isinstance(other, str) and other and all(each.text != other for each in self.family):
+            self.text = other
+        return self.text is not None and self.text == other
+
+    def __repr__(self):
+        return f"<token {self.count}: {self.text}>"
+
+
+class OneOfTokens:
+    """Equal to the text of one of these, which `found` is from then on."""
+
+    def __init__(self, tokens):
+        self.tokens = tokens
+        self.found = None
+
+    def __eq__(self, other):
+        self.found = next((each for each in self.tokens if each.text is not None and each.text == other), None)
+        return self.found is not None
+
+    def __repr__(self):
+        return f"<one of {self.tokens}>"
+
+
+class Session:
+    __slots__ = ("name", "details", "lease", "started", "seen", "expires", "token", "first")
+
+    def __init__(self, name, details, lease, now, token):
         self.name = name
+        self.token = token  # of its latest start
+        self.first = token
         self.details = details  # device, ip, content, meta, as far as the client gave them
         self.lease = lease
         self.started = now
@@ -105,14 +145,19 @@ NO_TERMS = Terms()
 class Gone:
     """A session that is no more, and why."""
 
-    __slots__ = ("reason", "since", "lease", "by", "by_itself")
+    __slots__ = ("reason", "since", "lease", "token", "by", "by_itself")
 
-    def __init__(self, reason, since, lease, by=None):
+    def __init__(self, reason, since, lease, token, by=None):
         self.reason = reason
         self.since = since
         self.lease = lease
+        self.token = token  # of its latest start; None: a restart made the daemon forget it
         self.by = by  # of an evicted one: the session, and its device if it named one, that took its place
         self.by_itself = False  # its own viewer evicted it, who is known by an address
+
+    def is_after(self, token):
+        """It was of a later start than that one."""
+        return token is not None and self.token is not None and token.count < self.token.count
 
 
 class Past:
@@ -152,6 +197,7 @@ class Model:
         self.mode = mode
         self.users = {}  # user -> {session name: Session}, oldest start first
         self.gone = {}  # (user, session name) -> Gone
+        self.tokens = {}  # (user, session name) -> the tokens of all starts of that name
         self.past = collections.defaultdict(Past)  # by user
         self.terms = {}  # user -> Terms, of those who were given any
         self.plans = {}  # name -> Terms
@@ -184,7 +230,7 @@ class Model:
 
     def _remove(self, user, session, reason, now, by=None):
         del self.users[user][session.name]
-        self.gone[user, session.name] = Gone(reason, now, session.lease, by)
+        self.gone[user, session.name] = Gone(reason, now, session.lease, session.token, by)
 
     # ---- what holds for a user -----------------------------------------------------------------------------------
 
@@ -254,11 +300,18 @@ class Model:
 
     # ---- calls of the v1 API -------------------------------------------------------------------------------------
 
-    def start(self, user, name, body, now):
-        """`body` is the JSON that the client sends along; its ttl is in whole seconds."""
+    def _new_token(self, user, name):
+        return Token(self.tokens.setdefault((user, name), []))
+
+    def start(self, user, name, body, now, token=None):
+        """`body` is the JSON that the client sends along, but for the token; its ttl is in whole seconds."""
         session = self.active(user, now).get(name)
         limit = body.get("limit", self.limit_of(user))
         if session is not None:
+            if token is not None and token.count >= session.token.count:
+                self._accept(session, token)
+            else:
+                session.token = self._new_token(user, name)
             if "ttl" in body:
                 session.lease = body["ttl"] * 1000
             self._count_place(user, session, body, now)
@@ -365,7 +418,8 @@ class Model:
             self._conflict(self._usage_of(user, now))
         self.gone.pop((user, name), None)
         lease = body["ttl"] * 1000 if "ttl" in body else self.lease
-        sessions[name] = Session(name, {what: body[what] for what in self.DETAILS if what in body}, lease, now)
+        sessions[name] = Session(name, {what: body[what] for what in self.DETAILS if what in body}, lease, now,
+                                 self._new_token(user, name))
         self._count(user, name, body, limit, now, started=True, denied="wouldDeny" in extra,
                     evictions=len(displaced) + any(viewers[each] != viewer for each in extra.get("wouldEvict", ())),
                     evicted=[each.details.get("device", each.name) for each in evicted if each in displaced])
@@ -462,20 +516,32 @@ class Model:
             shown[what] = distinct(len(set().union(*(getattr(each, what) for each in usages))))
         return shown
 
-    def heartbeat(self, user, name, now):
+    def _accept(self, session, token):
+        """A token that is not earlier; where it is later a crash has made the daemon forget it."""
+        self.met["token newer than remembered"] += token.count > session.token.count
+        session.token = token
+
+    def heartbeat(self, user, name, now, token=None, ttl=None):
+        """`ttl` in whole seconds."""
+        gone_answer = {"error": "session_gone", "message": TEXT, "user": user, "session": name}
         session = self.active(user, now).get(name)
         if session is not None:
+            if token is not None and token.count < session.token.count:
+                return 410, {**gone_answer, "reason": "other_start"}
+            if token is not None:
+                self._accept(session, token)
+            if ttl is not None:
+                session.lease = ttl * 1000
             return 200, self._renewed(user, session, self.limit_of(user), now)
         never_seen = 404, {"error": "not_found", "message": TEXT}
         gone = self.gone.get((user, name))
         if gone is None:
             return never_seen
-        if gone.by_itself and self.STILL_PLAYING <= now - gone.since < self.HOLD_OFF:
+        if not gone.is_after(token) and gone.by_itself and self.STILL_PLAYING <= now - gone.since < self.HOLD_OFF:
             gone.by_itself = False
             self._conflict(self._usage_of(user, now))
             self.met["plays on beside another of its address"] += 1
-        explained = 410, {"error": "session_gone", "message": TEXT, "user": user, "session": name, **self._why(gone)}
-        return self._as_remembered(gone, now, explained, never_seen)
+        return self._as_remembered(gone, now, (410, {**gone_answer, **self._why(gone, token)}), never_seen)
 
     def _as_remembered(self, gone, now, explained, forgotten):
         """It is remembered for the longest of its lease, everybody's, the hold-off and ten minutes: from when it went,
@@ -485,17 +551,20 @@ class Model:
             return explained
         return OneOf((explained, forgotten)) if gone.reason == "expired" else forgotten
 
-    def end(self, user, name, now):
+    def end(self, user, name, now, token=None):
         sessions = self.active(user, now)
         session = sessions.get(name)
         if session is not None:
+            if token is not None and token.count < session.token.count:
+                return 200, {"user": user, "session": name, "ended": False, "concurrentSessions": len(sessions),
+                             "reason": "other_start"}
             self._remove(user, session, "ended", now)
             return 200, {"user": user, "session": name, "ended": True, "concurrentSessions": len(sessions)}
         body = {"user": user, "session": name, "ended": False, "concurrentSessions": len(sessions)}
         gone = self.gone.get((user, name))
         if gone is None:
             return 200, body
-        return self._as_remembered(gone, now, (200, {**body, **self._why(gone)}), (200, body))
+        return self._as_remembered(gone, now, (200, {**body, **self._why(gone, token)}), (200, body))
 
     def list(self, user, now):
         sessions = self.active(user, now)
@@ -644,12 +713,33 @@ class Model:
         self.gone = {each: gone for each, gone in self.gone.items() if gone.reason in ("evicted", "purged")}
         for gone in self.gone.values():
             gone.by_itself = False
+            gone.token = None
         for past in self.past.values():
             past.replaced.clear()
         self.waiting.clear()
         for sessions in self.users.values():
             for session in sessions.values():
                 session.expires = max(session.expires, now + session.lease // 3)
+
+    def crashed(self, now, seen):
+        """kill -9 and a start: what was answered is there, but for the latest heartbeats, and which starts were others of
+        an active session. `seen` says of each session, by user and name, which sign of life was the last one stored."""
+        self.restarted(now)
+        for user, sessions in self.users.items():
+            for session in sessions.values():
+                if seen[user, session.name] > session.seen:
+                    raise AssertionError(f"{user}/{session.name} was seen before it was")
+                session.seen = seen[user, session.name]
+                session.expires = max(session.seen + session.lease, now + session.lease // 3)
+
+    def sessions_started_again(self, now):
+        """User and session, of those active."""
+        return [(user, session) for user, sessions in self.everything_active(now).items()
+                for session in sessions.values() if session.token is not session.first]
+
+    def starts_of(self, user, session):
+        """The tokens of an active session, in order."""
+        return self.tokens[user, session.name][session.first.count:]
 
     # ---- answers -------------------------------------------------------------------------------------------------
 
@@ -672,6 +762,7 @@ class Model:
         return {
             "user": user,
             "session": session.name,
+            "start": session.token,
             "concurrentSessions": len(self.users[user]),
             "limit": limit,
             "expiresAt": rfc3339(session.expires + self.wall_minus_boot),
@@ -691,7 +782,9 @@ class Model:
             "sessions": [self.shown(each) for each in sessions.values()],
         }
 
-    def _why(self, gone):
+    def _why(self, gone, token):
+        if gone.is_after(token):
+            return {"reason": "other_start"}
         if gone.by is None:
             return {"reason": gone.reason}
         return {"reason": gone.reason, "evictedBy": {**gone.by, "at": rfc3339(gone.since + self.wall_minus_boot)}}

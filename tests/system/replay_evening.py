@@ -9,7 +9,7 @@ share a device or an address and evict each other, and an operator who purges, l
 plans and changes them. Time is virtual: the daemon reads a frozen clock that moves from tick to tick, and all that
 happens in a tick is pipelined over a few keep-alive connections, one user's requests always down the same one. Some
 ticks fall exactly on the instant at which a lease or a hold-off runs out, a millisecond before, or one after. In
-mid-evening the daemon is restarted three times, somebody sets the wall clock a day forward and two days back, and by
+mid-evening the daemon is restarted three times and killed twice, somebody sets the wall clock a day forward and two days back, and by
 reload the daemon evicts instead of denying for an hour, has a lower limit twice, and only observes for a while.
 
 Exit code 0: every answer was right.
@@ -27,7 +27,7 @@ import urllib.parse
 
 import harness
 from harness import SECOND, segment
-from model import Model, OneOf, difference
+from model import Model, OneOf, OneOfTokens, difference
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -81,6 +81,7 @@ class Player:
         self.until = until
         self.denials = 0
         self.streams = 0
+        self.keeps_tokens = not viewer.uses_first_service and rng.random() < 0.7
         self.turn = 0  # tells apart the heartbeat that is due and those that something else has overtaken
         self.is_odd = rng.random() < 0.02
         temper = rng.random()
@@ -125,6 +126,8 @@ class Player:
             if rng.random() < 0.3:
                 self.body["content"] = f"film/{rng.randrange(500)}"
                 self.body["meta"] = {"app": "4.2", "title": rng.choice(ODD_NAMES)}
+        self.token = None  # of the latest start
+        self.earlier = None  # and of the one before
         user, session = segment(self.viewer.name), segment(self.session)
         self.path = path = f"/v1/users/{user}/sessions/{session}"
         self.start = harness.request("PUT", path, self.body or None)
@@ -132,6 +135,10 @@ class Player:
         self.end = harness.request("DELETE", path)
         self.first_service_start = harness.request("GET", f"/startSession/userId/{user}/sessionId/{session}")
         self.first_service_end = harness.request("GET", f"/endSession/userId/{user}/sessionId/{session}")
+
+    def known_token(self):
+        """None where it keeps none, or has not heard it yet."""
+        return self.token if self.keeps_tokens and self.token is not None and self.token.text is not None else None
 
 
 def as_batches(batch):
@@ -155,12 +162,13 @@ def line_of(request):
     """A start, heartbeat or end as the line of a batch; None for all other requests."""
     head, _, body = request.partition(b"\r\n\r\n")
     method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
+    target, _, query = target.partition("?")
     parts = target.split("/")
     if parts[1:3] != ["v1", "users"] or parts[4:5] != ["sessions"] or len(parts) < 6:
         return None
     said = {"command": {"PUT": "start", "POST": "heartbeat", "DELETE": "end"}[method],
             "user": urllib.parse.unquote(parts[3]), "session": urllib.parse.unquote(parts[5]),
-            **(json.loads(body) if body else {})}
+            **(json.loads(body) if body else {}), **dict(urllib.parse.parse_qsl(query))}
     return json.dumps(said, ensure_ascii=False).encode() + b"\n"
 
 
@@ -180,6 +188,7 @@ class Evening:
         self._exact = []  # the same, but a tick is made for the very instant
         self._numbers = itertools.count()
         self._pending = [[] for _ in range(connections)]  # what this tick sends: (request, expected)
+        self.player_of = {}  # (user, session name) -> who started it last
         self._invite_everybody()
 
     # ---- the cast ------------------------------------------------------------------------------------------------
@@ -260,6 +269,8 @@ class Evening:
         self._at(int(0.49 * EVENING), self.daemon_is_restarted)
         self._at(int(0.50 * EVENING), self.somebody_sets_the_wall_clock, -2 * DAY)
         self._at(int(0.65 * EVENING), self.daemon_is_restarted)
+        self._at(int(0.44 * EVENING), self.daemon_is_killed)
+        self._at(int(0.77 * EVENING), self.daemon_is_killed)
         self._at(int(0.75 * EVENING), self.somebody_sets_the_wall_clock, DAY)
 
     def _at(self, instant, action, subject=None, exact=False):
@@ -276,14 +287,19 @@ class Evening:
             self.take_over((player, self._some_session_of(viewer)))  # without having been refused
             return
         else:
-            expected = self.model.start(viewer.name, player.session, player.body, now)
-            self._ask(viewer, player.start, expected)
+            token = player.known_token() if self.rng.random() < 0.5 else None
+            expected = self.model.start(viewer.name, player.session, player.body, now, token)
+            self._ask(viewer, player.start if token is None else
+                      harness.request("PUT", player.path, {**player.body, "start": token.text}), expected)
+            self.counts["renewed as itself"] += token is not None and expected[1].get("start") is token
         self._started_or_not(player, expected)
 
     def take_over(self, taking):
         """A start that is to take another stream's place."""
         player, other = taking
         body = {**player.body, "replace": other}
+        if self.rng.random() < 0.2:
+            body["onLimit"] = "evict-oldest"
         expected = self.model.start(player.viewer.name, player.session, body, self.now)
         self._ask(player.viewer, harness.request("PUT", player.path, body), expected)
         self._started_or_not(player, expected)
@@ -295,6 +311,10 @@ class Evening:
         if expected[0] >= 300:
             self._denied(player, expected[1])
             return
+        token = expected[1].get("start")
+        if token is not player.token:
+            player.earlier, player.token = player.token, token
+        self.player_of[player.viewer.name, player.session] = player
         self._next_sign_of_life(player)
         if self.model.held_off(player.viewer.name, player.session, player.body, self.now) and self.rng.random() < 0.3:
             soon = self.now + self.rng.randint(1 * SECOND, 60 * SECOND)
@@ -352,6 +372,9 @@ class Evening:
             self.reconnect(player)
         elif what < 0.10:
             self.tell_of_changes(player)
+        elif what < 0.13:
+            self.say_too_late(player)
+            self.heartbeat(player)
         else:
             self.heartbeat(player)
 
@@ -359,8 +382,12 @@ class Evening:
         if player.viewer.uses_first_service:
             self.switch_on(player)  # the first service knows no heartbeat; its clients repeat the start
             return
-        expected = self.model.heartbeat(player.viewer.name, player.session, self.now)
-        self._ask(player.viewer, player.heartbeat, expected)
+        token, ttl = player.known_token(), self.rng.randint(300, 1200) if self.rng.random() < 0.02 else None
+        expected = self.model.heartbeat(player.viewer.name, player.session, self.now, token, ttl)
+        said = {name: value for name, value in (("start", token and token.text), ("ttl", ttl)) if value is not None}
+        self._ask(player.viewer, harness.request("POST", player.path + "/heartbeat", said) if said else player.heartbeat,
+                  expected)
+        self.counts["heartbeats with a lease"] += ttl is not None and expected[0] == 200
         if expected[0] == 200:
             self._next_sign_of_life(player)
         elif (player.fights or player.takes) and type(expected) is tuple and expected[1].get("reason") == "evicted":
@@ -374,6 +401,20 @@ class Evening:
             if self.rng.random() < 0.3:
                 player.new_stream(self.rng)
             self._at(self.now + self.rng.randrange(3 * SECOND), self.switch_on, player)
+
+    def say_too_late(self, player):
+        """What the player of an earlier start of the same session still had to say."""
+        token = player.earlier
+        if token is None or token.text is None:
+            return
+        if self.rng.random() < 0.5:
+            expected = self.model.heartbeat(player.viewer.name, player.session, self.now, token)
+            self._ask(player.viewer, harness.request("POST", player.path + "/heartbeat", {"start": token.text}), expected)
+            self.counts["late heartbeats"] += type(expected) is tuple and expected[1].get("reason") == "other_start"
+        else:
+            expected = self.model.end(player.viewer.name, player.session, self.now, token)
+            self._ask(player.viewer, harness.request("DELETE", f"{player.path}?start={segment(token.text)}"), expected)
+            self.counts["late ends"] += type(expected) is tuple and expected[1].get("reason") == "other_start"
 
     def heartbeat_out_of_the_blue(self, player):
         """A heartbeat that nothing follows from."""
@@ -446,7 +487,10 @@ class Evening:
             self._ask(viewer, player.first_service_end,
                       self.model.first_service_end(viewer.name, player.session, self.now))
         else:
-            self._ask(viewer, player.end, self.model.end(viewer.name, player.session, self.now))
+            token = player.known_token()
+            request = (player.end if token is None else
+                       harness.request("DELETE", f"{player.path}?start={segment(token.text)}"))
+            self._ask(viewer, request, self.model.end(viewer.name, player.session, self.now, token))
 
     def look_at_the_list(self, player):
         viewer = player.viewer
@@ -650,14 +694,16 @@ class Evening:
         self.model.wall_minus_boot = self.clock.wall - self.now
         self.operator_lists_everybody(None)
 
-    def daemon_is_restarted(self, _):
+    def _notice_expiries(self):
         self._flush()
         # A session that expired and that no command has come across since may or may not be given a little more time by
         # the restart. So a command goes first to each user who had one expire; a list would not do, it changes nothing.
         for user in self.model.users_with_expiries(self.now):
-            self._ask(self.viewer_of[user], harness.heartbeat_request(user, "nobody"),
-                      self.model.heartbeat(user, "nobody", self.now))
+            self._ask(self.viewer_of[user], harness.end_request(user, "nobody"), self.model.end(user, "nobody", self.now))
         self._flush()
+
+    def daemon_is_restarted(self, _):
+        self._notice_expiries()
         self.fleet.close()
         self.daemon.restart()
         self.fleet = harness.Fleet(self.daemon.socket, self.connection_count)
@@ -666,6 +712,45 @@ class Evening:
         self.counts["restarts"] += 1
         self.operator_lists_everybody(None)
         self.operator_lists_limits_and_plans(None)
+
+    def daemon_is_killed(self, _):
+        self._notice_expiries()
+        # Other starts of active sessions need no commit, and those of just now have had none.
+        keeping = [player for (user, name), player in self.player_of.items()
+                   if player.keeps_tokens and player.session == name and name in self.model.active(user, self.now)]
+        for player in self.rng.sample(keeping, min(30, len(keeping))):
+            expected = self.model.start(player.viewer.name, player.session, {}, self.now)
+            self._ask(player.viewer, harness.request("PUT", player.path), expected)
+            self._started_or_not(player, expected)
+        self._flush()
+        # With a report all that is recorded of the users is stored.
+        self.fleet.ask_each([harness.request("GET", "/v1/report?since=7d&top=1")])
+        self.fleet.close()
+        self.daemon.kill()
+        self.daemon.start()
+        self.fleet = harness.Fleet(self.daemon.socket, self.connection_count)
+        seen = {}
+        for user in self.model.everything_active(self.now):
+            listed = self.fleet.ask_each([harness.list_request(user)])[0].json()
+            for each in listed["sessions"]:
+                seen[user, each["session"]] = harness.milliseconds(each["lastSeenAt"]) - self.model.wall_minus_boot
+        self.model.crashed(self.now, seen)
+        self.restarted_at = self.now
+        self.counts["kills"] += 1
+        self.operator_lists_everybody(None)
+        self._learn_which_starts_are_known()
+
+    def _learn_which_starts_are_known(self):
+        asked = []
+        for user, session in self.model.sessions_started_again(self.now):
+            _, expected = self.model.heartbeat(user, session.name, self.now)
+            start = OneOfTokens(self.model.starts_of(user, session))
+            self._ask(self.viewer_of[user], harness.heartbeat_request(user, session.name), (200, {**expected, "start": start}))
+            asked.append((session, start))
+        self._flush()
+        for session, start in asked:
+            self.counts["starts that a crash made forget"] += start.found is not session.token
+            session.token = start.found
 
     # ---- asking and comparing ------------------------------------------------------------------------------------
 
@@ -826,6 +911,8 @@ COVERAGE_GOALS = [
     "plays on beside another of its address", "change of hands", "fight", "no reconnect: fought over",
     "conflicts in the report", "told why, from before a restart",
     "users in the report", "reports of one user, hour by hour",
+    "kills", "late heartbeats", "late ends", "renewed as itself", "heartbeats with a lease", "session gone: other_start",
+    "starts that a crash made forget", "token newer than remembered",
 ]
 
 
