@@ -1,0 +1,187 @@
+#include "engine/scripts.hpp"
+
+#include "base/text.hpp"
+
+#include <utility>
+
+namespace concur::engine {
+
+namespace {
+
+// ARGV: not after (ms; 0: whenever), kind of expiry (as Expiry::Kind counts), its time (ms), how
+// many fields must have a value, how many must not be there, how many are set, how many are taken
+// away; then these, with their values. A script does not roll back: all that can be wrong is found
+// before the first write. Fields are set one by one, for unpack() fails on many. An expiry is
+// written only when it falls below what it is to be, and to the double, so that few changes write
+// one.
+constexpr std::string_view kChangeBody = R"(
+local key = KEYS[1]
+local n = {}
+for i = 1, 7 do
+  n[i] = tonumber(ARGV[i])
+  if not n[i] or n[i] < 0 or n[i] > 4e15 or n[i] % 1 ~= 0 then
+    return redis.error_reply('ERR argument ' .. i .. ' is no number')
+  end
+end
+if #KEYS ~= 1 or #ARGV ~= 7 + 2 * n[4] + n[5] + 2 * n[6] + n[7] then
+  return redis.error_reply('ERR arguments are missing')
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if n[1] > 0 and now > n[1] then return {2, now} end
+local at = 8
+for i = 1, n[4] do
+  if redis.call('HGET', key, ARGV[at]) ~= ARGV[at + 1] then
+    return {1, now, redis.call('HGETALL', key)}
+  end
+  at = at + 2
+end
+for i = 1, n[5] do
+  if redis.call('HEXISTS', key, ARGV[at]) == 1 then
+    return {1, now, redis.call('HGETALL', key)}
+  end
+  at = at + 1
+end
+for i = 1, n[6] do
+  redis.call('HSET', key, ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+for i = 1, n[7] do
+  redis.call('HDEL', key, ARGV[at])
+  at = at + 1
+end
+if n[2] == 1 then
+  redis.call('PERSIST', key)
+elseif n[2] > 1 then
+  local left = redis.call('PTTL', key)
+  if left < n[3] and (left >= 0 or n[2] == 2) then redis.call('PEXPIRE', key, 2 * n[3]) end
+end
+return {0, now}
+)";
+
+// ARGV: the fields; all where none are named.
+constexpr std::string_view kRead = R"(#!lua flags=no-writes
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if #ARGV == 0 then return {now, redis.call('HGETALL', KEYS[1])} end
+local found = {}
+for _, field in ipairs(ARGV) do
+  local value = redis.call('HGET', KEYS[1], field)
+  if value then
+    found[#found + 1] = field
+    found[#found + 1] = value
+  end
+end
+return {now, found}
+)";
+
+constexpr std::size_t kNumbers = 7;  // in front of the fields
+constexpr std::int64_t kMaxTime = 4'000'000'000'000'000;
+
+void append_number(std::vector<std::string>& words, std::int64_t number) {
+  words.emplace_back(text::Digits(number).view());
+}
+
+std::size_t count_with_value(const Fields& fields) {
+  std::size_t count = 0;
+  for (const Field& field : fields) count += field.value ? 1 : 0;
+  return count;
+}
+
+// Those with a value first.
+void append_fields(std::vector<std::string>& words, const Fields& fields) {
+  for (const Field& field : fields) {
+    if (!field.value) continue;
+    words.push_back(field.name);
+    words.push_back(*field.value);
+  }
+  for (const Field& field : fields) {
+    if (!field.value) words.push_back(field.name);
+  }
+}
+
+bool is_time(const Reply& reply) {
+  return reply.is_integer() && reply.integer > 0 && reply.integer <= kMaxTime;
+}
+
+// Names and values in turn; their texts are taken.
+std::optional<Fields> take_fields(Reply& reply) {
+  if (!reply.is_array() || reply.elements.size() % 2 != 0) return std::nullopt;
+  Fields fields;
+  fields.reserve(reply.elements.size() / 2);
+  for (std::size_t i = 0; i < reply.elements.size(); i += 2) {
+    Reply& name = reply.elements[i];
+    Reply& value = reply.elements[i + 1];
+    if (!name.is_text() || !value.is_text()) return std::nullopt;
+    fields.push_back({std::move(name.text), std::move(value.text)});
+  }
+  return fields;
+}
+
+}  // namespace
+
+std::string_view source_of(Script script) {
+  static const std::string kChange = text::format("#!lua{}", kChangeBody);
+  static const std::string kChangeDespiteFull =
+      text::format("#!lua flags=allow-oom{}", kChangeBody);
+  switch (script) {
+    case Script::kChange:
+      return kChange;
+    case Script::kChangeDespiteFull:
+      return kChangeDespiteFull;
+    case Script::kRead:
+      return kRead;
+  }
+  return {};
+}
+
+std::vector<std::string> arguments_of(const Change& change) {
+  std::vector<std::string> words;
+  words.reserve(kNumbers + 2 * (change.guards.size() + change.fields.size()));
+  const std::size_t equal = count_with_value(change.guards);
+  const std::size_t set = count_with_value(change.fields);
+  append_number(words, change.not_after ? change.not_after->time_since_epoch().count() : 0);
+  append_number(words, static_cast<std::int64_t>(change.expiry.kind));
+  append_number(words, change.expiry.time.count());
+  for (const std::size_t count :
+       {equal, change.guards.size() - equal, set, change.fields.size() - set}) {
+    append_number(words, static_cast<std::int64_t>(count));
+  }
+  append_fields(words, change.guards);
+  append_fields(words, change.fields);
+  return words;
+}
+
+// [0: applied, 1: a guard does not hold, 2: late; now; the hash where a guard does not hold]
+std::optional<ChangeOutcome> parse_change(Reply& reply) {
+  using Result = ChangeOutcome::Result;
+  if (!reply.is_array() || reply.elements.size() < 2 || !reply.elements[0].is_integer() ||
+      !is_time(reply.elements[1])) {
+    return std::nullopt;
+  }
+  ChangeOutcome outcome;
+  outcome.now = WallTime(Millis(reply.elements[1].integer));
+  const std::int64_t code = reply.elements[0].integer;
+  if (code == 1 && reply.elements.size() == 3) {
+    auto fields = take_fields(reply.elements[2]);
+    if (!fields) return std::nullopt;
+    outcome.result = Result::kGuarded;
+    outcome.fields = std::move(*fields);
+  } else if ((code == 0 || code == 2) && reply.elements.size() == 2) {
+    outcome.result = code == 0 ? Result::kApplied : Result::kLate;
+  } else {
+    return std::nullopt;
+  }
+  return outcome;
+}
+
+std::optional<ReadOutcome> parse_read(Reply& reply) {
+  if (!reply.is_array() || reply.elements.size() != 2 || !is_time(reply.elements[0])) {
+    return std::nullopt;
+  }
+  auto fields = take_fields(reply.elements[1]);
+  if (!fields) return std::nullopt;
+  return ReadOutcome{true, WallTime(Millis(reply.elements[0].integer)), std::move(*fields)};
+}
+
+}  // namespace concur::engine
