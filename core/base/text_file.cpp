@@ -34,6 +34,25 @@ bool comes_by(int file, Steady::time_point deadline) {
 
 }  // namespace
 
+// Who may read a secret is the matter of whoever set the file's group: a service manager gives the
+// daemon credentials of root's with its own group. Whoever may write it could make one.
+std::string fault_of_secret(const struct stat& info) {
+  if (S_ISDIR(info.st_mode)) return "it is a folder";
+  if (info.st_uid != 0 && info.st_uid != geteuid()) {
+    return text::format("it belongs to user {}, and must belong to root or the daemon's user {}",
+                        info.st_uid, geteuid());
+  }
+  constexpr mode_t kOthersMayRead = 0004;
+  constexpr mode_t kMoreMayWrite = 0022;
+  if ((info.st_mode & (kOthersMayRead | kMoreMayWrite)) != 0) {
+    return text::format(
+        "its mode is {:04o}: others may not read it, and nobody but its owner may write it, as "
+        "with 0600 or 0440",
+        info.st_mode & 07777);
+  }
+  return {};
+}
+
 Result<TextFile> read_text_file(const std::string& path, std::size_t max_bytes,
                                 std::chrono::milliseconds patience, FileFault fault) {
   const auto deadline = Steady::now() + patience;

@@ -25,6 +25,9 @@ using FileFault = std::string (*)(const struct stat& info);
 Result<TextFile> read_text_file(const std::string& path, std::size_t max_bytes,
                                 std::chrono::milliseconds patience, FileFault fault = nullptr);
 
+// What makes a file one that is not to be taken for a secret: others could read it, or write it.
+std::string fault_of_secret(const struct stat& info);
+
 // How long a start waits for what comes through a pipe.
 inline constexpr std::chrono::seconds kPipePatience{10};
 

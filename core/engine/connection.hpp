@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/turn.hpp"
 #include "engine/address.hpp"
+#include "engine/login.hpp"
 #include "engine/reply.hpp"
 #include "engine/scripts.hpp"
 #include "engine/wire.hpp"
@@ -20,12 +21,6 @@
 #include <string_view>
 
 namespace concur::engine {
-
-// As whom servers know us; without a password nobody is named.
-struct Login {
-  std::string user;  // "default" where it is empty
-  std::string password;
-};
 
 // What all connections of an engine share. Whoever has one of these outlives them.
 struct Surroundings {
