@@ -45,11 +45,20 @@ struct ReplyReader::Builder {
     return added;
   }
 
+  // How far arrays nest is not bounded by each version of hiredis, and what nests without end could
+  // not even be destroyed.
+  static bool is_too_deep(const redisReadTask* task) {
+    std::size_t depth = 0;
+    for (const redisReadTask* each = task->parent; each != nullptr; each = each->parent) ++depth;
+    return depth >= kMaxDepth;
+  }
+
   // The count's type differs by hiredis' version. It is what the server says will come, so that
   // nothing is made ready for it.
   template <class Count>
   static void* add_array(const redisReadTask* task, Count count) {
     if (task->type != REDIS_REPLY_ARRAY) return nullptr;  // RESP3
+    if (is_too_deep(task)) return nullptr;
     if (count < Count{} || static_cast<std::size_t>(count) > kMaxElements) return nullptr;
     return add(task, Reply::Kind::kArray);
   }

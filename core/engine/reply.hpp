@@ -37,7 +37,8 @@ class ReplyReader {
  public:
   // A user's hash at its most has some 3,000 fields, a slot's keys are asked for by the 65,536.
   static constexpr std::size_t kMaxElements = std::size_t{1}
-                                              << 18U;               // of one reply, nested ones too
+                                              << 18U;  // of one reply, nested ones too
+  static constexpr std::size_t kMaxDepth = 7;          // of arrays; CLUSTER SLOTS has four
   static constexpr std::size_t kMaxBytes = std::size_t{32} << 20U;  // of one reply
 
   ReplyReader();
