@@ -369,7 +369,7 @@ TEST_CASE("Registry::copy_some gives all that is stored") {
   CHECK(std::get<Gone>(ask(Heartbeat{id("abc"), id("s1")})).eviction->by.session == "s2");
   Start back{id("abc"), id("s1")};
   back.on_limit = OnLimit::kEvictOldest;
-  CHECK(std::get<Denied>(ask(back)).hold_off == kHoldOff);
+  CHECK(std::get<Denied>(ask(back)).hold_off == kDefaultHoldOff);
 }
 
 TEST_CASE("Registry: purge") {
