@@ -19,7 +19,7 @@ namespace concur {
 class Purger {
  public:
   static constexpr std::uint32_t kStep = 512;       // slots looked at between two turns
-  static constexpr std::size_t kMaxBacklog = 1024;  // changes that wait, beyond which it rests
+  static constexpr std::size_t kMaxBacklog = 2048;  // changes that wait, beyond which it rests: two a session
   static constexpr std::size_t kMaxPurges = 16;     // under way or waiting for that
 
   // All must outlive it.

@@ -81,10 +81,16 @@ bool granted(const Result<Answer>& answer) {
   return answer && std::holds_alternative<Granted>(*answer);
 }
 
+// How many active sessions are.
 std::size_t stored(const std::string& path) {
   auto store = Store::open(path, Durability::kFull, "boot");
-  return static_cast<std::size_t>(
-      store->load(FakeClock().now(), [](const StoredRow&) { return true; })->rows);
+  std::size_t sessions = 0;
+  const auto report = store->load(FakeClock().now(), [&sessions](const StoredRow& row) {
+    sessions += std::holds_alternative<Row>(row) ? 1 : 0;
+    return true;
+  });
+  CHECK(report.has_value());
+  return sessions;
 }
 
 }  // namespace

@@ -19,16 +19,18 @@ struct Fixture {
   Slot start(const char* user, const char* session) {
     const auto [slot, gone] = state.table.add(user, session);
     state.session(slot).row = ++rows;
-    log.add(undo::Started{slot, {gone, gone == kNoSlot ? 0 : -state.session(gone).row}}, Insert{});
+    log.add(
+        undo::Started{slot, {gone, gone == kNoSlot ? Int48() : state.session(gone).gone_number()}},
+        Insert{});
     return slot;
   }
   void end(Slot slot) {
     state.table.unlink(slot);
     SessionSlot& session = state.session(slot);
-    const std::int64_t row = session.row;
+    const Int48 started_ms = session.started_ms;
     session.state = SlotState::kEnded;
-    session.row = -state.next_gone();
-    log.add(undo::Removed{slot, row, session.expires_ms}, Remove{row});
+    session.started_ms = state.next_gone();
+    log.add(undo::Removed{slot, started_ms, session.expires_ms}, Remove{session.row});
   }
   void set_limit(const char* user, std::uint32_t limit) {
     auto undo = std::make_unique<undo::Ruled>(undo::Ruled{state.table.keep(user), {}});

@@ -360,7 +360,8 @@ TEST_CASE("Registry::copy_some gives all that is stored") {
         each);
     CHECK(taken);
   }
-  CHECK(all.size() == 5);  // the plan, the limit, the hold-off, who was evicted, and who is active
+  // The plan, the limit, who is held off and who protected, who was evicted, and who is active.
+  CHECK(all.size() == 6);
   const auto ask = [&](const Command& command) {
     return copy.apply(command, fixture.clock.now()).answer;
   };
