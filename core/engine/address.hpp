@@ -2,10 +2,10 @@
 
 #include "base/result.hpp"
 
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace concur::engine {
@@ -15,7 +15,10 @@ struct Address {
   std::string host;  // without brackets
   std::uint16_t port = 0;
 
-  auto operator<=>(const Address&) const = default;
+  bool operator==(const Address&) const = default;
+  bool operator<(const Address& other) const {
+    return std::tie(host, port) < std::tie(other.host, other.port);
+  }
 };
 
 inline constexpr std::uint16_t kUsualPort = 6379;

@@ -37,21 +37,12 @@ void Engine::read(std::string key, std::vector<std::string> fields, Instant dead
       std::make_unique<ReadRequest>(std::move(key), std::move(fields), deadline, std::move(done)));
 }
 
-// A server's cursor is of no use for another one, which may have taken its place even meanwhile:
-// then the walk begins anew.
 void Engine::keys(WalkPosition from, Instant deadline, OnKeys done) {
-  if (mode_ != Survey::Mode::kSingle) {
-    const auto slot = static_cast<Slot>(std::min<std::uint64_t>(from.at, kSlots - 1));
-    return route(std::make_unique<KeysRequest>(config_.prefix, slot, deadline, std::move(done)));
+  if (mode_ == Survey::Mode::kSingle) {
+    return route(std::make_unique<ScanRequest>(from, generation_, deadline, std::move(done)));
   }
-  const std::uint64_t generation = generation_;
-  const std::uint64_t cursor = from.generation == generation ? from.at : 0;
-  route(std::make_unique<ScanRequest>(
-      cursor, deadline, [this, generation, done = std::move(done)](KeysOutcome&& outcome) {
-        if (outcome.next) outcome.next->generation = generation;
-        if (outcome.available && generation != generation_) outcome.next = {0, generation_};
-        done(std::move(outcome));
-      }));
+  const auto slot = static_cast<Slot>(std::min<std::uint64_t>(from.at, kSlots - 1));
+  route(std::make_unique<KeysRequest>(config_.prefix, slot, deadline, std::move(done)));
 }
 
 // --- where requests go ---

@@ -160,9 +160,12 @@ void KeysRequest::fail(std::string_view cause) {
   call(done_, failed_keys(cause));
 }
 
-ScanRequest::ScanRequest(std::uint64_t cursor, Instant its_deadline, OnKeys done)
+ScanRequest::ScanRequest(WalkPosition from, const std::uint64_t& generation, Instant its_deadline,
+                         OnKeys done)
     : Request(Slot{0}, its_deadline),
-      cursor_(text::Digits(cursor).view()),
+      generation_(generation),
+      begun_(generation),
+      cursor_(text::Digits(from.generation == generation ? from.at : 0).view()),
       done_(std::move(done)) {}
 
 void ScanRequest::put(Words& words) const {
@@ -178,7 +181,11 @@ Request::Taken ScanRequest::take(Reply& reply) {
   KeysOutcome outcome;
   if (!cursor || !take_texts(reply.elements[1], outcome.keys)) return Taken::kMalformed;
   outcome.available = true;
-  if (*cursor != 0) outcome.next = WalkPosition{*cursor};
+  if (begun_ != generation_) {
+    outcome.next = WalkPosition{0, generation_};
+  } else if (*cursor != 0) {
+    outcome.next = WalkPosition{*cursor, begun_};
+  }
   unlink();
   call(done_, std::move(outcome));
   return Taken::kDone;

@@ -10,6 +10,7 @@
 #include <boost/intrusive/list.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -155,10 +156,13 @@ class KeysRequest final : public Request {
   OnKeys done_;
 };
 
-// Some keys of a server without cluster mode, from a cursor on.
+// Some keys of the server without cluster mode, from a position on. Its cursor is of no use for
+// another one, which may have taken its place even meanwhile: then the walk begins anew.
 class ScanRequest final : public Request {
  public:
-  ScanRequest(std::uint64_t cursor, Instant its_deadline, OnKeys done);
+  // `generation` is that of the server at any time; it must outlive the request.
+  ScanRequest(WalkPosition from, const std::uint64_t& generation, Instant its_deadline,
+              OnKeys done);
 
   void put(Words& words) const override;
   std::optional<Script> script() const override { return std::nullopt; }
@@ -168,6 +172,8 @@ class ScanRequest final : public Request {
   std::size_t size() const override { return cursor_.size(); }
 
  private:
+  const std::uint64_t& generation_;
+  const std::uint64_t begun_;  // the generation that the cursor is of
   std::string cursor_;
   OnKeys done_;
 };

@@ -802,6 +802,22 @@ TEST_CASE("Engine without cluster mode") {
     f.change(kOfFirst);
     CHECK(f.asked() == kSecond);
   }
+  SUBCASE("begins a walk anew where another primary answers it in the end") {
+    f.walk({});
+    f.answer(array({bulk("7"), texts({"a"})}));
+    f.walk(*f.walked[0].next);
+    f.servers.doors[kFirst] = Door::kRefuses;
+    f.servers.roles.erase(kSecond);
+    f.servers.close(kFirst);
+    f.pass(500ms);
+    REQUIRE(f.servers.held.size() == 1);
+    CHECK(f.asked() == kSecond);
+    f.answer(array({bulk("0"), texts({"b"})}));
+    REQUIRE(f.walked.size() == 2);
+    REQUIRE(f.walked[1].next.has_value());
+    CHECK(f.walked[1].next->at == 0);
+    CHECK(*f.walked[1].next != *f.walked[0].next);
+  }
   SUBCASE("walks by a cursor, and begins anew with another primary") {
     f.walk({});
     CHECK(f.servers.held.front().words == Words{"SCAN", "0", "COUNT", "1000"});
