@@ -1,16 +1,16 @@
 #pragma once
 
 #include "session/change.hpp"
+#include "session/state.hpp"
 #include "session/undo.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <utility>
 #include <vector>
 
 namespace concur {
-
-class State;
 
 // What was decided and is not known to be durable: the changes for the store, and what rolls each
 // of them back. The state that they are about must outlive it.
@@ -22,6 +22,13 @@ class ChangeLog {
     undos_.emplace_back(std::forward<OfUndo>(undo));
     changes_.emplace_back(std::forward<OfChange>(change));
     return last();
+  }
+
+  // The same, for what waits for all that was decided about that user; kNoSlot: about nobody.
+  template <class OfUndo, class OfChange>
+  void add(State& state, Slot user, OfUndo&& undo, OfChange&& change) {
+    const Sequence number = add(std::forward<OfUndo>(undo), std::forward<OfChange>(change));
+    if (user != kNoSlot) state.user(user).last_change = static_cast<std::int64_t>(number);
   }
 
   // The changes since the last call, in order; `untaken` says how many those are. Of all changes

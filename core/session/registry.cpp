@@ -100,7 +100,7 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
       // Of the user's other sessions none is ended here: a heartbeat that is allowed, and brings no
       // other lease, never needs the disk.
       SessionSlot& session = state_->session(slot);
-      if (is_other_start(beat.start, slot, now)) {
+      if (state_->is_other_start(beat.start, slot, now.instant)) {
         return Gone{std::string(beat.user.text()), std::string(beat.session.text()),
                     EndReason::kOtherStart};
       }
@@ -110,9 +110,9 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
         return renew(slot, {beat.user, beat.session, beat.ttl}, terms_of(user).limit, now);
       }
       if (active) expire_due(user, now);
-      if (!active) count_playing_on(slot, now);
+      if (!active && take_overs(now).plays_on(slot)) count_conflict(user, now);
       const SlotState state = session.state;
-      if (!remembers(slot, now)) {
+      if (!state_->is_remembered(slot, now.instant)) {
         return Unknown{std::string(beat.user.text()), std::string(beat.session.text())};
       }
       return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),
@@ -130,25 +130,18 @@ Answer Registry::decide(const End& end, const Now& now) {
   const Slot slot = state_->table.find_session(user, end.session.text());
   if (slot != kNoSlot) {
     const SlotState state = state_->session(slot).state;
-    if (is_other_start(end.start, slot, now)) {
+    if (state_->is_other_start(end.start, slot, now.instant)) {
       answer.reason = EndReason::kOtherStart;
     } else if (state == SlotState::kActive) {
       remove(slot, SlotState::kEnded, now);
       answer.ended = true;
-    } else if (remembers(slot, now)) {
+    } else if (state_->is_remembered(slot, now.instant)) {
       answer.reason = reason_of(state);
       answer.eviction = state_->eviction_of(slot, now);
     }
   }
   answer.active = state_->user(user).active;
   return answer;
-}
-
-// The session, active or remembered, is that of a later start than the one that is meant.
-bool Registry::is_other_start(const std::optional<StartToken>& meant, Slot slot, const Now& now) {
-  if (!meant) return false;
-  const SessionSlot& session = state_->session(slot);
-  return *meant < session.token() && (session.state == SlotState::kActive || remembers(slot, now));
 }
 
 // Lists change nothing: what has expired is passed over and left for its user's next command or the
@@ -275,16 +268,13 @@ void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now&
   session.started_ms = state_->next_gone();
   session.set_expires(now.instant);
   record(session.user, undo::Removed{slot, started_ms, expires_ms}, Remove{session.row});
-  if (was_ended_by_others(why)) record(session.user, undo::Forgotten{}, PutGone{gone_row_of(slot)});
+  if (was_ended_by_others(why))
+    record(session.user, undo::Forgotten{}, PutGone{state_->gone_row(slot)});
   std::unique_ptr<EventMore> more;
   if (const EvictedBy* by = state_->table.evicted_by(slot)) {
     more = std::make_unique<EventMore>(EventMore{{}, *by, {}});
   }
   publish(event_of(why), session.user, session.name, active, 0, std::move(more), now);
-}
-
-bool Registry::remembers(Slot slot, const Now& now) {
-  return state_->is_remembered(slot, now.instant);
 }
 
 void Registry::bound_memory() {

@@ -9,6 +9,7 @@
 #include "session/outbox.hpp"
 #include "session/policy.hpp"
 #include "session/state.hpp"
+#include "session/take_overs.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -197,12 +198,10 @@ class Registry {
   Granted renew(Slot slot, const Renewal& renewal, std::uint32_t limit, const Now& now);
   void make_room(const Judged& judged, const Now& now);
   void evict(Slot slot, const Start& by, const Now& now);
-  void hold_off(const Displaced& displaced, const Now& now);
-  void protect(Slot user, const Judged& judged, const Now& now);
-  void change_hands(Slot user, const Judged& judged, const Now& now);
+  TakeOvers take_overs(const Now& now) {
+    return {*state_, changes_, next_row_, policy_.hold_off, now};
+  }
   void count_conflict(Slot user, const Now& now);
-  void count_playing_on(Slot slot, const Now& now);
-  void remember_replaced(Slot slot, const Viewer& viewer, const Now& now);
   void count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome, const Now& now);
   void count_place(Slot slot, const Details& details, const Now& now);
   void describe(Slot slot, const Details& details);
@@ -216,25 +215,16 @@ class Registry {
   void expire_due(Slot user, const Now& now);
   void remove(Slot slot, SlotState why, const Now& now);
   void remove(Slot slot, SlotState why, std::uint32_t active, const Now& now);
-  bool is_other_start(const std::optional<StartToken>& meant, Slot slot, const Now& now);
-  bool remembers(Slot slot, const Now& now);
   void bound_memory();
 
   // storing
   void save(Slot slot, Millis ttl_before);
-  void put_mark(Slot user, Mark mark, std::int64_t row, const Viewer& viewer, const Now& now,
-                bool conflict = false);
-  GoneRow gone_row_of(Slot slot);
-  void copy_user(Slot user, std::vector<Change>& out) const;
-  void copy_session(Slot slot, std::vector<Change>& out);
   void forget_gone(std::uint32_t most, const Now& now);
   void flush_usage(std::size_t most, bool all, const Now& now);
   void add_usage(UsageRecord::Part part, const Now& now);
   template <class OfUndo, class OfChange>
   void record(Slot user, OfUndo&& undo, OfChange&& change) {
-    const Sequence number =
-        changes_.add(std::forward<OfUndo>(undo), std::forward<OfChange>(change));
-    if (user != kNoSlot) state_->user(user).last_change = static_cast<std::int64_t>(number);
+    changes_.add(*state_, user, std::forward<OfUndo>(undo), std::forward<OfChange>(change));
   }
 
   // publishing

@@ -6,6 +6,34 @@
 
 namespace concur {
 
+namespace {
+
+void copy_user(State& state, Slot user, std::vector<Change>& out) {
+  const UserSlot& owner = state.user(user);
+  const UserRule& rule = owner.rule;
+  if (!rule.empty()) {
+    LimitRow row{owner.name.str(), {}, rule.on_limit, {}};
+    if (rule.has_limit()) row.limit = rule.limit;
+    if (rule.plan != kNoPlan) row.plan = state.plans[rule.plan].name;
+    out.emplace_back(PutLimit{std::move(row)});
+  }
+  for (const HoldOffs::One& each : state.hold_offs.of(user)) {
+    out.emplace_back(PutHoldOff{row_of(each, owner.name.str())});
+  }
+}
+
+void copy_session(State& state, Slot slot, std::vector<Change>& out) {
+  const SessionSlot& session = state.session(slot);
+  if (was_ended_by_others(session.state)) out.emplace_back(PutGone{state.gone_row(slot)});
+  if (session.state != SlotState::kActive) return;
+  const Details* details = state.table.details(slot);
+  out.emplace_back(Insert{{session.row, state.user(session.user).name.str(), session.name.str(),
+                           session.started(), session.last_seen(), session.expires(), session.ttl(),
+                           details == nullptr ? nullptr : std::make_unique<Details>(*details)}});
+}
+
+}  // namespace
+
 bool Registry::copy_some(CopyCursor& cursor, std::uint32_t slots, std::vector<Change>& out) {
   if (cursor.user == 0) {
     for (const PlanId id : state_->plans.all()) {
@@ -14,36 +42,13 @@ bool Registry::copy_some(CopyCursor& cursor, std::uint32_t slots, std::vector<Ch
     }
   }
   const Slot users = state_->table.users_end();
-  for (; cursor.user < users && slots > 0; ++cursor.user, --slots) copy_user(cursor.user, out);
+  for (; cursor.user < users && slots > 0; ++cursor.user, --slots)
+    copy_user(*state_, cursor.user, out);
   const Slot sessions = state_->table.end();
   for (; cursor.session < sessions && slots > 0; ++cursor.session, --slots) {
-    copy_session(cursor.session, out);
+    copy_session(*state_, cursor.session, out);
   }
   return cursor.user < users || cursor.session < sessions;
-}
-
-void Registry::copy_user(Slot user, std::vector<Change>& out) const {
-  const UserSlot& owner = state_->user(user);
-  const UserRule& rule = owner.rule;
-  if (!rule.empty()) {
-    LimitRow row{owner.name.str(), {}, rule.on_limit, {}};
-    if (rule.has_limit()) row.limit = rule.limit;
-    if (rule.plan != kNoPlan) row.plan = state_->plans[rule.plan].name;
-    out.emplace_back(PutLimit{std::move(row)});
-  }
-  for (const HoldOffs::One& each : state_->hold_offs.of(user)) {
-    out.emplace_back(PutHoldOff{row_of(each, owner.name.str())});
-  }
-}
-
-void Registry::copy_session(Slot slot, std::vector<Change>& out) {
-  const SessionSlot& session = state_->session(slot);
-  if (was_ended_by_others(session.state)) out.emplace_back(PutGone{gone_row_of(slot)});
-  if (session.state != SlotState::kActive) return;
-  const Details* details = state_->table.details(slot);
-  out.emplace_back(Insert{{session.row, state_->user(session.user).name.str(), session.name.str(),
-                           session.started(), session.last_seen(), session.expires(), session.ttl(),
-                           details == nullptr ? nullptr : std::make_unique<Details>(*details)}});
 }
 
 }  // namespace concur

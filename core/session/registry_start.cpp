@@ -245,8 +245,11 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   record(session.user, undo::Started{slot, gone},
          Insert{{session.row, std::string(start.user.text()), std::string(start.session.text()),
                  session.started(), now.instant, session.expires(), ttl, copy_of(start.details)}});
-  if (!admission.displaced.empty()) protect(session.user, judged, now);
-  if (admission.hands) change_hands(session.user, judged, now);
+  if (!admission.displaced.empty()) take_overs(now).protect(session.user, admission.viewer);
+  if (admission.hands) {
+    take_overs(now).change_hands(session.user, start, admission);
+    if (admission.is_conflict) count_conflict(session.user, now);
+  }
   if (was_told) record(session.user, undo::Forgotten{}, DropGone{gone.number, gone.number});
   std::unique_ptr<EventMore> more;
   if (!start.details.empty()) {
@@ -263,21 +266,15 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
 
 void Registry::make_room(const Judged& judged, const Now& now) {
   const auto& [start, terms, admission] = judged;
-  if (policy_.hold_off > Millis(0)) {
-    for (const Displaced& each : admission.displaced) hold_off(each, now);
-  }
+  TakeOvers past = take_overs(now);
+  for (const Displaced& each : admission.displaced) past.hold_off(each);
   if (admission.reconnected) {
     evict(*admission.reconnected, start, now);
-    remember_replaced(*admission.reconnected, Viewer{.device = start.details.device}, now);
+    past.remember_replaced(*admission.reconnected, Viewer{.device = start.details.device});
   }
   for (const Slot each : admission.replaced) evict(each, start, now);
   for (const Slot each : admission.evicted) evict(each, start, now);
-  for (const Slot each : admission.own_by_address) {
-    EvictedBy by = *state_->table.evicted_by(each);
-    by.same_address = true;
-    state_->table.set_evicted_by(each, std::move(by));
-    remember_replaced(each, admission.viewer, now);
-  }
+  for (const Slot each : admission.own_by_address) past.remember_zapping(each, admission.viewer);
 }
 
 void Registry::evict(Slot slot, const Start& by, const Now& now) {
@@ -285,50 +282,9 @@ void Registry::evict(Slot slot, const Start& by, const Now& now) {
   remove(slot, SlotState::kEvicted, now);
 }
 
-void Registry::hold_off(const Displaced& displaced, const Now& now) {
-  const SessionSlot& session = state_->session(displaced.session);
-  put_mark(session.user, Mark::kHeldOff, session.row, displaced.viewer, now);
-}
-
-void Registry::protect(Slot user, const Judged& judged, const Now& now) {
-  if (policy_.hold_off == Millis(0)) return;
-  put_mark(user, Mark::kProtected, next_row_++, judged.admission.viewer, now);
-}
-
-// The device changed hands, or two use the address of a viewer that is known by it.
-void Registry::change_hands(Slot user, const Judged& judged, const Now& now) {
-  const auto& [start, terms, admission] = judged;
-  const Viewer device{.session = std::string(start.session.text()), .device = start.details.device};
-  put_mark(user, *admission.hands, next_row_++, admission.reconnected ? device : admission.viewer,
-           now, admission.is_conflict);
-  if (admission.is_conflict) count_conflict(user, now);
-}
-
 void Registry::count_conflict(Slot user, const Now& now) {
   auto before = state_->usage.count_place(state_->table.keep(user), {}, {}, true, now);
   if (before) add_usage(std::move(*before), now);
-}
-
-// A heartbeat of a session that is gone: counted once, where another of its address plays.
-void Registry::count_playing_on(Slot slot, const Now& now) {
-  const EvictedBy* known = state_->table.evicted_by(slot);
-  if (known == nullptr || !known->same_address) return;
-  const Millis since = now.instant - state_->session(slot).expires();
-  if (since < kPlaysOn || since >= policy_.hold_off) return;
-  EvictedBy by = *known;
-  by.same_address = false;
-  state_->table.set_evicted_by(slot, std::move(by));
-  count_conflict(state_->session(slot).user, now);
-}
-
-// It is gone by now.
-void Registry::remember_replaced(Slot slot, const Viewer& viewer, const Now& now) {
-  if (policy_.hold_off == Millis(0)) return;
-  const SessionSlot& session = state_->session(slot);
-  const bool by_device = viewer.kind() == Viewer::Kind::kDevice;
-  state_->replaced.add(state_->user(session.user).name.str(), viewer, session.name.str(),
-                       by_device ? details_of(*state_, slot).ip : std::string(), changes_.last(),
-                       now.instant);
 }
 
 // A heartbeat changes memory alone; save() passes it to the store later.

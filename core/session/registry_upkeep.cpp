@@ -23,37 +23,6 @@ void Registry::save(Slot slot, Millis ttl_before) {
               session.start});
 }
 
-void Registry::put_mark(Slot user, Mark mark, std::int64_t row, const Viewer& viewer,
-                        const Now& now, bool conflict) {
-  HoldOffRow stored{row,
-                    state_->user(user).name.str(),
-                    viewer.session,
-                    viewer.device,
-                    now.instant,
-                    viewer.network,
-                    mark};
-  const auto dropped =
-      state_->hold_offs.add(state_->table.keep(user), mark_of(stored, now.instant));
-  record(user, undo::HeldOff{user, row, conflict}, PutHoldOff{std::move(stored)});
-  if (dropped) record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
-}
-
-GoneRow Registry::gone_row_of(Slot slot) {
-  const SessionSlot& session = state_->session(slot);
-  GoneRow row{session.gone_number(),
-              state_->user(session.user).name.str(),
-              session.name.str(),
-              EndReason::kPurged,
-              session.expires(),
-              session.ttl(),
-              nullptr};
-  if (const EvictedBy* by = state_->table.evicted_by(slot)) {
-    row.reason = EndReason::kEvicted;
-    row.by = std::make_unique<EvictedBy>(*by);
-  }
-  return row;
-}
-
 void Registry::forget_gone(std::uint32_t most, const Now& now) {
   state_->forget_gone(most, now.instant);
   for (const GoneRange& each : state_->take_dropped_rows()) {

@@ -73,6 +73,28 @@ bool State::is_remembered(Slot slot, Instant now) {
   return gone.expires() + memory_of(gone) > now;
 }
 
+bool State::is_other_start(const std::optional<StartToken>& meant, Slot slot, Instant now) {
+  if (!meant) return false;
+  const SessionSlot& known = session(slot);
+  return *meant < known.token() && (known.state == SlotState::kActive || is_remembered(slot, now));
+}
+
+GoneRow State::gone_row(Slot slot) {
+  const SessionSlot& gone = session(slot);
+  GoneRow row{gone.gone_number(),
+              user(gone.user).name.str(),
+              gone.name.str(),
+              EndReason::kPurged,
+              gone.expires(),
+              gone.ttl(),
+              nullptr};
+  if (const EvictedBy* by = table.evicted_by(slot)) {
+    row.reason = EndReason::kEvicted;
+    row.by = std::make_unique<EvictedBy>(*by);
+  }
+  return row;
+}
+
 void State::remember_gone(Slot slot) {
   table.clear_details(slot);
   queue_gone(slot);

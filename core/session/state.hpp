@@ -66,6 +66,9 @@ class State {
   void set_memory(Millis time, std::size_t most);
   // Whether a gone session's time is not over.
   bool is_remembered(Slot slot, Instant now);
+  // The session, active or remembered, is that of a later start than the one that is meant.
+  bool is_other_start(const std::optional<StartToken>& meant, Slot slot, Instant now);
+  GoneRow gone_row(Slot slot);
   // Numbers one that goes now.
   std::int64_t next_gone() { return ++last_gone_; }
   void reserve_gone(std::int64_t upto) { last_gone_ = std::max(last_gone_, upto); }
