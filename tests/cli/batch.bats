@@ -36,7 +36,7 @@ has_no_socket() { ! has_socket "$1"; }
 {"command":"heartbeat","user":"abc","session":"s1"}'
   [ "$status" -eq 0 ] && [ -z "$stderr" ]
   [ "$(jq -c .status <<<"$output" | xargs)" = "201 200 404 200 410" ]
-  [[ ${lines[0]} == '{"status":201,"user":"abc","session":"s1","concurrentSessions":1,"limit":3,'* ]]
+  [[ ${lines[0]} == '{"status":201,"user":"abc","session":"s1","start":"'*'","concurrentSessions":1,"limit":3,'* ]]
   jq -se '.[1].heartbeatInterval == 30 and .[3].ended == true and .[4].reason == "ended"' <<<"$output"
 }
 
@@ -46,10 +46,14 @@ has_no_socket() { ! has_socket "$1"; }
 {"command":"start","user":"abc","session":"s2"}
 {"command":"start","user":"abc","session":"s3","replace":"s1"}
 {"command":"start","user":"abc","session":"s4","onLimit":"evict-oldest"}
-{"command":"start","user":"abc","session":"s5","limit":2}'
+{"command":"start","user":"abc","session":"s5","limit":2}
+{"command":"start","user":"xyz","session":"s1"}
+{"command":"start","user":"xyz","session":"s2","onLimit":"evict-oldest"}'
   [ "$status" -eq 0 ]
-  [ "$(jq -c .status <<<"$output" | xargs)" = "201 409 201 201 201" ]
-  jq -se '.[2].evicted == ["s1"] and .[3].evicted == ["s3"] and .[4].concurrentSessions == 2' <<<"$output"
+  # Who took another's place is protected.
+  [ "$(jq -c .status <<<"$output" | xargs)" = "201 409 201 409 201 201 201" ]
+  jq -se '.[2].evicted == ["s1"] and .[3].holdOff > 0 and .[4].concurrentSessions == 2 and .[6].evicted == ["s1"]' \
+    <<<"$output"
 }
 
 @test "a bad line has its answer too, by its number in standard input, and the rest go on: exit 2" {

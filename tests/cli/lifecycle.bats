@@ -248,6 +248,9 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("in", flush=Tru
   edit_database 'DROP TABLE history'
   edit_database 'DROP TABLE history_parts'
   edit_database 'DROP TABLE gone'
+  edit_database 'ALTER TABLE sessions DROP COLUMN start'
+  edit_database 'ALTER TABLE hold_offs DROP COLUMN mark'
+  edit_database 'ALTER TABLE hold_offs DROP COLUMN address'
   edit_database 'PRAGMA user_version = 2'
   run --separate-stderr concurrencyd --socket "$SOCKET" --database "$DATABASE" --migrate-only
   expect_exit 0 "has schema $newest"

@@ -33,9 +33,12 @@ function ask(method, path, body) {
   });
 }
 
+// Tokens of starts are opaque: T stands for each.
+const withoutTokens = (text) => text.replace(/"start":"[^"]+"/, '"start":"T"');
+
 async function expectAnswer(method, path, body, status, text) {
   const answer = await ask(method, path, body);
-  assert.deepStrictEqual([answer.status, answer.text], [status, text], `${method} ${path}`);
+  assert.deepStrictEqual([answer.status, withoutTokens(answer.text)], [status, text], `${method} ${path}`);
   const type = status === 400 ? 'text/plain; charset=utf-8' : 'application/json';
   assert.strictEqual(answer.type, type, `${method} ${path}`);
 }
@@ -66,7 +69,7 @@ async function v1Story(user) {
   const expiresAt = new Date(wall + lease).toISOString();
   const line = (value) => `${JSON.stringify(value)}\n`;
   const granted = (session, concurrentSessions) =>
-    line({ user, session, concurrentSessions, limit: 3, expiresAt, heartbeatInterval: lease / 3000 });
+    line({ user, session, start: 'T', concurrentSessions, limit: 3, expiresAt, heartbeatInterval: lease / 3000 });
   const shown = (session, details) => ({ session, startedAt: now, lastSeenAt: now, expiresAt, ...details });
   const tv = { device: 'tv', ip: '10.0.0.1', content: 'film/7', meta: { app: '4.2' } };
 

@@ -235,7 +235,8 @@ class KillDuringEvictions(TakeOverTest):
                     if acknowledged[user] > LIMIT:
                         # Evicted for certain, the youngest of those: it may not evict back, also after the crash.
                         loser = f"s{acknowledged[user] - LIMIT - 1}"
-                        self.assertEqual(connection.heartbeat(user, loser).status, 404)
+                        gone = connection.heartbeat(user, loser)
+                        self.assertEqual((gone.status, gone.json()["reason"]), (410, "evicted"))
                         denied = connection.start(user, loser, {"onLimit": "evict-oldest"})
                         self.assertEqual(denied.status, 409)
                         self.assertTrue(0 < denied.json()["holdOff"] <= HOLD_OFF, denied)
