@@ -18,9 +18,10 @@ namespace concur {
 // the loop thread alone.
 class Purger {
  public:
-  static constexpr std::uint32_t kStep = 512;       // slots looked at between two turns
-  static constexpr std::size_t kMaxBacklog = 2048;  // changes that wait, beyond which it rests: two a session
-  static constexpr std::size_t kMaxPurges = 16;     // under way or waiting for that
+  static constexpr std::uint32_t kStep = 512;  // slots looked at between two turns
+  static constexpr std::size_t kMaxBacklog =
+      2048;  // changes that wait, beyond which it rests: two a session
+  static constexpr std::size_t kMaxPurges = 16;  // under way or waiting for that
 
   // All must outlive it.
   Purger(boost::asio::io_context& loop, Registry& registry, StepHost& host)
