@@ -1,8 +1,8 @@
 #pragma once
 
+#include "api/batch_line.hpp"
 #include "api/client_memory.hpp"
 #include "api/message.hpp"
-#include "api/request_body.hpp"
 #include "api/waker.hpp"
 #include "base/in_order.hpp"
 #include "service/command_meter.hpp"

@@ -42,21 +42,6 @@ Result<HeartbeatBody> parse_heartbeat_body(std::string_view body);
 // The parameter of that name in the query of an end; none where it is absent or empty.
 Result<std::optional<StartToken>> parse_start_parameter(std::optional<std::string_view> text);
 
-enum class BatchCommand { kStart, kHeartbeat, kEnd };
-
-// One command of a batch. The names are not checked; one that is missing is empty.
-struct BatchLine {
-  BatchCommand command{};
-  std::string user;
-  std::string session;
-  // Where it has more than the names: of a start's fields those that its command takes.
-  std::optional<StartBody> body;
-};
-
-// What cannot be read at all is reported as `cannot read line <number>: <cause>`. `into` is
-// overwritten, and its texts keep their room for the next line.
-Result<void> parse_batch_line(std::string_view line, std::uint64_t number, BatchLine& into);
-
 struct PurgeBody {
   std::optional<std::string> user;
   Millis idle{};  // 0 where user or all was given

@@ -19,8 +19,8 @@ namespace concur {
 class Purger {
  public:
   static constexpr std::uint32_t kStep = 512;  // slots looked at between two turns
-  static constexpr std::size_t kMaxBacklog =
-      2048;  // changes that wait, beyond which it rests: two a session
+  // Changes that wait, beyond which it rests. A session that is purged makes two.
+  static constexpr std::size_t kMaxBacklog = 2048;
   static constexpr std::size_t kMaxPurges = 16;  // under way or waiting for that
 
   // All must outlive it.

@@ -1,6 +1,7 @@
 // JSON bodies: what is taken is within its bounds and would be taken from the database too, what is
 // refused is told in JSON. The first byte chooses the kind of body.
 #include "api/answer_json.hpp"
+#include "api/batch_line.hpp"
 #include "api/request_body.hpp"
 #include "base/utf8.hpp"
 #include "session/id.hpp"

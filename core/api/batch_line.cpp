@@ -1,0 +1,138 @@
+#include "api/batch_line.hpp"
+
+#include "api/body_fields.hpp"
+#include "base/text.hpp"
+#include "base/utf8.hpp"
+
+#include <boost/json/monotonic_resource.hpp>
+
+#include <optional>
+
+namespace concur {
+
+namespace {
+
+using namespace body;
+
+std::optional<BatchCommand> command_of(std::string_view name) {
+  if (name == "start") return BatchCommand::kStart;
+  if (name == "heartbeat") return BatchCommand::kHeartbeat;
+  if (name == "end") return BatchCommand::kEnd;
+  return std::nullopt;
+}
+
+Result<void> read_command(const json::object& object, std::uint64_t line, BatchLine& into) {
+  const json::value* value = object.if_contains("command");
+  const auto command =
+      value != nullptr && value->is_string() ? command_of(view(value->get_string())) : std::nullopt;
+  if (!command) return unreadable(line, "its command is start, heartbeat or end");
+  into.command = *command;
+  return {};
+}
+
+Result<void> read_whose(std::string_view name, const json::value& value, std::string& into) {
+  if (!value.is_string()) return bad_field(name, "text");
+  into = view(value.get_string());
+  return {};
+}
+
+// Which of start's fields go with the command.
+bool takes(BatchCommand command, std::string_view field) {
+  switch (command) {
+    case BatchCommand::kStart:
+      return true;
+    case BatchCommand::kHeartbeat:
+      return is_heartbeat_field(field);
+    case BatchCommand::kEnd:
+      return field == "start";
+  }
+  return false;
+}
+
+Result<void> read_batch_field(std::string_view name, const json::value& value, BatchLine& into) {
+  if (name == "command") return {};
+  if (name == "user") return read_whose(name, value, into.user);
+  if (name == "session") return read_whose(name, value, into.session);
+  if (!into.body) into.body.emplace();
+  auto read = read_start_field(name, value, *into.body);
+  if (!read || takes(into.command, name)) return read;
+  return Error{ErrorKind::kInvalid,
+               text::format("cannot accept field '{}': it is for starts {}", name,
+                            is_heartbeat_field(name) ? "and heartbeats alone" : "alone")};
+}
+
+void skip_spaces(std::string_view& rest) {
+  while (rest.starts_with(' ')) rest.remove_prefix(1);
+}
+
+bool take(std::string_view& rest, char c) {
+  skip_spaces(rest);
+  if (!rest.starts_with(c)) return false;
+  rest.remove_prefix(1);
+  return true;
+}
+
+// None where the next is no text of ASCII without escapes.
+std::optional<std::string_view> take_plain_text(std::string_view& rest) {
+  if (!take(rest, '"')) return std::nullopt;
+  const std::string_view text = rest.substr(0, rest.find('"'));
+  if (text.size() == rest.size() || text.find('\\') != std::string_view::npos ||
+      !is_printable_ascii(text)) {
+    return std::nullopt;
+  }
+  rest.remove_prefix(text.size() + 1);
+  return text;
+}
+
+// Reads a line that has a command, names and perhaps a token once each, in plain text and nothing
+// else, as nearly all do: in a tenth of the time that a parser of JSON takes, which takes all
+// others. False, and nothing read, where it is another.
+bool read_plain_line(std::string_view rest, BatchLine& into) {
+  std::optional<std::string_view> command;
+  std::optional<std::string_view> user;
+  std::optional<std::string_view> session;
+  std::optional<std::string_view> start;
+  for (char before = '{'; before != '}'; before = take(rest, '}') ? '}' : ',') {
+    if (!take(rest, before)) return false;
+    const auto name = take_plain_text(rest);
+    if (!name || !take(rest, ':')) return false;
+    auto* const value = *name == "command"   ? &command
+                        : *name == "user"    ? &user
+                        : *name == "session" ? &session
+                        : *name == "start"   ? &start
+                                             : nullptr;
+    if (value == nullptr || *value) return false;
+    *value = take_plain_text(rest);
+    if (!*value) return false;
+  }
+  skip_spaces(rest);
+  const auto known = command_of(command.value_or(""));
+  if (!known || !rest.empty()) return false;
+  const auto token = start ? StartToken::parse(*start) : std::nullopt;
+  if (start && !token) return false;
+  if (token) into.body.emplace().start = token;
+  into.command = *known;
+  into.user = user.value_or("");
+  into.session = session.value_or("");
+  return true;
+}
+
+}  // namespace
+
+Result<void> parse_batch_line(std::string_view line, std::uint64_t number, BatchLine& into) {
+  into.body.reset();
+  if (read_plain_line(line, into)) return {};
+  into.user.clear();
+  into.session.clear();
+  unsigned char room[4096];
+  json::monotonic_resource memory(room, sizeof room);
+  const auto object = parse_object(line, number, &memory);
+  if (!object) return object.error();
+  if (auto read = read_command(*object, number, into); !read) return read;
+  for (const auto& member : *object) {
+    if (auto read = read_batch_field(view(member.key()), member.value(), into); !read) return read;
+  }
+  return {};
+}
+
+}  // namespace concur
