@@ -72,6 +72,9 @@ Result<Seeds> parse_seeds(std::string_view text) {
         "a user and a password do not belong here: --fleet-user and "
         "--fleet-password-file take them");
   }
+  if (text.find_first_of("/?#") != std::string_view::npos) {
+    return invalid("addresses alone belong here, without a path, a database or a query");
+  }
   Seeds seeds{{}, scheme->second};
   while (true) {
     const std::size_t comma = text.find(',');

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "service/counts.hpp"
+#include "service/fleet_status.hpp"
 #include "session/policy.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -27,6 +29,7 @@ struct ServiceStatus {
   Policy policy;
   std::string trouble;  // as Service::trouble()
   StorageStatus storage;
+  std::optional<FleetStatus> fleet;  // of a box of a fleet
 };
 
 }  // namespace concur

@@ -49,6 +49,15 @@ TEST_CASE("parse_seeds") {
     CHECK(seeds.error().message.find("hunter2") == std::string::npos);
     CHECK(seeds.error().message.find("--fleet-password-file") != std::string::npos);
   }
+  SUBCASE("refuses a path and a query by their name") {
+    for (const char* text :
+         {"valkey://a/0", "valkey://a:6379/", "valkey://a?db=1", "valkey://a#b"}) {
+      CAPTURE(text);
+      const auto seeds = engine::parse_seeds(text);
+      REQUIRE_FALSE(seeds.has_value());
+      CHECK(seeds.error().message.find("without a path") != std::string::npos);
+    }
+  }
   SUBCASE("refuses anything else") {
     for (const char* text :
          {"", "10.0.0.1:6379", "http://a", "valkey:/a", "valkey://", "valkey://a,", "valkey://,a",
