@@ -17,8 +17,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<const char*, 4> kDetailNames{"device", "ip", "content", "meta"};
-constexpr std::array<const char*, 4> kDetailTitles{"DEVICE", "IP", "CONTENT", "META"};
+constexpr std::array<const char*, 5> kDetailNames{"device", "ip", "content", "box", "meta"};
+constexpr std::array<const char*, 5> kDetailTitles{"DEVICE", "IP", "CONTENT", "BOX", "META"};
 
 // meta's pairs as they are given to start; any other value as the text it is.
 std::string detail_of(const json::value& value) {

@@ -32,7 +32,7 @@ class Table {
     WallTime started;
     WallTime seen;
     WallTime expires;
-    std::array<std::string, 4> details;  // device, ip, content, meta; empty: it has none
+    std::array<std::string, 5> details;  // device, ip, content, box, meta; empty: it has none
   };
 
   std::vector<const Row*> sorted() const;

@@ -50,6 +50,7 @@ void write_session(JsonWriter& json, const SessionInfo& session, bool with_user)
   if (!details.ip.empty()) json.field("ip", details.ip);
   if (!details.content.empty()) json.field("content", details.content);
   if (!details.meta.empty()) json.key("meta").raw(details.meta);
+  if (!session.box.empty()) json.field("box", session.box);
   json.end_object();
 }
 
@@ -73,6 +74,10 @@ void write_eviction(JsonWriter& json, const std::optional<Eviction>& eviction) {
   json.field("at", eviction->at).end_object();
 }
 
+void write_degraded(JsonWriter& json, bool degraded) {
+  if (degraded) json.field("degraded", true);
+}
+
 int write(JsonWriter& json, const Granted& granted) {
   json.field("user", granted.user)
       .field("session", granted.session)
@@ -84,6 +89,7 @@ int write(JsonWriter& json, const Granted& granted) {
   if (granted.would_deny) json.field("wouldDeny", true);
   write_names(json, "evicted", granted.evicted);
   write_names(json, "wouldEvict", granted.would_evict);
+  write_degraded(json, granted.degraded);
   return granted.renewed ? 200 : 201;
 }
 
@@ -96,6 +102,7 @@ int write(JsonWriter& json, const Denied& denied) {
       .field("limit", denied.limit)
       .field("retryAfter", denied.retry_after);
   if (denied.hold_off) json.field("holdOff", *denied.hold_off);
+  write_degraded(json, denied.degraded);
   write_sessions(json, denied.sessions, false);
   return 409;
 }
@@ -112,6 +119,7 @@ int write(JsonWriter& json, const Throttled& throttled) {
       .field("user", throttled.user)
       .field("session", throttled.session)
       .field("retryAfter", throttled.retry_after);
+  write_degraded(json, throttled.degraded);
   return 429;
 }
 
@@ -131,6 +139,7 @@ int write(JsonWriter& json, const Gone& gone) {
       .field("user", gone.user)
       .field("session", gone.session);
   write_eviction(json, gone.eviction);
+  write_degraded(json, gone.degraded);
   return 410;
 }
 
@@ -140,6 +149,7 @@ int write(JsonWriter& json, const Unknown& unknown) {
                                      unknown.session, unknown.user))
       .field("user", unknown.user)
       .field("session", unknown.session);
+  write_degraded(json, unknown.degraded);
   return 404;
 }
 
@@ -150,6 +160,7 @@ int write(JsonWriter& json, const Ended& ended) {
       .field("concurrentSessions", ended.active);
   if (ended.reason) json.field("reason", name_of(*ended.reason));
   write_eviction(json, ended.eviction);
+  write_degraded(json, ended.degraded);
   return 200;
 }
 

@@ -64,15 +64,18 @@ void write_more(JsonWriter& json, EventKind kind, const EventMore& more) {
   if (!more.plan.empty()) json.field("plan", more.plan);
 }
 
-void begin_line(JsonWriter& json, std::uint64_t number, WallTime at, std::string_view name) {
+void begin_line(JsonWriter& json, std::uint64_t number, WallTime at, std::string_view name,
+                std::string_view box) {
   json.begin_object().field("seq", number).field("at", at).field("event", name);
+  if (!box.empty()) json.field("box", box);
 }
 
 }  // namespace
 
-void append_event(std::string& out, std::uint64_t number, const Event& event) {
+void append_event(std::string& out, std::uint64_t number, const Event& event,
+                  std::string_view box) {
   JsonWriter json(out);
-  begin_line(json, number, event.at, name_of(event.kind));
+  begin_line(json, number, event.at, name_of(event.kind), box);
   if (!event.user.equals("")) json.field("user", event.user.str());
   if (!event.session.equals("")) json.field("session", event.session.str());
   if (event.kind != EventKind::kLimitChanged) json.field("concurrentSessions", event.active);
@@ -107,7 +110,7 @@ void EventStream::place_cursor() {
 // Its number is that of the last event lost: who asks for what is after it misses nothing more.
 void EventStream::append_lost(std::string& out) {
   JsonWriter json(out);
-  begin_line(json, next_ - 1, clock_.now().wall(), "dropped");
+  begin_line(json, next_ - 1, clock_.now().wall(), "dropped", log_.box());
   json.field("missed", missed_);
   if (restarted_) json.field("restarted", true);
   json.end_object().end_line();
@@ -115,7 +118,7 @@ void EventStream::append_lost(std::string& out) {
 
 void EventStream::append_overtaken(std::string& out) {
   JsonWriter json(out);
-  begin_line(json, log_.oldest() - 1, clock_.now().wall(), "dropped");
+  begin_line(json, log_.oldest() - 1, clock_.now().wall(), "dropped", log_.box());
   json.field("missed", log_.oldest() - next_)
       .field("message", "cannot go on: the reader is more than 65,536 events behind")
       .end_object()
@@ -134,7 +137,7 @@ BodySource::State EventStream::read(std::string& out, std::size_t room) {
   for (std::uint64_t looked = 0; next_ < log_.next(); ++next_, ++looked) {
     if (out.size() >= room || looked == kMaxLookedAt) return State::kMore;
     const Event& event = log_.at(next_);
-    if (wants(event)) append_event(out, next_, event);
+    if (wants(event)) append_event(out, next_, event, log_.box());
   }
   if (draining_) return State::kEnd;
   waker_.leave_waiting();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace concur {
 
@@ -59,7 +60,7 @@ class EventStream final : public BodySource {
   EventLog::Reader reader_;  // last: it refers to the rest
 };
 
-// Appends one event as a line.
-void append_event(std::string& out, std::uint64_t number, const Event& event);
+// Appends one event as a line. `box` is the label of this box in a fleet, else empty.
+void append_event(std::string& out, std::uint64_t number, const Event& event, std::string_view box);
 
 }  // namespace concur

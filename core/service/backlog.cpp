@@ -14,7 +14,7 @@ std::size_t size_of(const std::vector<SessionInfo>& sessions) {
   for (const SessionInfo& each : sessions) {
     const Details& details = each.details;
     size += sizeof each + each.user.size() + each.session.size() + details.device.size() +
-            details.ip.size() + details.content.size() + details.meta.size();
+            details.ip.size() + details.content.size() + details.meta.size() + each.box.size();
   }
   return size;
 }

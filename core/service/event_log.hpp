@@ -46,6 +46,11 @@ class EventLog {
 
   void publish(Event&& event, Instant now);
 
+  // In a fleet: the label of this box, by which readers tell its events from other boxes'.
+  void set_box(std::string label) { box_ = std::move(label); }
+  // Empty where this is no box of a fleet.
+  const std::string& box() const { return box_; }
+
   // Somebody who reads, what concerns one user or, with an empty name, all. `on_more` is called
   // once there is more of that than at the call before, and now and then besides, so that a reader
   // whom nothing concerns is not overtaken; it takes note and no more, for it must not make or end
@@ -76,6 +81,7 @@ class EventLog {
   void count(EventKind kind, Instant now);
   void wake_readers_of(const std::string& user);
 
+  std::string box_;
   std::vector<Event> ring_;
   std::uint64_t next_ = 1;
   std::uint64_t woken_upto_ = 1;

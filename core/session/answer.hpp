@@ -21,7 +21,11 @@ struct SessionInfo {
   WallTime last_seen_at;
   WallTime expires_at;
   Details details;
+  std::string box{};  // of a fleet: the label of the one that serves it
 };
+
+// In answers to starts, heartbeats and ends, `degraded` says that a box of a fleet decided by what
+// it knows itself, for the engine could not be asked.
 
 // A start or a heartbeat that was allowed.
 struct Granted {
@@ -36,6 +40,7 @@ struct Granted {
   std::vector<std::string> evicted{};      // the sessions that made room for it
   bool would_deny = false;                 // observed: enforced, it would have been denied
   std::vector<std::string> would_evict{};  // observed: enforced, these would have been evicted
+  bool degraded = false;
 };
 
 struct Denied {
@@ -47,6 +52,7 @@ struct Denied {
   Millis retry_after{};               // until the user's first lease runs out
   std::vector<SessionInfo> sessions;  // oldest first, at most 1000
   std::optional<Millis> hold_off{};   // for how long it may not evict, where that is why
+  bool degraded = false;
 };
 
 // A start for which there would be room, too soon after too many sessions of the user that started.
@@ -56,6 +62,7 @@ struct Throttled {
   std::uint32_t rate = 0;  // starts a minute
   std::uint32_t active = 0;
   Millis retry_after{};
+  bool degraded = false;
 };
 
 struct Eviction {
@@ -69,12 +76,14 @@ struct Gone {
   std::string session;
   EndReason reason = EndReason::kEnded;
   std::optional<Eviction> eviction{};  // where it was evicted
+  bool degraded = false;
 };
 
 // The session was never seen, or it is forgotten.
 struct Unknown {
   std::string user;
   std::string session;
+  bool degraded = false;
 };
 
 struct Ended {
@@ -84,6 +93,7 @@ struct Ended {
   std::uint32_t active = 0;
   std::optional<EndReason> reason;     // where it was not ended and is remembered
   std::optional<Eviction> eviction{};  // where it was evicted
+  bool degraded = false;
 };
 
 struct UserSessions {

@@ -71,6 +71,12 @@ TEST_CASE("to_response is the contract to the letter") {
           "{\"user\":\"abc\",\"concurrentSessions\":0,\"limit\":3,\"sessions\":[]}\n");
     CHECK(to_response(Page{{}, Cursor::at(7)}).body == "{\"sessions\":[],\"next\":\"7\"}\n");
   }
+  SUBCASE("the box of a fleet that serves a session") {
+    Page page{{{"abc", "s1", kFour, kFour, kFour, {}, "edge-7"}}, {}};
+    CHECK(to_response(page).body.find(",\"box\":\"edge-7\"}]") != std::string::npos);
+    page.sessions.front().box.clear();
+    CHECK(to_response(page).body.find("box") == std::string::npos);
+  }
   SUBCASE("errors") {
     CHECK(to_response(Error{ErrorKind::kInvalid, "cannot x: y"}).body ==
           "{\"error\":\"invalid_request\",\"message\":\"cannot x: y\"}\n");
@@ -78,6 +84,31 @@ TEST_CASE("to_response is the contract to the letter") {
     CHECK(unavailable.status == 503);
     CHECK(unavailable.headers == "Retry-After: 1\r\n");
   }
+}
+
+namespace {
+
+// The same answer, decided without the engine.
+template <class T>
+std::string degraded(T answer) {
+  CHECK(to_response(answer).body.find("degraded") == std::string::npos);
+  answer.degraded = true;
+  return to_response(answer).body;
+}
+
+}  // namespace
+
+TEST_CASE("to_response says that the engine was not asked") {
+  CHECK(degraded(Granted{"abc", "xyz", false, 1, 3, kFour, 30s})
+            .ends_with("\"heartbeatInterval\":30,\"degraded\":true}\n"));
+  CHECK(degraded(denial()).find("\"retryAfter\":41.2,\"degraded\":true,\"sessions\":[") !=
+        std::string::npos);
+  CHECK(degraded(Throttled{"abc", "xyz", 200, 1, 3s})
+            .ends_with("\"retryAfter\":3,\"degraded\":true}\n"));
+  CHECK(degraded(Gone{"abc", "xyz", EndReason::kEnded}).ends_with(",\"degraded\":true}\n"));
+  CHECK(degraded(Unknown{"abc", "xyz"}).ends_with(",\"degraded\":true}\n"));
+  CHECK(degraded(Ended{"abc", "xyz", true, 0, {}})
+            .ends_with("\"concurrentSessions\":0,\"degraded\":true}\n"));
 }
 
 TEST_CASE("to_first_response is the first service's to the byte") {

@@ -40,7 +40,7 @@ struct Watcher {
 
 std::string line_of(const Event& event) {
   std::string out;
-  append_event(out, 17, event);
+  append_event(out, 17, event, {});
   const std::string until_event = out.substr(0, out.find("\"event\""));
   CHECK(until_event.starts_with("{\"seq\":17,\"at\":\""));
   return out.substr(until_event.size());
@@ -76,6 +76,11 @@ TEST_CASE("append_event") {
           R"("event":"evicted","user":"abc","session":"xyz","concurrentSessions":1,)"
           R"("evictedBy":{"session":"new"}})"
           "\n");
+  }
+  SUBCASE("tells which box of a fleet it is of") {
+    std::string out;
+    append_event(out, 17, event_of(EventKind::kEnded, "abc", "xyz"), "edge \"7\"");
+    CHECK(out.find(R"("event":"ended","box":"edge \"7\"","user":"abc")") != std::string::npos);
   }
   SUBCASE("tells that a denial was but observed") {
     Event event = event_of(EventKind::kDenied, "abc", "xyz");
