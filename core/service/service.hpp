@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "service/fleet_findings.hpp"
 #include "service/service_config.hpp"
 #include "service/status.hpp"
 #include "session/answer.hpp"
@@ -56,6 +57,16 @@ class Service {
   // not kept here.
   using BackupReply = Callback<void(Result<Fd>)>;
   virtual void backup(BackupReply reply) = 0;
+
+  // What is wrong with the fleet's engine and its boxes, and how to mend it. It asks each server,
+  // which may take some seconds. kUnavailable while another check is under way; kUnsupported where
+  // there is no fleet.
+  using CheckReply = Callback<void(Result<FleetFindings>)>;
+  virtual void check_fleet(CheckReply reply) {
+    reply(
+        Error{ErrorKind::kUnsupported,
+              "cannot check the fleet: this daemon is not part of one; see concurrencyd-fleet(7)"});
+  }
 
   virtual void configure(const ServiceConfig& config) = 0;
 
