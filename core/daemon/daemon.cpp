@@ -4,9 +4,11 @@
 #include "base/text.hpp"
 #include "base/text_file.hpp"
 #include "daemon/exit_code.hpp"
+#include "daemon/fleet_settings.hpp"
 #include "daemon/groups.hpp"
 #include "daemon/listening_sockets.hpp"
 #include "daemon/notifier.hpp"
+#include "fleet/open_fleet_service.hpp"
 #include "net/api_keys.hpp"
 #include "net/server.hpp"
 #include "net/tcp_gate.hpp"
@@ -95,7 +97,7 @@ LocalServiceOptions service_options(const Settings& settings,
 class Daemon {
  public:
   // Loads the sessions, which may take long.
-  Daemon(const SettingInputs& inputs, const Effective& effective,
+  Daemon(const SettingInputs& inputs, const Effective& effective, const std::string& version,
          std::shared_ptr<DatabaseFiles> files, Notifier& notifier, Logger& log)
       : inputs_(inputs),
         effective_(effective),
@@ -105,10 +107,8 @@ class Daemon {
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         stop_timer_(loop_),
         watchdog_timer_(loop_),
-        service_(
-            must(open_local_service(service_options(effective.settings, std::move(files)), runner_,
-                                    events_, clock_, log, [&notifier] { notifier.needs_time(); }),
-                 ExitCode::kDatabase)),
+        service_(must(open_service(service_options(effective.settings, std::move(files)), version),
+                      ExitCode::kDatabase)),
         api_(*service_, events_, memory_, clock_, log) {}
 
   void serve(ListeningSockets& sockets, std::optional<ApiKeyFile> keys, const Operators& operators,
@@ -141,6 +141,17 @@ class Daemon {
   }
 
  private:
+  // Of one box alone, or of one of a fleet.
+  Result<std::unique_ptr<Service>> open_service(LocalServiceOptions local,
+                                                const std::string& version) {
+    const FleetConfig& fleet = effective_.settings.fleet;
+    const auto tick = [this] { notifier_.needs_time(); };
+    if (fleet.seeds.empty()) return open_local_service(local, runner_, events_, clock_, log_, tick);
+    events_.set_box(fleet.box);
+    return open_fleet_service({std::move(local), fleet, version}, runner_, events_, clock_, log_,
+                              tick);
+  }
+
   // What becomes at the stop of those who wait to be accepted: the next daemon answers them where
   // the socket goes on without this one.
   static Server::Backlog backlog_of(bool is_own) {
@@ -302,12 +313,15 @@ void run_daemon(const SettingInputs& inputs, const Effective& effective, const s
   if (!settings.api_key_file.empty()) {
     keys = must(read_api_keys(settings.api_key_file, kPipePatience), ExitCode::kUsage);
   }
+  if (const auto usable = check_fleet_files(settings.fleet); !usable) {
+    throw StartupError(ExitCode::kUsage, usable.error().message);
+  }
 
   const DatabaseLock database_lock = lock_database(effective);
   auto sockets = ListeningSockets::claim(effective, socket_group, std::move(inherited), log);
   raise_file_limit(sockets.count(settings), log);
 
-  Daemon daemon(inputs, effective, database_lock.files, notifier, log);
+  Daemon daemon(inputs, effective, version, database_lock.files, notifier, log);
   sockets.open(settings);
   log.info("concurrencyd {} listens on {}: {}", version, sockets.unix_sockets.front().endpoint.path,
            settings_line(settings));

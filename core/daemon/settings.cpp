@@ -4,12 +4,14 @@
 #include "base/socket_path.hpp"
 #include "base/text.hpp"
 #include "daemon/config_file.hpp"
+#include "daemon/fleet_settings.hpp"
 #include "net/tcp_address.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 namespace concur {
 
@@ -229,6 +231,15 @@ constexpr Setting kTable[] = {
      [](const Settings& s) { return get_word<LogFormat>(kLogFormats, s.log_format); }},
 };
 
+// Those of a fleet stand before the last ones, which are about the log.
+std::vector<Setting> make_table() {
+  constexpr std::size_t kOfLog = 2;
+  const auto fleet = fleet_setting_table();
+  std::vector<Setting> table(std::begin(kTable), std::end(kTable));
+  table.insert(table.end() - kOfLog, fleet.begin(), fleet.end());
+  return table;
+}
+
 std::string variable_of(std::string_view key) {
   std::string name = "CONCURRENCYD_";
   for (const char c : key) name += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
@@ -271,7 +282,8 @@ void set_defaults(Effective& to, const SettingInputs& inputs) {
           under(inputs.environment("HOME"), ".local/state/concurrencyd/sessions.db");
     }
   }
-  for (const Setting& setting : kTable) to.sources[setting.key] = "default";
+  settings.fleet.box = default_box_label();
+  for (const Setting& setting : setting_table()) to.sources[setting.key] = "default";
 }
 
 Result<std::string> read_config(Effective& to, const std::string& path, const Effective* running) {
@@ -301,11 +313,11 @@ Result<void> apply_file(Effective& to, const SettingInputs& inputs, const Effect
   if (!text) return Error{ErrorKind::kInvalid, text.error().message};
   const auto lines = parse_config(*path, *text);
   if (!lines) return lines.error();
+  const auto table = setting_table();
   for (const ConfigLine& line : *lines) {
     const std::string source = text::format("{} line {}", *path, line.number);
-    const Setting* setting = std::find_if(std::begin(kTable), std::end(kTable),
-                                          [&](const Setting& s) { return s.key == line.key; });
-    if (setting == std::end(kTable)) {
+    const auto setting = std::ranges::find(table, line.key, &Setting::key);
+    if (setting == table.end()) {
       return Error{
           ErrorKind::kInvalid,
           text::format("cannot set '{}' ({}): there is no such setting", line.key, source)};
@@ -316,7 +328,7 @@ Result<void> apply_file(Effective& to, const SettingInputs& inputs, const Effect
 }
 
 Result<void> apply_environment_and_flags(Effective& to, const SettingInputs& inputs) {
-  for (const Setting& setting : kTable) {
+  for (const Setting& setting : setting_table()) {
     const std::string name = variable_of(setting.key);
     if (const auto value = inputs.environment(name)) {
       const auto done = apply(to, setting, *value, "environment " + name);
@@ -337,7 +349,10 @@ std::optional<std::string> environment_variable(const std::string& name) {
   return value;
 }
 
-std::span<const Setting> setting_table() { return kTable; }
+std::span<const Setting> setting_table() {
+  static const std::vector<Setting> kAll = make_table();
+  return kAll;
+}
 
 Result<Effective> resolve_settings(const SettingInputs& inputs, const Effective* running) {
   Effective effective;
@@ -362,6 +377,7 @@ Result<Effective> resolve_settings(const SettingInputs& inputs, const Effective*
                      "address, such as 127.0.0.1",
                      settings.listen, effective.sources.at("listen"))};
   }
+  if (const auto done = check_fleet_settings(effective); !done) return done.error();
   return effective;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "fleet/fleet_config.hpp"
 #include "service/service_config.hpp"
 #include "store/durability.hpp"
 
@@ -28,6 +29,7 @@ struct Settings {
   std::string admin_group;   // empty: none
   std::string listen;        // a TCP address and port; empty: none
   std::string api_key_file;  // empty: none
+  FleetConfig fleet;         // without seeds: none
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
 };
