@@ -74,8 +74,13 @@ struct AddUsage {
   Usage usage;
 };
 
+// Who this box is in a fleet: a random number, at most 53 bits of it.
+struct PutBox {
+  std::int64_t identity = 0;
+};
+
 using Change = std::variant<Insert, Save, Describe, Remove, PutHoldOff, DropHoldOff, PutGone,
-                            DropGone, PutLimit, PutPlan, DropPlan, AddUsage>;
+                            DropGone, PutLimit, PutPlan, DropPlan, AddUsage, PutBox>;
 
 // Numbers changes in the order they were decided, from 1. 0 stands before all.
 using Sequence = std::uint64_t;

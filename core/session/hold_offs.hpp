@@ -49,6 +49,11 @@ class HoldOffs {
   std::span<const One> of(Slot user) const;
 
   std::size_t users() const { return by_user_.size(); }
+  // Of all users.
+  void clear() {
+    by_user_.clear();
+    queue_.clear();
+  }
 
  private:
   struct OfUser {

@@ -16,6 +16,8 @@ class Id {
   static Result<Id> parse(std::string_view what, std::string_view text);
 
   std::string_view text() const { return text_; }
+  // The same name in another place, for which that text is a copy of this one's.
+  Id in(std::string_view copy) const { return Id(copy); }
 
  private:
   explicit Id(std::string_view text) : text_(text) {}

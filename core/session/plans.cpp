@@ -1,5 +1,7 @@
 #include "session/plans.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -12,6 +14,14 @@ namespace {
 constexpr std::size_t kMaxNames = 2 * kMaxPlans;
 
 }  // namespace
+
+Error plan_in_use(std::string_view plan, std::uint32_t users) {
+  return {
+      ErrorKind::kInvalid,
+      text::format("cannot remove plan {}: {} it; give them another, or remove it by force and the "
+                   "daemon's default holds for them",
+                   plan, users == 1 ? "1 user has" : text::format("{} users have", users))};
+}
 
 PlanId Plans::find(std::string_view name) const {
   const auto found = ids_.find(name);

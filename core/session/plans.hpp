@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/result.hpp"
 #include "session/policy.hpp"
 #include "session/terms.hpp"
 
@@ -11,6 +12,9 @@
 #include <vector>
 
 namespace concur {
+
+// Why a plan that users have is not removed: kInvalid.
+Error plan_in_use(std::string_view plan, std::uint32_t users);
 
 using PlanId = std::uint16_t;
 inline constexpr PlanId kNoPlan = 0xFFFF;

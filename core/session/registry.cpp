@@ -8,22 +8,6 @@ namespace concur {
 
 namespace {
 
-EndReason reason_of(SlotState state) {
-  switch (state) {
-    case SlotState::kExpired:
-      return EndReason::kExpired;
-    case SlotState::kEvicted:
-      return EndReason::kEvicted;
-    case SlotState::kPurged:
-      return EndReason::kPurged;
-    case SlotState::kFree:
-    case SlotState::kActive:
-    case SlotState::kEnded:
-      break;
-  }
-  return EndReason::kEnded;
-}
-
 EventKind event_of(SlotState why) {
   switch (why) {
     case SlotState::kExpired:

@@ -10,6 +10,7 @@
 #include "session/policy.hpp"
 #include "session/state.hpp"
 #include "session/take_overs.hpp"
+#include "session/user_state.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -61,7 +62,10 @@ class Registry {
   static constexpr std::uint32_t kListStep = 16'384;
 
   Registry(const Policy& policy, std::uint64_t hash_seed)
-      : policy_(policy), state_(std::make_unique<State>(hash_seed)) {
+      : Registry(policy, hash_seed, hash_seed) {}
+  // `names_seed`: for what of a UserState is a hash.
+  Registry(const Policy& policy, std::uint64_t hash_seed, std::uint64_t names_seed)
+      : policy_(policy), state_(std::make_unique<State>(hash_seed, names_seed)) {
     bound_memory();
   }
   Registry(Registry&&) = default;
@@ -82,6 +86,20 @@ class Registry {
   void prefetch(std::span<const StoredRow> rows);
 
   Decision apply(const Command& command, const Now& now);
+
+  // For users that are kept elsewhere: takes one in, of whom it knows nothing, as it is; and hands
+  // out what has become of it, of which it then knows nothing any more but what it recorded. In
+  // between its user alone is asked about, and all that is decided counts as durable.
+  void take_in(UserState&& state, const Now& now);
+  UserState take_out(std::string_view user, const Now& now);
+  // Ends all of that user's sessions whose lease is over.
+  void expire(std::string_view user, const Now& now);
+  // What would be recorded of it is noted, to be counted once it is certain.
+  std::vector<Noted> take_notes() { return std::exchange(notes_, {}); }
+  void count(std::string_view user, const Noted& noted, const Now& now);
+  void set_plans(const std::vector<PlanRow>& plans);
+  // The next session that starts gets this row's id or a higher one.
+  void number_from(std::int64_t row) { next_row_ = row; }
 
   // A hint: this user is about to be asked about. The cache misses of all such users are taken
   // together by the next apply(). Changes nothing.
@@ -183,6 +201,8 @@ class Registry {
   Answer decide(const ListPlans& list, const Now& now);
 
   bool restore_row(Row row, const Now& now);
+  void take_in(const UserState::Session& known, const Now& now);
+  void take_out_gone(UserState& before, UserState& after);
   bool restore_row(const HoldOffRow& row, const Now& now);
   bool restore_row(const GoneRow& row, const Now& now);
   bool restore_row(const LimitRow& row, const Now& now);
@@ -204,6 +224,8 @@ class Registry {
   void count_conflict(Slot user, const Now& now);
   void count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome, const Now& now);
   void count_place(Slot slot, const Details& details, const Now& now);
+  void count_place(Slot user, const Details& place, bool conflict, const Now& now);
+  void bound_usage(const Now& now);
   void describe(Slot slot, const Details& details);
   void take_over(SessionSlot& session, const Start& start, const Now& now);
   void set_ttl(SessionSlot& session, Millis ttl);
@@ -244,6 +266,8 @@ class Registry {
   Slot hand_ = 0;               // where sweep() goes on
   Sequence plans_changed_ = 0;  // the last change of any plan: it may concern any user
   bool publishes_renewals_ = false;
+  std::optional<UserState> taken_in_;  // whoever is, for what the rules do not look at
+  std::vector<Noted> notes_;           // of that user
 };
 
 }  // namespace concur

@@ -10,13 +10,7 @@ namespace {
 
 void copy_user(State& state, Slot user, std::vector<Change>& out) {
   const UserSlot& owner = state.user(user);
-  const UserRule& rule = owner.rule;
-  if (!rule.empty()) {
-    LimitRow row{owner.name.str(), {}, rule.on_limit, {}};
-    if (rule.has_limit()) row.limit = rule.limit;
-    if (rule.plan != kNoPlan) row.plan = state.plans[rule.plan].name;
-    out.emplace_back(PutLimit{std::move(row)});
-  }
+  if (!owner.rule.empty()) out.emplace_back(PutLimit{state.limit_row(user)});
   for (const HoldOffs::One& each : state.hold_offs.of(user)) {
     out.emplace_back(PutHoldOff{row_of(each, owner.name.str())});
   }
@@ -25,11 +19,7 @@ void copy_user(State& state, Slot user, std::vector<Change>& out) {
 void copy_session(State& state, Slot slot, std::vector<Change>& out) {
   const SessionSlot& session = state.session(slot);
   if (was_ended_by_others(session.state)) out.emplace_back(PutGone{state.gone_row(slot)});
-  if (session.state != SlotState::kActive) return;
-  const Details* details = state.table.details(slot);
-  out.emplace_back(Insert{{session.row, state.user(session.user).name.str(), session.name.str(),
-                           session.started(), session.last_seen(), session.expires(), session.ttl(),
-                           details == nullptr ? nullptr : std::make_unique<Details>(*details)}});
+  if (session.state == SlotState::kActive) out.emplace_back(Insert{state.session_row(slot)});
 }
 
 }  // namespace

@@ -12,14 +12,6 @@ namespace {
 
 Refused invalid(std::string message) { return {{ErrorKind::kInvalid, std::move(message)}}; }
 
-LimitRow limit_row(State& state, Slot user) {
-  const UserRule& rule = state.user(user).rule;
-  LimitRow row{state.user(user).name.str(), {}, rule.on_limit, {}};
-  if (rule.has_limit()) row.limit = rule.limit;
-  if (rule.plan != kNoPlan) row.plan = state.plans[rule.plan].name;
-  return row;
-}
-
 PlanInfo info_of(const Plans& plans, PlanId id) {
   return {plans[id].name, plans[id].limit, plans[id].on_limit, plans.users(id), 0};
 }
@@ -67,7 +59,7 @@ Answer Registry::decide(const SetLimit& set, const Now& now) {
   const Slot user = undo->user.slot();
   undo->before = state_->user(user).rule;
   state_->set_rule(user, rule);
-  record(user, std::move(undo), PutLimit{limit_row(*state_, user)});
+  record(user, std::move(undo), PutLimit{state_->limit_row(user)});
   UserLimit answer = limit_of(name, user, now);
   publish_limit(name, answer.plan, answer.limit, false, now);
   return answer;
@@ -141,12 +133,7 @@ Answer Registry::decide(const RemovePlan& remove, const Now& now) {
   if (id == kNoPlan || !state_->plans[id].is_set) return PlanRemoved{std::string(name), false, 0};
   Plan& plan = state_->plans[id];
   const std::uint32_t users = state_->plans.users(id);
-  if (users > 0 && !remove.force) {
-    return invalid(text::format(
-        "cannot remove plan {}: {} it; give them another, or remove it by force and the "
-        "daemon's default holds for them",
-        name, users == 1 ? "1 user has" : text::format("{} users have", users)));
-  }
+  if (users > 0 && !remove.force) return Refused{plan_in_use(name, users)};
   auto undo = std::make_unique<undo::Planned>(undo::Planned{id, plan});
   plan.is_set = false;
   record(kNoSlot, std::move(undo), DropPlan{plan.name});

@@ -282,8 +282,15 @@ void Registry::evict(Slot slot, const Start& by, const Now& now) {
   remove(slot, SlotState::kEvicted, now);
 }
 
-void Registry::count_conflict(Slot user, const Now& now) {
-  auto before = state_->usage.count_place(state_->table.keep(user), {}, {}, true, now);
+void Registry::count_conflict(Slot user, const Now& now) { count_place(user, {}, true, now); }
+
+void Registry::count_place(Slot user, const Details& place, bool conflict, const Now& now) {
+  if (taken_in_) {
+    notes_.push_back({{}, place.device, place.ip, std::nullopt, conflict, policy_.lease, now});
+    return;
+  }
+  auto before =
+      state_->usage.count_place(state_->table.keep(user), place.device, place.ip, conflict, now);
   if (before) add_usage(std::move(*before), now);
 }
 
@@ -321,9 +328,7 @@ void Registry::count_place(Slot slot, const Details& details, const Now& now) {
   if (!other_device && !other_address) return;
   const bool devices_known = !details.device.empty() && !known.device.empty();
   const bool conflict = devices_known ? other_device : other_address && !known.ip.empty();
-  auto before = state_->usage.count_place(state_->table.keep(state_->session(slot).user),
-                                          details.device, details.ip, conflict, now);
-  if (before) add_usage(std::move(*before), now);
+  count_place(state_->session(slot).user, details, conflict, now);
 }
 
 // What the start brings of a new address, content and meta.
@@ -356,8 +361,17 @@ void Registry::count_attempt(Slot user, const Judged& judged, Attempt::Outcome o
     const std::string& device = details_of(*state_, each.session).device;
     attempt.evicted.push_back(device.empty() ? state_->session(each.session).name.str() : device);
   }
+  if (taken_in_) {
+    notes_.push_back({std::string(attempt.session), std::string(attempt.device),
+                      std::string(attempt.address), std::move(attempt), false, policy_.lease, now});
+    return;
+  }
   auto before = state_->usage.count(state_->table.keep(user), attempt, policy_.lease, now);
   if (before) add_usage(std::move(*before), now);
+  bound_usage(now);
+}
+
+void Registry::bound_usage(const Now& now) {
   if (state_->usage.size() > kMaxUsageParts) flush_usage(kPartsAtOnce, true, now);
 }
 

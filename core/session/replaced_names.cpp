@@ -54,6 +54,16 @@ void ReplacedNames::drop_over(std::size_t most, Millis hold_off, Instant now) {
   }
 }
 
+std::vector<ReplacedNames::One> ReplacedNames::take_out() {
+  std::vector<One> all;
+  for (const Queued& each : queue_) {
+    if (since_.at(each.hash) == each.since) all.push_back({each.hash, each.since});
+  }
+  queue_.clear();
+  since_.clear();
+  return all;
+}
+
 void ReplacedNames::add(std::uint64_t hash, std::uint64_t change, Instant now) {
   if (queue_.size() >= kMax) drop_oldest();
   Queued queued{hash, now, change, std::nullopt};

@@ -10,6 +10,7 @@
 #include <deque>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace concur {
 
@@ -39,6 +40,16 @@ class ReplacedNames {
   void drop_over(std::size_t most, Millis hold_off, Instant now);
 
   std::size_t size() const { return since_.size(); }
+
+  // One as it is kept elsewhere: a hash under this one's seed.
+  struct One {
+    std::uint64_t hash = 0;
+    Instant since;
+    bool operator==(const One&) const = default;
+  };
+  void put(const One& one) { add(one.hash, 0, one.since); }
+  // All, oldest first; they are kept elsewhere from now on.
+  std::vector<One> take_out();
 
  private:
   struct Queued {

@@ -35,7 +35,10 @@ struct Row {
   Millis ttl{};
   std::unique_ptr<Details> details;  // none where none were given
   std::uint32_t start = 0;           // the latest of its starts, as far as it was saved
+  std::int64_t fleet_id = 0;         // of a fleet's box: the start's id there; 0: none
 };
+
+Row copy_of(const Row& row);
 
 // What is remembered of a viewer for as long as hold-off is.
 struct HoldOffRow {
@@ -60,16 +63,22 @@ struct EvictedBy {
 // Why a session is no longer active, or not that of whoever asks: another start took it over.
 enum class EndReason : std::uint8_t { kEnded, kExpired, kEvicted, kPurged, kOtherStart };
 
-// A session that was evicted or purged, for as long as that is remembered.
+// A session that is gone, for as long as it is remembered why. A database keeps those alone that
+// were evicted or purged.
 struct GoneRow {
   std::int64_t id = 0;  // ascends with each session that goes
   std::string user;
   std::string session;
-  EndReason reason = EndReason::kPurged;  // or kEvicted
+  EndReason reason = EndReason::kPurged;  // never kOtherStart
   Instant at;
   Millis ttl{};
   std::unique_ptr<EvictedBy> by;  // of an evicted one
+  // The latest of its starts, as its token names it; 0 where that is not known any more.
+  std::int64_t row = 0;
+  std::uint32_t start = 0;
 };
+
+GoneRow copy_of(const GoneRow& row);
 
 // What operators set for one user; what is absent is left to the plan, and then to the policy.
 struct LimitRow {

@@ -31,6 +31,14 @@ void StartThrottle::take_back(std::string_view user) {
   if (found != due_.end()) found->second -= share_;
 }
 
+std::optional<StartThrottle::Moment> StartThrottle::take_out(std::string_view user) {
+  const auto found = due_.find(hash_of(user));
+  if (found == due_.end()) return std::nullopt;
+  const Moment due = found->second;
+  due_.erase(found);
+  return due;
+}
+
 std::uint64_t StartThrottle::hash_of(std::string_view user) const {
   return XXH3_64bits_withSeed(user.data(), user.size(), hash_seed_);
 }

@@ -32,9 +32,14 @@ class StartThrottle {
 
   std::size_t users() const { return due_.size(); }
 
- private:
   using Moment = std::chrono::nanoseconds;  // on the boot clock
 
+  // When the user's next start would be on time; it is looked after elsewhere from now on. None
+  // where that user is at rest, or was never seen.
+  std::optional<Moment> take_out(std::string_view user);
+  void put(std::string_view user, Moment due) { due_[hash_of(user)] = due; }
+
+ private:
   std::uint64_t hash_of(std::string_view user) const;
   void forget_rested(Moment now);
 

@@ -59,6 +59,24 @@ void State::set_rule(Slot user, const UserRule& rule) {
   plans.add_user(owner.rule, owner.active);
 }
 
+LimitRow State::limit_row(Slot user) {
+  const UserRule& rule = table.user(user).rule;
+  LimitRow row{table.user(user).name.str(), {}, rule.on_limit, {}};
+  if (rule.has_limit()) row.limit = rule.limit;
+  if (rule.plan != kNoPlan) row.plan = plans[rule.plan].name;
+  return row;
+}
+
+Row State::session_row(Slot active) {
+  const SessionSlot& known = session(active);
+  const Details* details = table.details(active);
+  return {known.row,         user(known.user).name.str(),
+          known.name.str(),  known.started(),
+          known.last_seen(), known.expires(),
+          known.ttl(),       details == nullptr ? nullptr : std::make_unique<Details>(*details),
+          known.start};
+}
+
 // --- the gone ---
 
 void State::set_memory(Millis time, std::size_t most) {
@@ -84,14 +102,13 @@ GoneRow State::gone_row(Slot slot) {
   GoneRow row{gone.gone_number(),
               user(gone.user).name.str(),
               gone.name.str(),
-              EndReason::kPurged,
+              reason_of(gone.state),
               gone.expires(),
               gone.ttl(),
-              nullptr};
-  if (const EvictedBy* by = table.evicted_by(slot)) {
-    row.reason = EndReason::kEvicted;
-    row.by = std::make_unique<EvictedBy>(*by);
-  }
+              nullptr,
+              gone.row,
+              gone.start};
+  if (const EvictedBy* by = table.evicted_by(slot)) row.by = std::make_unique<EvictedBy>(*by);
   return row;
 }
 
@@ -119,15 +136,14 @@ void State::restore_gone(const GoneRow& row, Instant now) {
   const Slot known = user == kNoSlot ? kNoSlot : table.find_session(user, row.session);
   if (is_active(known)) return drop_rows({row.id, row.id});
   if (known != kNoSlot) forget({known, table.session(known).gone_number()}, Instant::max());
-  const bool evicted = row.reason == EndReason::kEvicted;
-  const Slot slot =
-      table.add_gone(row.user, row.session, evicted ? SlotState::kEvicted : SlotState::kPurged);
+  const Slot slot = table.add_gone(row.user, row.session, state_of(row.reason));
   SessionSlot& gone = table.session(slot);
-  gone.row = 0;
+  gone.row = row.row;
+  gone.start = row.start;
   gone.started_ms = row.id;
   gone.ttl_ms = static_cast<std::uint32_t>(std::clamp(row.ttl, kMinLease, kMaxLease).count());
   gone.set_expires(std::min(row.at, now));
-  if (evicted && row.by) table.set_evicted_by(slot, *row.by);
+  if (row.by) table.set_evicted_by(slot, *row.by);
   queue_gone(slot);
 }
 

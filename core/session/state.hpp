@@ -24,8 +24,10 @@ namespace concur {
 // It stays where it is, for UserRefs point into it.
 class State {
  public:
-  explicit State(std::uint64_t hash_seed)
-      : table(hash_seed), replaced(hash_seed), throttle(hash_seed) {}
+  explicit State(std::uint64_t hash_seed) : State(hash_seed, hash_seed) {}
+  // The hashes of replaced names may be kept elsewhere, under a seed of their own.
+  State(std::uint64_t hash_seed, std::uint64_t names_seed)
+      : table(hash_seed), replaced(names_seed), throttle(hash_seed) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -60,6 +62,10 @@ class State {
   // The user must be kept by a UserRef meanwhile.
   void set_rule(Slot user, const UserRule& rule);
 
+  // As they are stored.
+  LimitRow limit_row(Slot user);
+  Row session_row(Slot active);
+
   // For how long it is remembered why a session is gone, so that a late heartbeat gets to know:
   // for so long, or for its own lease where that is longer; and of how many at most, where 0 is any
   // number.
@@ -80,6 +86,18 @@ class State {
   void replace_gone(const GoneQueue::One& gone);
   // Forgets those whose time is over, so many at most.
   void forget_gone(std::uint32_t most, Instant now);
+  // Gives all that are remembered to `take`, in the order they went, and forgets them.
+  template <class Take>
+  void hand_out_gone(const Take& take) {
+    const auto hand_out = [&](const GoneQueue::One& one) {
+      if (!table.session(one.slot).is_gone_as(one.number)) return;
+      take(gone_row(one.slot));
+      table.release(one.slot);
+    };
+    for (; gone_.first() != nullptr; gone_.pop_first()) hand_out(*gone_.first());
+    for (; gone_.first_kept() != nullptr; gone_.pop_first_kept()) hand_out(*gone_.first_kept());
+    dropped_rows_.clear();
+  }
   // The rows of those that were forgotten, for the store to drop.
   std::vector<GoneRange> take_dropped_rows() { return std::exchange(dropped_rows_, {}); }
   void drop_rows(const GoneRange& range);

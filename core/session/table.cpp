@@ -44,6 +44,37 @@ std::uint32_t start_count_at(const SessionSlot& session, Instant now) {
 
 }  // namespace
 
+EndReason reason_of(SlotState gone) {
+  switch (gone) {
+    case SlotState::kExpired:
+      return EndReason::kExpired;
+    case SlotState::kEvicted:
+      return EndReason::kEvicted;
+    case SlotState::kPurged:
+      return EndReason::kPurged;
+    case SlotState::kFree:
+    case SlotState::kActive:
+    case SlotState::kEnded:
+      break;
+  }
+  return EndReason::kEnded;
+}
+
+SlotState state_of(EndReason reason) {
+  switch (reason) {
+    case EndReason::kExpired:
+      return SlotState::kExpired;
+    case EndReason::kEvicted:
+      return SlotState::kEvicted;
+    case EndReason::kPurged:
+      return SlotState::kPurged;
+    case EndReason::kEnded:
+    case EndReason::kOtherStart:
+      break;
+  }
+  return SlotState::kEnded;
+}
+
 void SessionSlot::set_lease(Instant last_seen, Instant expiry) {
   constexpr auto kMax = std::numeric_limits<std::uint32_t>::max();
   const auto since = std::clamp<std::int64_t>((expiry - last_seen).count(), 0, kMax);

@@ -28,6 +28,10 @@ constexpr bool was_ended_by_others(SlotState state) {
   return state == SlotState::kEvicted || state == SlotState::kPurged;
 }
 
+// Why one that is gone went.
+EndReason reason_of(SlotState gone);
+SlotState state_of(EndReason reason);
+
 // One session in memory, active or remembered as gone. Laid out for size: there may be millions.
 struct SessionSlot {
   Slot user = kNoSlot;

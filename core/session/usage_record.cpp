@@ -97,6 +97,17 @@ void UsageRecord::count_players(Entry& entry, const Attempt& attempt, Millis lea
   for (const std::string& evicted : attempt.evicted) add(player_of({}, evicted));
 }
 
+std::optional<UsageRecord::Part> UsageRecord::count(UserRef user, const Noted& noted) {
+  if (!noted.attempt) {
+    return count_place(std::move(user), noted.device, noted.address, noted.conflict, noted.now);
+  }
+  Attempt attempt = *noted.attempt;
+  attempt.session = noted.session;
+  attempt.device = noted.device;
+  attempt.address = noted.address;
+  return count(std::move(user), attempt, noted.lease, noted.now);
+}
+
 std::optional<UsageRecord::Part> UsageRecord::take(const Now& now, bool all) {
   if (queue_.empty() || (!all && queue_.front().since + kPart > now.instant)) return std::nullopt;
   UserRef user = std::move(queue_.front().user);

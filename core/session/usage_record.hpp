@@ -35,6 +35,18 @@ struct Attempt {
   std::vector<std::string> evicted{};  // for the limit's sake: their devices, or else their names
 };
 
+// What is to be recorded of a user, once it is certain that it happened: a start, or a place that
+// a session was renewed from. It owns what the attempt's texts are.
+struct Noted {
+  std::string session;
+  std::string device;
+  std::string address;
+  std::optional<Attempt> attempt;  // its views stand for the texts above
+  bool conflict = false;           // of a place
+  Millis lease{};
+  Now now;
+};
+
 // The record of who shares, as far as it is not stored yet: each user's present hour, handed to the
 // store in parts that it adds up. Between two parts only those players of a user are kept that were
 // refused or evicted within the last lease: they still want to watch. Whoever is recorded here is
@@ -58,6 +70,9 @@ class UsageRecord {
   // `device` and `address` as it gave them. A conflict is one stream too many at least.
   std::optional<Part> count_place(UserRef user, std::string_view device, std::string_view address,
                                   bool conflict, const Now& now);
+
+  // What was noted before.
+  std::optional<Part> count(UserRef user, const Noted& noted);
 
   // Takes the oldest part out that has collected for kPart, or any with `all`. It may be empty.
   std::optional<Part> take(const Now& now, bool all);

@@ -99,8 +99,8 @@ std::string placeholders(std::size_t count) {
 // Columns were added to these at the end. A row that was written before is shorter, and the new
 // ones have their default there.
 std::size_t columns_before(std::string_view table, std::size_t now) {
-  if (table == "history" || table == "history_parts" || table == "sessions") return now - 1;
-  if (table == "hold_offs") return now - 2;
+  if (table == "history" || table == "history_parts") return now - 1;
+  if (table == "hold_offs" || table == "sessions") return now - 2;
   return now;
 }
 

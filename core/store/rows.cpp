@@ -58,11 +58,12 @@ ReadRow read_session(const Statement& from, const Now& now, std::int64_t boot) {
   const std::int64_t offset = from.integer(8) == boot ? from.integer(7) : now.offset().count();
   Details details{from.text(9), from.text(10), from.text(11), from.text(12)};
   const std::int64_t start = from.integer(13);
+  const std::int64_t fleet_id = from.integer(14);
   std::string refusal = refusal_of("user", row.user);
   if (refusal.empty()) refusal = refusal_of("session", row.session);
-  if (refusal.empty() &&
-      (!is_row_id(row.id) || !is_sane(started) || !is_sane(seen) || !is_sane(expires) ||
-       !is_sane(ttl) || !is_sane(offset) || !is_count(start))) {
+  if (refusal.empty() && (!is_row_id(row.id) || !is_sane(started) || !is_sane(seen) ||
+                          !is_sane(expires) || !is_sane(ttl) || !is_sane(offset) ||
+                          !is_count(start) || (fleet_id != 0 && !is_row_id(fleet_id)))) {
     refusal = kOutOfRange;
   }
   if (refusal.empty() && !is_valid(details)) {
@@ -74,6 +75,7 @@ ReadRow read_session(const Statement& from, const Now& now, std::int64_t boot) {
     row.expires = Instant(Millis(expires - offset));
     row.ttl = Millis(ttl);
     row.start = static_cast<std::uint32_t>(start);
+    row.fleet_id = fleet_id;
     if (!details.empty()) row.details = std::make_unique<Details>(std::move(details));
   }
   return {std::move(row), std::move(refusal)};
@@ -182,7 +184,7 @@ constexpr RowSource kSources[kRowSources] = {
     {"limits", "SELECT user, max_sessions, plan, on_limit FROM limits", read_limit},
     {"sessions",
      "SELECT id, user, session, started_at, last_seen_at, expires_at, ttl, clock_offset, boot, "
-     "device, ip, content, meta, start FROM sessions ORDER BY id",
+     "device, ip, content, meta, start, fleet_start FROM sessions ORDER BY id",
      read_session},
     {"hold_offs",
      "SELECT id, user, session, device, since, clock_offset, boot, address, mark FROM hold_offs "

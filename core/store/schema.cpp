@@ -128,6 +128,14 @@ constexpr std::array kMigrations{
     R"(
       ALTER TABLE sessions ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
     )",
+    // 9. Of a box of a fleet: which start of the fleet a session is, and who the box is, by a
+    // random number.
+    R"(
+      ALTER TABLE sessions ADD COLUMN fleet_start INTEGER NOT NULL DEFAULT 0;
+      CREATE TABLE box(
+        identity INTEGER PRIMARY KEY
+      ) STRICT;
+    )",
 };
 
 // The check reports a page that could not be read as one that is damaged, but for the code.

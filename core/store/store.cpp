@@ -41,11 +41,16 @@ std::string insert_of(std::size_t rows) {
   return sql;
 }
 
+// Nothing is known of it but what a new session has.
+bool is_new_session(const Change& change) {
+  const auto* insert = std::get_if<Insert>(&change);
+  return insert != nullptr && insert->row.start == 0 && insert->row.fleet_id == 0;
+}
+
 // How many of the first changes start sessions; looks no further than kMany.
 std::size_t count_inserts(std::span<const Change> changes) {
   const auto first = changes.first(std::min(kMany, changes.size()));
-  const auto other = std::ranges::find_if_not(
-      first, [](const Change& change) { return std::holds_alternative<Insert>(change); });
+  const auto other = std::ranges::find_if_not(first, is_new_session);
   return static_cast<std::size_t>(other - first.begin());
 }
 
@@ -74,6 +79,7 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .rollback = one("ROLLBACK"),
       .insert = one(insert_of(1)),
       .insert_many = one(insert_of(kMany)),
+      .set_start = one("UPDATE sessions SET start = ?2, fleet_start = ?3 WHERE id = ?1"),
       .save =
           one("UPDATE sessions SET started_at = ?2, last_seen_at = ?3, expires_at = ?4, ttl = ?5, "
               "clock_offset = ?6, boot = ?7, start = ?8 WHERE id = ?1"),
@@ -96,6 +102,7 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .add_part =
           one("INSERT INTO history_parts(hour, user, starts, denials, evictions, peak, attempted, "
               "excess, devices, addresses, conflicts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      .put_box = one("INSERT INTO box(identity) VALUES (?)"),
       .first_part = one("SELECT min(id) FROM history_parts"),
       // In the order of the key, for neighbours share a page. A tampered row counts for what it
       // can.
@@ -179,7 +186,13 @@ Result<void> Store::write_many(std::span<const Change> inserts, Millis offset) {
 
 Result<void> Store::write(const Insert& insert, Millis offset) {
   bind(statements_.insert, 1, insert.row, offset);
-  return statements_.insert.run();
+  const auto done = statements_.insert.run();
+  if (!done || (insert.row.start == 0 && insert.row.fleet_id == 0)) return done;
+  Statement& more = statements_.set_start;
+  more.bind(1, insert.row.id);
+  more.bind(2, std::int64_t{insert.row.start});
+  more.bind(3, insert.row.fleet_id);
+  return more.run();
 }
 
 // From the question mark `first` on; says which comes next.
@@ -323,6 +336,11 @@ Result<void> Store::write(const AddUsage& add, Millis /*offset*/) {
   to.bind(at, std::int64_t{usage.conflicts});
   ++parts_;
   return to.run();
+}
+
+Result<void> Store::write(const PutBox& put, Millis /*offset*/) {
+  statements_.put_box.bind(1, put.identity);
+  return statements_.put_box.run();
 }
 
 // A few at a time, for a commit may wait for it. Where too many wait, it pays to hold the commits

@@ -21,6 +21,7 @@ struct LoadReport {
   std::uint64_t rows = 0;
   std::uint64_t refused = 0;  // rows that hold nothing valid; they are left as they are
   std::string first_refusal;  // what was wrong with the first of them
+  std::int64_t box = 0;       // who this box is in a fleet: a random number; 0: in none yet
   std::int64_t last_id = 0;   // the highest id of all sessions, refused, evicted and gone ones too
 };
 
@@ -111,6 +112,7 @@ class Store {
     Statement rollback;
     Statement insert;
     Statement insert_many;
+    Statement set_start;
     Statement save;
     Statement describe;
     Statement remove;
@@ -123,6 +125,7 @@ class Store {
     Statement put_plan;
     Statement drop_plan;
     Statement add_part;
+    Statement put_box;
     Statement first_part;
     Statement fold;
     Statement drop_parts;
@@ -166,6 +169,7 @@ class Store {
   Result<void> write(const PutPlan& put, Millis offset);
   Result<void> write(const DropPlan& drop, Millis offset);
   Result<void> write(const AddUsage& add, Millis offset);
+  Result<void> write(const PutBox& put, Millis offset);
   static Result<Store> make_ready(Sqlite db, Durability durability, const std::string& boot);
   static Result<Store> make_ready(Sqlite db, const std::string& boot);
 

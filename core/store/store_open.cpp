@@ -105,6 +105,9 @@ class Loading {
         give_away(source.name);
       }
     }
+    const auto box = db.number("SELECT coalesce(max(identity), 0) FROM box");
+    if (!box) return box.error();
+    report_.box = *box;
     return report_;
   }
 
