@@ -89,6 +89,8 @@ class Engine final : private Router {
   // Gives all that is under way its outcome.
   void close();
 
+  // Whether keys() goes by slots; false while nobody has said.
+  bool is_cluster() const { return mode_ == Survey::Mode::kCluster; }
   EngineHealth health() const;
   Counters counters() const;
   // The clock of the key's primary minus our boot clock; none before its first answer.

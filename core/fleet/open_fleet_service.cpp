@@ -2,60 +2,29 @@
 
 #include "engine/login.hpp"
 #include "engine/net_dialer.hpp"
-#include "fleet/inspection.hpp"
+#include "fleet/fleet_service.hpp"
+#include "store/store.hpp"
 
+#include <chrono>
+#include <span>
 #include <utility>
+#include <variant>
 
 namespace concur {
 
 namespace {
 
-// Decides as one box alone.
-class PlaceholderService final : public Service {
- public:
-  PlaceholderService(std::unique_ptr<Service> local, FleetConfig config, engine::Login login,
-                     engine::TlsContext tls, LoopRunner& runner, const Clock& clock)
-      : local_(std::move(local)),
-        config_(std::move(config)),
-        login_(std::move(login)),
-        dialer_(runner.loop(), std::move(tls)),
-        checker_(runner.loop(), runner.turn(), clock, dialer_) {}
-
-  void when_ready(Callback<void()> ready) override { local_->when_ready(std::move(ready)); }
-  void submit(const Command& command, const Now& now, Reply reply) override {
-    local_->submit(command, now, std::move(reply));
+// What the database holds that a box of a fleet goes on with.
+bool take(FleetService::Stored& stored, StoredRow&& row) {
+  if (auto* session = std::get_if<Row>(&row)) {
+    stored.sessions.push_back(std::move(*session));
+  } else if (auto* plan = std::get_if<PlanRow>(&row)) {
+    stored.plans.push_back(std::move(*plan));
+  } else if (auto* limit = std::get_if<LimitRow>(&row)) {
+    stored.limits.push_back(std::move(*limit));
   }
-  void prefetch(std::string_view user) override { local_->prefetch(user); }
-  void report(const ReportQuery& query, ReportReply reply) override {
-    local_->report(query, std::move(reply));
-  }
-  void backup(BackupReply reply) override { local_->backup(std::move(reply)); }
-  void check_fleet(CheckReply reply) override {
-    checker_.check(config_, login_, {}, std::move(reply));
-  }
-  void configure(const ServiceConfig& config) override { local_->configure(config); }
-  const std::string& trouble() const override { return local_->trouble(); }
-  ServiceStatus status() const override {
-    ServiceStatus status = local_->status();
-    FleetStatus& fleet = status.fleet.emplace();
-    fleet.box = config_.box;
-    fleet.name = config_.name;
-    fleet.ack = word_of(config_.ack);
-    fleet.unavailable = word_of(config_.unavailable);
-    return status;
-  }
-  void finish(Callback<void()> done) override {
-    checker_.stop();
-    local_->finish(std::move(done));
-  }
-
- private:
-  std::unique_ptr<Service> local_;
-  FleetConfig config_;
-  engine::Login login_;
-  engine::NetDialer dialer_;
-  FleetChecker checker_;
-};
+  return true;
+}
 
 }  // namespace
 
@@ -64,22 +33,35 @@ Result<std::unique_ptr<Service>> open_fleet_service(const FleetServiceOptions& o
                                                     const Clock& clock, Logger& log,
                                                     const std::function<void()>& tick) {
   const FleetConfig& fleet = options.fleet;
-  engine::Login login{fleet.user, {}};
+  FleetService::Parts parts{
+      fleet,  options.local.config, options.version, options.local.database, {fleet.user, {}},
+      nullptr};
   if (!fleet.password_file.empty()) {
     auto password = engine::read_password(fleet.password_file, std::chrono::seconds(10));
     if (!password) return password.error();
-    login.password = std::move(*password);
+    parts.login.password = std::move(*password);
   }
-  engine::TlsContext tls;
   if (fleet.tls) {
-    auto loaded = engine::load_tls({fleet.ca_file, fleet.cert_file, fleet.key_file});
-    if (!loaded) return loaded.error();
-    tls = std::move(*loaded);
+    auto tls = engine::load_tls({fleet.ca_file, fleet.cert_file, fleet.key_file});
+    if (!tls) return tls.error();
+    parts.tls = std::move(*tls);
   }
-  auto local = open_local_service(options.local, runner, events, clock, log, tick);
-  if (!local) return local.error();
-  return std::unique_ptr<Service>(std::make_unique<PlaceholderService>(
-      std::move(*local), fleet, std::move(login), std::move(tls), runner, clock));
+  const LocalServiceOptions& local = options.local;
+  FleetService::Stored stored;
+  auto loaded = Store::open_and_load(
+      local.database, local.durability, boot_id(), clock.now(),
+      [&](StoredRow row) { return take(stored, std::move(row)); }, {}, &tick);
+  if (!loaded) return loaded.error();
+  if (local.files) loaded->store.keep_in_place(local.files, local.durability, boot_id());
+  stored.box = loaded->report.box;
+  if (loaded->report.refused > 0) {
+    log.warning("left {} rows of the database aside that hold no valid session; the first: {}",
+                loaded->report.refused, loaded->report.first_refusal);
+  }
+  auto service = std::make_unique<FleetService>(runner, events, clock, log, std::move(parts),
+                                                std::move(loaded->store), std::move(stored));
+  service->configure(local.config);
+  return std::unique_ptr<Service>(std::move(service));
 }
 
 }  // namespace concur

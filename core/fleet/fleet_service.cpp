@@ -1,0 +1,457 @@
+#include "fleet/fleet_service.hpp"
+
+#include "base/text.hpp"
+#include "service/long_reads.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+#include <utility>
+#include <variant>
+
+namespace concur {
+
+namespace {
+
+constexpr Millis kStopPatience{2000};  // for what is under way, beside the engine's own time
+constexpr std::size_t kPartsAtOnce = 2048;
+constexpr std::uint64_t kNamesSeed = 0x636F6E637572;  // the same in all boxes
+
+std::uint64_t random_bits() {
+  std::random_device random;
+  return (std::uint64_t{random()} << 32U) | random();
+}
+
+std::int64_t new_identity() {
+  constexpr std::uint64_t k53Bits = (std::uint64_t{1} << 53U) - 1;
+  return static_cast<std::int64_t>(std::max<std::uint64_t>(random_bits() & k53Bits, 1));
+}
+
+std::uint64_t size_of(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
+}
+
+engine::EngineConfig engine_config(const FleetService::Parts& parts, const std::string& prefix) {
+  engine::EngineConfig config;
+  config.seeds = parts.config.seeds;
+  config.login = parts.login;
+  config.prefix = prefix;
+  config.timeout = parts.config.timeout;
+  config.ack = parts.config.ack;
+  return config;
+}
+
+}  // namespace
+
+FleetService::FleetService(LoopRunner& runner, EventLog& events, const Clock& clock, Logger& log,
+                           Parts parts, Store store, Stored stored)
+    : runner_(runner),
+      events_(events),
+      clock_(clock),
+      log_(log),
+      parts_(std::move(parts)),
+      prefix_(parts_.config.name + ":"),
+      dialer_(runner.loop(), parts_.tls),
+      engine_(runner.turn(), clock, dialer_, engine_config(parts_, prefix_)),
+      judge_(parts_.service.policy, random_bits(), kNamesSeed),
+      journal_(runner, clock, log, std::move(store), parts_.path),
+      served_([this](Change&& change) { journal_.add(std::move(change)); }),
+      plans_(engine_, judge_, clock, prefix_, parts_.config.timeout,
+             [this](Change&& change) { journal_.add(std::move(change)); }),
+      boxes_(engine_, clock, prefix_, parts_.config.timeout,
+             {static_cast<std::uint64_t>(stored.box != 0 ? stored.box : new_identity()),
+              parts_.config.box, parts_.version, digest_of(parts_.service.policy)}),
+      desks_({runner.loop(), runner.turn(), clock, engine_, judge_, served_, counts_,
+              [this](std::vector<Event>&& happened) { publish(std::move(happened)); },
+              [this](std::uint64_t box) { return boxes_.label_of(box); }},
+             parts_.config, prefix_, boxes_.self().id),
+      walk_(engine_, clock, prefix_, parts_.config.timeout),
+      lists_(walk_, desks_, judge_, boxes_, clock),
+      denials_(log),
+      reader_(runner.loop(), "reports", 9),
+      copier_(runner.loop(), "backup", 1),
+      checker_(runner.loop(), runner.turn(), clock, dialer_),
+      timer_(runner.loop()) {
+  const Now now = clock_.now();
+  for (const PlanRow& each : stored.plans) plans_.restore(each);
+  plans_.begin();
+  for (Row& each : stored.sessions) served_.restore(std::move(each), now);
+  desks_.sync_all_served();
+  if (stored.box == 0) {
+    journal_.add(PutBox{static_cast<std::int64_t>(boxes_.self().id)});
+    enter(std::move(stored.limits), std::move(stored.plans));
+  }
+  log_.info("box {} ({}) of the fleet {}: {} sessions served here", parts_.config.box,
+            hex_of(boxes_.self().id), parts_.config.name, served_.sessions());
+  schedule_tick();
+}
+
+// --- commands ---
+
+void FleetService::submit(const Command& command, const Now& now, Reply reply) {
+  if (finishing_) {
+    return reply(Error{ErrorKind::kUnavailable, "cannot take a command: the daemon is stopping"});
+  }
+  judge_.publish_renewals(events_.wants_renewals());
+  std::visit(
+      [&](const auto& each) {
+        using Kind = std::decay_t<decltype(each)>;
+        if constexpr (std::is_same_v<Kind, ListAll> || std::is_same_v<Kind, ListLimits>) {
+          lists_.list(each, std::move(reply));
+        } else if constexpr (std::is_same_v<Kind, SetPlan>) {
+          set_plan(each, std::move(reply));
+        } else if constexpr (std::is_same_v<Kind, RemovePlan>) {
+          remove_plan(each, std::move(reply));
+        } else if constexpr (std::is_same_v<Kind, ListPlans>) {
+          list_plans(std::nullopt, std::move(reply));
+        } else if constexpr (std::is_same_v<Kind, ShowPlan>) {
+          list_plans(each.plan, std::move(reply));
+        } else if constexpr (std::is_same_v<Kind, Purge>) {
+          if (!each.user) return lists_.purge(each, std::move(reply));
+          desks_.submit(each.user->text(), command, now, std::move(reply));
+        } else {
+          desks_.submit(each.user.text(), command, now, std::move(reply));
+        }
+      },
+      command);
+}
+
+Now FleetService::engine_like(const Now& now) const {
+  return {now.instant + now.offset(), {}, now.asleep, now.since_boot};
+}
+
+void FleetService::publish(std::vector<Event>&& happened) {
+  const Now now = clock_.now();
+  for (Event& each : happened) {
+    if (each.kind == EventKind::kDenied) denials_.add(each, now.instant);
+    events_.publish(std::move(each), now.instant);
+  }
+}
+
+// --- plans ---
+
+void FleetService::set_plan(const SetPlan& set, Reply reply) {
+  const Answer tried = judge_.apply_to_plans(set, engine_like(clock_.now()));
+  std::vector<Event> happened = judge_.take_events();
+  judge_.set_plans(plans_.plans());
+  const auto* const info = std::get_if<PlanInfo>(&tried);
+  if (info == nullptr) return reply(Answer(tried));
+  auto shared = std::make_shared<Reply>(std::move(reply));
+  auto events = std::make_shared<std::vector<Event>>(std::move(happened));
+  plans_.put({info->plan, info->limit, info->on_limit},
+             [this, shared, events, plan = info->plan](Result<void> done) {
+               if (!done) return (*shared)(done.error());
+               publish(std::move(*events));
+               show_plan(plan, shared);
+             });
+}
+
+// The plan with who has it, as it is in the engine by now.
+void FleetService::show_plan(const std::string& plan, const std::shared_ptr<Reply>& reply) {
+  lists_.count_plans([this, plan, reply](Lists::PlanUsers&& users) {
+    if (!users.cause.empty()) {
+      return (*reply)(
+          Error{ErrorKind::kUnavailable, "cannot ask the fleet's engine: " + users.cause});
+    }
+    const PlanRow* const known = plans_.find(plan);
+    if (known == nullptr) {
+      const auto id = Id::parse("plan", plan);
+      return (*reply)(judge_.apply_to_plans(ShowPlan{*id}, engine_like(clock_.now())));
+    }
+    (*reply)(Answer(info_of(*known, users)));
+  });
+}
+
+PlanInfo FleetService::info_of(const PlanRow& plan, const Lists::PlanUsers& users) {
+  PlanInfo info{plan.plan, plan.limit, plan.on_limit, 0, 0};
+  if (const auto found = users.plans.find(plan.plan); found != users.plans.end()) {
+    info.users = found->second.users;
+    info.users_above = found->second.users_above;
+  }
+  return info;
+}
+
+void FleetService::list_plans(std::optional<Id> plan, Reply reply) {
+  auto shared = std::make_shared<Reply>(std::move(reply));
+  if (plan) return show_plan(std::string(plan->text()), shared);
+  lists_.count_plans([this, shared](Lists::PlanUsers&& users) {
+    if (!users.cause.empty()) {
+      return (*shared)(
+          Error{ErrorKind::kUnavailable, "cannot ask the fleet's engine: " + users.cause});
+    }
+    PlanList list;
+    for (const PlanRow& each : plans_.plans()) list.plans.push_back(info_of(each, users));
+    (*shared)(Answer(std::move(list)));
+  });
+}
+
+void FleetService::remove_plan(const RemovePlan& remove, Reply reply) {
+  const std::string plan(remove.plan.text());
+  const PlanRow* const known = plans_.find(plan);
+  if (known == nullptr) return reply(Answer(PlanRemoved{plan, false, 0}));
+  auto shared = std::make_shared<Reply>(std::move(reply));
+  lists_.count_plans([this, plan, force = remove.force, shared](Lists::PlanUsers&& users) {
+    if (!users.cause.empty()) {
+      return (*shared)(
+          Error{ErrorKind::kUnavailable, "cannot ask the fleet's engine: " + users.cause});
+    }
+    const auto found = users.plans.find(plan);
+    const std::uint32_t count = found == users.plans.end() ? 0 : found->second.users;
+    if (count > 0 && !force) return (*shared)(Answer(Refused{plan_in_use(plan, count)}));
+    const auto id = Id::parse("plan", plan);
+    judge_.apply_to_plans(RemovePlan{*id, true}, engine_like(clock_.now()));
+    auto events = std::make_shared<std::vector<Event>>(judge_.take_events());
+    judge_.set_plans(plans_.plans());
+    plans_.drop(plan, [this, plan, count, shared, events](Result<void> done) {
+      if (!done) return (*shared)(done.error());
+      publish(std::move(*events));
+      (*shared)(Answer(PlanRemoved{plan, true, count}));
+    });
+  });
+}
+
+// --- a box that is new in the fleet ---
+
+// What operators had set on it holds in the fleet, where nothing is set there.
+void FleetService::enter(std::vector<LimitRow> limits, std::vector<PlanRow> plans) {
+  to_enter_.assign(std::make_move_iterator(limits.begin()), std::make_move_iterator(limits.end()));
+  plans_to_enter_.assign(std::make_move_iterator(plans.begin()),
+                         std::make_move_iterator(plans.end()));
+}
+
+void FleetService::go_on_entering() {
+  if (entering_ || (to_enter_.empty() && plans_to_enter_.empty())) return;
+  entering_ = true;
+  if (!plans_to_enter_.empty()) {
+    const PlanRow plan = plans_to_enter_.front();
+    return plans_.put(plan, [this](Result<void> done) {
+      entering_ = false;
+      if (done) plans_to_enter_.pop_front();
+    });
+  }
+  const LimitRow& row = to_enter_.front();
+  const auto user = Id::parse("user", row.user);
+  SetLimit set{*user};
+  if (row.limit) set.limit.emplace(row.limit);
+  if (row.on_limit) set.on_limit.emplace(row.on_limit);
+  const auto plan = Id::parse("plan", row.plan);
+  if (plan) set.plan.emplace(*plan);
+  desks_.submit(row.user, set, clock_.now(), [this](Result<Answer>&& answer) {
+    entering_ = false;
+    if (answer) to_enter_.pop_front();
+  });
+}
+
+// --- reports, backups, checks, settings ---
+
+void FleetService::store_usage() {
+  for (AddUsage& each : judge_.take_usage()) journal_.add(std::move(each));
+}
+
+void FleetService::report(const ReportQuery& query, ReportReply reply) {
+  if (finishing_) {
+    return reply(Error{ErrorKind::kUnavailable, "cannot report: the daemon is stopping"});
+  }
+  if (reader_.full()) {
+    return reply(Error{ErrorKind::kUnavailable,
+                       "cannot report: others are being read; try again in a moment"});
+  }
+  judge_.flush_usage(judge_.usage_parts(), engine_like(clock_.now()));
+  store_usage();
+  auto shared = std::make_shared<ReportReply>(std::move(reply));
+  journal_.when_stored([this, query, shared] {
+    const WallTime since = clock_.now().wall() - query.back;
+    const auto first = std::chrono::floor<std::chrono::hours>(since.time_since_epoch()).count();
+    reader_.submit(
+        [path = parts_.path, files = journal_.files(), query,
+         first](Interruption& interruption) -> Result<Report> {
+          if (auto there = check_in_place(files.get(), path); !there) return there.error();
+          return read_report(path, query, first, interruption);
+        },
+        std::move(*shared));
+  });
+}
+
+void FleetService::backup(BackupReply reply) {
+  reply(Error{ErrorKind::kUnsupported,
+              "cannot back up a fleet: its sessions are in the engine, which has its own backups "
+              "(BGSAVE); see concurrencyd-fleet(7)"});
+}
+
+void FleetService::check_fleet(CheckReply reply) {
+  std::vector<FleetStatus::Box> boxes;
+  const Boxes::Self& self = boxes_.self();
+  boxes.push_back({hex_of(self.id), self.label, self.version, self.policy, clock_.now().wall()});
+  for (FleetStatus::Box& each : boxes_.others()) boxes.push_back(std::move(each));
+  checker_.check(parts_.config, parts_.login, std::move(boxes), std::move(reply));
+}
+
+void FleetService::configure(const ServiceConfig& config) {
+  parts_.service = config;
+  judge_.set_policy(config.policy, engine_like(clock_.now()));
+  publish(judge_.take_events());
+  boxes_.set_policy(digest_of(config.policy));
+  renew_files();
+}
+
+// The password and the certificates may have been rotated.
+void FleetService::renew_files() {
+  const FleetConfig& config = parts_.config;
+  if (!config.password_file.empty()) {
+    auto password = engine::read_password(config.password_file, Millis(0));
+    if (!password) {
+      log_.error("{}; the old password stays", password.error().message);
+    } else {
+      parts_.login.password = std::move(*password);
+      engine_.renew(parts_.login);
+    }
+  }
+  if (!config.tls) return;
+  auto tls = engine::load_tls({config.ca_file, config.cert_file, config.key_file});
+  if (!tls) return log_.error("{}; the old certificates stay", tls.error().message);
+  dialer_.renew(std::move(*tls));
+}
+
+ServiceStatus FleetService::status() const {
+  DatabaseStatus database;
+  database.path = parts_.path;
+  database.bytes = size_of(parts_.path);
+  database.wal_bytes = size_of(parts_.path + "-wal");
+  database.commits = journal_.counts();
+  database.waiting_changes = journal_.waiting();
+  ServiceStatus status;
+  status.sessions = served_.sessions();
+  status.users = served_.users();
+  status.policy = parts_.service.policy;
+  status.storage = std::move(database);
+  FleetStatus& fleet = status.fleet.emplace();
+  const engine::EngineHealth health = engine_.health();
+  const Now now = clock_.now();
+  std::size_t up = 0;
+  for (const engine::PrimaryHealth& each : health.primaries) {
+    FleetStatus::Primary primary;
+    primary.address = to_text(each.address);
+    primary.up = each.up;
+    primary.trouble = each.trouble;
+    if (each.clock) {
+      primary.clock_offset = FleetStatus::ClockOffset{each.clock->earliest - now.offset(),
+                                                      each.clock->latest - now.offset()};
+    }
+    primary.short_of_replicas = each.short_of_replicas;
+    primary.requests = each.requests;
+    up += each.up ? 1 : 0;
+    fleet.primaries.push_back(std::move(primary));
+  }
+  fleet.state = health.whole ? FleetStatus::State::kOk
+                : up > 0     ? FleetStatus::State::kDegraded
+                             : FleetStatus::State::kDown;
+  fleet.box = parts_.config.box;
+  fleet.box_id = hex_of(boxes_.self().id);
+  fleet.name = parts_.config.name;
+  fleet.policy = boxes_.self().policy;
+  fleet.ack = word_of(parts_.config.ack);
+  fleet.unavailable = word_of(parts_.config.unavailable);
+  fleet.trouble = health.trouble;
+  fleet.others = boxes_.others();
+  fleet.counts = counts_;
+  const engine::Counters counters = engine_.counters();
+  fleet.counts.redirects = {counters.moved, counters.asked, counters.read_only, counters.retried};
+  fleet.counts.reconnects = counters.reconnects;
+  fleet.counts.unacknowledged = counters.unacknowledged;
+  return status;
+}
+
+// --- what is done now and then ---
+
+void FleetService::schedule_tick() {
+  timer_.expires_after(engine::Engine::kTick);
+  timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled) return;
+    tick();
+    schedule_tick();
+  });
+}
+
+void FleetService::tick() {
+  engine_.tick();
+  runner_.turn().run([this] {
+    const Now now = clock_.now();
+    if (now.instant >= next_look_) {
+      next_look_ = now.instant + Millis(200);
+      watch_engine(now);
+      if (!finishing_) {
+        plans_.tick();
+        boxes_.tick();
+        desks_.tick(whole_);
+        if (whole_) go_on_entering();
+      }
+    }
+    if (now.instant >= next_second_) {
+      next_second_ = now.instant + Millis(1000);
+      denials_.tick(now.instant);
+      judge_.flush_ripe_usage(kPartsAtOnce, engine_like(now));
+      store_usage();
+      journal_.tick();
+    }
+    if (finishing_) stop_when_idle();
+  });
+}
+
+// Says when the engine goes and comes, and what follows from it.
+void FleetService::watch_engine(const Now& /*now*/) {
+  const engine::EngineHealth health = engine_.health();
+  std::vector<engine::Address> primaries;
+  std::string trouble = health.trouble;
+  for (const engine::PrimaryHealth& each : health.primaries) {
+    primaries.push_back(each.address);
+    if (!each.up && trouble.empty()) {
+      trouble = text::format("{} does not answer: {}", to_text(each.address), each.trouble);
+    }
+  }
+  std::sort(primaries.begin(), primaries.end());
+  const bool changed = !primaries_.empty() && primaries != primaries_;
+  if (health.whole && (!whole_ || changed)) {
+    if (!told_.empty()) log_.info("the fleet's engine answers again, all of it");
+    told_.clear();
+    desks_.sync_all();
+  }
+  if (!health.whole && told_.empty() && (whole_ || lost_looks_++ == kLooksBeforeTold)) {
+    told_ = trouble.empty() ? "it is not known yet who owns which users" : trouble;
+    log_.error(
+        "the fleet's engine cannot be asked for some users, or for all: {}; their starts are {} "
+        "until it answers: concur fleet check says what to mend",
+        told_,
+        parts_.config.unavailable == Unavailable::kLocal   ? "judged by this box alone"
+        : parts_.config.unavailable == Unavailable::kAllow ? "let in"
+                                                           : "answered 503");
+  }
+  if (health.whole) lost_looks_ = 0;
+  whole_ = health.whole;
+  if (!primaries.empty()) primaries_ = std::move(primaries);
+}
+
+// --- the end ---
+
+void FleetService::finish(Callback<void()> done) {
+  finishing_ = true;
+  finished_ = std::move(done);
+  checker_.stop();
+  denials_.flush();
+  give_up_ = clock_.now().instant + parts_.config.timeout + kStopPatience;
+  stop_when_idle();
+}
+
+void FleetService::stop_when_idle() {
+  if (!finished_) return;
+  if (desks_.commands_under_way() > 0 && clock_.now().instant < give_up_) return;
+  engine_.close();
+  judge_.flush_usage(judge_.usage_parts(), engine_like(clock_.now()));
+  store_usage();
+  served_.save_leases();
+  timer_.cancel();
+  journal_.finish(std::exchange(finished_, {}));
+}
+
+}  // namespace concur

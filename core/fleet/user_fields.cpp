@@ -1,0 +1,545 @@
+#include "fleet/user_fields.hpp"
+
+#include "session/id.hpp"
+#include "session/int48.hpp"
+#include "session/policy.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <random>
+#include <utility>
+
+namespace concur {
+
+namespace {
+
+constexpr char kForm = '1';  // of all values, up to now
+constexpr std::size_t kChangeNumber = 8;
+constexpr std::size_t kChangesKnown = 4;
+constexpr std::size_t kMaxText = 64 * 1024;
+constexpr std::size_t kMaxReplaced = 512;
+constexpr std::int64_t kLatest = Int48::kMax / 2;  // in the year 4199
+
+// --- values ---
+
+class ValueWriter {
+ public:
+  ValueWriter() { value_.push_back(kForm); }
+
+  ValueWriter& number(std::int64_t number) {
+    char digits[17];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
+    value_.append(digits, end);
+    value_.push_back(',');
+    return *this;
+  }
+  ValueWriter& bytes(std::uint64_t number) { return letters(number); }
+  ValueWriter& letter(char letter) {
+    value_.push_back(letter);
+    return *this;
+  }
+  ValueWriter& text(char letter, std::string_view text) {
+    if (text.empty()) return *this;
+    value_.push_back(letter);
+    value_.append(std::to_string(text.size()));
+    value_.push_back(':');
+    value_.append(text);
+    return *this;
+  }
+  std::string with(std::string_view rest) && {
+    value_.append(rest);
+    return std::move(value_);
+  }
+
+ private:
+  ValueWriter& letters(std::uint64_t number) {
+    char digits[17];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
+    value_.append(digits, end);
+    value_.push_back(',');
+    return *this;
+  }
+
+  std::string value_;
+};
+
+// Once something is not as it should be, nothing more is read.
+class ValueReader {
+ public:
+  explicit ValueReader(std::string_view value) : left_(value) {
+    failed_ = left_.empty() || left_.front() != kForm;
+    if (!failed_) left_.remove_prefix(1);
+  }
+
+  template <std::integral T>
+  T number(T least, T most) {
+    T number{};
+    const char* end = left_.data() + left_.size();
+    const auto [rest, error] = std::from_chars(left_.data(), end, number, 16);
+    if (failed_ || error != std::errc() || rest == end || *rest != ',' || number < least ||
+        number > most) {
+      failed_ = true;
+      return least;
+    }
+    left_.remove_prefix(static_cast<std::size_t>(rest - left_.data()) + 1);
+    return number;
+  }
+  Instant instant() { return Instant(Millis(number<std::int64_t>(0, kLatest))); }
+  char letter() {
+    if (failed_ || left_.empty()) {
+      failed_ = true;
+      return '\0';
+    }
+    const char letter = left_.front();
+    left_.remove_prefix(1);
+    return letter;
+  }
+  // Empty where the next is none of that letter.
+  std::string text(char letter) {
+    if (failed_ || left_.empty() || left_.front() != letter) return {};
+    std::size_t size = 0;
+    const char* end = left_.data() + left_.size();
+    const auto [rest, error] = std::from_chars(left_.data() + 1, end, size);
+    const auto head = static_cast<std::size_t>(rest - left_.data()) + 1;
+    if (error != std::errc() || rest == end || *rest != ':' || size > kMaxText ||
+        left_.size() - head < size) {
+      failed_ = true;
+      return {};
+    }
+    std::string text(left_.substr(head, size));
+    left_.remove_prefix(head + size);
+    return text;
+  }
+  bool flag(char letter) {
+    if (failed_ || left_.empty() || left_.front() != letter) return false;
+    left_.remove_prefix(1);
+    return true;
+  }
+  bool at_end() const { return left_.empty(); }
+  std::string_view rest() const { return left_; }
+  bool failed() const { return failed_; }
+
+ private:
+  std::string_view left_;
+  bool failed_ = false;
+};
+
+std::int64_t millis(Instant at) { return at.time_since_epoch().count(); }
+
+// --- sessions ---
+
+std::string write_row(const UserState::Session& session) {
+  const Row& row = session.row;
+  ValueWriter value;
+  value.number(row.id).number(millis(row.started)).number(row.ttl.count());
+  if (row.details) {
+    value.text('d', row.details->device).text('i', row.details->ip);
+    value.text('c', row.details->content).text('m', row.details->meta);
+  }
+  return std::move(value).with(session.row_rest);
+}
+
+bool read_row(std::string_view text, UserState::Session& into) {
+  ValueReader value(text);
+  Row& row = into.row;
+  row.id = value.number<std::int64_t>(1, kLatest);
+  row.started = value.instant();
+  row.ttl = Millis(value.number<std::int64_t>(kMinLease.count(), kMaxLease.count()));
+  Details details{value.text('d'), value.text('i'), value.text('c'), value.text('m')};
+  if (value.failed()) return false;
+  if (!details.empty()) row.details = std::make_unique<Details>(std::move(details));
+  into.row_rest = value.rest();
+  return true;
+}
+
+std::string write_lease(const UserState::Session& session) {
+  const Row& row = session.row;
+  ValueWriter value;
+  value.number(millis(row.last_seen)).number((row.expires - row.last_seen).count());
+  value.number(row.start).bytes(session.box);
+  return std::move(value).with(session.lease_rest);
+}
+
+bool read_lease(std::string_view text, Instant now, UserState::Session& into) {
+  ValueReader value(text);
+  Row& row = into.row;
+  row.last_seen = value.instant();
+  const Millis length{value.number<std::int64_t>(0, kMaxLease.count())};
+  row.start = value.number<std::uint32_t>(0, UINT32_MAX);
+  into.box = value.number<std::uint64_t>(0, UINT64_MAX);
+  if (value.failed()) return false;
+  row.expires = std::min(row.last_seen + length, now + kMaxLease);
+  into.lease_rest = value.rest();
+  return true;
+}
+
+// --- the gone ---
+
+constexpr std::pair<EndReason, char> kReasons[] = {{EndReason::kEnded, 'e'},
+                                                   {EndReason::kExpired, 'x'},
+                                                   {EndReason::kEvicted, 'v'},
+                                                   {EndReason::kPurged, 'p'}};
+
+std::string write_gone(const UserState::Gone& gone) {
+  const GoneRow& row = gone.row;
+  ValueWriter value;
+  for (const auto& [reason, letter] : kReasons) {
+    if (row.reason == reason) value.letter(letter);
+  }
+  value.letter(gone.far ? '+' : '-');
+  value.number(millis(row.at)).number(row.ttl.count()).number(row.row).number(row.start);
+  if (row.by) {
+    value.text('b', row.by->session).text('d', row.by->device);
+    if (row.by->same_address) value.letter('a');
+  }
+  return std::move(value).with(gone.rest);
+}
+
+bool read_gone(std::string_view text, Instant now, UserState::Gone& into) {
+  ValueReader value(text);
+  GoneRow& row = into.row;
+  const char letter = value.letter();
+  const auto* const known =
+      std::ranges::find(kReasons, letter, [](auto& each) { return each.second; });
+  if (known == std::end(kReasons)) return false;
+  row.reason = known->first;
+  into.far = value.letter() == '+';
+  row.at = std::min(value.instant(), now);
+  row.ttl = Millis(value.number<std::int64_t>(kMinLease.count(), kMaxLease.count()));
+  row.row = value.number<std::int64_t>(0, kLatest);
+  row.start = value.number<std::uint32_t>(0, UINT32_MAX);
+  EvictedBy by{value.text('b'), value.text('d'), value.flag('a')};
+  if (value.failed()) return false;
+  if (row.reason == EndReason::kEvicted) row.by = std::make_unique<EvictedBy>(std::move(by));
+  into.rest = value.rest();
+  return true;
+}
+
+// --- marks, names, the throttle, what operators set ---
+
+std::string mark_name(const HoldOffRow& row) {
+  ValueWriter name;
+  std::string text = std::move(name.number(row.id))
+                         .with(std::to_string(row.mark ? static_cast<int>(*row.mark) : 0));
+  text.front() = 'h';
+  return text;
+}
+
+std::string write_mark(const HoldOffRow& row) {
+  ValueWriter value;
+  value.number(row.mark ? static_cast<std::int64_t>(*row.mark) : 0).number(millis(row.since));
+  value.text('s', row.session).text('d', row.device).text('a', row.address);
+  return std::move(value).with({});
+}
+
+bool read_mark(std::string_view name, std::string_view text, Instant now, HoldOffRow& row) {
+  std::string number(name);
+  number.front() = kForm;
+  row.id = ValueReader(number).number<std::int64_t>(0, kLatest);
+  ValueReader value(text);
+  const auto mark = value.number<std::int64_t>(0, static_cast<std::int64_t>(Mark::kFoughtOver));
+  if (mark > 0) row.mark = static_cast<Mark>(mark);
+  row.since = std::min(value.instant(), now);
+  row.session = value.text('s');
+  row.device = value.text('d');
+  row.address = value.text('a');
+  return !value.failed() && value.at_end();
+}
+
+std::string write_replaced(const std::vector<ReplacedNames::One>& replaced) {
+  ValueWriter value;
+  const std::size_t first = replaced.size() - std::min(replaced.size(), kMaxReplaced);
+  for (std::size_t i = first; i < replaced.size(); ++i) {
+    value.bytes(replaced[i].hash).number(millis(replaced[i].since));
+  }
+  return std::move(value).with({});
+}
+
+bool read_replaced(std::string_view text, Instant now, std::vector<ReplacedNames::One>& into) {
+  ValueReader value(text);
+  while (!value.failed() && !value.at_end() && into.size() < kMaxReplaced) {
+    const auto hash = value.number<std::uint64_t>(0, UINT64_MAX);
+    into.push_back({hash, std::min(value.instant(), now)});
+  }
+  if (value.failed()) into.clear();
+  return !value.failed();
+}
+
+std::string write_rule(const LimitRow& rule) {
+  ValueWriter value;
+  value.number(rule.limit ? static_cast<std::int64_t>(*rule.limit) : -1);
+  value.number(rule.on_limit ? static_cast<std::int64_t>(*rule.on_limit) : -1);
+  value.text('p', rule.plan);
+  return std::move(value).with({});
+}
+
+bool read_rule(std::string_view text, LimitRow& rule) {
+  ValueReader value(text);
+  const auto limit = value.number<std::int64_t>(-1, kMaxLimit);
+  const auto on_limit =
+      value.number<std::int64_t>(-1, static_cast<std::int64_t>(OnLimit::kEvictNewest));
+  std::string plan = value.text('p');
+  if (value.failed() || !value.at_end()) return false;
+  if (!plan.empty() && !Id::parse("plan", plan)) return false;
+  if (limit >= 0) rule.limit = static_cast<std::uint32_t>(limit);
+  if (on_limit >= 0) rule.on_limit = static_cast<OnLimit>(on_limit);
+  rule.plan = std::move(plan);
+  return true;
+}
+
+constexpr std::chrono::nanoseconds kMostDue = std::chrono::minutes(1);
+
+std::string write_due(std::chrono::nanoseconds due) {
+  ValueWriter value;
+  value.number(std::chrono::ceil<std::chrono::microseconds>(due).count());
+  return std::move(value).with({});
+}
+
+bool read_due(std::string_view text, Instant now, UserState& state) {
+  ValueReader value(text);
+  const std::chrono::microseconds due{value.number<std::int64_t>(0, kLatest * 1000)};
+  if (value.failed() || !value.at_end()) return false;
+  if (due > now.time_since_epoch()) {
+    state.starts_due = std::min<std::chrono::nanoseconds>(due, now.time_since_epoch() + kMostDue);
+  }
+  return true;
+}
+
+}  // namespace
+
+// --- fields ---
+
+void sort_fields(UserFields& fields) {
+  std::ranges::sort(fields, {}, &engine::Field::name);
+  const auto same = std::ranges::unique(fields, {}, &engine::Field::name);
+  fields.erase(same.begin(), same.end());
+}
+
+const std::string* value_of(const UserFields& fields, std::string_view name) {
+  const auto found = std::ranges::lower_bound(
+      fields, name, {}, [](const engine::Field& each) -> std::string_view { return each.name; });
+  return found == fields.end() || found->name != name || !found->value ? nullptr : &*found->value;
+}
+
+void apply_change(UserFields& fields, UserFields change) {
+  for (engine::Field& each : change) {
+    const auto at = std::ranges::lower_bound(fields, each.name, {}, &engine::Field::name);
+    const bool known = at != fields.end() && at->name == each.name;
+    if (!each.value) {
+      if (known) fields.erase(at);
+    } else if (known) {
+      at->value = std::move(each.value);
+    } else {
+      fields.insert(at, std::move(each));
+    }
+  }
+}
+
+UserFields difference(const UserFields& before, const UserFields& after, const ReadUser& read) {
+  UserFields changes;
+  const auto is_unread = [&read](const std::string& name) {
+    return std::ranges::binary_search(read.unread, name);
+  };
+  const auto stays = [&](const std::string& name) {
+    const bool was_session =
+        name.front() == 's' &&
+        std::ranges::find(read.unread_sessions, std::string_view(name).substr(1)) !=
+            read.unread_sessions.end();
+    return name == "v" || (is_unread(name) && !was_session);
+  };
+  auto old = before.begin();
+  auto next = after.begin();
+  while (old != before.end() || next != after.end()) {
+    const int order = old == before.end()   ? 1
+                      : next == after.end() ? -1
+                                            : old->name.compare(next->name);
+    if (order < 0) {
+      if (!stays(old->name)) changes.push_back({old->name, std::nullopt});
+      ++old;
+    } else if (order > 0) {
+      changes.push_back(*next++);
+    } else {
+      if (old->value != next->value && !is_unread(old->name)) changes.push_back(*next);
+      ++old;
+      ++next;
+    }
+  }
+  return changes;
+}
+
+// --- users ---
+
+ReadUser read_user(std::string_view user, const UserFields& fields, Instant now) {
+  ReadUser read;
+  read.state.user = user;
+  for (const engine::Field& field : fields) {
+    if (field.name.empty() || !field.value) continue;
+    const std::string& value = *field.value;
+    const std::string_view name = std::string_view(field.name).substr(1);
+    bool known = false;
+    switch (field.name.front()) {
+      case 'v':
+        known = name.empty();
+        if (known) read.version = value;
+        break;
+      case 's': {
+        // Its lease is not its own to read: it stands elsewhere.
+        UserState::Session session;
+        const std::string* const lease = value_of(fields, "l" + std::string(name));
+        if (!Id::parse("session", name) || lease == nullptr || !read_lease(*lease, now, session)) {
+          break;
+        }
+        known = read_row(value, session);
+        if (!known) {
+          session.row.id = 1;
+          session.row.started = std::min(session.row.last_seen, now);
+          session.row.ttl =
+              std::clamp(session.row.expires - session.row.last_seen, kMinLease, kMaxLease);
+          read.unread_sessions.emplace_back(name);
+        }
+        session.row.session = name;
+        session.row.expires = std::min(session.row.expires, now + session.row.ttl);
+        read.state.sessions.push_back(std::move(session));
+        break;
+      }
+      case 'l':
+        known = value_of(fields, "s" + std::string(name)) != nullptr;
+        break;
+      case 'g': {
+        UserState::Gone gone;
+        known = Id::parse("session", name).has_value() && read_gone(value, now, gone);
+        gone.row.session = name;
+        if (known) read.state.gone.push_back(std::move(gone));
+        break;
+      }
+      case 'h': {
+        HoldOffRow row;
+        known = read_mark(field.name, value, now, row);
+        if (known) read.state.marks.push_back(std::move(row));
+        break;
+      }
+      case 'n':
+        known = name.empty() && read_replaced(value, now, read.state.replaced);
+        break;
+      case 'w':
+        known = name.empty() && read_due(value, now, read.state);
+        break;
+      case 'r':
+        known = name.empty() && read_rule(value, read.state.rule);
+        break;
+      default:
+        break;
+    }
+    if (!known) read.unread.push_back(field.name);
+  }
+  std::ranges::sort(read.unread);
+  UserState& state = read.state;
+  std::ranges::sort(state.sessions, {},
+                    [](const auto& each) { return std::pair(each.row.started, each.row.id); });
+  std::erase_if(state.gone, [&state](const auto& gone) {
+    return std::ranges::any_of(state.sessions, [&gone](const auto& session) {
+      return session.row.session == gone.row.session;
+    });
+  });
+  std::ranges::sort(state.gone, {}, [](const auto& each) { return each.row.at; });
+  std::ranges::sort(state.marks, {}, &HoldOffRow::since);
+  std::ranges::sort(state.replaced, {}, &ReplacedNames::One::since);
+  return read;
+}
+
+UserFields write_user(const UserState& state) {
+  UserFields fields;
+  fields.reserve(2 * state.sessions.size() + state.gone.size() + state.marks.size() + 4);
+  for (const UserState::Session& each : state.sessions) {
+    fields.push_back({"s" + each.row.session, write_row(each)});
+    fields.push_back({"l" + each.row.session, write_lease(each)});
+  }
+  for (const UserState::Gone& each : state.gone) {
+    fields.push_back({"g" + each.row.session, write_gone(each)});
+  }
+  for (const HoldOffRow& each : state.marks) fields.push_back({mark_name(each), write_mark(each)});
+  if (!state.replaced.empty()) fields.push_back({"n", write_replaced(state.replaced)});
+  if (state.starts_due) fields.push_back({"w", write_due(*state.starts_due)});
+  if (!state.rule.empty()) fields.push_back({"r", write_rule(state.rule)});
+  sort_fields(fields);
+  return fields;
+}
+
+// --- changes' numbers ---
+
+std::string random_change_number() {
+  static thread_local std::mt19937_64 random = [] {
+    std::random_device device;
+    std::seed_seq seed{device(), device(), device(), device()};
+    return std::mt19937_64(seed);
+  }();
+  const std::uint64_t bits = random();
+  std::string number(kChangeNumber, '\0');
+  std::memcpy(number.data(), &bits, kChangeNumber);
+  return number;
+}
+
+std::string version_after(std::string_view change_number, std::string_view before) {
+  std::string version(change_number);
+  version += before.substr(0, (kChangesKnown - 1) * kChangeNumber);
+  return version;
+}
+
+bool version_has(std::string_view version, std::string_view change_number) {
+  for (std::size_t at = 0; at + kChangeNumber <= version.size(); at += kChangeNumber) {
+    if (version.substr(at, kChangeNumber) == change_number) return true;
+  }
+  return false;
+}
+
+// --- keys ---
+
+std::string user_key(std::string_view prefix, std::string_view user) {
+  std::string key(prefix);
+  key += "u:";
+  for (const char each : user) {
+    switch (each) {
+      case '{':
+        key += "%7B";
+        break;
+      case '}':
+        key += "%7D";
+        break;
+      case '%':
+        key += "%25";
+        break;
+      default:
+        key.push_back(each);
+    }
+  }
+  return key;
+}
+
+std::string user_of_key(std::string_view prefix, std::string_view key) {
+  if (!key.starts_with(prefix)) return {};
+  key.remove_prefix(prefix.size());
+  if (!key.starts_with("u:")) return {};
+  key.remove_prefix(2);
+  std::string user;
+  while (!key.empty()) {
+    if (key.front() != '%') {
+      user.push_back(key.front());
+      key.remove_prefix(1);
+      continue;
+    }
+    const std::string_view code = key.substr(0, 3);
+    const char plain = code == "%7B" ? '{' : code == "%7D" ? '}' : code == "%25" ? '%' : '\0';
+    if (plain == '\0') return {};
+    user.push_back(plain);
+    key.remove_prefix(3);
+  }
+  return Id::parse("user", user) ? user : std::string();
+}
+
+}  // namespace concur

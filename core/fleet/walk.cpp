@@ -1,0 +1,79 @@
+#include "fleet/walk.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace concur {
+
+struct Walk::Running {
+  Callback<void(WalkStep&&), 56> done;
+  WalkStep step;
+  std::size_t waiting = 0;
+  std::string failure;
+
+  // The last of those that are waited for calls back.
+  bool one_less() { return --waiting == 0; }
+  void conclude() {
+    step.available = failure.empty();
+    step.cause = failure;
+    if (!step.available) step.users.clear();
+    std::ranges::sort(step.users, [](const WalkedUser& a, const WalkedUser& b) {
+      return std::tie(a.at, a.hash, a.user) < std::tie(b.at, b.hash, b.user);
+    });
+    std::exchange(done, {})(std::move(step));
+  }
+};
+
+void Walk::step(const engine::WalkPosition& from, Callback<void(WalkStep&&), 56> done) {
+  auto running = std::make_shared<Running>();
+  running->done = std::move(done);
+  read_keys(running, from);
+}
+
+// Of a cluster some slots at once; of one server as many keys as it gives.
+void Walk::read_keys(const std::shared_ptr<Running>& running, const engine::WalkPosition& from) {
+  const Instant deadline = clock_.now().instant + timeout_;
+  const std::uint64_t slots =
+      engine_.is_cluster()
+          ? std::min(kSlotsAtOnce,
+                     engine::kSlots - std::min<std::uint64_t>(from.at, engine::kSlots - 1))
+          : 1;
+  running->waiting = slots;
+  for (std::uint64_t i = 0; i < slots; ++i) {
+    const engine::WalkPosition at{from.at + i, from.generation};
+    const bool is_last = i + 1 == slots;
+    engine_.keys(at, deadline, [this, running, at, is_last](engine::KeysOutcome&& outcome) {
+      if (!outcome.available) running->failure = outcome.cause;
+      if (is_last) running->step.next = outcome.next;
+      for (const std::string& key : outcome.keys) {
+        std::string user = user_of_key(prefix_, key);
+        if (user.empty()) continue;
+        const std::uint64_t hash = XXH3_64bits(user.data(), user.size());
+        running->step.users.push_back({std::move(user), {}, {}, at.at, hash});
+      }
+      if (running->one_less()) read_users(running);
+    });
+  }
+}
+
+void Walk::read_users(const std::shared_ptr<Running>& running) {
+  if (running->step.users.empty() || !running->failure.empty()) return running->conclude();
+  const Instant deadline = clock_.now().instant + timeout_;
+  running->waiting = running->step.users.size();
+  for (std::size_t i = 0, count = running->waiting; i < count; ++i) {
+    engine_.read(user_key(prefix_, running->step.users[i].user), {}, deadline,
+                 [running, i](engine::ReadOutcome&& outcome) {
+                   if (!outcome.available) running->failure = outcome.cause;
+                   WalkedUser& user = running->step.users[i];
+                   user.fields = std::move(outcome.fields);
+                   user.now = outcome.now;
+                   sort_fields(user.fields);
+                   if (running->one_less()) running->conclude();
+                 });
+  }
+}
+
+}  // namespace concur
