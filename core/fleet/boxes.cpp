@@ -98,7 +98,8 @@ void Boxes::read() {
   reading_ = true;
   engine_.read(key_, {}, clock_.now().instant + timeout_, [this](engine::ReadOutcome&& outcome) {
     reading_ = false;
-    next_read_ = clock_.now().instant + kReadAgain;
+    read_at_ = clock_.now().instant;
+    next_read_ = read_at_ + kReadAgain;
     if (outcome.available) take(outcome.fields, outcome.now);
   });
 }
@@ -119,10 +120,13 @@ void Boxes::take(const engine::Fields& fields, WallTime /*now*/) {
   }
 }
 
-std::string Boxes::label_of(std::uint64_t id) const {
+// One that is not known is new: it is asked for, for the next time.
+std::string Boxes::label_of(std::uint64_t id) {
   if (id == self_.id) return self_.label;
   const auto found = others_.find(id);
-  return found == others_.end() ? hex_of(id) : found->second.label;
+  if (found != others_.end()) return found->second.label;
+  next_read_ = std::min(next_read_, read_at_ + kReadSoonest);
+  return hex_of(id);
 }
 
 std::vector<FleetStatus::Box> Boxes::others() const {

@@ -18,6 +18,7 @@ class Boxes {
  public:
   static constexpr Millis kWriteAgain{20'000};
   static constexpr Millis kReadAgain{2'000};
+  static constexpr Millis kReadSoonest{200};
   static constexpr Millis kForget = std::chrono::hours(24);
 
   struct Self {
@@ -36,7 +37,7 @@ class Boxes {
 
   const Self& self() const { return self_; }
   // The label of that box; its number where it has not told its label.
-  std::string label_of(std::uint64_t id) const;
+  std::string label_of(std::uint64_t id);
   std::vector<FleetStatus::Box> others() const;
 
  private:
@@ -52,6 +53,7 @@ class Boxes {
   std::map<std::uint64_t, FleetStatus::Box> others_;
   Instant next_write_{};
   Instant next_read_{};
+  Instant read_at_{};
   bool writing_ = false;
   bool reading_ = false;
 };

@@ -84,6 +84,21 @@ engine::Expiry expiry_of(const Policy& policy, const UserState& state, Instant n
   return {engine::Expiry::Kind::kAtLeast, longest + kKeptLonger};
 }
 
+EventKind event_of(EndReason reason) {
+  switch (reason) {
+    case EndReason::kExpired:
+      return EventKind::kExpired;
+    case EndReason::kEvicted:
+      return EventKind::kEvicted;
+    case EndReason::kPurged:
+      return EventKind::kPurged;
+    case EndReason::kEnded:
+    case EndReason::kOtherStart:
+      break;
+  }
+  return EventKind::kEnded;
+}
+
 bool is_start(const Command& command) { return std::holds_alternative<Start>(command); }
 
 void mark_degraded(Answer& answer) {
@@ -122,6 +137,13 @@ void Desks::submit(std::string_view user, const Command& command, const Now& now
   Desk& desk = desk_of(user);
   ++under_way_;
   desk.waiting.push_back({KeptCommand(command), std::move(reply), now.instant + timeout_});
+  enqueue(desk);
+}
+
+void Desks::submit_where_unset(const SetLimit& set, const Now& now, Service::Reply reply) {
+  Desk& desk = desk_of(set.user.text());
+  ++under_way_;
+  desk.waiting.push_back({KeptCommand(set), std::move(reply), now.instant + timeout_, 0, true});
   enqueue(desk);
 }
 
@@ -230,6 +252,7 @@ Desks::Decided Desks::judge(Desk& desk, ReadUser& read, const Now& now, Millis a
   for (const auto& each : read.state.gone) last_start = std::max(last_start, each.row.row);
   UserState before;  // what the commands are looked up in
   before.user = desk.user;
+  before.rule = read.state.rule;
   for (const auto& each : read.state.sessions) {
     UserState::Session session;
     session.row.session = each.row.session;
@@ -261,6 +284,7 @@ Desks::Decided Desks::judge(Desk& desk, ReadUser& read, const Now& now, Millis a
     const auto box =
         std::ranges::find(boxes, each.row.session, &std::pair<std::string, std::uint64_t>::first);
     each.far = box != boxes.end() && box->second != box_;
+    if (each.far && each.row.reason != EndReason::kExpired) decided.to_tell.push_back(box->second);
     if (each.row.reason != EndReason::kExpired) decided.removed.push_back(copy_of(each.row));
   }
   prune_gone(to_.judge.policy(), decided.after, there);
@@ -285,6 +309,9 @@ Answer Desks::judge_one(Pending& pending, const UserState& before, std::int64_t&
                         const Now& now) {
   const Command& command = pending.command->get();
   const auto* const start = std::get_if<Start>(&command);
+  if (pending.where_unset && !before.rule.empty()) {
+    return to_.judge.apply(ShowLimit{std::get<SetLimit>(command).user}, last_start + 1);
+  }
   if (start == nullptr) return to_.judge.apply(command, last_start + 1);
   const auto* const known = find_session(before.sessions, start->session.text());
   const bool is_new = known == nullptr || known->row.expires <= now.instant;
@@ -425,11 +452,38 @@ void Desks::settle(Desk& desk) {
   Decided decided = std::exchange(desk.decided, {});
   desk.away.reset();
   to_.counts.reclaimed += decided.reclaimed;
+  notice_taken(decided);
+  for (const std::uint64_t each : decided.to_tell) to_.tell(each, desk.user);
   to_.served.update(decided.after, box_, std::move(decided.removed), decided.ahead,
                     to_.clock.now().instant);
   to_.judge.count(desk.user, decided.notes, decided.now);
   to_.publish(std::move(decided.events));
   finish(desk, std::move(decided.answers));
+}
+
+// Sessions served here that another box ended: whoever watches at this box is told, too.
+void Desks::notice_taken(Decided& decided) const {
+  const Served::OfUser* const of = to_.served.find(decided.after.user);
+  if (of == nullptr) return;
+  for (const Served::Session& each : of->sessions) {
+    const auto* const gone = find_session(decided.after.gone, each.row.session);
+    if (gone == nullptr || gone->row.row != each.row.id) continue;
+    if (gone->row.reason == EndReason::kExpired) continue;
+    const bool by_us = std::ranges::any_of(decided.removed, [&each](const GoneRow& removed) {
+      return removed.session == each.row.session;
+    });
+    if (by_us) continue;
+    Event event;
+    event.kind = event_of(gone->row.reason);
+    event.active = static_cast<std::uint32_t>(decided.after.sessions.size());
+    event.user = PackedText(decided.after.user);
+    event.session = PackedText(each.row.session);
+    event.at = WallTime(gone->row.at.time_since_epoch());
+    if (gone->row.by) {
+      event.more = std::make_unique<EventMore>(EventMore{{}, *gone->row.by, {}});
+    }
+    decided.events.push_back(std::move(event));
+  }
 }
 
 void Desks::finish(Desk& desk, std::vector<Answer>&& answers) {

@@ -54,6 +54,8 @@ class Desks {
     FleetCounts& counts;
     std::function<void(std::vector<Event>&&)> publish;
     std::function<std::string(std::uint64_t box)> label_of;
+    // That box serves a session of the user that was ended here.
+    std::function<void(std::uint64_t box, std::string_view user)> tell;
   };
 
   // All must outlive it. `prefix`: of the fleet's keys; `box`: this one's identity.
@@ -64,6 +66,8 @@ class Desks {
 
   // A command about one user.
   void submit(std::string_view user, const Command& command, const Now& now, Service::Reply reply);
+  // What a box that is new in the fleet brings along: it holds where nothing is set for the user.
+  void submit_where_unset(const SetLimit& set, const Now& now, Service::Reply reply);
 
   // Brings what this box knows of the user to the engine, and ends what is over.
   void sync(std::string_view user);
@@ -82,6 +86,7 @@ class Desks {
     Service::Reply reply;
     Instant deadline;
     std::int64_t start = 0;  // the number of the start that it makes, the same in each attempt
+    bool where_unset = false;
   };
   // What was decided, until the engine's outcome is known.
   struct Decided {
@@ -92,6 +97,7 @@ class Desks {
     std::vector<Noted> notes;
     UserState after;
     std::vector<GoneRow> removed;
+    std::vector<std::uint64_t> to_tell;  // boxes that served some of them
     UserFields change;
     std::string change_number;  // empty where only leases change
     std::size_t reclaimed = 0;
@@ -124,6 +130,7 @@ class Desks {
   void on_read(Desk& desk, engine::ReadOutcome&& outcome);
   void decide_again(Desk& desk, UserFields&& fields);
   void settle(Desk& desk);
+  void notice_taken(Decided& decided) const;
   void decide_away(Desk& desk, const std::string& cause, bool unknown);
   void finish(Desk& desk, std::vector<Answer>&& answers);
   void refuse(Pending& pending, ErrorKind kind, const std::string& cause);

@@ -63,11 +63,18 @@ FleetService::FleetService(LoopRunner& runner, EventLog& events, const Clock& cl
       boxes_(engine_, clock, prefix_, parts_.config.timeout,
              {static_cast<std::uint64_t>(stored.box != 0 ? stored.box : new_identity()),
               parts_.config.box, parts_.version, digest_of(parts_.service.policy)}),
+      inbox_(engine_, clock, prefix_, parts_.config.timeout, boxes_.self().id,
+             [this](const std::string& user) { desks_.sync(user); }),
       desks_({runner.loop(), runner.turn(), clock, engine_, judge_, served_, counts_,
               [this](std::vector<Event>&& happened) { publish(std::move(happened)); },
-              [this](std::uint64_t box) { return boxes_.label_of(box); }},
+              [this](std::uint64_t box) { return boxes_.label_of(box); },
+              [this](std::uint64_t box, std::string_view user) { inbox_.tell(box, user); }},
              parts_.config, prefix_, boxes_.self().id),
-      walk_(engine_, clock, prefix_, parts_.config.timeout),
+      walk_(
+          engine_, clock, [this](std::string_view key) { return user_of_key(prefix_, key); },
+          parts_.config.timeout),
+      record_(engine_, clock, prefix_, parts_.config.timeout, boxes_.self().id,
+              parts_.service.history),
       lists_(walk_, desks_, judge_, boxes_, clock),
       denials_(log),
       reader_(runner.loop(), "reports", 9),
@@ -111,6 +118,8 @@ void FleetService::submit(const Command& command, const Now& now, Reply reply) {
         } else if constexpr (std::is_same_v<Kind, Purge>) {
           if (!each.user) return lists_.purge(each, std::move(reply));
           desks_.submit(each.user->text(), command, now, std::move(reply));
+        } else if constexpr (std::is_same_v<Kind, SetLimit>) {
+          set_limit(each, now, std::move(reply));
         } else {
           desks_.submit(each.user.text(), command, now, std::move(reply));
         }
@@ -131,6 +140,18 @@ void FleetService::publish(std::vector<Event>&& happened) {
 }
 
 // --- plans ---
+
+// A plan that another box has just set is not known here yet.
+void FleetService::set_limit(const SetLimit& set, const Now& now, Reply reply) {
+  const bool known = !set.plan || !*set.plan || plans_.find((*set.plan)->text()) != nullptr;
+  if (known) return desks_.submit(set.user.text(), set, now, std::move(reply));
+  auto kept = std::make_shared<KeptCommand>(Command(set));
+  auto shared = std::make_shared<Reply>(std::move(reply));
+  plans_.look([this, kept, shared] {
+    const auto& later = std::get<SetLimit>(kept->get());
+    desks_.submit(later.user.text(), later, clock_.now(), std::move(*shared));
+  });
+}
 
 void FleetService::set_plan(const SetPlan& set, Reply reply) {
   const Answer tried = judge_.apply_to_plans(set, engine_like(clock_.now()));
@@ -225,10 +246,14 @@ void FleetService::go_on_entering() {
   if (entering_ || (to_enter_.empty() && plans_to_enter_.empty())) return;
   entering_ = true;
   if (!plans_to_enter_.empty()) {
-    const PlanRow plan = plans_to_enter_.front();
-    return plans_.put(plan, [this](Result<void> done) {
-      entering_ = false;
-      if (done) plans_to_enter_.pop_front();
+    return plans_.look([this] {
+      const PlanRow plan = plans_to_enter_.front();
+      const auto done = [this](Result<void> put) {
+        entering_ = false;
+        if (put) plans_to_enter_.pop_front();
+      };
+      if (plans_.find_in_engine(plan.plan)) return done({});
+      plans_.put(plan, done);
     });
   }
   const LimitRow& row = to_enter_.front();
@@ -238,7 +263,7 @@ void FleetService::go_on_entering() {
   if (row.on_limit) set.on_limit.emplace(row.on_limit);
   const auto plan = Id::parse("plan", row.plan);
   if (plan) set.plan.emplace(*plan);
-  desks_.submit(row.user, set, clock_.now(), [this](Result<Answer>&& answer) {
+  desks_.submit_where_unset(set, clock_.now(), [this](Result<Answer>&& answer) {
     entering_ = false;
     if (answer) to_enter_.pop_front();
   });
@@ -247,7 +272,10 @@ void FleetService::go_on_entering() {
 // --- reports, backups, checks, settings ---
 
 void FleetService::store_usage() {
-  for (AddUsage& each : judge_.take_usage()) journal_.add(std::move(each));
+  for (AddUsage& each : judge_.take_usage()) {
+    record_.add(each);
+    journal_.add(std::move(each));
+  }
 }
 
 void FleetService::report(const ReportQuery& query, ReportReply reply) {
@@ -260,18 +288,17 @@ void FleetService::report(const ReportQuery& query, ReportReply reply) {
   }
   judge_.flush_usage(judge_.usage_parts(), engine_like(clock_.now()));
   store_usage();
+  const WallTime since = clock_.now().wall() - query.back;
+  const auto first = std::chrono::floor<std::chrono::hours>(since.time_since_epoch()).count();
   auto shared = std::make_shared<ReportReply>(std::move(reply));
-  journal_.when_stored([this, query, shared] {
-    const WallTime since = clock_.now().wall() - query.back;
-    const auto first = std::chrono::floor<std::chrono::hours>(since.time_since_epoch()).count();
-    reader_.submit(
-        [path = parts_.path, files = journal_.files(), query,
-         first](Interruption& interruption) -> Result<Report> {
-          if (auto there = check_in_place(files.get(), path); !there) return there.error();
-          return read_report(path, query, first, interruption);
-        },
-        std::move(*shared));
-  });
+  record_.collect(
+      first, query.user, [this, query, first, shared](Result<FleetRecord::Hours> hours) {
+        if (!hours) return (*shared)(hours.error());
+        reader_.submit(
+            [record = std::move(*hours), query, first](Interruption& interruption)
+                -> Result<Report> { return read_report(record, query, first, interruption); },
+            std::move(*shared));
+      });
 }
 
 void FleetService::backup(BackupReply reply) {
@@ -293,6 +320,7 @@ void FleetService::configure(const ServiceConfig& config) {
   judge_.set_policy(config.policy, engine_like(clock_.now()));
   publish(judge_.take_events());
   boxes_.set_policy(digest_of(config.policy));
+  record_.keep(config.history);
   renew_files();
 }
 
@@ -384,6 +412,8 @@ void FleetService::tick() {
       if (!finishing_) {
         plans_.tick();
         boxes_.tick();
+        inbox_.tick();
+        record_.tick();
         desks_.tick(whole_);
         if (whole_) go_on_entering();
       }

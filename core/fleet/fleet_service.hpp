@@ -9,6 +9,8 @@
 #include "fleet/boxes.hpp"
 #include "fleet/desks.hpp"
 #include "fleet/fleet_config.hpp"
+#include "fleet/fleet_record.hpp"
+#include "fleet/inbox.hpp"
 #include "fleet/inspection.hpp"
 #include "fleet/journal.hpp"
 #include "fleet/lists.hpp"
@@ -68,6 +70,7 @@ class FleetService final : public Service {
   void finish(Callback<void()> done) override;
 
  private:
+  void set_limit(const SetLimit& set, const Now& now, Reply reply);
   void set_plan(const SetPlan& set, Reply reply);
   void remove_plan(const RemovePlan& remove, Reply reply);
   void list_plans(std::optional<Id> plan, Reply reply);
@@ -98,8 +101,10 @@ class FleetService final : public Service {
   Served served_;
   PlanBook plans_;
   Boxes boxes_;
+  Inbox inbox_;
   Desks desks_;
   Walk walk_;
+  FleetRecord record_;
   Lists lists_;
   DenialLog denials_;
   Worker<Report> reader_;

@@ -55,11 +55,7 @@ Error unavailable(const std::string& cause) {
   return {ErrorKind::kUnavailable, "cannot ask the fleet's engine: " + cause};
 }
 
-// A session of a list, in the order of the walk.
-struct Listed {
-  const WalkedUser* user;
-  UserState::Session session;
-};
+constexpr Millis kPageTime{250};
 
 SessionInfo info_of(std::string_view user, const UserState::Session& session,
                     const std::string& box) {
@@ -80,10 +76,19 @@ SessionInfo info_of(std::string_view user, const UserState::Session& session,
 // --- lists ---
 
 void Lists::list(const ListAll& list, Service::Reply reply) {
+  this->list(list, clock_.now().instant + kPageTime, std::move(reply));
+}
+
+void Lists::list(const ListLimits& list, Service::Reply reply) {
+  this->list(list, clock_.now().instant + kPageTime, std::move(reply));
+}
+
+// Steps that meet nobody are followed by others, for a while.
+void Lists::list(const ListAll& list, Instant until, Service::Reply reply) {
   const auto from = place_of(list.after);
   if (!from) return reply(Answer(Refused{list.after.not_ours()}));
   auto shared = std::make_shared<Service::Reply>(std::move(reply));
-  walk_.step(from->walk, [this, shared, from = *from, most = list.most](WalkStep&& step) {
+  walk_.step(from->walk, [this, shared, from = *from, most = list.most, until](WalkStep&& step) {
     if (!step.available) return (*shared)(unavailable(step.cause));
     Page page;
     for (const WalkedUser& user : step.users) {
@@ -101,15 +106,18 @@ void Lists::list(const ListAll& list, Service::Reply reply) {
       }
     }
     page.next = step.next ? cursor_of({*step.next}) : Cursor();
+    if (page.sessions.empty() && step.next && clock_.now().instant < until) {
+      return this->list(ListAll{page.next, most}, until, std::move(*shared));
+    }
     (*shared)(Answer(std::move(page)));
   });
 }
 
-void Lists::list(const ListLimits& list, Service::Reply reply) {
+void Lists::list(const ListLimits& list, Instant until, Service::Reply reply) {
   const auto from = place_of(list.after);
   if (!from) return reply(Answer(Refused{list.after.not_ours()}));
   auto shared = std::make_shared<Service::Reply>(std::move(reply));
-  walk_.step(from->walk, [this, shared, from = *from, most = list.most](WalkStep&& step) {
+  walk_.step(from->walk, [this, shared, from = *from, most = list.most, until](WalkStep&& step) {
     if (!step.available) return (*shared)(unavailable(step.cause));
     LimitPage page;
     for (const WalkedUser& user : step.users) {
@@ -126,6 +134,9 @@ void Lists::list(const ListLimits& list, Service::Reply reply) {
       page.next = cursor_of({from.walk, user.at, user.hash, 0});
     }
     page.next = step.next ? cursor_of({*step.next}) : Cursor();
+    if (page.limits.empty() && step.next && clock_.now().instant < until) {
+      return this->list(ListLimits{page.next, most}, until, std::move(*shared));
+    }
     (*shared)(Answer(std::move(page)));
   });
 }

@@ -21,7 +21,7 @@ class Lists {
   static constexpr std::size_t kPurgesAtOnce = 64;  // users
 
   // All must outlive it.
-  Lists(Walk& walk, Desks& desks, Judge& judge, const Boxes& boxes, const Clock& clock)
+  Lists(Walk& walk, Desks& desks, Judge& judge, Boxes& boxes, const Clock& clock)
       : walk_(walk), desks_(desks), judge_(judge), boxes_(boxes), clock_(clock) {}
 
   void list(const ListAll& list, Service::Reply reply);
@@ -39,6 +39,8 @@ class Lists {
   struct Purging;
   struct Counting;
 
+  void list(const ListAll& list, Instant until, Service::Reply reply);
+  void list(const ListLimits& list, Instant until, Service::Reply reply);
   void go_on(const std::shared_ptr<Purging>& purging);
   void purge_more(const std::shared_ptr<Purging>& purging);
   void go_on(const std::shared_ptr<Counting>& counting, const engine::WalkPosition& from);
@@ -46,7 +48,7 @@ class Lists {
   Walk& walk_;
   Desks& desks_;
   Judge& judge_;
-  const Boxes& boxes_;
+  Boxes& boxes_;
   const Clock& clock_;
 };
 

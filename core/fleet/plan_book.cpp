@@ -65,14 +65,21 @@ void PlanBook::tick() {
   const Instant now = clock_.now().instant;
   if (looking_ || now < next_look_) return;
   looking_ = true;
-  engine_.read(key_, {}, now + timeout_, [this](engine::ReadOutcome&& outcome) {
-    looking_ = false;
-    next_look_ = clock_.now().instant + kLookAgain;
-    if (outcome.available) take(outcome.fields);
-  });
+  look([this] { looking_ = false; });
+}
+
+void PlanBook::look(Callback<void()> then) {
+  auto shared = std::make_shared<Callback<void()>>(std::move(then));
+  engine_.read(key_, {}, clock_.now().instant + timeout_,
+               [this, shared](engine::ReadOutcome&& outcome) {
+                 next_look_ = clock_.now().instant + kLookAgain;
+                 if (outcome.available) take(outcome.fields);
+                 (*shared)();
+               });
 }
 
 void PlanBook::take(const engine::Fields& fields) {
+  has_looked_ = true;
   std::vector<PlanRow> plans;
   for (const engine::Field& each : fields) {
     if (auto plan = read_plan(each); plan && plans.size() < kMaxPlans) {

@@ -32,9 +32,13 @@ class PlanBook {
 
   // To be called often: reads them anew where it is time to.
   void tick();
+  // Reads them anew now; `then` is called whether that worked or not.
+  void look(Callback<void()> then);
 
   const std::vector<PlanRow>& plans() const { return known_; }  // by name
   const PlanRow* find(std::string_view plan) const;
+  // Whether the engine was asked, and has it.
+  bool find_in_engine(std::string_view plan) const { return has_looked_ && find(plan) != nullptr; }
 
   // Sets a plan, or takes it away; `done` is called once the engine has it and this box knows it.
   void put(const PlanRow& plan, Callback<void(Result<void>), 120> done);
@@ -53,6 +57,7 @@ class PlanBook {
   std::vector<PlanRow> known_;
   Instant next_look_{};
   bool looking_ = false;
+  bool has_looked_ = false;
 };
 
 }  // namespace concur

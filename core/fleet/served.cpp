@@ -44,7 +44,7 @@ void Served::restore(Row row, const Now& now) {
   const std::string user = row.user;
   OfUser& of = users_[user];
   const Instant saved = row.expires;
-  of.sessions.push_back({std::move(row), stored, saved});
+  of.sessions.push_back({std::move(row), stored, {}, saved});
   ++sessions_;
   schedule(user, of);
 }
@@ -87,12 +87,13 @@ void Served::put(OfUser& of, const Row& row, Millis ahead) {
     stored.fleet_id = row.id;
     stored.id = ++last_stored_;
     const Instant saved = own.expires;
-    of.sessions.push_back({std::move(own), stored.id, saved});
+    of.sessions.push_back({std::move(own), stored.id, row.started, saved});
     ++sessions_;
     return journal_(Insert{std::move(stored)});
   }
   Session& session = *known;
   session.row.started = row.started - ahead;
+  session.started_there = row.started;
   session.row.last_seen = row.last_seen - ahead;
   session.row.expires = row.expires - ahead;
   session.row.ttl = row.ttl;
@@ -174,6 +175,7 @@ std::size_t Served::heal(UserState& state, std::uint64_t box, Millis ahead, Inst
     }
     UserState::Session session{copy_of(each.row)};
     move_clock(session.row, ahead);
+    if (each.started_there != Instant()) session.row.started = each.started_there;
     session.box = box;
     state.sessions.push_back(std::move(session));
     ++reclaimed;

@@ -27,6 +27,7 @@ class Served {
   struct Session {
     Row row;                  // its id is the start's, in the fleet
     std::int64_t stored = 0;  // the id of its row in this box's database
+    Instant started_there;    // as the fleet has it; 0: not known
     Instant saved;            // the lease's end, as stored
   };
   struct OfUser {

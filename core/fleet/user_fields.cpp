@@ -1,5 +1,6 @@
 #include "fleet/user_fields.hpp"
 
+#include "fleet/value_text.hpp"
 #include "session/id.hpp"
 #include "session/int48.hpp"
 #include "session/policy.hpp"
@@ -19,116 +20,11 @@ namespace concur {
 
 namespace {
 
-constexpr char kForm = '1';  // of all values, up to now
 constexpr std::size_t kChangeNumber = 8;
 constexpr std::size_t kChangesKnown = 4;
-constexpr std::size_t kMaxText = 64 * 1024;
 constexpr std::size_t kMaxReplaced = 512;
-constexpr std::int64_t kLatest = Int48::kMax / 2;  // in the year 4199
-
-// --- values ---
-
-class ValueWriter {
- public:
-  ValueWriter() { value_.push_back(kForm); }
-
-  ValueWriter& number(std::int64_t number) {
-    char digits[17];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
-    value_.append(digits, end);
-    value_.push_back(',');
-    return *this;
-  }
-  ValueWriter& bytes(std::uint64_t number) { return letters(number); }
-  ValueWriter& letter(char letter) {
-    value_.push_back(letter);
-    return *this;
-  }
-  ValueWriter& text(char letter, std::string_view text) {
-    if (text.empty()) return *this;
-    value_.push_back(letter);
-    value_.append(std::to_string(text.size()));
-    value_.push_back(':');
-    value_.append(text);
-    return *this;
-  }
-  std::string with(std::string_view rest) && {
-    value_.append(rest);
-    return std::move(value_);
-  }
-
- private:
-  ValueWriter& letters(std::uint64_t number) {
-    char digits[17];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
-    value_.append(digits, end);
-    value_.push_back(',');
-    return *this;
-  }
-
-  std::string value_;
-};
-
-// Once something is not as it should be, nothing more is read.
-class ValueReader {
- public:
-  explicit ValueReader(std::string_view value) : left_(value) {
-    failed_ = left_.empty() || left_.front() != kForm;
-    if (!failed_) left_.remove_prefix(1);
-  }
-
-  template <std::integral T>
-  T number(T least, T most) {
-    T number{};
-    const char* end = left_.data() + left_.size();
-    const auto [rest, error] = std::from_chars(left_.data(), end, number, 16);
-    if (failed_ || error != std::errc() || rest == end || *rest != ',' || number < least ||
-        number > most) {
-      failed_ = true;
-      return least;
-    }
-    left_.remove_prefix(static_cast<std::size_t>(rest - left_.data()) + 1);
-    return number;
-  }
-  Instant instant() { return Instant(Millis(number<std::int64_t>(0, kLatest))); }
-  char letter() {
-    if (failed_ || left_.empty()) {
-      failed_ = true;
-      return '\0';
-    }
-    const char letter = left_.front();
-    left_.remove_prefix(1);
-    return letter;
-  }
-  // Empty where the next is none of that letter.
-  std::string text(char letter) {
-    if (failed_ || left_.empty() || left_.front() != letter) return {};
-    std::size_t size = 0;
-    const char* end = left_.data() + left_.size();
-    const auto [rest, error] = std::from_chars(left_.data() + 1, end, size);
-    const auto head = static_cast<std::size_t>(rest - left_.data()) + 1;
-    if (error != std::errc() || rest == end || *rest != ':' || size > kMaxText ||
-        left_.size() - head < size) {
-      failed_ = true;
-      return {};
-    }
-    std::string text(left_.substr(head, size));
-    left_.remove_prefix(head + size);
-    return text;
-  }
-  bool flag(char letter) {
-    if (failed_ || left_.empty() || left_.front() != letter) return false;
-    left_.remove_prefix(1);
-    return true;
-  }
-  bool at_end() const { return left_.empty(); }
-  std::string_view rest() const { return left_; }
-  bool failed() const { return failed_; }
-
- private:
-  std::string_view left_;
-  bool failed_ = false;
-};
+constexpr std::int64_t kLatest = ValueReader::kLatest;
+static_assert(kLatest <= Int48::kMax);
 
 std::int64_t millis(Instant at) { return at.time_since_epoch().count(); }
 
@@ -240,7 +136,7 @@ std::string write_mark(const HoldOffRow& row) {
 
 bool read_mark(std::string_view name, std::string_view text, Instant now, HoldOffRow& row) {
   std::string number(name);
-  number.front() = kForm;
+  number.front() = ValueWriter::kForm;
   row.id = ValueReader(number).number<std::int64_t>(0, kLatest);
   ValueReader value(text);
   const auto mark = value.number<std::int64_t>(0, static_cast<std::int64_t>(Mark::kFoughtOver));
@@ -500,46 +396,55 @@ bool version_has(std::string_view version, std::string_view change_number) {
 
 // --- keys ---
 
-std::string user_key(std::string_view prefix, std::string_view user) {
-  std::string key(prefix);
-  key += "u:";
-  for (const char each : user) {
+std::string key_text(std::string_view name) {
+  std::string text;
+  text.reserve(name.size());
+  for (const char each : name) {
     switch (each) {
       case '{':
-        key += "%7B";
+        text += "%7B";
         break;
       case '}':
-        key += "%7D";
+        text += "%7D";
         break;
       case '%':
-        key += "%25";
+        text += "%25";
         break;
       default:
-        key.push_back(each);
+        text.push_back(each);
     }
   }
-  return key;
+  return text;
+}
+
+std::optional<std::string> name_of_key_text(std::string_view text) {
+  std::string name;
+  name.reserve(text.size());
+  while (!text.empty()) {
+    const bool escaped = text.front() == '%';
+    const std::string_view code = text.substr(0, escaped ? 3 : 1);
+    const char plain = !escaped        ? code.front()
+                       : code == "%7B" ? '{'
+                       : code == "%7D" ? '}'
+                       : code == "%25" ? '%'
+                                       : '\0';
+    if (plain == '\0') return std::nullopt;
+    name.push_back(plain);
+    text.remove_prefix(code.size());
+  }
+  return name;
+}
+
+std::string user_key(std::string_view prefix, std::string_view user) {
+  return std::string(prefix) + "u:" + key_text(user);
 }
 
 std::string user_of_key(std::string_view prefix, std::string_view key) {
   if (!key.starts_with(prefix)) return {};
   key.remove_prefix(prefix.size());
   if (!key.starts_with("u:")) return {};
-  key.remove_prefix(2);
-  std::string user;
-  while (!key.empty()) {
-    if (key.front() != '%') {
-      user.push_back(key.front());
-      key.remove_prefix(1);
-      continue;
-    }
-    const std::string_view code = key.substr(0, 3);
-    const char plain = code == "%7B" ? '{' : code == "%7D" ? '}' : code == "%25" ? '%' : '\0';
-    if (plain == '\0') return {};
-    user.push_back(plain);
-    key.remove_prefix(3);
-  }
-  return Id::parse("user", user) ? user : std::string();
+  const auto user = name_of_key_text(key.substr(2));
+  return user && Id::parse("user", *user) ? *user : std::string();
 }
 
 }  // namespace concur

@@ -14,6 +14,13 @@ struct Walk::Running {
   std::size_t waiting = 0;
   std::string failure;
 
+  // A server may name a key twice.
+  void drop_repeated() {
+    const auto key = &WalkedUser::key;
+    std::ranges::sort(step.users, {}, key);
+    const auto repeated = std::ranges::unique(step.users, {}, key);
+    step.users.erase(repeated.begin(), repeated.end());
+  }
   // The last of those that are waited for calls back.
   bool one_less() { return --waiting == 0; }
   void conclude() {
@@ -48,11 +55,11 @@ void Walk::read_keys(const std::shared_ptr<Running>& running, const engine::Walk
     engine_.keys(at, deadline, [this, running, at, is_last](engine::KeysOutcome&& outcome) {
       if (!outcome.available) running->failure = outcome.cause;
       if (is_last) running->step.next = outcome.next;
-      for (const std::string& key : outcome.keys) {
-        std::string user = user_of_key(prefix_, key);
+      for (std::string& key : outcome.keys) {
+        std::string user = user_of_(key);
         if (user.empty()) continue;
-        const std::uint64_t hash = XXH3_64bits(user.data(), user.size());
-        running->step.users.push_back({std::move(user), {}, {}, at.at, hash});
+        const std::uint64_t hash = XXH3_64bits(key.data(), key.size());
+        running->step.users.push_back({std::move(key), std::move(user), {}, {}, at.at, hash});
       }
       if (running->one_less()) read_users(running);
     });
@@ -60,11 +67,12 @@ void Walk::read_keys(const std::shared_ptr<Running>& running, const engine::Walk
 }
 
 void Walk::read_users(const std::shared_ptr<Running>& running) {
+  running->drop_repeated();
   if (running->step.users.empty() || !running->failure.empty()) return running->conclude();
   const Instant deadline = clock_.now().instant + timeout_;
   running->waiting = running->step.users.size();
   for (std::size_t i = 0, count = running->waiting; i < count; ++i) {
-    engine_.read(user_key(prefix_, running->step.users[i].user), {}, deadline,
+    engine_.read(running->step.users[i].key, {}, deadline,
                  [running, i](engine::ReadOutcome&& outcome) {
                    if (!outcome.available) running->failure = outcome.cause;
                    WalkedUser& user = running->step.users[i];

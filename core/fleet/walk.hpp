@@ -6,15 +6,18 @@
 #include "fleet/user_fields.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace concur {
 
 // A user as a walk over all of them meets it.
 struct WalkedUser {
+  std::string key;
   std::string user;
   UserFields fields;       // sorted
   WallTime now;            // the engine's clock
@@ -37,9 +40,12 @@ class Walk {
  public:
   static constexpr std::uint64_t kSlotsAtOnce = 32;
 
+  // The user that a key is of; empty for keys that are passed over.
+  using UserOf = std::function<std::string(std::string_view key)>;
+
   // All must outlive it and its steps.
-  Walk(engine::Engine& engine, const Clock& clock, std::string prefix, Millis timeout)
-      : engine_(engine), clock_(clock), prefix_(std::move(prefix)), timeout_(timeout) {}
+  Walk(engine::Engine& engine, const Clock& clock, UserOf user_of, Millis timeout)
+      : engine_(engine), clock_(clock), user_of_(std::move(user_of)), timeout_(timeout) {}
 
   // The users from there on; `done` may be called from within.
   void step(const engine::WalkPosition& from, Callback<void(WalkStep&&), 56> done);
@@ -52,7 +58,7 @@ class Walk {
 
   engine::Engine& engine_;
   const Clock& clock_;
-  std::string prefix_;
+  UserOf user_of_;
   Millis timeout_;
 };
 

@@ -32,6 +32,17 @@ Result<Report> read_report(const std::string& path, const ReportQuery& query,
   return report;
 }
 
+Result<Report> read_report(const std::vector<AddUsage>& record, const ReportQuery& query,
+                           std::int64_t first_hour, Interruption& interruption) {
+  constexpr const char* kWhat = "read";
+  auto reader = ReportReader::of(record);
+  if (!reader) return cannot(kWhat, "the fleet's record", reader.error());
+  auto report = interruption.run([&reader] { reader->interrupt(); },
+                                 [&] { return reader->read(query, first_hour); });
+  if (!report) return cannot(kWhat, "the fleet's record", report.error());
+  return report;
+}
+
 Result<Fd> copy_database(const std::string& path, Interruption& interruption) {
   constexpr const char* kWhat = "copy";
   auto copy = DatabaseCopy::open(path);

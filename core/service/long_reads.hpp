@@ -3,11 +3,13 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "service/worker.hpp"
+#include "session/change.hpp"
 #include "session/report.hpp"
 #include "store/database_files.hpp"
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace concur {
 
@@ -20,6 +22,10 @@ Result<void> check_in_place(const DatabaseFiles* files, const std::string& path)
 
 // What is recorded from that hour (since 1970) on.
 Result<Report> read_report(const std::string& path, const ReportQuery& query,
+                           std::int64_t first_hour, Interruption& interruption);
+
+// The same of a record that comes from elsewhere.
+Result<Report> read_report(const std::vector<AddUsage>& record, const ReportQuery& query,
                            std::int64_t first_hour, Interruption& interruption);
 
 Result<Fd> copy_database(const std::string& path, Interruption& interruption);

@@ -1,6 +1,7 @@
 #include "store/report_reader.hpp"
 
 #include "store/record_sql.hpp"
+#include "store/schema.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -46,12 +47,46 @@ Result<void> read_all(Statement& rows, std::vector<UsageReport>& into) {
 Result<ReportReader> ReportReader::open(const std::string& path) {
   auto db = Sqlite::open_existing(path);
   if (!db) return db.error();
-  if (const auto made = db->exec(kRecord); !made) return made.error();
-  if (const auto set = db->exec("PRAGMA query_only = ON; PRAGMA busy_timeout = 5000"); !set) {
+  return make_ready(std::move(*db));
+}
+
+Result<ReportReader> ReportReader::of(const std::vector<AddUsage>& record) {
+  auto db = Sqlite::open(":memory:");
+  if (!db) return db.error();
+  if (const auto made = migrate(*db); !made) return made.error();
+  if (const auto begun = db->exec("BEGIN"); !begun) return begun.error();
+  auto insert = db->prepare(
+      "INSERT INTO history(hour, user, starts, denials, evictions, peak, attempted, excess, "
+      "devices, addresses, conflicts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!insert) return insert.error();
+  for (const AddUsage& each : record) {
+    const Usage& usage = each.usage;
+    const std::string devices = usage.devices.bytes();
+    const std::string addresses = usage.addresses.bytes();
+    insert->bind(1, usage.hour);
+    insert->bind(2, each.user);
+    int at = 3;
+    for (const std::uint32_t count : {usage.starts, usage.denials, usage.evictions, usage.peak,
+                                      usage.attempted, usage.excess}) {
+      insert->bind(at++, std::int64_t{count});
+    }
+    insert->bind_blob(at++, devices);
+    insert->bind_blob(at++, addresses);
+    insert->bind(at, std::int64_t{usage.conflicts});
+    if (const auto done = insert->run(); !done) return done.error();
+  }
+  *insert = Statement();
+  if (const auto done = db->exec("COMMIT"); !done) return done.error();
+  return make_ready(std::move(*db));
+}
+
+Result<ReportReader> ReportReader::make_ready(Sqlite db) {
+  if (const auto made = db.exec(kRecord); !made) return made.error();
+  if (const auto set = db.exec("PRAGMA query_only = ON; PRAGMA busy_timeout = 5000"); !set) {
     return set.error();
   }
-  if (const auto added = add_record_functions(*db); !added) return added.error();
-  return ReportReader(std::move(*db));
+  if (const auto added = add_record_functions(db); !added) return added.error();
+  return ReportReader(std::move(db));
 }
 
 Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first) {
