@@ -89,6 +89,16 @@ struct Status {
   OutputFormat format = OutputFormat::kJson;  // json or table
 };
 
+struct FleetCheck {
+  static constexpr const char* kVerb = "check the fleet";
+  OutputFormat format = OutputFormat::kJson;  // json or table
+};
+
+struct FleetShow {
+  static constexpr const char* kVerb = "show the fleet";
+  OutputFormat format = OutputFormat::kJson;  // json or table
+};
+
 struct LimitGet {
   static constexpr const char* kVerb = "show the limit";
   std::string user;  // not empty, here and below: a path with an empty segment names another thing
@@ -153,8 +163,8 @@ struct Top {
   Millis interval{2000};
 };
 
-using Command =
-    std::variant<Start, Heartbeat, End, List, Purge, Run, Report, Status, LimitGet, LimitSet,
-                 LimitUnset, LimitList, PlanSet, PlanUnset, PlanList, Batch, Watch, Backup, Top>;
+using Command = std::variant<Start, Heartbeat, End, List, Purge, Run, Report, Status, FleetCheck,
+                             FleetShow, LimitGet, LimitSet, LimitUnset, LimitList, PlanSet,
+                             PlanUnset, PlanList, Batch, Watch, Backup, Top>;
 
 }  // namespace concur::cli

@@ -85,6 +85,18 @@ void add_plan_commands(CLI::App& app, Options& options) {
       "  concur plan list");
 }
 
+void add_fleet_commands(CLI::App& app, Options& options) {
+  add_command<FleetCheck>(app, options, {}, "check",
+                          "Say what is wrong with the fleet's engine and how to mend it");
+  add_command<FleetShow>(app, options, {}, "status",
+                         "Show the fleet: primaries, other boxes, counts");
+  app.footer(
+      "See concur fleet COMMAND --help for its options, and concurrencyd-fleet(7).\n"
+      "Examples:\n"
+      "  concur fleet check --output table\n"
+      "  concur fleet status");
+}
+
 // The one that `verb` names, or all where it is empty.
 void add_commands(CLI::App& app, Options& options, std::string_view verb) {
   add_command<Start>(app, options, verb, "start", "Start a session, or renew it if it is active");
@@ -104,6 +116,8 @@ void add_commands(CLI::App& app, Options& options, std::string_view verb) {
             add_limit_commands);
   add_group(app, options, verb, "plan",
             "Set, remove or list plans: named limits that users can be given", add_plan_commands);
+  add_group(app, options, verb, "fleet", "Check or show the fleet that this box is one of",
+            add_fleet_commands);
   add_command<Batch>(app, options, verb, "batch",
                      "Execute commands from standard input, one JSON object per line");
   add_command<Watch>(app, options, verb, "watch",
@@ -128,7 +142,9 @@ std::vector<std::string>::iterator find_verb(std::vector<std::string>& args) {
 // `concur limit help`.
 void take_help(std::vector<std::string>& args) {
   auto word = find_verb(args);
-  if (word != args.end() && (*word == "limit" || *word == "plan")) ++word;
+  if (word != args.end() && (*word == "limit" || *word == "plan" || *word == "fleet")) {
+    ++word;
+  }
   if (word == args.end() || *word != "help") return;
   args.erase(word);
   args.emplace_back("--help");

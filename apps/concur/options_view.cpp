@@ -44,6 +44,24 @@ void add_options(CLI::App& app, Status& status) {
              "  concur status --output table");
 }
 
+void add_options(CLI::App& app, FleetCheck& check) {
+  add_output(app, check.format);
+  add_footer(app,
+             "Asks each server of the engine, which takes up to 4 s where some do not answer.\n"
+             "Examples:\n"
+             "  concur fleet check --output table\n"
+             "  concur fleet check | jq -r '.findings[].what'\n"
+             "Exit status: 0 nothing serious, 2 a problem is to be mended, or there is no fleet");
+}
+
+void add_options(CLI::App& app, FleetShow& show) {
+  add_output(app, show.format);
+  add_footer(app,
+             "Examples:\n"
+             "  concur fleet status --output table\n"
+             "  concur fleet status | jq -r .state");
+}
+
 void add_options(CLI::App& app, Top& top) {
   add_option(app, "--interval", "DURATION", "How often to ask the daemon (default 2s)",
              [&top](const std::string& text) {
@@ -73,6 +91,10 @@ void check(const Report& report) {
 }
 
 void check(const Status& /*status*/) {}
+
+void check(const FleetCheck& /*check*/) {}
+
+void check(const FleetShow& /*show*/) {}
 
 void check(const Top& /*top*/) {}
 

@@ -139,6 +139,10 @@ Request request_of(const Report& report) {
 
 Request request_of(const Status& /*status*/) { return {"GET", "/v1/status", {}}; }
 
+Request request_of(const FleetCheck& /*check*/) { return {"GET", "/v1/fleet/check", {}}; }
+
+Request request_of(const FleetShow& /*show*/) { return {"GET", "/v1/fleet", {}}; }
+
 Request request_of(const LimitGet& get) { return {"GET", limit_of(get.user), {}}; }
 
 Request request_of(const LimitSet& set) {

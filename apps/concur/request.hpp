@@ -20,6 +20,8 @@ Request request_of(const End& end);
 Request request_of(const Purge& purge);
 Request request_of(const Report& report);
 Request request_of(const Status& status);
+Request request_of(const FleetCheck& check);
+Request request_of(const FleetShow& show);
 Request request_of(const LimitGet& get);
 Request request_of(const LimitSet& set);
 Request request_of(const LimitUnset& unset);

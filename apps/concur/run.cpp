@@ -34,6 +34,12 @@ Result<ExitCode> run_one(Client& client, const Report& report) { return run_view
 
 Result<ExitCode> run_one(Client& client, const Status& status) { return run_view(client, status); }
 
+Result<ExitCode> run_one(Client& client, const FleetCheck& check) {
+  return run_view(client, check);
+}
+
+Result<ExitCode> run_one(Client& client, const FleetShow& show) { return run_view(client, show); }
+
 Result<ExitCode> run_one(Client& client, const Batch& batch) { return run_batch(client, batch); }
 
 Result<ExitCode> run_one(Client& client, const Watch& watch) { return run_watch(client, watch); }

@@ -2,6 +2,7 @@
 
 #include "answer_values.hpp"
 #include "base/text.hpp"
+#include "fleet_text.hpp"
 #include "human.hpp"
 #include "text_table.hpp"
 
@@ -88,6 +89,10 @@ std::optional<std::string> status_text(std::string_view answer, const Terminal& 
     }
   }
   if (const auto* database = object_of(*status, "database")) add_database(*database, subjects);
+  if (const auto* fleet = object_of(*status, "fleet")) {
+    const Ink ink = text_of(*fleet, "state") == "ok" ? Ink::kPlain : Ink::kRed;
+    for (auto& [subject, text] : fleet_lines(*fleet)) subjects.add(subject, std::move(text), ink);
+  }
   return subjects.take_text(terminal);
 }
 

@@ -1,7 +1,9 @@
 #include "view.hpp"
 
+#include "answer_values.hpp"
 #include "ask.hpp"
 #include "base/text.hpp"
+#include "fleet_text.hpp"
 #include "output.hpp"
 #include "report_text.hpp"
 #include "request.hpp"
@@ -35,6 +37,26 @@ Result<ExitCode> run_view(Client& client, const Report& report) {
 
 Result<ExitCode> run_view(Client& client, const Status& status) {
   return run(client, status, "status", status_text);
+}
+
+Result<ExitCode> run_view(Client& client, const FleetShow& show) {
+  return run(client, show, "fleet's status", fleet_text);
+}
+
+Result<ExitCode> run_view(Client& client, const FleetCheck& check) {
+  const auto answer = ask(client, FleetCheck::kVerb, request_of(check));
+  if (!answer) return answer.error();
+  if (answer->status != 200) return pass_on(FleetCheck::kVerb, *answer, false);
+  const auto findings = read_object(answer->body);
+  const auto result = findings ? text_of(*findings, "result") : std::nullopt;
+  const auto text = check.format == OutputFormat::kTable
+                        ? fleet_check_text(answer->body, Terminal::of_output())
+                        : std::optional(answer->body);
+  if (!result || !text) {
+    return Error{ErrorKind::kCorrupt, "cannot check the fleet: the answer is no list of findings"};
+  }
+  if (auto written = write_output(*text); !written) return std::move(written).error();
+  return *result == "ok" ? ExitCode::kDone : ExitCode::kInvalid;
 }
 
 }  // namespace concur::cli

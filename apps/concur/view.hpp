@@ -11,5 +11,8 @@ namespace concur::cli {
 // what it should be.
 Result<ExitCode> run_view(Client& client, const Report& report);
 Result<ExitCode> run_view(Client& client, const Status& status);
+Result<ExitCode> run_view(Client& client, const FleetShow& show);
+// kInvalid where something is to be mended.
+Result<ExitCode> run_view(Client& client, const FleetCheck& check);
 
 }  // namespace concur::cli

@@ -60,6 +60,8 @@ class Api final : public Handler {
   void remove_plan(const Call& call, Respond respond);
   void report(const Call& call, Respond respond);
   void backup(const Call& call, Respond respond);
+  void fleet(const Call& call, Respond respond);
+  void fleet_check(const Call& call, Respond respond);
   void status(const Call& call, Respond respond);
   void health(const Call& call, Respond respond);
   void metrics(const Call& call, Respond respond);

@@ -50,6 +50,8 @@ std::span<const Route> Api::routes() {
       {"POST", "/v1/backup", &Api::backup, Role::kOperator},
       {"POST", "/v1/batch", &Api::batch, Role::kClient, kBody, Role::kOperator},
       {"GET", "/v1/events", &Api::events, Role::kClient, kWatch, Role::kOperator},
+      {"GET", "/v1/fleet", &Api::fleet, Role::kOperator},
+      {"GET", "/v1/fleet/check", &Api::fleet_check, Role::kOperator},
       {"GET", "/v1/status", &Api::status, Role::kClient},
       {"GET", "/healthz", &Api::health, Role::kMetrics},
       {"GET", "/metrics", &Api::metrics, Role::kMetrics},

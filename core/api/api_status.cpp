@@ -2,6 +2,7 @@
 #include "api/answer_json.hpp"
 #include "api/api.hpp"
 #include "api/error_response.hpp"
+#include "api/fleet_json.hpp"
 #include "api/json_writer.hpp"
 #include "api/metrics.hpp"
 
@@ -93,6 +94,11 @@ void Api::status(const Call&, Respond respond) {
   write_rate(json, "expiries", figures.events.expiries);
   json.end_object();
   std::visit([&json](const auto& storage) { write_storage(json, storage); }, status.storage);
+  if (status.fleet) {
+    json.key("fleet").begin_object();
+    write_members(json, *status.fleet);
+    json.end_object();
+  }
   json.end_object().end_line();
   respond(std::move(response));
 }

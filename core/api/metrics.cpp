@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 #include <utility>
@@ -156,6 +157,71 @@ void write_storage(Exposition& to, const DatabaseStatus& database) {
   to.gauge("wal_bytes", "Size of the database's write-ahead log.", database.wal_bytes);
 }
 
+// --- a fleet ---
+
+void write_fleet_counts(Exposition& to, const FleetCounts& counts) {
+  const auto labelled = [&to](std::string_view label, std::string_view value, std::uint64_t count) {
+    to.sample({}, text::format("{}=\"{}\"", label, value), count);
+  };
+  to.head("fleet_requests_total", "counter",
+          "Changes and reads of the engine by result; unavailable had no answer in time.");
+  labelled("result", "answered", counts.requests.answered);
+  labelled("result", "late", counts.requests.late);
+  labelled("result", "full", counts.requests.full);
+  labelled("result", "unavailable", counts.requests.unavailable);
+  to.head("fleet_request_duration_seconds", "histogram",
+          "How long the engine took to answer, retries included.");
+  to.histogram({}, counts.request_durations, kNanosASecond);
+  to.counter("fleet_conflicts_total", "Decisions that were made again, for another box was first.",
+             counts.conflicts);
+  to.head("fleet_redirects_total", "counter", "Requests that the engine sent elsewhere, by kind.");
+  labelled("kind", "moved", counts.redirects.moved);
+  labelled("kind", "ask", counts.redirects.ask);
+  labelled("kind", "readonly", counts.redirects.read_only);
+  labelled("kind", "retried", counts.redirects.retried);
+  to.counter("fleet_reconnects_total", "Connections to the engine that were lost.",
+             counts.reconnects);
+  to.head("fleet_local_decisions_total", "counter",
+          "Answers that this box gave by itself, for the engine was away; refused are 503.");
+  labelled("result", "started", counts.local_decisions.started);
+  labelled("result", "denied", counts.local_decisions.denied);
+  labelled("result", "renewed", counts.local_decisions.renewed);
+  labelled("result", "ended", counts.local_decisions.ended);
+  labelled("result", "refused", counts.local_decisions.refused);
+  to.counter("fleet_unacknowledged_total", "Changes that no replica is known to have.",
+             counts.unacknowledged);
+  to.counter("fleet_reclaimed_total", "Sessions that the engine had forgotten, and has again.",
+             counts.reclaimed);
+}
+
+void write_fleet(Exposition& to, const FleetStatus& fleet) {
+  const auto of_primary = [&to](const FleetStatus::Primary& primary, const auto& value) {
+    to.sample({}, text::format("primary=\"{}\"", escaped(primary.address)), value);
+  };
+  to.head("fleet_up", "gauge", "1 while a primary of the engine answers.");
+  for (const auto& primary : fleet.primaries) of_primary(primary, primary.up ? 1 : 0);
+  to.gauge("fleet_degraded", "1 while some users, or all, are decided by this box alone.",
+           fleet.state == FleetStatus::State::kOk ? 0 : 1);
+  to.head("fleet_short_of_replicas", "gauge",
+          "1 while no replica of a primary acknowledges changes.");
+  for (const auto& primary : fleet.primaries) {
+    of_primary(primary, primary.short_of_replicas ? 1 : 0);
+  }
+  to.head("fleet_clock_offset_seconds", "gauge",
+          "A primary's clock minus this box's, as far as its answers tell.");
+  for (const auto& primary : fleet.primaries) {
+    if (const auto& clock = primary.clock_offset) {
+      of_primary(primary, seconds(clock->least + (clock->most - clock->least) / 2));
+    }
+  }
+  to.gauge("fleet_boxes", "Boxes of the fleet that are known, this one among them.",
+           fleet.others.size() + 1);
+  to.gauge("fleet_boxes_differing",
+           "Other boxes whose policy differs from this one's, or whose label is taken.",
+           std::ranges::count(fleet.others, true, &FleetStatus::Box::differs));
+  write_fleet_counts(to, fleet.counts);
+}
+
 void write_process(Exposition& to, const DaemonInfo& info, const ProcessFigures& process) {
   to.gauge("connections", "Open connections of clients.",
            info.connections ? info.connections() : 0);
@@ -177,6 +243,7 @@ std::string metrics_text(const Figures& figures, const DaemonInfo& info, const N
   write_commands(to, figures.commands.counts);
   write_events(to, figures.events);
   std::visit([&to](const auto& storage) { write_storage(to, storage); }, figures.service.storage);
+  if (figures.service.fleet) write_fleet(to, *figures.service.fleet);
   write_process(to, info, process);
   return to.take();
 }

@@ -246,12 +246,20 @@ std::string variable_of(std::string_view key) {
   return name;
 }
 
+// A value as it may be shown: who writes a password where none belongs need not read it in a log.
+std::string shown(const std::string& value) {
+  const std::size_t scheme = value.find("://");
+  const std::size_t at = value.rfind('@');
+  if (scheme == std::string::npos || at == std::string::npos || at < scheme) return value;
+  return text::format("{}://…{}", value.substr(0, scheme), value.substr(at));
+}
+
 Result<void> apply(Effective& to, const Setting& setting, const std::string& value,
                    std::string source) {
   const auto set = setting.set(to.settings, value);
   if (!set) {
     return Error{ErrorKind::kInvalid, text::format("cannot set {} to '{}' ({}): {}", setting.key,
-                                                   value, source, set.error().message)};
+                                                   shown(value), source, set.error().message)};
   }
   to.sources[setting.key] = std::move(source);
   return {};

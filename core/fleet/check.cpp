@@ -24,8 +24,9 @@ constexpr Millis kMaxClockGap{500};
 constexpr std::uint64_t kUsualNodeTimeout = 15'000;
 
 std::size_t primaries_of(const FleetFacts& facts) {
-  return static_cast<std::size_t>(
-      std::ranges::count(facts.servers, Role::kPrimary, &ServerFacts::role));
+  return static_cast<std::size_t>(std::ranges::count_if(facts.servers, [](const auto& server) {
+    return server.role == Role::kPrimary && server.owns_slots;
+  }));
 }
 
 void check_cluster(const FleetFacts& facts, Findings& to) {

@@ -37,6 +37,7 @@ struct ServerFacts {
   FactMap cluster;  // none where it is not in cluster mode
   bool in_cluster = false;
   Role role = Role::kUnknown;
+  bool owns_slots = true;                  // false where it is known to own none
   std::vector<engine::Address> replicas;   // of a primary: who follow it
   std::optional<engine::Address> primary;  // of a replica: whom it follows
   bool follows = false;                    // and it does, at present

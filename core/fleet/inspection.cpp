@@ -51,6 +51,7 @@ void Inspection::add_others(const Witness& witness) {
     for (const engine::Address& primary : topology->primaries()) add(primary, false);
     for (const engine::Address& replica : topology->replicas()) add(replica, false);
   }
+  for (const engine::Address& node : witness.nodes()) add(node, false);
   const ServerFacts& facts = witness.facts();
   for (const engine::Address& replica : facts.replicas) add(replica, false);
   if (facts.primary) add(*facts.primary, false);

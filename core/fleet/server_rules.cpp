@@ -31,6 +31,10 @@ struct Unreachable {
   std::string_view mend;
 };
 
+constexpr std::string_view kClosed = "the connection is closed at once";
+constexpr std::string_view kSpeakTls =
+    "one side may speak TLS and the other not: `fleet` begins with valkeys:// for the servers' "
+    "tls-port, and with valkey:// for their port";
 constexpr Unreachable kUnreachable[] = {
     {"WRONGPASS", "the user or the password is wrong",
      "compare fleet-user and the file of fleet-password-file with the servers' ACL LIST, then: "
@@ -40,17 +44,16 @@ constexpr Unreachable kUnreachable[] = {
     {"certificate", "the servers' certificate is not accepted",
      "see until when it is valid, whether it names the address that `fleet` names, and whether "
      "fleet-ca-file has who signed it: openssl s_client -connect ADDRESS -CAfile FILE"},
-    {"closed the connection", "the connection is closed at once",
-     "one side may speak TLS and the other not: `fleet` begins with valkeys:// for the servers' "
-     "tls-port, and with valkey:// for their port"},
-    {"wrong version number", "TLS is spoken to a port without TLS",
-     "`fleet` begins with valkeys:// for the servers' tls-port, and with valkey:// for their port"},
+    {"closed the connection", kClosed, kSpeakTls},
+    {"reset by peer", kClosed, kSpeakTls},
+    {"wrong version number", "TLS is spoken to a port without TLS", kSpeakTls},
     {"refused", "nobody listens there",
      "start the server (systemctl start valkey-server); see that its `bind` names an address that "
      "the boxes can reach (ss -ltn), and protected-mode is no"},
     {"in time", "nothing answers there",
-     "see that no firewall is between; in cluster mode also that cluster-announce-ip of the "
-     "server is an address that the boxes can reach"},
+     "see that no firewall is between, and that both sides speak TLS (`fleet` begins with "
+     "valkeys://) or neither does; in cluster mode also that cluster-announce-ip of the server is "
+     "an address that the boxes can reach"},
     {"not found", "the name is not known", "mend the name in `fleet`, or in the name server"},
 };
 
@@ -144,6 +147,7 @@ void check_replication_rules(const ServerFacts& server, const FleetFacts& facts,
 }
 
 void check_coverage(const ServerFacts& server, const FleetFacts& facts, Findings& to) {
+  if (!server.in_cluster) return;
   if (value_of(server.config, "cluster-require-full-coverage") == "yes") {
     to.add(Severity::kProblem, server,
            "it stops answering when any slot of the cluster has no owner "
@@ -163,7 +167,7 @@ void check_coverage(const ServerFacts& server, const FleetFacts& facts, Findings
 }
 
 void check_replicas(const ServerFacts& server, const FleetFacts& facts, Findings& to) {
-  if (server.role == Role::kPrimary && server.replicas.empty()) {
+  if (server.role == Role::kPrimary && server.owns_slots && server.replicas.empty()) {
     const bool acknowledged = facts.config.ack == engine::Ack::kReplica;
     to.add(acknowledged ? Severity::kProblem : Severity::kWarning, server, "no replica follows it",
            acknowledged ? "nobody takes over when it is lost, and fleet-ack = replica finds nobody "
@@ -251,7 +255,10 @@ void check_cluster_state(const ServerFacts& server, const FleetFacts& facts, Fin
            {"see which servers it misses, and start them:", typed(server, facts, "CLUSTER NODES")});
   }
   if (server.half_moved > 0) {
-    to.add(Severity::kWarning, server, text::format("{} slots are half moved", server.half_moved),
+    to.add(Severity::kWarning, server,
+           text::format("{} half moved", server.half_moved == 1
+                                             ? "1 slot is"
+                                             : text::format("{} slots are", server.half_moved)),
            "where nobody moves slots just now, somebody stopped in the middle",
            {typed(server, facts, text::format("--cluster fix {}", to_text(server.address)))});
   }

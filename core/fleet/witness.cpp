@@ -14,6 +14,7 @@ namespace {
 
 using engine::Reply;
 
+constexpr std::size_t kBeforeSlots = 8;  // words of a line of CLUSTER NODES
 constexpr Millis kProbeKept = std::chrono::minutes(1);
 
 // Lines as `name:value`; what is none is passed over.
@@ -191,7 +192,8 @@ void Witness::try_all() {
 namespace {
 
 bool is_about_rights(std::string_view error) {
-  return error.starts_with("NOPERM") || error.find("ACL failure") != std::string_view::npos;
+  return error.starts_with("NOPERM") || error.find("ACL failure") != std::string_view::npos ||
+         error.find("The user executing the script") != std::string_view::npos;
 }
 
 // A command that there is not in this mode, or in this version, says nothing about rights.
@@ -227,7 +229,7 @@ void Witness::on_error(const std::string& command, Need need, const std::string&
     if (facts_.refusal.empty()) facts_.refusal = error;
   } else if (std::ranges::find(facts_.refused, command, &ServerFacts::Refused::command) ==
              facts_.refused.end()) {
-    facts_.refused.push_back({command, error});
+    facts_.refused.push_back({command, error.substr(0, error.find(" script: "))});
   }
 }
 
@@ -281,15 +283,16 @@ void Witness::take_cluster(Reply& reply) { facts_.cluster = parse_lines(reply.te
 void Witness::take_nodes(Reply& reply) {
   for (const std::string_view line : split(reply.text, '\n')) {
     const auto words = split(line, ' ');
-    if (words.size() < 8) continue;
+    if (words.size() < kBeforeSlots) continue;
     const auto flags = split(words[2], ',');
     const auto has = [&flags](std::string_view flag) {
       return std::ranges::find(flags, flag) != flags.end();
     };
-    if (has("fail")) {
-      if (auto node = node_of(words[1])) facts_.given_up.push_back(std::move(*node));
-    }
+    const auto node = node_of(words[1]);
+    if (node && !has("myself")) nodes_.push_back(*node);
+    if (node && has("fail")) facts_.given_up.push_back(*node);
     if (!has("myself")) continue;
+    facts_.owns_slots = words.size() > kBeforeSlots;
     facts_.half_moved = static_cast<std::size_t>(
         std::ranges::count_if(words, [](std::string_view word) { return word.starts_with('['); }));
   }

@@ -31,6 +31,8 @@ class Witness {
   bool is_over() const { return over_; }
   // Of the cluster, where it is in one and says so.
   const std::optional<engine::Topology>& topology() const { return topology_; }
+  // The others of the cluster, those that are away among them.
+  const std::vector<engine::Address>& nodes() const { return nodes_; }
   // Which process it is: two names may be one server's. Empty where it does not say.
   std::string_view run_id() const;
 
@@ -68,6 +70,7 @@ class Witness {
   ServerFacts facts_;
   engine::Connection connection_;
   std::optional<engine::Topology> topology_;
+  std::vector<engine::Address> nodes_;
   std::string script_;  // how it is known there
   std::string probe_key_;
   Instant asked_{};

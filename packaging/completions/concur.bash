@@ -26,7 +26,7 @@ _concur() {
     case $word in
       --dry-run | --all | --force | --renewed | --help | --version) ;;
       --*) ((++i)) ;;
-      limit | plan) if [ -z "$verb$group" ]; then group=$word; fi ;;
+      limit | plan | fleet) if [ -z "$verb$group" ]; then group=$word; fi ;;
       *) if [ -z "$verb" ]; then verb="${group:+$group }$word"; else name=$word; fi ;;
     esac
   done
@@ -41,7 +41,7 @@ _concur() {
     --output)
       case $verb in
         'limit list') options='json ndjson' ;;
-        report | status) options='json table' ;;
+        report | status | fleet*) options='json table' ;;
         *) options='json ndjson table' ;;
       esac
       mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") && return
@@ -56,7 +56,8 @@ _concur() {
       case $group in
         limit) options='get set unset list' ;;
         plan) options='set unset list' ;;
-        *) options='start heartbeat end list purge run report status limit plan batch watch top backup --version' ;;
+        fleet) options='check status' ;;
+        *) options='start heartbeat end list purge run report status limit plan fleet batch watch top backup --version' ;;
       esac
       ;;
     start) options=$start ;;
@@ -66,7 +67,7 @@ _concur() {
     list) options='--user --output' ;;
     purge) options='--user --idle --all --dry-run' ;;
     report) options='--since --top --user --what-if-limit --output' ;;
-    status) options='--output' ;;
+    status | 'fleet check' | 'fleet status') options='--output' ;;
     watch) options='--user --since --renewed' ;;
     top) options='--interval' ;;
     'limit get' | 'limit unset') options='--user' ;;

@@ -14,14 +14,14 @@ function __concur_names
     concur $words 2>/dev/null | head -n 1000 | sed -n 's/.*"'$argv[1]'":"\([^"\\\\]*\)".*/\1/p' | sort -u
 end
 
-# True where that is the command, and for limit and plan its second word.
+# True where that is the command, and for limit, plan and fleet its second word.
 function __concur_is
-    set -l said (string match -r -- '^(?:limit|plan|start|heartbeat|end|list|purge|run|report|status|batch|watch|top|backup|get|set|unset)$' (commandline -opc))
+    set -l said (string match -r -- '^(?:limit|plan|fleet|start|heartbeat|end|list|purge|run|report|status|batch|watch|top|backup|get|set|unset|check)$' (commandline -opc))
     set -l count (count $argv)
     test (count $said) -ge $count; and test "$said[1..$count]" = "$argv"
 end
 
-set -l commands start heartbeat end list purge run report status limit plan batch watch top backup
+set -l commands start heartbeat end list purge run report status limit plan fleet batch watch top backup
 complete -c concur -f
 complete -c concur -l socket -rF -d 'the daemon\'s socket'
 complete -c concur -l timeout -x -d 'how long to wait for an answer'
@@ -38,6 +38,7 @@ complete -c concur -n $none -a report -d 'report shared accounts'
 complete -c concur -n $none -a status -d 'show the state of the daemon'
 complete -c concur -n $none -a limit -d 'the limits of users'
 complete -c concur -n $none -a plan -d 'named limits'
+complete -c concur -n $none -a fleet -d 'check or show the fleet'
 complete -c concur -n $none -a batch -d 'execute commands from standard input'
 complete -c concur -n $none -a watch -d 'print events as they happen'
 complete -c concur -n $none -a top -d 'show activity live'
@@ -76,12 +77,14 @@ complete -c concur -n '__concur_is report' -l top -x -d 'how many users'
 complete -c concur -n '__concur_is report' -l what-if-limit -x -d 'try a limit out'
 complete -c concur -n '__concur_is report' -l output -xa 'json table' -d 'how to print it'
 complete -c concur -n '__concur_is status' -l output -xa 'json table' -d 'how to print it'
+complete -c concur -n '__concur_is fleet' -l output -xa 'json table' -d 'how to print it'
 complete -c concur -n '__concur_is watch' -l since -x -d 'from this event on'
 complete -c concur -n '__concur_is watch' -l renewed -d 'also renewals'
 complete -c concur -n '__concur_is top' -l interval -x -d 'how often to ask'
 complete -c concur -n '__concur_is backup' -F
 complete -c concur -n '__concur_is limit; and not __fish_seen_subcommand_from get set unset list' -a 'get set unset list'
 complete -c concur -n '__concur_is plan; and not __fish_seen_subcommand_from set unset list' -a 'set unset list'
+complete -c concur -n '__concur_is fleet; and not __fish_seen_subcommand_from check status' -a 'check status'
 for verb in 'limit set' 'plan set'
     complete -c concur -n "__concur_is $verb" -l max -x -d 'the limit; 0 means unlimited'
     complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest evict-newest' -d 'if the limit is reached'

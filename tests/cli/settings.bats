@@ -39,7 +39,8 @@ expect_usage_error() {
   daemon_run --help
   [ "$status" -eq 0 ] && [ -z "$stderr" ]
   for option in --socket --database --config --limit --lease --hold-off --start-rate --max-sessions --durability --socket-mode --socket-group --admin-group \
-    --listen --api-key-file --log-level --log-format --check-config; do
+    --listen --api-key-file --fleet --fleet-name --fleet-user --fleet-password-file --fleet-ca-file --fleet-cert-file --fleet-key-file \
+    --fleet-ack --fleet-unavailable --fleet-timeout --fleet-cache --box --log-level --log-format --check-config; do
     [[ $output == *"$option "* ]]
   done
 }
@@ -62,6 +63,7 @@ expect_usage_error() {
   expect_setting 'admin-group = concur-admin  # default'
   expect_setting 'listen =   # default'
   expect_setting 'api-key-file =   # default'
+  expect_setting 'fleet =   # default'
   expect_setting 'log-level = info  # default'
   expect_setting 'log-format = text  # default'
 }

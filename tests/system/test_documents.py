@@ -13,7 +13,7 @@ import harness
 MAN = harness.REPOSITORY / "man"
 PACKAGING = harness.REPOSITORY / "packaging"
 COMPLETIONS = PACKAGING / "completions"
-PAGES = ["concur.1", "concurrencyd.8", "concurrencyd.conf.5", "concurrencyd-api.7"]
+PAGES = ["concur.1", "concurrencyd.8", "concurrencyd.conf.5", "concurrencyd-api.7", "concurrencyd-fleet.7"]
 GOLDEN = harness.REPOSITORY / "tests" / "system" / "golden"
 SOCKET = "/run/concurrencyd/concurrencyd.sock"
 
@@ -50,9 +50,11 @@ def flags_of_page(page):
 
 
 def settings():
-    """The daemon's settings with their defaults as a service."""
+    """The daemon's settings with their defaults as a service; the name of this machine is none for all."""
     environment = harness.clean_environment(STATE_DIRECTORY="/var/lib/concurrencyd")
-    text = output(harness.DAEMON, "--config", "/dev/null", "--check-config", env=environment)
+    text = output(harness.DAEMON, "--config", "/dev/null", "--check-config", "--fleet", "valkey://a", env=environment)
+    text = re.sub(r"^fleet = .*", "fleet =   # default", text, flags=re.M)
+    text = re.sub(r"^box = .*", "box =   # default", text, flags=re.M)
     return re.findall(r"^(\S+) = (.*?)  # default$", text, re.M)
 
 
@@ -103,7 +105,7 @@ class Flags(unittest.TestCase):
     def test_commands_are_completed(self):
         first = {words[0] for words in commands_of()}
         self.assertEqual({word for word in complete_in_bash("concur", "") if word[0] != "-"}, first)
-        for group in ("limit", "plan"):
+        for group in ("limit", "plan", "fleet"):
             second = {words[1] for words in commands_of() if words[0] == group}
             self.assertEqual({word for word in complete_in_bash("concur", group, "") if word[0] != "-"}, second)
         for file in ("_concur", "concur.fish"):

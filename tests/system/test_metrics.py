@@ -381,6 +381,31 @@ class Scraped(unittest.TestCase):
             ("ConcurrencydRestarting", True, {"concurrencyd_start_time_seconds": f"0+60{same}"}),
             ("ConcurrencydRestarting", False, {"concurrencyd_start_time_seconds": f"1700000000{same}"}),
         ]
+        fleet = "concurrencyd_fleet_"
+        slow = fleet + 'request_duration_seconds_bucket{instance="a",le="%s"}'
+        answered = fleet + 'requests_total{result="answered"}'
+        cases += [
+            ("ConcurrencydFleetDegraded", True, {f"{fleet}degraded": f"1{same}"}),
+            ("ConcurrencydFleetDegraded", False, {f"{fleet}degraded": f"0{same}"}),
+            ("ConcurrencydFleetPrimaryDown", True, {f'{fleet}up{{primary="p",instance="a"}}': f"0{same}",
+                                                    f'{fleet}up{{primary="q",instance="a"}}': f"1{same}"}),
+            # one box alone does not reach it
+            ("ConcurrencydFleetPrimaryDown", False, {f'{fleet}up{{primary="p",instance="a"}}': f"0{same}",
+                                                     f'{fleet}up{{primary="p",instance="b"}}': f"1{same}"}),
+            ("ConcurrencydFleetShortOfReplicas", True, {f'{fleet}short_of_replicas{{primary="p"}}': f"1{same}"}),
+            ("ConcurrencydFleetShortOfReplicas", False, {f'{fleet}short_of_replicas{{primary="p"}}': f"0{same}"}),
+            ("ConcurrencydFleetSlow", True, {slow % "0.25": f"0+90{same}", slow % "0.5": f"0+100{same}",
+                                             slow % "+Inf": f"0+100{same}"}),
+            ("ConcurrencydFleetSlow", False, {slow % "0.25": f"0+100{same}", slow % "+Inf": f"0+100{same}"}),
+            ("ConcurrencydFleetConflicts", True, {f"{fleet}conflicts_total": f"0+60{same}", answered: f"0+1000{same}"}),
+            ("ConcurrencydFleetConflicts", False, {f"{fleet}conflicts_total": f"0+6{same}", answered: f"0+1000{same}"}),
+            ("ConcurrencydFleetForgot", True, {f"{fleet}reclaimed_total": f"0+50{same}"}),
+            ("ConcurrencydFleetForgot", False, {f"{fleet}reclaimed_total": f"7{same}"}),
+            ("ConcurrencydFleetClocksApart", True, {f'{fleet}clock_offset_seconds{{primary="p"}}': f"-0.7{same}"}),
+            ("ConcurrencydFleetClocksApart", False, {f'{fleet}clock_offset_seconds{{primary="p"}}': f"-0.3{same}"}),
+            ("ConcurrencydFleetBoxesDiffer", True, {f"{fleet}boxes_differing": f"1{same}"}),
+            ("ConcurrencydFleetBoxesDiffer", False, {f"{fleet}boxes_differing": f"0{same}"}),
+        ]
         for name, what in (("Connections", "connections"), ("OpenFiles", "open_files")):
             for number in (3700, 3600):
                 cases.append((f"Concurrencyd{name}NearBound", number == 3700, {

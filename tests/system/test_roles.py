@@ -38,6 +38,9 @@ ROUTES = [
     ("DELETE", "/v1/plans/{plan}", "operator", None, 200),
     ("GET", "/v1/report", "operator", None, 200),
     ("POST", "/v1/backup", "operator", None, 200),
+    # This one is part of no fleet.
+    ("GET", "/v1/fleet", "operator", None, 501),
+    ("GET", "/v1/fleet/check", "operator", None, 501),
 ]
 NAMES = {"{user}": "abc", "{session}": "xyz", "{plan}": "family"}
 

@@ -1,5 +1,6 @@
 #include "api/metrics.hpp"
 
+#include "support/fleet_figures.hpp"
 #include "support/moments.hpp"
 
 #include <doctest/doctest.h>
@@ -64,7 +65,9 @@ TEST_CASE("metrics_text is well-formed") {
   std::set<std::string> helped;
   std::set<std::string> samples;
   std::string family;
-  for (const std::string& line : lines_of(text_of(Figures()))) {
+  Figures figures;
+  figures.service.fleet = test::a_fleet();
+  for (const std::string& line : lines_of(text_of(figures))) {
     std::smatch parts;
     if (std::regex_match(line, parts, kComment)) {
       if (parts[1] == "HELP") {
@@ -137,6 +140,31 @@ TEST_CASE("metrics_text") {
     CHECK(has_line(text, name + "_count{command=\"start\"} 3"));
     CHECK(has_line(text, name + "_sum{command=\"start\"} 20.00025"));
     CHECK(has_line(text, name + "_count{command=\"end\"} 0"));
+  }
+  SUBCASE("tells of the fleet where there is one") {
+    CHECK(text_of(figures).find("fleet") == std::string::npos);
+    figures.service.fleet = test::a_fleet();
+    const std::string text = text_of(figures);
+    const std::string fleet = "concurrencyd_fleet_";
+    CHECK(has_line(text, fleet + "up{primary=\"10.0.0.1:6379\"} 1"));
+    CHECK(has_line(text, fleet + "up{primary=\"10.0.0.2:6379\"} 0"));
+    CHECK(has_line(text, fleet + "degraded 1"));
+    CHECK(has_line(text, fleet + "short_of_replicas{primary=\"10.0.0.2:6379\"} 1"));
+    CHECK(has_line(text, fleet + "clock_offset_seconds{primary=\"10.0.0.1:6379\"} 0.001"));
+    CHECK(text.find("clock_offset_seconds{primary=\"10.0.0.2") == std::string::npos);
+    CHECK(has_line(text, fleet + "boxes 2"));
+    CHECK(has_line(text, fleet + "boxes_differing 1"));
+    CHECK(has_line(text, fleet + "requests_total{result=\"answered\"} 10"));
+    CHECK(has_line(text, fleet + "requests_total{result=\"unavailable\"} 3"));
+    CHECK(has_line(text, fleet + "request_duration_seconds_count 1"));
+    CHECK(has_line(text, fleet + "conflicts_total 4"));
+    CHECK(has_line(text, fleet + "redirects_total{kind=\"readonly\"} 7"));
+    CHECK(has_line(text, fleet + "reconnects_total 9"));
+    CHECK(has_line(text, fleet + "local_decisions_total{result=\"refused\"} 15"));
+    CHECK(has_line(text, fleet + "unacknowledged_total 16"));
+    CHECK(has_line(text, fleet + "reclaimed_total 17"));
+    figures.service.fleet->state = FleetStatus::State::kOk;
+    CHECK(has_line(text_of(figures), fleet + "degraded 0"));
   }
   SUBCASE("a label's value is escaped") {
     DaemonInfo odd = info();

@@ -1,8 +1,12 @@
 #include "daemon/settings.hpp"
 
+#include "daemon/fleet_settings.hpp"
+
 #include "support/temp_folder.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -109,9 +113,100 @@ TEST_CASE("describe leaves out what does not apply") {
     const std::string text = describe(effective, table);
     return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
   };
-  CHECK(lines() == table.size());
+  constexpr std::size_t kOfFleet = 11;
+  CHECK(lines() == table.size() - kOfFleet);
   table.front().applies = [](const Settings&) { return false; };
-  CHECK(lines() == table.size() - 1);
+  CHECK(lines() == table.size() - kOfFleet - 1);
+}
+
+TEST_CASE("resolve_settings: of a fleet") {
+  Case c;
+  SUBCASE("without one nothing is shown of it but that there is none") {
+    CHECK(c.good().settings.fleet.seeds.empty());
+    CHECK(describe(c.good()).find("fleet = ") != std::string::npos);
+    CHECK(describe(c.good()).find("fleet-") == std::string::npos);
+  }
+  SUBCASE("its defaults") {
+    c.inputs.flags["fleet"] = "valkey://10.0.0.1,10.0.0.2:7000";
+    const std::string text = describe(c.good());
+    for (const char* line :
+         {"fleet = valkey://10.0.0.1:6379,10.0.0.2:7000  # flag\n",
+          "fleet-name = concur  # default\n", "fleet-ack = replica  # default\n",
+          "fleet-unavailable = local  # default\n", "fleet-timeout = 1s  # default\n",
+          "fleet-cache = 64MiB  # default\n"}) {
+      CAPTURE(line);
+      CHECK(text.find(line) != std::string::npos);
+    }
+    char host[256] = {};
+    REQUIRE(::gethostname(host, sizeof host - 1) == 0);
+    CHECK(c.good().settings.fleet.box == host);
+  }
+  SUBCASE("each in other units and words") {
+    c.inputs.flags = {{"fleet", "rediss://[::1]"},   {"fleet-timeout", "100ms"},
+                      {"fleet-cache", "1048576"},    {"fleet-ack", "primary"},
+                      {"fleet-unavailable", "deny"}, {"box", "edge 7"},
+                      {"fleet-ca-file", "/ca"}};
+    const Settings settings = c.good().settings;
+    CHECK(settings.fleet.tls);
+    CHECK(settings.fleet.timeout == 100ms);
+    CHECK(settings.fleet.ack == engine::Ack::kPrimary);
+    CHECK(settings.fleet.unavailable == Unavailable::kDeny);
+    CHECK(settings.fleet.box == "edge 7");
+    CHECK(describe(c.good()).find("fleet-cache = 1MiB  # flag\n") != std::string::npos);
+  }
+  SUBCASE("what is empty is none, and the box has its default") {
+    const TempFolder folder;
+    const std::string file = folder.file("conf");
+    std::ofstream(file) << "fleet =\nfleet-user =\nfleet-ca-file =\nbox =\n";
+    c.inputs.flags["config"] = file;
+    CHECK(c.good().settings.fleet.seeds.empty());
+    CHECK_FALSE(c.good().settings.fleet.box.empty());
+  }
+  SUBCASE("a password is not repeated") {
+    c.inputs.flags["fleet"] = "valkey://user:hunter2@10.0.0.1";
+    CHECK(c.bad() ==
+          "cannot set fleet to 'valkey://…@10.0.0.1' (flag): a user and a password do not belong "
+          "here: --fleet-user and --fleet-password-file take them");
+  }
+  SUBCASE("what needs another one says so") {
+    using Flags = std::map<std::string, std::string>;
+    const std::string plain = "valkey://a";
+    const std::string tls = "valkeys://a";
+    for (const auto& [flags, expected] : std::vector<std::pair<Flags, std::string>>{
+             {{{"fleet-user", "x"}}, "cannot use fleet-user (flag): fleet is not set"},
+             {{{"fleet-password-file", "/x"}},
+              "cannot use fleet-password-file (flag): fleet is not set"},
+             {{{"fleet-key-file", "/x"}}, "cannot use fleet-key-file (flag): fleet is not set"},
+             {{{"fleet", plain}, {"fleet-ca-file", "/x"}},
+              "cannot use fleet-ca-file (flag): fleet is without TLS; with it it begins with "
+              "valkeys://"},
+             {{{"fleet", plain}, {"fleet-user", "x"}},
+              "cannot use fleet-user (flag): it needs fleet-password-file"},
+             {{{"fleet", tls}, {"fleet-cert-file", "/x"}},
+              "cannot use fleet-cert-file (flag): it needs fleet-key-file"},
+             {{{"fleet", tls}, {"fleet-key-file", "/x"}},
+              "cannot use fleet-key-file (flag): it needs fleet-cert-file"}}) {
+      c.inputs.flags = flags;
+      CHECK(c.bad() == expected);
+    }
+  }
+}
+
+TEST_CASE("check_fleet_files") {
+  const TempFolder folder;
+  FleetConfig fleet;
+  fleet.password_file = folder.file("none");
+  CHECK(check_fleet_files(fleet).has_value());  // no fleet
+  fleet.seeds = {{"a", 6379}};
+  REQUIRE(check_fleet_files(fleet).has_error());
+  CHECK(check_fleet_files(fleet).error().message.find(fleet.password_file) != std::string::npos);
+  std::ofstream(folder.file("password")) << "secret\n";
+  ::chmod(folder.file("password").c_str(), 0600);
+  fleet.password_file = folder.file("password");
+  CHECK(check_fleet_files(fleet).has_value());
+  fleet.tls = true;
+  fleet.ca_file = folder.file("none");
+  CHECK(check_fleet_files(fleet).has_error());
 }
 
 TEST_CASE("environment_variable") {
@@ -185,6 +280,19 @@ TEST_CASE("resolve_settings: bad values name their source") {
                                                           {"socket-mode", "888"},
                                                           {"socket-mode", "1777"},
                                                           {"socket", ""},
+                                                          {"fleet", "10.0.0.1"},
+                                                          {"fleet", "valkey://a/0"},
+                                                          {"fleet-name", "a b"},
+                                                          {"fleet-ack", "both"},
+                                                          {"fleet-unavailable", "open"},
+                                                          {"fleet-timeout", "99ms"},
+                                                          {"fleet-timeout", "31s"},
+                                                          {"fleet-cache", "1023KiB"},
+                                                          {"fleet-cache", "65GiB"},
+                                                          {"fleet-cache", "64MB"},
+                                                          {"fleet-cache", "18446744073709551616"},
+                                                          {"fleet-cache", "18014398509481985KiB"},
+                                                          {"box", "a\nb"},
                                                           {"log-level", "loud"},
                                                           {"log-format", "xml"},
                                                           {"database", ""}}) {
