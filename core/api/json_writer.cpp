@@ -3,25 +3,22 @@
 #include "base/json_text.hpp"
 #include "base/text.hpp"
 
+#include <charconv>
 #include <cstdlib>
 #include <iterator>
 
 namespace concur {
 
-void append_seconds(std::string& out, Millis value) {
+char* put_seconds(char* to, Millis value) {
   const std::int64_t ms = value.count();
-  if (ms % 1000 == 0) {
-    const text::Digits digits(ms / 1000);
-    out.append(digits.data(), digits.size());
-    return;
-  }
-  if (ms < 0) out += '-';
-  out += text::Digits(std::abs(ms) / 1000).view();
-  const auto rest = static_cast<int>(std::abs(ms) % 1000);
+  if (ms < 0) *to++ = '-';
+  to = std::to_chars(to, to + kMaxSecondsSize, std::abs(ms / 1000)).ptr;
+  const auto rest = static_cast<int>(std::abs(ms % 1000));
+  if (rest == 0) return to;
   const char digits[] = {'.', static_cast<char>('0' + rest / 100),
                          static_cast<char>('0' + rest / 10 % 10),
                          static_cast<char>('0' + rest % 10)};
-  out.append(digits, rest % 10 != 0 ? 4 : rest % 100 != 0 ? 3 : 2);
+  return std::copy_n(digits, rest % 10 != 0 ? 4 : rest % 100 != 0 ? 3 : 2, to);
 }
 
 void JsonWriter::write_out() {
@@ -58,11 +55,7 @@ JsonWriter& JsonWriter::value(bool truth) { return raw(truth ? "true" : "false")
 JsonWriter& JsonWriter::value(double number) { return raw(text::format("{:.2f}", number)); }
 
 JsonWriter& JsonWriter::value(Millis seconds) {
-  if (seconds.count() % 1000 == 0) return value(seconds.count() / 1000);
-  end(begin(1), true);
-  write_out();
-  append_seconds(out_, seconds);
-  return *this;
+  return end(put_seconds(begin(kMaxSecondsSize + 1), seconds), true);
 }
 
 JsonWriter& JsonWriter::value(WallTime at) {

@@ -12,8 +12,10 @@
 
 namespace concur {
 
-// A duration in seconds, exact to the millisecond, without trailing zeros: 30, 41.2, 0.333.
-void append_seconds(std::string& out, Millis value);
+// A duration in seconds, exact to the millisecond, without trailing zeros: 30, 41.2, 0.333. Returns
+// the end of what was put there, where there must be room for kMaxSecondsSize bytes.
+inline constexpr std::size_t kMaxSecondsSize = 21;
+char* put_seconds(char* to, Millis value);
 
 // Writes one JSON document without spaces to the end of a string, which must outlive it and which
 // has all of it once end_line() was called, or the writer is gone. Calls must nest as the document
@@ -68,8 +70,9 @@ class JsonWriter {
   }
 
  private:
-  // Much is written in small pieces: they are gathered here, where nothing needs to grow.
-  static constexpr std::size_t kRoom = 512;
+  // Much is written in small pieces: they are gathered here, where nothing needs to grow. A denial
+  // of three sessions fits.
+  static constexpr std::size_t kRoom = 1024;
 
   void make_room(std::size_t size) {
     if (size > static_cast<std::size_t>(room_ + kRoom - at_)) write_out();

@@ -76,7 +76,7 @@ class Callback<void(Args...), Room> {
                               [](void* kept) { static_cast<Kept*>(kept)->~Kept(); }};
 
   template <class Kept>
-  void keep(Kept kept) {
+  void keep(Kept&& kept) {
     static_assert(keeps_in_place<Kept>());
     ::new (room_) Kept(std::move(kept));
     ways_ = &kWays<Kept>;

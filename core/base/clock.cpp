@@ -1,6 +1,8 @@
 #include "base/clock.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstring>
 #include <ctime>
 #include <fstream>
@@ -15,14 +17,17 @@ std::chrono::nanoseconds read_clock(clockid_t id) {
   return std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec);
 }
 
-template <int Width>
-char* put_digits(char* to, unsigned value) {
-  for (int i = Width - 1; i >= 0; --i) {
-    to[i] = static_cast<char>('0' + value % 10);
-    value /= 10;
+constexpr auto kTwoDigits = [] {
+  std::array<char, 200> digits{};
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    const std::size_t number = i / 2;
+    digits[i] = static_cast<char>('0' + (i % 2 == 0 ? number / 10 : number % 10));
   }
-  return to + Width;
-}
+  return digits;
+}();
+
+// Of a number from 0 to 99.
+void put_two_digits(char* to, unsigned number) { std::memcpy(to, &kTwoDigits[2 * number], 2); }
 
 }  // namespace
 
@@ -56,13 +61,17 @@ void put_utc(char* to, WallTime at) {
   constexpr char kForm[] = "0000-00-00T00:00:00.000Z";
   static_assert(sizeof kForm - 1 == kUtcSize);
   std::memcpy(to, kForm, kUtcSize);
-  to = put_digits<4>(to, static_cast<unsigned>(static_cast<int>(date.year())));
-  to = put_digits<2>(to + 1, static_cast<unsigned>(date.month()));
-  to = put_digits<2>(to + 1, static_cast<unsigned>(date.day()));
-  to = put_digits<2>(to + 1, static_cast<unsigned>(time.hours().count()));
-  to = put_digits<2>(to + 1, static_cast<unsigned>(time.minutes().count()));
-  to = put_digits<2>(to + 1, static_cast<unsigned>(time.seconds().count()));
-  put_digits<3>(to + 1, static_cast<unsigned>(time.subseconds().count()));
+  const auto full_year = static_cast<unsigned>(static_cast<int>(date.year()));
+  put_two_digits(to, full_year / 100);
+  put_two_digits(to + 2, full_year % 100);
+  put_two_digits(to + 5, static_cast<unsigned>(date.month()));
+  put_two_digits(to + 8, static_cast<unsigned>(date.day()));
+  put_two_digits(to + 11, static_cast<unsigned>(time.hours().count()));
+  put_two_digits(to + 14, static_cast<unsigned>(time.minutes().count()));
+  put_two_digits(to + 17, static_cast<unsigned>(time.seconds().count()));
+  const auto milliseconds = static_cast<unsigned>(time.subseconds().count());
+  to[20] = static_cast<char>('0' + milliseconds / 100);
+  put_two_digits(to + 21, milliseconds % 100);
 }
 
 std::string format_utc(WallTime at) {

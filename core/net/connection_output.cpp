@@ -13,7 +13,7 @@ namespace {
 
 constexpr Tick kArrivalTime = 10;  // for a whole request, or for more of a body
 constexpr Tick kIdleTime = 75;     // between requests, and for a client to take its answers
-static_assert(kKeepAlive == "Keep-Alive: timeout=75\r\n");
+static_assert(kKeepAlive == "Keep-Alive: timeout=75\r\n\r\n");
 constexpr Tick kUnknownTime = 10;  // the same, where the client has not shown who it is
 constexpr Tick kRefusalDelay = 2;  // what trying a key costs
 constexpr Tick kLingerTime = 2;    // for a refused client to read why

@@ -15,8 +15,8 @@ enum class Framing {
 };
 
 // How long the connection stays open for the next request, which clients with many requests heed:
-// one that is sent as it closes would have to be sent again.
-inline constexpr std::string_view kKeepAlive = "Keep-Alive: timeout=75\r\n";
+// one that is sent as it closes would have to be sent again. It ends the head.
+inline constexpr std::string_view kKeepAlive = "Keep-Alive: timeout=75\r\n\r\n";
 
 // Appends status line and header fields, and the empty line behind them.
 void append_head(std::string& out, const Response& response, Framing framing, bool keep_alive);

@@ -147,7 +147,7 @@ Answer Registry::decide(const ListUser& list, const Now& now) {
       answer.next = Cursor::at(static_cast<std::uint64_t>(row));
       break;
     }
-    answer.sessions.push_back(state_->info(slot, now));
+    state_->append_info(answer.sessions, slot, now);
   }
   return answer;
 }
@@ -162,7 +162,7 @@ Answer Registry::decide(const ListAll& list, const Now& now) {
     const SessionSlot& session = state_->session(slot);
     if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
     if (page.sessions.size() == list.most) break;
-    page.sessions.push_back(state_->info(slot, now));
+    state_->append_info(page.sessions, slot, now);
   }
   if (slot < end) page.next = Cursor::at(slot);
   return page;

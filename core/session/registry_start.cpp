@@ -139,7 +139,7 @@ Denied deny(State& state, const Start& start, Slot user, std::uint32_t attempted
   for (Slot slot = owner.head; slot != kNoSlot;) {
     const SessionSlot& session = state.session(slot);
     denied.retry_after = std::min<Millis>(denied.retry_after, session.expires() - now.instant);
-    if (denied.sessions.size() < kMaxListed) denied.sessions.push_back(state.info(slot, now));
+    if (denied.sessions.size() < kMaxListed) state.append_info(denied.sessions, slot, now);
     slot = session.next;
   }
   return denied;

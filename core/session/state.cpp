@@ -190,12 +190,15 @@ void State::drop_rows(const GoneRange& range) {
   }
 }
 
-SessionInfo State::info(Slot slot, const Now& now) {
+void State::append_info(std::vector<SessionInfo>& to, Slot slot, const Now& now) {
   const SessionSlot& shown = session(slot);
-  const Details* details = table.details(slot);
-  return {table.user(shown.user).name.str(), shown.name.str(),
-          now.to_wall(shown.started()),      now.to_wall(shown.last_seen()),
-          now.to_wall(shown.expires()),      details != nullptr ? *details : Details()};
+  SessionInfo& info = to.emplace_back();
+  info.user = table.user(shown.user).name.str();
+  info.session = shown.name.str();
+  info.started_at = now.to_wall(shown.started());
+  info.last_seen_at = now.to_wall(shown.last_seen());
+  info.expires_at = now.to_wall(shown.expires());
+  if (const Details* details = table.details(slot)) info.details = *details;
 }
 
 std::optional<Eviction> State::eviction_of(Slot slot, const Now& now) {

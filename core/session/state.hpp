@@ -102,7 +102,8 @@ class State {
   std::vector<GoneRange> take_dropped_rows() { return std::exchange(dropped_rows_, {}); }
   void drop_rows(const GoneRange& range);
 
-  SessionInfo info(Slot slot, const Now& now);
+  // In place: a denial has several, and each is six texts.
+  void append_info(std::vector<SessionInfo>& to, Slot slot, const Now& now);
   // Where a session was evicted.
   std::optional<Eviction> eviction_of(Slot slot, const Now& now);
 

@@ -247,9 +247,11 @@ class Evening:
                 (0.96, self.operator_removes_a_plan, "nobody's", False),
                 (0.20, self.operator_changes_settings, {"on-limit": "evict-oldest"}),
                 (0.28, self.operator_changes_settings, {"limit": 1}),
+                (0.28, self.operator_asks_who_is_above),
                 (0.31, self.operator_changes_settings, {"limit": LIMIT}),
                 (0.40, self.operator_changes_settings, {"on-limit": None}),
                 (0.54, self.operator_changes_settings, {"limit": 1}),
+                (0.54, self.operator_asks_who_is_above),
                 (0.62, self.operator_changes_settings, {"limit": LIMIT}),
                 (0.64, self.operator_changes_settings, {"mode": "observe"}),
                 (0.74, self.operator_changes_settings, {"mode": "enforce"})):
@@ -635,6 +637,13 @@ class Evening:
     def _set_limit(self, viewer, body):
         self._ask(viewer, harness.request("PUT", harness.limit_path(viewer.name), body),
                   self.model.put_limit(viewer.name, body, self.now))
+
+    def operator_asks_who_is_above(self, _):
+        """Each of those who watch more than they may: as a limit is lowered, the planted at least."""
+        for name in list(self.model.users):
+            expected = self.model.get_limit(name, self.now)
+            if "excess" in expected[1]:
+                self._ask(self.viewer_of[name], harness.request("GET", harness.limit_path(name)), expected)
 
     def operator_lists_limits_and_plans(self, _):
         self._list_page_by_page("/v1/limits", "limits", ("user",), 700, self.model.list_limits(self.now))

@@ -8,20 +8,21 @@ using namespace std::chrono_literals;
 namespace {
 
 std::string seconds(Millis of) {
-  std::string out;
-  append_seconds(out, of);
-  return out;
+  char room[kMaxSecondsSize];
+  return {room, put_seconds(room, of)};
 }
 
 }  // namespace
 
-TEST_CASE("append_seconds is exact and short") {
+TEST_CASE("put_seconds is exact and short") {
   CHECK(seconds(30s) == "30");
   CHECK(seconds(41'200ms) == "41.2");
   CHECK(seconds(333ms) == "0.333");
   CHECK(seconds(0ms) == "0");
   CHECK(seconds(100s) == "100");
   CHECK(seconds(-1'050ms) == "-1.05");
+  CHECK(seconds(Millis::max()) == "9223372036854775.807");
+  CHECK(seconds(Millis::min()) == "-9223372036854775.808");
 }
 
 TEST_CASE("JsonWriter") {
@@ -50,11 +51,11 @@ TEST_CASE("JsonWriter writes what is longer than its own room, piece by piece an
   {
     JsonWriter json(out);
     json.begin_array();
-    for (int i = 0; i < 3; ++i) json.value(many).value(i);
+    for (int i = 0; i < 6; ++i) json.value(many).value(i);
     json.value(long_one).value(many + '"').raw(long_one).end_array();
   }
   std::string expected = "before:[";
-  for (int i = 0; i < 3; ++i) expected += '"' + many + "\"," + std::to_string(i) + ',';
+  for (int i = 0; i < 6; ++i) expected += '"' + many + "\"," + std::to_string(i) + ',';
   expected += '"' + long_one + "\",\"" + many + "\\\"\"," + long_one + ']';
   CHECK(out == expected);
 }
