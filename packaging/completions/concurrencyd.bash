@@ -10,10 +10,12 @@ _concurrencyd() {
     --durability) words='full normal' ;;
     --log-level) words='error warning info debug' ;;
     --log-format) words='text json' ;;
-    --limit | --lease | --hold-off | --history | --start-rate | --max-sessions | --socket-mode | --listen) return ;;
+    --limit | --lease | --hold-off | --history | --start-rate | --max-sessions | --socket-mode | --listen | --authorize-*) return ;;
     *)
       words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --hold-off --mode --start-rate
-        --max-sessions --durability --history --socket-mode --socket-group --admin-group --listen --api-key-file --log-level --log-format --help --version'
+        --max-sessions --durability --history --socket-mode --socket-group --admin-group --listen --api-key-file
+        --authorize-user --authorize-session --authorize-device --authorize-ip --authorize-content --authorize-uri --authorize-lease
+        --log-level --log-format --help --version'
       ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -1,5 +1,6 @@
 """Who knocks at the daemon's doors: somebody on the Unix socket, or a client with a key, or none, over TCP."""
 
+import base64
 import contextlib
 import http.client
 import os
