@@ -74,6 +74,7 @@ class Api final : public Handler {
   void authorize(const Call& call, Respond respond);
   void authorize_preflight(const Call& call, Respond respond);
   void hook(const Call& call, Respond respond);
+  void openapi(const Call& call, Respond respond);
   std::shared_ptr<BodySink> batch(const Call& call, Respond respond);
   void events(const Call& call, Respond respond);
 

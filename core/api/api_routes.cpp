@@ -62,6 +62,7 @@ std::span<const Route> Api::routes() {
       {"GET", "/v1/status", &Api::status, Role::kClient},
       {"GET", "/healthz", &Api::health, Role::kMetrics},
       {"GET", "/metrics", &Api::metrics, Role::kMetrics},
+      {"GET", "/openapi.json", &Api::openapi, Role::kMetrics},
       {"GET", "/startSession/userId/{user}/sessionId/{session}", &Api::legacy_start, Role::kClient,
        kAnything},
       {"GET", "/endSession/userId/{user}/sessionId/{session}", &Api::legacy_end, Role::kClient,
