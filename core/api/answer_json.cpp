@@ -6,8 +6,6 @@
 
 namespace concur {
 
-namespace {
-
 std::string_view name_of(EndReason reason) {
   switch (reason) {
     case EndReason::kEnded:
@@ -24,6 +22,8 @@ std::string_view name_of(EndReason reason) {
   return "ended";
 }
 
+namespace {
+
 std::string denial_message(std::string_view user, std::uint32_t attempted) {
   std::string text = "User ";
   text.reserve(128);
@@ -34,9 +34,32 @@ std::string denial_message(std::string_view user, std::uint32_t attempted) {
   return text;
 }
 
+}  // namespace
+
 std::string denial_message(const Denied& denied) {
   return denial_message(denied.user, denied.attempted);
 }
+
+std::string throttled_message(const Throttled& throttled) {
+  return text::format(
+      "cannot start session {} of user {}: the user starts more than {} sessions a minute",
+      throttled.session, throttled.user, throttled.rate);
+}
+
+std::string gone_message(const Gone& gone) {
+  if (gone.reason == EndReason::kOtherStart) {
+    return text::format("cannot renew session {} of user {}: it was started again since",
+                        gone.session, gone.user);
+  }
+  return text::format("cannot renew session {} of user {}: it is gone ({})", gone.session,
+                      gone.user, name_of(gone.reason));
+}
+
+std::string retry_after(Millis wait) {
+  return text::format("Retry-After: {}\r\n", std::chrono::ceil<std::chrono::seconds>(wait).count());
+}
+
+namespace {
 
 void write_session(JsonWriter& json, const SessionInfo& session, bool with_user) {
   json.begin_object();
@@ -107,12 +130,6 @@ int write(JsonWriter& json, const Denied& denied) {
   return 409;
 }
 
-std::string throttled_message(const Throttled& throttled) {
-  return text::format(
-      "cannot start session {} of user {}: the user starts more than {} sessions a minute",
-      throttled.session, throttled.user, throttled.rate);
-}
-
 int write(JsonWriter& json, const Throttled& throttled) {
   json.field("error", error_name(429))
       .field("message", throttled_message(throttled))
@@ -121,15 +138,6 @@ int write(JsonWriter& json, const Throttled& throttled) {
       .field("retryAfter", throttled.retry_after);
   write_degraded(json, throttled.degraded);
   return 429;
-}
-
-std::string gone_message(const Gone& gone) {
-  if (gone.reason == EndReason::kOtherStart) {
-    return text::format("cannot renew session {} of user {}: it was started again since",
-                        gone.session, gone.user);
-  }
-  return text::format("cannot renew session {} of user {}: it is gone ({})", gone.session,
-                      gone.user, name_of(gone.reason));
 }
 
 int write(JsonWriter& json, const Gone& gone) {
@@ -256,11 +264,6 @@ int write(JsonWriter& json, const Refused& refused) {
   const int status = status_of(refused.why.kind);
   json.field("error", error_name(status)).field("message", refused.why.message);
   return status;
-}
-
-// In whole seconds (RFC 9110, section 10.2.3).
-std::string retry_after(Millis wait) {
-  return text::format("Retry-After: {}\r\n", std::chrono::ceil<std::chrono::seconds>(wait).count());
 }
 
 Response first_text(int status, std::string text) {

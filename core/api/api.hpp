@@ -1,8 +1,10 @@
 #pragma once
 
+#include "api/authorize.hpp"
 #include "api/batch.hpp"
 #include "api/client_memory.hpp"
 #include "api/daemon_info.hpp"
+#include "api/early_ends.hpp"
 #include "api/message.hpp"
 #include "api/metrics.hpp"
 #include "api/route.hpp"
@@ -21,6 +23,9 @@
 
 namespace concur {
 
+class HookRequest;
+struct HookDialect;
+
 // The HTTP API: routes requests, checks who may and what is asked, hands commands to the service
 // and its answers back.
 class Api final : public Handler {
@@ -36,6 +41,7 @@ class Api final : public Handler {
         log_(log) {}
 
   void set_info(DaemonInfo info) { info_ = std::move(info); }
+  void set_authorize(AuthorizeConfig config) { authorize_ = std::move(config); }
 
   void begin(Call& call) override;
   std::shared_ptr<BodySink> handle(const Call& call, Respond respond) override;
@@ -67,6 +73,10 @@ class Api final : public Handler {
   void metrics(const Call& call, Respond respond);
   void legacy_start(const Call& call, Respond respond);
   void legacy_end(const Call& call, Respond respond);
+  void authorize(const Call& call, Respond respond);
+  void authorize_preflight(const Call& call, Respond respond);
+  void hook(const Call& call, Respond respond);
+  void openapi(const Call& call, Respond respond);
   std::shared_ptr<BodySink> batch(const Call& call, Respond respond);
   void events(const Call& call, Respond respond);
 
@@ -76,8 +86,21 @@ class Api final : public Handler {
   Response forbidden(const Call& call, std::string_view cause) const;
   bool permits(Role role, std::string_view caller, const Route& route, Role least);
   Figures figures() const;
+  // Hands over a command, and answers with what is made of its answer.
+  template <auto ToResponse>
+  void submit_as(const Command& command, Respond respond) {
+    commands_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
+      respond(ToResponse(answer));
+    });
+  }
   void submit(const Command& command, Respond respond);
   void submit_legacy(const Command& command, Respond respond);
+
+  struct HookWaits;  // whoever is answered once a hook's command is
+  void handle_hook(const HookDialect& dialect, const HookRequest& hook, Respond respond);
+  void start_by_hook(const Start& start, std::unique_ptr<HookWaits> waits);
+  void end_by_hook(const End& end, std::unique_ptr<HookWaits> waits);
+  void warn_of_hook(const HookDialect& dialect, std::string_view cause);
 
   Service& service_;
   CommandMeter commands_;  // the way to the service for each command
@@ -86,6 +109,9 @@ class Api final : public Handler {
   const Clock& clock_;
   Logger& log_;
   DaemonInfo info_;
+  AuthorizeConfig authorize_;
+  EarlyEnds early_ends_;
+  LogThrottle hook_warnings_{1};
   LogThrottle refusals_;
   // Of batches that go on; they share it, for a service that stops may hold some longer than this.
   std::shared_ptr<std::size_t> batches_ = std::make_shared<std::size_t>(0);

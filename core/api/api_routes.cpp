@@ -1,7 +1,10 @@
 // Who may do what: the routes, and how a request comes to one.
 #include "api/api.hpp"
+#include "api/authorize.hpp"
+#include "api/entrance.hpp"
 #include "api/error_response.hpp"
 #include "api/input.hpp"
+#include "api/raw_query.hpp"
 #include "base/text.hpp"
 
 #include <utility>
@@ -25,6 +28,7 @@ std::span<const Route> Api::routes() {
   static constexpr Input kWatch{.query = "user since renewed"};
   static constexpr Input kBody{.body = true};
   static constexpr Input kAnything{.ignores_others = true};
+  static constexpr Input kViewers{.ignores_others = true, .of_viewers = true};
   static constexpr Input kEnd{.query = "start"};
   static constexpr Input kEndByBeacon{.query = "start", .ignores_others = true};
   // The most frequent first: they are tried in turn.
@@ -35,6 +39,11 @@ std::span<const Route> Api::routes() {
        Role::kOperator},
       {"DELETE", "/v1/users/{user}/sessions/{session}", &Api::end, Role::kClient, kEnd},
       {"POST", "/v1/users/{user}/sessions/{session}/end", &Api::end, Role::kClient, kEndByBeacon},
+      {"GET", "/v1/authorize", &Api::authorize, Role::kClient, kViewers},
+      {"GET", "/v1/authorize/{tail}", &Api::authorize, Role::kClient, kViewers},
+      {"OPTIONS", "/v1/authorize/{tail}", &Api::authorize_preflight, Role::kClient, kViewers},
+      {"GET", "/v1/hooks/{dialect}", &Api::hook, Role::kClient, kViewers},
+      {"POST", "/v1/hooks/{dialect}", &Api::hook, Role::kClient, kViewers},
       {"GET", "/v1/users/{user}/sessions", &Api::list_user, Role::kClient, kPage},
       {"GET", "/v1/sessions", &Api::list_all, Role::kOperator, kPage},
       {"POST", "/v1/purge", &Api::purge, Role::kOperator, kBody},
@@ -55,6 +64,7 @@ std::span<const Route> Api::routes() {
       {"GET", "/v1/status", &Api::status, Role::kClient},
       {"GET", "/healthz", &Api::health, Role::kMetrics},
       {"GET", "/metrics", &Api::metrics, Role::kMetrics},
+      {"GET", "/openapi.json", &Api::openapi, Role::kMetrics},
       {"GET", "/startSession/userId/{user}/sessionId/{session}", &Api::legacy_start, Role::kClient,
        kAnything},
       {"GET", "/endSession/userId/{user}/sessionId/{session}", &Api::legacy_end, Role::kClient,
@@ -68,9 +78,15 @@ std::span<const Route> Api::routes() {
 void Api::begin(Call& call) {
   call.route = nullptr;
   call.streams = false;
-  if (!call.target.assign(call.request.target)) return;
+  if (!call.target.assign(routed_part(call.request.target))) return;
   call.route = match(routes(), call.request.method, call.target, call.names);
   if (call.route == nullptr) return;
+  // Its fields are read by the entrance, which takes its path to the letter.
+  const bool is_read = is_of_viewers(entrance_of(call.request.target));
+  if (call.route->takes.of_viewers != is_read) {
+    call.route = nullptr;
+    return;
+  }
   call.streams = call.route->action.streamed != nullptr;
   if (call.route->pattern.names_user()) service_.prefetch(call.names[0]);
 }
@@ -80,7 +96,9 @@ std::shared_ptr<BodySink> Api::handle(const Call& call, Respond respond) {
   if (call.route == nullptr) {
     answer_no_route(call.request, respond);
   } else if (!permits(call, call.route->least)) {
-    respond(forbidden(call, refusal_of(call.route->least)));
+    const std::string_view cause = refusal_of(call.route->least);
+    // To a proxy or a media server another status would be a denial.
+    respond(call.route->takes.of_viewers ? undecided_response(cause) : forbidden(call, cause));
   } else if (const auto fits = check_input(call); !fits) {
     respond(error_response(fits.error()));
   } else if (call.streams) {
@@ -93,9 +111,12 @@ std::shared_ptr<BodySink> Api::handle(const Call& call, Respond respond) {
 
 void Api::answer_no_route(const Request& request, const Respond& respond) const {
   const bool asks_for_methods = request.method == "OPTIONS";
-  const auto target = Target::parse(request.target);
+  const auto target = Target::parse(routed_part(request.target));
   std::string allowed;
-  if (target) allowed = allowed_methods(routes(), *target);
+  // Where there is one, the path is spelt otherwise than it must be.
+  Names names;
+  const bool has_none = target && match(routes(), request.method, *target, names) == nullptr;
+  if (has_none) allowed = allowed_methods(routes(), *target);
   // Of all paths, "*"; "/" is what health checks ask for by default, as HAProxy's httpchk does.
   if (allowed.empty() && asks_for_methods && (request.target == "*" || request.target == "/")) {
     allowed = allowed_methods(routes());
@@ -116,7 +137,10 @@ void Api::answer_no_route(const Request& request, const Respond& respond) const 
 }
 
 Handler::Respond Api::logged(const Request& request, Respond respond) const {
-  return [this, what = text::format("{} {}", request.method, request.target),
+  // A hook's key may stand in its query.
+  const bool is_hook = entrance_of(request.target) == Entrance::kHook;
+  const std::string_view shown = is_hook ? path_of(request.target) : request.target;
+  return [this, what = text::format("{} {}", request.method, shown),
           respond = std::move(respond)](Response&& response) {
     log_.debug("{}: {}", what, response.status);
     respond(std::move(response));

@@ -5,6 +5,8 @@
 #include "api/fleet_json.hpp"
 #include "api/json_writer.hpp"
 #include "api/metrics.hpp"
+#include "api/openapi.hpp"
+#include "session/detail_text.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -56,6 +58,18 @@ void Api::health(const Call&, Respond respond) {
   const std::string& trouble = service_.trouble();
   if (!trouble.empty()) return respond(error_response(503, trouble));
   respond({200, "{\"status\":\"ok\"}\n", "application/json", {}});
+}
+
+// The document is the program's: it changes with it, and a client may ask whether it has.
+void Api::openapi(const Call& call, Respond respond) {
+  static const std::string kTag = text::format("\"{}\"", hash_text(openapi_document()).substr(1));
+  const std::string headers = text::format("ETag: {}\r\n", kTag);
+  for (const Field& field : call.request.fields) {
+    if (field.name == "if-none-match" && field.value == kTag) {
+      return respond({304, {}, "application/json", headers});
+    }
+  }
+  respond({200, std::string(openapi_document()), "application/json", headers});
 }
 
 void Api::metrics(const Call&, Respond respond) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,14 +18,21 @@ namespace concur {
 // Who asks, as far as the routes care. Each may do what those before it may.
 enum class Role { kMetrics, kClient, kOperator };
 
+// One line of a request's header; the name in small letters.
+struct Field {
+  std::string_view name;
+  std::string_view value;
+};
+
 // One HTTP request. Views that live until it is handled, no longer.
 struct Request {
   std::string_view method{};
   std::string_view target{};  // path and query, as sent
   std::string_view body{};
   Role role = Role::kMetrics;
-  std::string_view caller{};  // for the log: "uid 1000, pid 42"
-  std::int64_t uid = -1;      // of a process on this machine, where the kernel says so
+  std::string_view caller{};        // for the log: "uid 1000, pid 42"
+  std::int64_t uid = -1;            // of a process on this machine, where the kernel says so
+  std::span<const Field> fields{};  // of the header, where its entrance reads them
 };
 
 // The body of an answer that is made while it goes out.

@@ -1,5 +1,7 @@
 #include "api/route.hpp"
 
+#include "api/entrance.hpp"
+
 #include <utility>
 #include <vector>
 
@@ -50,6 +52,21 @@ class Methods {
 };
 
 }  // namespace
+
+std::string_view routed_part(std::string_view target) {
+  switch (entrance_of(target)) {
+    case Entrance::kAuthorize: {
+      const bool has_tail = target.substr(kAuthorizePath.size()).starts_with('/');
+      return target.substr(0, kAuthorizePath.size() + (has_tail ? 1 : 0));
+    }
+    case Entrance::kHook:
+      return target.substr(0, target.find('?'));
+    case Entrance::kApi:
+    case Entrance::kOpen:
+      break;
+  }
+  return target;
+}
 
 const Route* match(std::span<const Route> routes, std::string_view method, const Target& target,
                    Names& names) {

@@ -11,7 +11,8 @@ namespace concur {
 
 class Api;
 
-// "/v1/users/{user}/sessions": what is in braces matches any one segment. Split as it is compiled.
+// "/v1/users/{user}/sessions": what is in braces matches any one segment, {tail} all that follows
+// (see routed_part). Split as it is compiled.
 class Pattern {
  public:
   static constexpr std::size_t kMaxSegments = 8;
@@ -58,6 +59,7 @@ struct Input {
   std::string_view query{};     // the names of parameters, with spaces between them
   bool body = false;            // a body
   bool ignores_others = false;  // anything; what is not known is passed over
+  bool of_viewers = false;      // what proxies and media servers pass on, with all its fields
 };
 
 // One line of the route table, which says who may do what.
@@ -71,6 +73,10 @@ struct Route {
   // all users.
   Role least_widened = Role::kOperator;
 };
+
+// What a target is routed by: all of it, but where it goes on with what others wrote, which need
+// not be well formed.
+std::string_view routed_part(std::string_view target);
 
 // The route for a method and a path, and the names in it; null where there is none. HEAD is
 // answered wherever GET is (RFC 9110, section 9.3.2).

@@ -17,7 +17,14 @@ bool split(std::string_view text, char separator, const Take& take) {
   }
 }
 
-bool decode_into(std::string& out, std::string_view text, bool plus_is_space) {
+Error broken_target() {
+  return {ErrorKind::kInvalid,
+          "cannot read the path: it starts with a slash, and % stands before two hex digits"};
+}
+
+}  // namespace
+
+bool decode_percent(std::string& out, std::string_view text, bool plus_is_space) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+' && plus_is_space) {
       out += ' ';
@@ -36,19 +43,12 @@ bool decode_into(std::string& out, std::string_view text, bool plus_is_space) {
   return true;
 }
 
-Error broken_target() {
-  return {ErrorKind::kInvalid,
-          "cannot read the path: it starts with a slash, and % stands before two hex digits"};
-}
-
-}  // namespace
-
 bool Target::decode(std::string_view text, bool plus_is_space, std::string_view& into) {
   into = text;
   const bool has_plus = plus_is_space && text.find('+') != std::string_view::npos;
   if (!has_plus && text.find('%') == std::string_view::npos) return true;
   std::string& decoded = decoded_.emplace_front();
-  if (!decode_into(decoded, text, plus_is_space)) return false;
+  if (!decode_percent(decoded, text, plus_is_space)) return false;
   into = decoded;
   return true;
 }

@@ -13,6 +13,9 @@
 
 namespace concur {
 
+// Appends the text, percent-decoded; false, with some of it appended, where that is broken.
+bool decode_percent(std::string& out, std::string_view text, bool plus_is_space);
+
 // A request target taken apart (RFC 9112, section 3.2.1): path segments and query parameters,
 // percent-decoded. Segments are split before they are decoded, so that an encoded slash is part of
 // a name. What needs no decoding stays where it is: the text must outlive the target.

@@ -109,7 +109,9 @@ class Daemon {
         watchdog_timer_(loop_),
         service_(must(open_service(service_options(effective.settings, std::move(files)), version),
                       ExitCode::kDatabase)),
-        api_(*service_, events_, memory_, clock_, log) {}
+        api_(*service_, events_, memory_, clock_, log) {
+    api_.set_authorize(effective.settings.authorize);
+  }
 
   void serve(ListeningSockets& sockets, std::optional<ApiKeyFile> keys, const Operators& operators,
              const std::string& version) {
@@ -223,6 +225,7 @@ class Daemon {
       }
     }
     take_over_keys();
+    api_.set_authorize(effective_.settings.authorize);
     service_->configure(effective_.settings.service);
     log_.set_level(effective_.settings.log_level);
     log_.info("reloaded");

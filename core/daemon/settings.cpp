@@ -95,13 +95,19 @@ Result<void> set_start_rate(Settings& into, const std::string& value) {
   return {};
 }
 
-Result<void> set_lease(Settings& into, const std::string& value) {
+Result<Millis> parse_lease(const std::string& value) {
   const auto lease = parse_duration(value);
   if (!lease) return lease.error();
   if (*lease < kMinLease || *lease > kMaxLease) {
     return Error{ErrorKind::kInvalid, text::format("it takes {} to {}", format_duration(kMinLease),
                                                    format_duration(kMaxLease))};
   }
+  return *lease;
+}
+
+Result<void> set_lease(Settings& into, const std::string& value) {
+  const auto lease = parse_lease(value);
+  if (!lease) return lease.error();
   into.service.policy.lease = *lease;
   return {};
 }
@@ -152,6 +158,41 @@ Result<void> set_listen(Settings& into, const std::string& value) {
     if (const auto address = parse_tcp_address(value); !address) return address.error();
   }
   into.listen = value;
+  return {};
+}
+
+Result<void> set_sources(Sources& into, const std::string& value) {
+  auto sources = parse_sources(value);
+  if (!sources) return sources.error();
+  into = std::move(*sources);
+  return {};
+}
+
+// Of what must be known.
+Result<void> set_some_sources(Sources& into, const std::string& value) {
+  if (value.find_first_not_of(' ') == std::string::npos) {
+    return Error{ErrorKind::kInvalid, "it takes one source at least"};
+  }
+  return set_sources(into, value);
+}
+
+Result<void> set_authorize_uri(Settings& into, const std::string& value) {
+  const auto field = parse_sources("header:" + value);
+  if (!field || field->size() != 1) {
+    return Error{ErrorKind::kInvalid, "it takes the name of a header's field"};
+  }
+  into.authorize.uri = field->front().name;
+  return {};
+}
+
+Result<void> set_authorize_lease(Settings& into, const std::string& value) {
+  if (value.empty()) {
+    into.authorize.lease.reset();
+    return {};
+  }
+  const auto lease = parse_lease(value);
+  if (!lease) return lease.error();
+  into.authorize.lease = *lease;
   return {};
 }
 
@@ -219,6 +260,28 @@ constexpr Setting kTable[] = {
        return {};
      },
      [](const Settings& s) { return s.api_key_file; }},
+    {"authorize-user", "SOURCES", "where /v1/authorize finds the user", true, always,
+     [](Settings& s, const std::string& v) { return set_some_sources(s.authorize.user, v); },
+     [](const Settings& s) { return to_text(s.authorize.user); }},
+    {"authorize-session", "SOURCES", "where it finds the session", true, always,
+     [](Settings& s, const std::string& v) { return set_some_sources(s.authorize.session, v); },
+     [](const Settings& s) { return to_text(s.authorize.session); }},
+    {"authorize-device", "SOURCES", "where it finds the device; empty: nowhere", true, always,
+     [](Settings& s, const std::string& v) { return set_sources(s.authorize.device, v); },
+     [](const Settings& s) { return to_text(s.authorize.device); }},
+    {"authorize-ip", "SOURCES", "where it finds the viewer's address; empty: nowhere", true, always,
+     [](Settings& s, const std::string& v) { return set_sources(s.authorize.ip, v); },
+     [](const Settings& s) { return to_text(s.authorize.ip); }},
+    {"authorize-content", "SOURCES", "where it finds what is watched; empty: nowhere", true, always,
+     [](Settings& s, const std::string& v) { return set_sources(s.authorize.content, v); },
+     [](const Settings& s) { return to_text(s.authorize.content); }},
+    {"authorize-uri", "FIELD", "the header's field with the URI that the viewer asked for", true,
+     always, set_authorize_uri, [](const Settings& s) { return s.authorize.uri; }},
+    {"authorize-lease", "DURATION", "how long what it starts stays active; empty: as lease", true,
+     always, set_authorize_lease,
+     [](const Settings& s) {
+       return s.authorize.lease ? format_duration(*s.authorize.lease) : std::string();
+     }},
     {"log-level", "error|warning|info|debug", "how much to log", true, always,
      [](Settings& s, const std::string& v) {
        return set_word<LogLevel>(kLogLevels, v, s.log_level);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/authorize.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "fleet/fleet_config.hpp"
@@ -30,6 +31,7 @@ struct Settings {
   std::string listen;        // a TCP address and port; empty: none
   std::string api_key_file;  // empty: none
   FleetConfig fleet;         // without seeds: none
+  AuthorizeConfig authorize;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
 };

@@ -162,7 +162,7 @@ bool Connection::parse() {
 bool Connection::authorize() {
   if (auto refusal = gate_.authorize(caller_, parser_.credentials())) {
     if (!refusal->delayed) {
-      refuse(403, refusal->cause);
+      refuse(refusal->status, refusal->cause);
     } else if (refusal->permit) {
       refuse_later(std::move(*refusal));
     } else {
@@ -171,7 +171,8 @@ bool Connection::authorize() {
     return false;
   }
   input_ = Input::kRest;
-  call_.request = {parser_.method(), parser_.target(), {}, caller_.role, caller_.name, caller_.uid};
+  call_.request = {parser_.method(), parser_.target(), {}, caller_.role, caller_.name,
+                   caller_.uid,      parser_.fields()};
   handler_.begin(call_);
   if (call_.streams) parser_.take_body(RequestParser::Body::kStreamed);
   return true;
@@ -309,7 +310,7 @@ void Connection::check_time() {
       give_up_body(408, "it did not arrive within 10 s");
       break;
     case Waits::kRefusal:
-      refuse(403, refusal_->cause);
+      refuse(refusal_->status, refusal_->cause);
       refusal_.reset();
       break;
   }

@@ -1,10 +1,14 @@
 #include "net/request_parser.hpp"
 
+#include "api/raw_query.hpp"
+#include "base/base64.hpp"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace concur {
 
@@ -21,6 +25,13 @@ RequestParser::Problem problem_of(const boost::beast::error_code& error) {
             "its body has no one length: it takes Content-Length or Transfer-Encoding: chunked"};
   }
   return {400, "it is not well-formed HTTP/1.1"};
+}
+
+// Of "user:password" in base64; empty where it is no such thing.
+std::string password_of(std::string_view credentials) {
+  const auto decoded = decode_base64(credentials);
+  const std::size_t colon = decoded ? decoded->find(':') : std::string::npos;
+  return colon == std::string::npos ? std::string() : decoded->substr(colon + 1);
 }
 
 // Whether a line does, as far as the head goes.
@@ -43,6 +54,7 @@ void RequestParser::Grammar::on_request_impl(http::verb, string_view method, str
   if (!target.empty() && target.front() != '/' && !into_.split_absolute_form()) {
     error = http::error::bad_target;
   }
+  into_.entrance_ = entrance_of(into_.target_);
 }
 
 void RequestParser::Grammar::on_field_impl(http::field name, string_view text, string_view value,
@@ -52,18 +64,26 @@ void RequestParser::Grammar::on_field_impl(http::field name, string_view text, s
     if (into) error = http::error::bad_field;
     into.emplace(value.data(), value.size());
   };
+  // Two that contradict each other are of no page of ours.
+  const auto keep_one = [&value](std::optional<std::string>& into) {
+    const bool another = into && *into != std::string_view(value.data(), value.size());
+    into.emplace(value.data(), another ? 0 : value.size());
+  };
+  if (keeps_fields(into_.entrance_)) {
+    into_.keep_field({text.data(), text.size()}, {value.data(), value.size()});
+  }
   if (name == http::field::host) {
     keep(into_.host_);
   } else if (name == http::field::origin) {
-    into_.from_page_ = true;
+    keep_one(into_.origin_);
   } else if (boost::beast::iequals(text, "x-api-key")) {
     keep(into_.key_);
   } else if (name == http::field::authorization) {
-    into_.keep_bearer({value.data(), value.size()});
+    into_.keep_authorization({value.data(), value.size()});
   } else if (boost::beast::iequals(text, "sec-fetch-site")) {
-    // By its text, for Boost has known it since some version. Fetch Metadata: none where a person
-    // asked, in the address bar.
-    into_.from_page_ = into_.from_page_ || value != "none";
+    keep_one(into_.fetch_site_);  // by its text, for Boost has known it since some version
+  } else if (boost::beast::iequals(text, "sec-fetch-mode")) {
+    into_.navigates_ = value == "navigate";
   }
   // Where a body of another coding ends is not known, and what would be taken for the next request
   // is a part of it (RFC 9112, section 6.3). Beside a Content-Length Beast refuses it.
@@ -92,14 +112,41 @@ std::size_t RequestParser::Grammar::on_chunk_body_impl(std::uint64_t, string_vie
   return body.size();
 }
 
-// "Bearer K" (RFC 6750, section 2.1); what is of another scheme is not meant for the daemon.
-void RequestParser::keep_bearer(std::string_view authorization) {
-  constexpr std::string_view kScheme = "bearer ";
-  if (!boost::beast::iequals(authorization.substr(0, kScheme.size()), kScheme)) return;
-  authorization.remove_prefix(kScheme.size());
+// The header's bound is that of all its fields.
+void RequestParser::keep_field(std::string_view name, std::string_view value) {
+  field_text_.reserve(kMaxHeaderBytes);
+  const std::size_t begin = field_text_.size();
+  for (const char c : name) field_text_ += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  field_text_ += value;
+  const std::string_view both = std::string_view(field_text_).substr(begin);
+  fields_.push_back({both.substr(0, name.size()), both.substr(name.size())});
+}
+
+// "Bearer K" (RFC 6750, section 2.1), and of a media server the password of "Basic ..." (RFC 7617);
+// what is of another scheme is not meant for the daemon, and what a proxy passes on is its
+// viewer's.
+void RequestParser::keep_authorization(std::string_view authorization) {
+  constexpr std::string_view kBearer = "bearer ";
+  constexpr std::string_view kBasic = "basic ";
+  if (entrance_ == Entrance::kAuthorize) return;
+  const auto begins_with = [&authorization](std::string_view scheme) {
+    return boost::beast::iequals(authorization.substr(0, scheme.size()), scheme);
+  };
+  const bool is_basic = entrance_ == Entrance::kHook && begins_with(kBasic);
+  if (!is_basic && !begins_with(kBearer)) return;
+  authorization.remove_prefix(is_basic ? kBasic.size() : kBearer.size());
   authorization.remove_prefix(std::min(authorization.find_first_not_of(' '), authorization.size()));
-  if (bearer_) authorization = {};
-  bearer_.emplace(authorization);
+  std::string key = is_basic ? password_of(authorization) : std::string(authorization);
+  if (bearer_) key.clear();
+  bearer_ = std::move(key);
+}
+
+// Media servers can bring no other: the first, for some append their viewers' own behind it.
+void RequestParser::keep_key_of_target() {
+  if (entrance_ != Entrance::kHook || bearer_) return;
+  const std::size_t mark = target_.find('?');
+  if (mark == std::string::npos) return;
+  bearer_ = parameter(std::string_view(target_).substr(mark + 1), "key").value;
 }
 
 // "http://localhost:8080/healthz" names the host too (RFC 9112, section 3.2.2). False where that is
@@ -139,7 +186,12 @@ void RequestParser::reset() {
   host_.reset();
   key_.reset();
   bearer_.reset();
-  from_page_ = false;
+  origin_.reset();
+  fetch_site_.reset();
+  navigates_ = false;
+  entrance_ = Entrance::kApi;
+  field_text_.clear();
+  fields_.clear();
   expects_continue_ = false;
   how_ = Body::kWhole;
   problem_ = {};

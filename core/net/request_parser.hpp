@@ -6,8 +6,10 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace concur {
 
@@ -54,13 +56,21 @@ class RequestParser {
   // Of one in absolute form what stands behind the authority.
   std::string_view target() const { return target_; }
   std::string_view body() const { return body_; }
-  std::size_t capacity() const { return body_.capacity(); }
+  std::size_t capacity() const {
+    return body_.capacity() + field_text_.capacity() + fields_.capacity() * sizeof(Field);
+  }
   bool keep_alive() const { return parser_->keep_alive() && parser_->version() >= 11; }
   bool head_done() const { return parser_->is_header_done(); }
   // What the head says of who sends it.
   Credentials credentials() const {
-    return {authority_ ? authority_ : host_, key_, from_page_, bearer_};
+    return {authority_ ? authority_ : host_,
+            key_,
+            {origin_, fetch_site_, navigates_},
+            bearer_,
+            entrance_};
   }
+  // Its fields in their order, where keeps_fields(entrance_of(target())).
+  std::span<const Field> fields() const { return fields_; }
   bool takes_chunks() const { return parser_->version() >= 11; }
 
   // Makes ready for the next request.
@@ -81,7 +91,7 @@ class RequestParser {
     void on_response_impl(int, string_view, int, error_code&) override {}
     void on_field_impl(boost::beast::http::field name, string_view text, string_view value,
                        error_code& error) override;
-    void on_header_impl(error_code&) override {}
+    void on_header_impl(error_code&) override { into_.keep_key_of_target(); }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(string_view body, error_code&) override;
     void on_chunk_header_impl(std::uint64_t size, string_view, error_code& error) override;
@@ -93,7 +103,9 @@ class RequestParser {
   };
 
   bool split_absolute_form();
-  void keep_bearer(std::string_view authorization);
+  void keep_field(std::string_view name, std::string_view value);
+  void keep_authorization(std::string_view authorization);
+  void keep_key_of_target();
   bool has_room(std::uint64_t more) const;
 
   std::optional<Grammar> parser_;
@@ -105,7 +117,12 @@ class RequestParser {
   std::optional<std::string> host_;
   std::optional<std::string> key_;
   std::optional<std::string> bearer_;  // empty where there are two, for either could be meant
-  bool from_page_ = false;
+  std::optional<std::string> origin_;
+  std::optional<std::string> fetch_site_;
+  bool navigates_ = false;
+  Entrance entrance_ = Entrance::kApi;
+  std::string field_text_;  // what fields_ look into: it never grows beyond what is reserved
+  std::vector<Field> fields_;
   bool expects_continue_ = false;
   Body how_ = Body::kWhole;
 };

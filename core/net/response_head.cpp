@@ -19,6 +19,8 @@ std::string_view opening_of(int status) {
       return "HTTP/1.1 201 Created\r\nContent-Type: ";
     case 400:
       return "HTTP/1.1 400 Bad Request\r\nContent-Type: ";
+    case 401:
+      return "HTTP/1.1 401 Unauthorized\r\nContent-Type: ";
     case 403:
       return "HTTP/1.1 403 Forbidden\r\nContent-Type: ";
     case 404:
@@ -81,6 +83,8 @@ void append_type_and_length(std::string& out, const Response& response, Framing 
 void append_head(std::string& out, const Response& response, Framing framing, bool keep_alive) {
   if (response.status == 204) {
     out += "HTTP/1.1 204 No Content\r\n";  // neither type nor length: RFC 9110, section 8.6
+  } else if (response.status == 304) {
+    out += "HTTP/1.1 304 Not Modified\r\n";  // nor here: section 15.4.5
   } else {
     append_type_and_length(out, response, framing);
   }

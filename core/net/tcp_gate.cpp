@@ -1,6 +1,7 @@
 #include "net/tcp_gate.hpp"
 
 #include "base/text.hpp"
+#include "net/browser_guard.hpp"
 #include "net/tcp_address.hpp"
 
 #include <netinet/in.h>
@@ -27,6 +28,18 @@ void tune(int socket) {
   set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
+// Of the key that a request brings.
+std::string_view what_is_wrong(const Credentials& credentials) {
+  const bool is_hook = credentials.entrance == Entrance::kHook;
+  if (credentials.key) return "its x-api-key is not one of the daemon's";
+  if (credentials.bearer) {
+    return is_hook ? "its password, bearer token or key= is not one of the daemon's keys"
+                   : "its bearer token is not one of the daemon's keys";
+  }
+  return is_hook ? "it needs a key: as a password, a bearer token or key= in the URL"
+                 : "it needs a key, in the field x-api-key";
+}
+
 }  // namespace
 
 Caller TcpGate::identify(int socket) {
@@ -40,25 +53,25 @@ Caller TcpGate::identify(int socket) {
 }
 
 std::optional<Refusal> TcpGate::authorize(Caller& caller, const Credentials& credentials) {
-  if (credentials.from_page) {
-    return refuse(caller, "a browser sends it on behalf of a page, and this is not for pages");
+  // Proxies and media servers pass on what their viewers' browsers sent.
+  if (!is_of_viewers(credentials.entrance)) {
+    const auto cause = refuse_page(credentials, keys_ ? Vouched::kByKey : Vouched::kByHost);
+    if (cause) return refuse(caller, credentials, *cause);
   }
   if (keys_) return authorize_by_key(caller, credentials);
   if (!credentials.host || !is_loopback_host(*credentials.host)) {
-    return refuse(caller, "its Host is neither localhost nor a loopback address");
+    return refuse(caller, credentials, "its Host is neither localhost nor a loopback address");
   }
   return std::nullopt;
 }
 
 std::optional<Refusal> TcpGate::authorize_by_key(Caller& caller, const Credentials& credentials) {
   const auto& given = credentials.key ? credentials.key : credentials.bearer;
+  if (!given && credentials.entrance == Entrance::kOpen) return std::nullopt;
   auto key = given ? keys_->find(*given) : nullptr;
   if (!key) {
     caller.known = false;
-    Refusal refusal =
-        refuse(caller, credentials.key      ? "its x-api-key is not one of the daemon's"
-                       : credentials.bearer ? "its bearer token is not one of the daemon's keys"
-                                            : "it needs a key, in the field x-api-key");
+    Refusal refusal = refuse(caller, credentials, what_is_wrong(credentials));
     refusal.delayed = true;
     refusal.permit = take_permit();
     return refusal;
@@ -80,12 +93,13 @@ bool TcpGate::is_still_valid(const Caller& caller) const {
   return !keys_ || !caller.key || keys_->has(*caller.key);
 }
 
-Refusal TcpGate::refuse(const Caller& caller, std::string_view cause) {
+Refusal TcpGate::refuse(const Caller& caller, const Credentials& credentials,
+                        std::string_view cause) {
   if (const auto held_back = refusals_.next(clock_.now().instant)) {
     log_.warning("refused a request of {}: {}{}", caller.name, cause,
                  *held_back == 0 ? "" : text::format(" ({} more were refused before)", *held_back));
   }
-  return {cause};
+  return {.cause = cause, .status = refusal_status(credentials.entrance)};
 }
 
 // Null where too many wait.

@@ -11,9 +11,10 @@
 
 namespace concur {
 
-// The TCP socket's. Where there are keys, each request needs one. Where there are none the socket
-// is on a loopback address: whoever comes is a client, unless the Host says that a page of some
-// other site sent a browser here. What a page makes a browser send is refused in any case.
+// The TCP socket's. Where there are keys, each request needs one, but for what anybody may read.
+// Where there are none the socket is on a loopback address: whoever comes is a client, unless the
+// Host says that a page of some other site sent a browser here. What such a page makes a browser
+// send is refused in any case; not what proxies and media servers pass on.
 class TcpGate final : public Gate {
  public:
   // How many refusals may wait to be sent; further ones are not sent at all.
@@ -31,7 +32,7 @@ class TcpGate final : public Gate {
 
  private:
   std::optional<Refusal> authorize_by_key(Caller& caller, const Credentials& credentials);
-  Refusal refuse(const Caller& caller, std::string_view cause);
+  Refusal refuse(const Caller& caller, const Credentials& credentials, std::string_view cause);
   std::shared_ptr<void> take_permit();
 
   std::optional<KeyRing> keys_;

@@ -77,6 +77,8 @@ struct Gone {
   EndReason reason = EndReason::kEnded;
   std::optional<Eviction> eviction{};  // where it was evicted
   bool degraded = false;
+  std::uint32_t active = 0;  // of the user; these two where a start is answered so
+  std::uint32_t limit = 0;
 };
 
 // The session was never seen, or it is forgotten.

@@ -31,6 +31,9 @@ struct Start {
   std::optional<StartToken> start{};
   // Whoever repeats it knows no tokens: it is no other start, and the token stays as it is.
   bool keeps_token = false;
+  // Whoever asks cannot tell a start from a sign of life: a session that was ended, evicted or
+  // purged is not started again for as long as that is remembered.
+  bool never_revives = false;
 };
 
 // Renews an active session's lease; never starts one. `start`: only if that is no earlier start

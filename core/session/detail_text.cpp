@@ -21,4 +21,9 @@ std::string cut_device(std::string_view device) {
   return std::string(cut_text(device, kMaxDetailBytes - hash.size())) + hash;
 }
 
+std::string hash_text(std::string_view text) {
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  return text::format("~{:016x}{:016x}", hash.high64, hash.low64);
+}
+
 }  // namespace concur

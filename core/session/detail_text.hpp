@@ -16,4 +16,8 @@ std::string_view cut_text(std::string_view text, std::size_t max_bytes);
 // devices differ may stand at the end. The same name has the same hash on any day and machine.
 std::string cut_device(std::string_view device);
 
+// A short name of a text, ~ and 32 hex digits, that two texts do not share by chance. The same on
+// any day and machine.
+std::string hash_text(std::string_view text);
+
 }  // namespace concur

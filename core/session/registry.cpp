@@ -106,6 +106,23 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
   return Unknown{std::string(beat.user.text()), std::string(beat.session.text())};
 }
 
+// Whether somebody, its player among them, ended the session, and it is remembered. One that
+// expired only gave no sign of life.
+bool Registry::keeps_out(Slot slot, const Now& now) const {
+  return slot != kNoSlot && state_->session(slot).state != SlotState::kExpired &&
+         state_->is_remembered(slot, now.instant);
+}
+
+Gone Registry::refuse_revival(const Start& start, Slot slot, const Terms& terms, const Now& now) {
+  const Slot user = state_->session(slot).user;
+  if (take_overs(now).plays_on(slot)) count_conflict(user, now);
+  Gone gone{std::string(start.user.text()), std::string(start.session.text()),
+            reason_of(state_->session(slot).state), state_->eviction_of(slot, now)};
+  gone.active = state_->user(user).active;
+  gone.limit = terms.limit;
+  return gone;
+}
+
 Answer Registry::decide(const End& end, const Now& now) {
   Ended answer{std::string(end.user.text()), std::string(end.session.text()), false, 0, {}, {}};
   const Slot user = state_->table.find_user(end.user.text());

@@ -213,6 +213,8 @@ class Registry {
 
   // starting and renewing
   std::optional<Answer> refuse_admitted(const Judged& judged, Slot user, const Now& now);
+  bool keeps_out(Slot slot, const Now& now) const;
+  Gone refuse_revival(const Start& start, Slot slot, const Terms& terms, const Now& now);
   Granted start_new(const Judged& judged, const Now& now);
   Answer renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now);
   Granted renew(Slot slot, const Renewal& renewal, std::uint32_t limit, const Now& now);

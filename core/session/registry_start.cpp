@@ -154,6 +154,7 @@ Answer Registry::decide(const Start& start, const Now& now) {
     expire_due(user, now);
     const Slot slot = state_->table.find_session(user, start.session.text());
     if (state_->is_active(slot)) return renew_by_start(start, slot, terms, now);
+    if (start.never_revives && keeps_out(slot, now)) return refuse_revival(start, slot, terms, now);
   }
   const Admission admission =
       admit(applicant_of(start), terms, HeldUser(*state_, user, policy_.hold_off, now.instant));

@@ -12,13 +12,14 @@ _concurrencyd() {
     --fleet-unavailable) words='local deny allow' ;;
     --log-level) words='error warning info debug' ;;
     --log-format) words='text json' ;;
-    --limit | --lease | --hold-off | --history | --start-rate | --max-sessions | --socket-mode | --listen | \
+    --limit | --lease | --hold-off | --history | --start-rate | --max-sessions | --socket-mode | --listen | --authorize-* | \
       --fleet | --fleet-name | --fleet-user | --fleet-timeout | --fleet-cache | --box) return ;;
     *)
       words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --hold-off --mode --start-rate
-        --max-sessions --durability --history --socket-mode --socket-group --admin-group --listen --api-key-file --fleet --fleet-name
-        --fleet-user --fleet-password-file --fleet-ca-file --fleet-cert-file --fleet-key-file --fleet-ack --fleet-unavailable
-        --fleet-timeout --fleet-cache --box --log-level --log-format --help --version'
+        --max-sessions --durability --history --socket-mode --socket-group --admin-group --listen --api-key-file
+        --authorize-user --authorize-session --authorize-device --authorize-ip --authorize-content --authorize-uri --authorize-lease
+        --fleet --fleet-name --fleet-user --fleet-password-file --fleet-ca-file --fleet-cert-file --fleet-key-file --fleet-ack
+        --fleet-unavailable --fleet-timeout --fleet-cache --box --log-level --log-format --help --version'
       ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -7,7 +7,7 @@ setup() {
   make_dir
   # As a user would copy them.
   mkdir "$DIR/stubs" "$DIR/examples"
-  cp "$BATS_TEST_DIRNAME"/../../packaging/examples/* "$DIR/examples"
+  find "$BATS_TEST_DIRNAME"/../../packaging/examples -maxdepth 1 -type f -exec cp {} "$DIR/examples" \;
   PATH=$DIR/examples:$DIR/stubs:$PATH
   export DIR CONCUR_SOCKET=$SOCKET
 }

@@ -1,5 +1,6 @@
 """Who knocks at the daemon's doors: somebody on the Unix socket, or a client with a key, or none, over TCP."""
 
+import base64
 import contextlib
 import http.client
 import os
@@ -7,6 +8,7 @@ import re
 import secrets
 import socket
 
+import answers
 import harness
 
 NOBODY = 65534
@@ -65,4 +67,7 @@ def ask(connection, method, path, body=None, headers=None):
     connection.request(method, path, body=body, headers=headers or {})
     answer = connection.getresponse()
     streams = answer.status == 200 and path.startswith("/v1/events")
-    return answer.status, b"" if streams else answer.read()
+    got = b"" if streams else answer.read()
+    if not streams:
+        answers.keep(f"{method} {path} HTTP/1.1\r\n".encode(), answer.status, lambda: answer.headers["Content-Type"], got)
+    return answer.status, got

@@ -29,6 +29,8 @@ import time
 import unittest
 import urllib.parse
 
+import answers
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BIN_DIR = pathlib.Path(os.environ.get("CONCUR_BIN_DIR") or REPOSITORY / "build" / "bin").resolve()
 LIB_DIR = pathlib.Path(os.environ.get("CONCUR_TEST_LIB_DIR") or BIN_DIR.parent / "lib").resolve()
@@ -469,7 +471,7 @@ class ResponseParser:
         if at >= 0:
             end = lowered.find(b"\r\n", at + 17)
             return int(lowered[at + 17:end if end >= 0 else None])
-        if head[9:12] == b"204":
+        if head[9:12] in (b"204", b"304"):
             return 0
         raise AssertionError(f"an answer without Content-Length: {head!r}")
 
@@ -567,7 +569,9 @@ class Connection:
 
     def ask(self, data):
         self.send(data)
-        return self.receive()
+        answer = self.receive()
+        answers.keep(data, answer.status, lambda: answer.header("Content-Type"), answer.body)
+        return answer
 
     def get(self, target):
         return self.ask(request("GET", target))
@@ -620,9 +624,9 @@ class Fleet:
         With last_byte_together every request but its last byte goes out first, on all connections, and then the last
         bytes follow as fast as one thread can write: the daemon gets them all in the same moment.
         """
-        unsent, answers, wanted, poll, by_descriptor = {}, [], {}, select.poll(), {}
+        unsent, got, wanted, poll, by_descriptor = {}, [], {}, select.poll(), {}
         for index, batch in enumerate(batches):
-            answers.append([])
+            got.append([])
             if batch:
                 unsent[index] = memoryview(b"".join(batch))
                 wanted[index] = len(batch)
@@ -655,21 +659,25 @@ class Fleet:
                     data = connection.socket.recv(1 << 18)
                     if not data:
                         raise ConnectionLost(f"connection {index}: closed after {connection._parser.rest!r}")
-                    answers[index] += connection._parser.feed(data)
-                    if len(answers[index]) >= wanted.get(index, 0) and index not in unsent:
-                        if len(answers[index]) > wanted[index]:
-                            raise AssertionError(f"more answers than requests: {answers[index][-1]}")
+                    got[index] += connection._parser.feed(data)
+                    if len(got[index]) >= wanted.get(index, 0) and index not in unsent:
+                        if len(got[index]) > wanted[index]:
+                            raise AssertionError(f"more answers than requests: {got[index][-1]}")
                         poll.unregister(descriptor)
                         del wanted[index]
-        return answers
+        if answers.FOLDER:
+            for batch, of_batch in zip(batches, got):
+                for request, answer in zip(batch, of_batch):
+                    answers.keep(request, answer.status, lambda answer=answer: answer.header("Content-Type"), answer.body)
+        return got
 
     def ask_each(self, requests):
         """Any number of requests, dealt out over the connections; the answers in the order of the requests."""
         count = len(self.connections)
-        answers = self.exchange([requests[index::count] for index in range(count)])
+        got = self.exchange([requests[index::count] for index in range(count)])
         merged = [None] * len(requests)
         for index in range(count):
-            merged[index::count] = answers[index]
+            merged[index::count] = got[index]
         return merged
 
     def _write(self, index, unsent):

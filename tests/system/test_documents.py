@@ -13,7 +13,8 @@ import harness
 MAN = harness.REPOSITORY / "man"
 PACKAGING = harness.REPOSITORY / "packaging"
 COMPLETIONS = PACKAGING / "completions"
-PAGES = ["concur.1", "concurrencyd.8", "concurrencyd.conf.5", "concurrencyd-api.7", "concurrencyd-fleet.7"]
+PAGES = ["concur.1", "concurrencyd.8", "concurrencyd.conf.5", "concurrencyd-api.7", "concurrencyd-fleet.7",
+         "concurrencyd-proxy.7"]
 GOLDEN = harness.REPOSITORY / "tests" / "system" / "golden"
 SOCKET = "/run/concurrencyd/concurrencyd.sock"
 
@@ -221,6 +222,8 @@ ROUND = {
     "curl --unix-socket /run/concurrencyd/concurrencyd.sock -X PUT": ("", "", '"heartbeatInterval":40'),
     "curl --unix-socket /run/concurrencyd/concurrencyd.sock -X POST": (
         "concur start --user abc --session xyz >/dev/null\n", "", '"ended":true'),
+    "curl --unix-socket /run/concurrencyd/concurrencyd.sock -s -o /dev/null": ("", "", "^204$"),
+    "for n in 1 2 3 4; do": ("", "", "X-Concur-Reason: limit_reached"),
     "status=$(curl": (FULL, "", "too many streams"),
     "concurrencyd --config": ("systemctl() { echo \"systemctl $*\"; }\n", "", "systemctl reload concurrencyd"),
 }

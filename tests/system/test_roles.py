@@ -41,8 +41,14 @@ ROUTES = [
     # This one is part of no fleet.
     ("GET", "/v1/fleet", "operator", None, 501),
     ("GET", "/v1/fleet/check", "operator", None, 501),
+    ("GET", "/v1/authorize", "client", None, 401),  # nobody is named
+    ("GET", "/v1/authorize/{tail}", "client", None, 401),
+    ("OPTIONS", "/v1/authorize/{tail}", "client", None, 200),
+    ("GET", "/v1/hooks/{dialect}", "client", None, 200),
+    ("POST", "/v1/hooks/{dialect}", "client", "call=publish", 200),
+    ("GET", "/openapi.json", "metrics", None, 200),
 ]
-NAMES = {"{user}": "abc", "{session}": "xyz", "{plan}": "family"}
+NAMES = {"{user}": "abc", "{session}": "xyz", "{plan}": "family", "{tail}": "live", "{dialect}": "nginx-rtmp"}
 
 
 def path_of(pattern):
@@ -76,6 +82,8 @@ class Roles(unittest.TestCase):
                 connection.close()
                 if may(role, least):
                     self.assertEqual(got, status, answer)
+                elif pattern.startswith(("/v1/authorize", "/v1/hooks")):
+                    self.assertEqual((got, json.loads(answer)["error"]), (503, "unavailable"))  # 403 would be a denial
                 else:
                     self.assertEqual((got, json.loads(answer)["error"]), (403, "permission_denied"))
         self.check_widened(connect, role)

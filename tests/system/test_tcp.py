@@ -219,13 +219,16 @@ class WithKeys(unittest.TestCase):
             self.assertEqual(self.ask(new)[0], 200)
             self.assertIn("as with 0600 or 0440; the old keys stay", daemon.log_text())
 
-    def test_what_a_page_sends_is_refused_even_with_a_key(self):
+    def test_what_another_sites_page_sends_is_refused_even_with_a_key(self):
         key = self.keys.of["operator"]
-        with self.daemon:
+        with self.daemon as daemon:
+            own = f"https://127.0.0.1:{doors.tcp_port(daemon)}"
             for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"},
-                            {"Sec_Fetch_Site": "same-origin"}):
+                            {"Sec_Fetch_Site": "same-site"}, {"Origin": own, "Sec_Fetch_Site": "cross-site"}):
                 self.assertEqual(self.ask(key, **headers)[0], 403, headers)
-            self.assertEqual(self.ask(key, Sec_Fetch_Site="none")[0], 200)
+            for headers in ({"Sec_Fetch_Site": "none"}, {"Sec_Fetch_Site": "same-origin"}, {"Origin": own}):
+                self.assertEqual(self.ask(key, **headers)[0], 200, headers)
+                self.assertEqual(self.ask(None, **headers)[0], 403, headers)
 
 
 class WithoutKeys(unittest.TestCase):
@@ -247,8 +250,12 @@ class WithoutKeys(unittest.TestCase):
             for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "localhost.evil.example", "",
                          "0.0.0.0", "[::1", "192.0.2.1", "127.0.0.1:x"):
                 self.assertEqual(status(host), 403, host)
-            self.assertEqual(status("localhost", Origin="http://localhost"), 403)
-            self.assertEqual(status("localhost", Sec_Fetch_Site="cross-site"), 403)
+            for headers in ({"Origin": "http://localhost:1"}, {"Origin": "http://evil.example"}, {"Sec_Fetch_Site": "cross-site"},
+                            {"Sec_Fetch_Site": "none", "Sec_Fetch_Mode": "navigate"}):
+                self.assertEqual(status("localhost", **headers), 403, headers)
+            for headers in ({"Origin": "http://localhost"}, {"Sec_Fetch_Site": "same-origin"}):
+                self.assertEqual(status("localhost", **headers), 200, headers)
+            self.assertEqual(status("evil.example", Origin="http://evil.example", Sec_Fetch_Site="same-origin"), 403)
 
     def test_both_doors_lead_to_the_same_sessions_and_close_together(self):
         with harness.Daemon("--listen", "127.0.0.1:0") as daemon, daemon.connect() as player:

@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 using namespace concur;
@@ -165,6 +166,77 @@ TEST_CASE("RequestParser") {
       feed.parser.reset();
       REQUIRE(feed.add("GET / HTTP/1.1\r\n\r\n"));
       CHECK_FALSE(feed.parser.credentials().bearer);
+    }
+  }
+  SUBCASE("reads no Authorization of a proxy's, which is the viewer's") {
+    Feed feed;
+    REQUIRE(feed.add("GET /v1/authorize HTTP/1.1\r\nAuthorization: Bearer abc\r\n\r\n"));
+    CHECK(feed.parser.credentials().entrance == Entrance::kAuthorize);
+    CHECK_FALSE(feed.parser.credentials().bearer);
+  }
+  SUBCASE("finds a media server's key where it can have one") {
+    for (const auto& [line, fields, key] :
+         std::vector<std::tuple<std::string, std::string, std::optional<std::string_view>>>{
+             {"/v1/hooks/srs", "Authorization: Basic dXNlcjpzZWNyZXQ=\r\n", "secret"},
+             {"/v1/hooks/srs", "authorization: bASIC   OnNlY3JldA\r\n", "secret"},
+             {"/v1/hooks/srs", "Authorization: Basic c2VjcmV0\r\n", ""},
+             {"/v1/hooks/srs", "Authorization: Basic ?\r\n", ""},
+             {"/v1/hooks/srs", "Authorization: Bearer secret\r\n", "secret"},
+             {"/v1/hooks/srs?a=b&key=s%65cret&key=x", "", "secret"},
+             {"/v1/hooks/srs?key=one", "Authorization: Bearer two\r\n", "two"},
+             {"/v1/hooks/srs?keys=one", "", std::nullopt},
+             {"/v1/hooks/srs", "", std::nullopt},
+             {"/v1/status?key=one", "", std::nullopt},
+             {"/v1/authorize?key=one", "", std::nullopt},
+             {"/v1/status", "Authorization: Basic dXNlcjpzZWNyZXQ=\r\n", std::nullopt}}) {
+      CAPTURE(line);
+      CAPTURE(fields);
+      Feed feed;
+      REQUIRE(feed.add("GET " + line + " HTTP/1.1\r\n" + fields + "\r\n"));
+      CHECK(feed.parser.credentials().bearer == key);
+    }
+  }
+  SUBCASE("keeps what a browser says by itself") {
+    Feed feed;
+    REQUIRE(
+        feed.add("GET / HTTP/1.1\r\nOrigin: http://a\r\nsec-fetch-site: same-origin\r\n"
+                 "Sec-Fetch-Mode: navigate\r\n\r\n"));
+    CHECK(feed.parser.credentials().browser.origin == "http://a");
+    CHECK(feed.parser.credentials().browser.site == "same-origin");
+    CHECK(feed.parser.credentials().browser.navigates);
+    feed.parser.reset();
+    REQUIRE(
+        feed.add("GET / HTTP/1.1\r\nOrigin: http://a\r\nOrigin: http://b\r\n"
+                 "Sec-Fetch-Mode: cors\r\n\r\n"));
+    CHECK(feed.parser.credentials().browser.origin == "");
+    CHECK_FALSE(feed.parser.credentials().browser.site);
+    CHECK_FALSE(feed.parser.credentials().browser.navigates);
+  }
+  SUBCASE("keeps all fields of what proxies and media servers pass on, in their order") {
+    for (const std::string target : {"/v1/authorize", "/v1/authorize/a?b", "/v1/hooks/srs"}) {
+      Feed feed;
+      REQUIRE(feed.add("GET " + target +
+                       " HTTP/1.1\r\nHost: x\r\nX-User:  a b \r\nCookie: a=1\r\n"
+                       "x-empty:\r\ncookie: b=2\r\n\r\n"));
+      std::string all;
+      for (const Field& field : feed.parser.fields()) {
+        all.append(field.name).append("=").append(field.value).append("|");
+      }
+      CHECK(all == "host=x|x-user=a b|cookie=a=1|x-empty=|cookie=b=2|");
+      feed.parser.reset();
+      REQUIRE(feed.add(kGet));
+      CHECK(feed.parser.fields().empty());
+    }
+  }
+  SUBCASE("keeps fields up to the bound") {
+    std::string head = "GET /v1/authorize HTTP/1.1\r\n";
+    while (head.size() + 7 + 2 <= RequestParser::kMaxHeaderBytes) head += "A: bc\r\n";
+    Feed feed;
+    REQUIRE(feed.add(head + "\r\n"));
+    REQUIRE(feed.parser.fields().size() > 1000);
+    for (const Field& field : feed.parser.fields()) {
+      CHECK(field.name == "a");
+      CHECK(field.value == "bc");
     }
   }
   SUBCASE("passes over empty lines before a request") {

@@ -25,9 +25,16 @@ struct Door {
   TcpGate gate;
 };
 
-Credentials with(std::string_view key) { return {"10.0.0.1", key, false}; }
+Credentials with(std::string_view key) { return {"10.0.0.1", key}; }
 Credentials bearing(std::string_view token, std::optional<std::string_view> key = {}) {
-  return {"10.0.0.1", key, false, token};
+  return {"10.0.0.1", key, {}, token};
+}
+Credentials at(Entrance entrance, std::optional<std::string_view> host = "localhost") {
+  return {.host = host, .key = {}, .entrance = entrance};
+}
+Credentials sent_by(const BrowserFields& browser, Credentials credentials) {
+  credentials.browser = browser;
+  return credentials;
 }
 
 }  // namespace
@@ -90,9 +97,38 @@ TEST_CASE("TcpGate with keys") {
     CHECK(door.gate.is_still_valid(door.come()));
   }
   SUBCASE("what a page sends is refused at once, with a key too") {
-    const auto refusal = door.gate.authorize(caller, {"localhost", kOne, true});
+    const auto refusal =
+        door.gate.authorize(caller, sent_by({.site = "cross-site"}, {"localhost", kOne}));
     REQUIRE(refusal);
     CHECK_FALSE(refusal->delayed);
+    CHECK(refusal->status == 403);
+  }
+  SUBCASE("a page of its own may ask with a key, whatever the host, and so may a person") {
+    const Credentials by_key = with(kOne);
+    CHECK_FALSE(door.gate.authorize(caller, sent_by({.site = "same-origin"}, by_key)));
+    CHECK_FALSE(door.gate.authorize(caller, sent_by({.origin = "https://10.0.0.1"}, by_key)));
+    CHECK_FALSE(door.gate.authorize(caller, sent_by({.site = "none"}, by_key)));
+    CHECK(door.gate.authorize(caller, sent_by({.origin = "https://10.0.0.2"}, by_key)));
+    CHECK(door.gate.authorize(caller, sent_by({.site = "same-origin"}, with("no key")))->delayed);
+  }
+  SUBCASE("of proxies and media servers what viewers' browsers sent is taken, with a key") {
+    for (const Entrance entrance : {Entrance::kAuthorize, Entrance::kHook}) {
+      Credentials by_key = with(kOne);
+      by_key.entrance = entrance;
+      const BrowserFields viewer{"https://site.example", "cross-site", true};
+      CHECK_FALSE(door.gate.authorize(caller, sent_by(viewer, by_key)));
+      const auto refusal = door.gate.authorize(caller, sent_by(viewer, at(entrance)));
+      REQUIRE(refusal);
+      CHECK(refusal->delayed);
+      CHECK(refusal->status == 503);
+    }
+  }
+  SUBCASE("what anybody may read takes no key, but no wrong one either") {
+    CHECK_FALSE(door.gate.authorize(caller, at(Entrance::kOpen)));
+    CHECK_FALSE(door.gate.authorize(caller, at(Entrance::kOpen, "10.0.0.1")));
+    Credentials wrong = with("no key");
+    wrong.entrance = Entrance::kOpen;
+    CHECK(door.gate.authorize(caller, wrong));
   }
 }
 
@@ -103,9 +139,49 @@ TEST_CASE("TcpGate without keys") {
             TcpGate(std::nullopt, door.clock, door.log)};
   Caller caller = door.come();
   CHECK(caller.role == Role::kClient);
-  CHECK_FALSE(door.gate.authorize(caller, {"localhost:80", std::nullopt, false}));
-  CHECK_FALSE(door.gate.authorize(caller, {"127.0.0.1", "any", false}));
-  CHECK(door.gate.authorize(caller, {"example.org", std::nullopt, false}));
-  CHECK(door.gate.authorize(caller, {std::nullopt, std::nullopt, false}));
-  CHECK(door.gate.authorize(caller, {"localhost", std::nullopt, true}));
+  CHECK_FALSE(door.gate.authorize(caller, {"localhost:80", std::nullopt}));
+  CHECK_FALSE(door.gate.authorize(caller, {"127.0.0.1", "any"}));
+  CHECK(door.gate.authorize(caller, {"example.org", std::nullopt}));
+  CHECK(door.gate.authorize(caller, {std::nullopt, std::nullopt}));
+  const Credentials here{"localhost:80", std::nullopt};
+  SUBCASE("a page may ask that came from here") {
+    CHECK_FALSE(door.gate.authorize(caller, sent_by({.site = "same-origin"}, here)));
+    CHECK_FALSE(door.gate.authorize(
+        caller, sent_by({.origin = "http://localhost:80", .site = "same-origin"}, here)));
+    for (const BrowserFields& other :
+         std::vector<BrowserFields>{{.origin = "http://localhost"},
+                                    {.origin = "null"},
+                                    {.origin = ""},
+                                    {.site = "cross-site"},
+                                    {.site = "same-site"},
+                                    {.site = ""},
+                                    {.origin = "http://localhost:80", .site = "cross-site"},
+                                    {.origin = "http://evil.example", .site = "same-origin"}}) {
+      CHECK(door.gate.authorize(caller, sent_by(other, here)));
+    }
+    // As after DNS rebinding: it is its own origin, and its Host is not ours.
+    CHECK(door.gate.authorize(caller,
+                              sent_by({.origin = "http://evil.example", .site = "same-origin"},
+                                      {"evil.example", std::nullopt})));
+  }
+  SUBCASE("a person's address bar, or a link, leads to what anybody may read alone") {
+    const BrowserFields typed{.site = "none", .navigates = true};
+    const BrowserFields link{.site = "cross-site", .navigates = true};
+    for (const BrowserFields& person : {typed, link}) {
+      CHECK(door.gate.authorize(caller, sent_by(person, here)));
+      CHECK_FALSE(door.gate.authorize(caller, sent_by(person, at(Entrance::kOpen))));
+    }
+    CHECK(door.gate.authorize(caller, sent_by({.site = "cross-site"}, at(Entrance::kOpen))));
+    CHECK(door.gate.authorize(caller, at(Entrance::kOpen, "evil.example")));
+  }
+  SUBCASE("of proxies and media servers the Host alone counts, and its refusal is no denial") {
+    const BrowserFields viewer{"https://site.example", "cross-site", true};
+    for (const Entrance entrance : {Entrance::kAuthorize, Entrance::kHook}) {
+      CHECK_FALSE(door.gate.authorize(caller, sent_by(viewer, at(entrance))));
+      const auto refusal = door.gate.authorize(caller, at(entrance, "site.example"));
+      REQUIRE(refusal);
+      CHECK(refusal->status == 503);
+      CHECK_FALSE(refusal->delayed);
+    }
+  }
 }
