@@ -42,7 +42,7 @@ std::deque<RequestPtr> Lane::take_queued() {
 // --- what is sent ---
 
 void Lane::flush(Instant now) {
-  if (!connection_.is_ready()) return;
+  if (!connection_.is_ready() || waits_ == kMaxWaits) return;
   const bool waits = ack_ == Ack::kReplica && ration_.wants_wait(now);
   bool any_waits = false;
   while (!queue_.empty()) {
@@ -91,6 +91,7 @@ void Lane::send_prelude(Request& request) {
 
 void Lane::send_wait(Instant now) {
   ration_.on_wait(now);
+  ++waits_;
   const text::Digits patience((surroundings_.patience / kWaitDivisor).count());
   connection_.send(std::array<std::string_view, 3>{"WAIT", "1", patience.view()},
                    [this](Connection::Answer&& answer) { on_wait(std::move(answer)); });
@@ -165,6 +166,7 @@ void Lane::on_held(RequestPtr request, bool waits) {
 // Only a count is an answer. Without one nobody knows what the replicas have, nor what the primary
 // will still be: each of these changes is made once more, and finds itself.
 void Lane::on_wait(Connection::Answer&& answer) {
+  --waits_;
   std::vector<RequestPtr> held = std::exchange(held_, {});
   const bool counted = answer && answer->is_integer() && answer->integer >= 0;
   const Refusal refusal =
@@ -186,6 +188,7 @@ void Lane::on_wait(Connection::Answer&& answer) {
   if (answer && !counted && !answer->is_error()) {
     connection_.drop("its answer is none to what was asked");
   }
+  if (!queue_.empty()) router_.flush_later();
 }
 
 void Lane::settle(Request& request, bool replicated) {

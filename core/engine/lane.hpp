@@ -24,6 +24,8 @@ enum class Ack { kPrimary, kReplica };
 class Lane {
  public:
   static constexpr std::size_t kMaxRequests = 16'384;
+  // Under way at once: the server works off nothing behind one, and each may take its time.
+  static constexpr unsigned kMaxWaits = 2;
   static constexpr std::size_t kMaxBytes = std::size_t{32} << 20U;
 
   // All must outlive it.
@@ -61,6 +63,7 @@ class Lane {
   Ack ack_;
   Connection connection_;
   WaitRation ration_;
+  unsigned waits_ = 0;  // under way
   std::deque<RequestPtr> queue_;
   std::vector<RequestPtr> held_;  // changes that are applied, and wait for the next WAIT's answer
   std::size_t count_ = 0;         // of requests, queued or sent

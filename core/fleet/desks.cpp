@@ -241,6 +241,15 @@ Desks::Decided Desks::judge(Desk& desk, ReadUser& read, const Now& now, Millis a
           {0, {}, each.row.session, details.device, there, details.ip, Mark::kProtected});
     }
   }
+  // As if it had another moment, which is not written.
+  std::vector<std::pair<std::string, Instant>> graced;
+  for (UserState::Session& each : read.state.sessions) {
+    Instant& expires = each.row.expires;
+    const Instant patience = expires + heartbeat_interval(each.row.ttl);
+    if (now.instant >= grace_until_ || expires > there || patience <= there) continue;
+    graced.emplace_back(each.row.session, expires);
+    expires = there + Millis(1);
+  }
   std::vector<std::pair<std::string, Instant>> gone_before;
   for (const auto& each : read.state.gone) gone_before.emplace_back(each.row.session, each.row.at);
   std::vector<std::pair<std::string, std::uint64_t>> boxes;
@@ -279,6 +288,10 @@ Desks::Decided Desks::judge(Desk& desk, ReadUser& read, const Now& now, Millis a
     if (std::ranges::find(here, each.row.session) != here.end()) each.box = box_;
   }
   for (Answer& each : decided.answers) name_boxes(each, decided.after);
+  for (const auto& [session, expires] : graced) {
+    auto* const still = find_session(decided.after.sessions, session);
+    if (still != nullptr && still->row.expires == there + Millis(1)) still->row.expires = expires;
+  }
   for (UserState::Gone& each : decided.after.gone) {
     if (is_in(gone_before, each.row)) continue;
     const auto box =
@@ -404,8 +417,9 @@ void Desks::on_change(Desk& desk, engine::ChangeOutcome&& outcome) {
       // An earlier attempt of the same was in time.
       if (outcome.repeated && !decided.change_number.empty() && version != nullptr &&
           version_has(*version, decided.change_number)) {
+        const std::string now_there = *version;
         desk.known = std::move(outcome.fields);
-        return settle(desk);
+        return acknowledge(desk, now_there);
       }
       if (++desk.refusals > 1) ++to_.counts.conflicts;
       return decide_again(desk, std::move(outcome.fields));
@@ -415,11 +429,41 @@ void Desks::on_change(Desk& desk, engine::ChangeOutcome&& outcome) {
       return decide_away(desk, "the engine answered too late", false);
     case Result::kFull:
       ++to_.counts.requests.full;
+      put_back_but_starts(desk);
       return decide_away(desk, "the engine's memory is full", false);
     case Result::kUnavailable:
       ++to_.counts.requests.unavailable;
       return decide_away(desk, outcome.cause, outcome.repeated);
   }
+}
+
+// All else takes no more memory, and is decided next.
+void Desks::put_back_but_starts(Desk& desk) {
+  const auto rest = std::stable_partition(
+      desk.deciding.begin(), desk.deciding.end(),
+      [](const Pending& each) { return each.command && is_start(each.command->get()); });
+  desk.waiting.insert(desk.waiting.begin(), std::make_move_iterator(rest),
+                      std::make_move_iterator(desk.deciding.end()));
+  desk.deciding.erase(rest, desk.deciding.end());
+}
+
+// An attempt whose answer was lost was applied. Only another write on this connection lets a
+// replica be waited for; whatever comes of it, the change stands.
+void Desks::acknowledge(Desk& desk, const std::string& version) {
+  engine::Change change;
+  change.key = desk.key;
+  change.guards.push_back({"v", version});
+  change.fields.push_back({"v", version_after(random_change_number(), version)});
+  change.despite_full_memory = true;
+  change.acknowledged = true;
+  const std::string next = *change.fields.front().value;
+  const Instant deadline = to_.clock.now().instant + timeout_;
+  to_.engine.change(change, deadline, [this, &desk, next](engine::ChangeOutcome&& outcome) {
+    if (outcome.result == engine::ChangeOutcome::Result::kApplied) {
+      apply_change(desk.known, {{"v", next}});
+    }
+    settle(desk);
+  });
 }
 
 // From the second refusal on after a pause, so that of two who are as busy one gets through.

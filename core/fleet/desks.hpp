@@ -75,6 +75,9 @@ class Desks {
   void sync_all();
   // The same of all whom this box serves, as after its start.
   void sync_all_served();
+  // Until then others' leases count as lapsed a heartbeat interval later: a primary was away, so
+  // that signs of life did not come through, or its clock was set.
+  void give_grace(Instant until) { grace_until_ = std::max(grace_until_, until); }
   // To be called some times a second: ends leases that ran out, goes on with what is to be synced.
   void tick(bool engine_is_whole);
 
@@ -126,8 +129,10 @@ class Desks {
   Answer judge_one(Pending& pending, const UserState& before, std::int64_t& last_start,
                    const Now& now);
   void ask(Desk& desk, const ReadUser& read, const UserFields& lapsed);
+  void acknowledge(Desk& desk, const std::string& version);
   void on_change(Desk& desk, engine::ChangeOutcome&& outcome);
   void on_read(Desk& desk, engine::ReadOutcome&& outcome);
+  static void put_back_but_starts(Desk& desk);
   void decide_again(Desk& desk, UserFields&& fields);
   void settle(Desk& desk);
   void notice_taken(Decided& decided) const;
@@ -157,6 +162,7 @@ class Desks {
   std::size_t syncs_ = 0;
   std::size_t under_way_ = 0;
   std::int64_t last_start_ = 0;
+  Instant grace_until_{};
 };
 
 }  // namespace concur

@@ -15,6 +15,7 @@ namespace {
 
 constexpr Millis kStopPatience{2000};  // for what is under way, beside the engine's own time
 constexpr std::size_t kPartsAtOnce = 2048;
+constexpr Millis kAway{1000};  // of a primary, so that signs of life may be missing
 constexpr std::uint64_t kNamesSeed = 0x636F6E637572;  // the same in all boxes
 
 std::uint64_t random_bits() {
@@ -430,7 +431,7 @@ void FleetService::tick() {
 }
 
 // Says when the engine goes and comes, and what follows from it.
-void FleetService::watch_engine(const Now& /*now*/) {
+void FleetService::watch_engine(const Now& now) {
   const engine::EngineHealth health = engine_.health();
   std::vector<engine::Address> primaries;
   std::string trouble = health.trouble;
@@ -440,8 +441,20 @@ void FleetService::watch_engine(const Now& /*now*/) {
       trouble = text::format("{} does not answer: {}", to_text(each.address), each.trouble);
     }
   }
+  // Signs of life may not have come through, or leases look older than they are.
+  for (const engine::PrimaryHealth& each : health.primaries) {
+    Seen& seen = seen_[each.address];
+    const bool was_away = each.up && seen.down_since && now.instant - *seen.down_since >= kAway;
+    if (was_away || each.clock_steps != seen.clock_steps) {
+      desks_.give_grace(now.instant + std::max<Millis>(parts_.service.policy.lease, kAway));
+    }
+    seen.clock_steps = each.clock_steps;
+    if (each.up) seen.down_since.reset();
+    if (!each.up && !seen.down_since) seen.down_since = now.instant;
+  }
   std::sort(primaries.begin(), primaries.end());
   const bool changed = !primaries_.empty() && primaries != primaries_;
+  if (changed) desks_.give_grace(now.instant + parts_.service.policy.lease);
   if (health.whole && (!whole_ || changed)) {
     if (!told_.empty()) log_.info("the fleet's engine answers again, all of it");
     told_.clear();

@@ -28,6 +28,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,6 +118,11 @@ class FleetService final : public Service {
   static constexpr unsigned kLooksBeforeTold = 10;  // after the start
   unsigned lost_looks_ = 0;
   std::vector<engine::Address> primaries_;
+  struct Seen {
+    std::optional<Instant> down_since;
+    std::uint64_t clock_steps = 0;
+  };
+  std::map<engine::Address, Seen> seen_;  // of each primary, when it was last looked at
   Instant next_look_{};
   Instant next_second_{};
   std::string told_;               // what was logged of the engine last
