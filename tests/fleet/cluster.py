@@ -116,7 +116,8 @@ class Server:
         self.folder = pathlib.Path(folder) if folder else harness.private_folder()
         self.port = free_port()
         self.options = dict(options or {})
-        self.password = None  # of the default user, where the test set one
+        self.password = self.options.get("requirepass")
+        self.environment = {}  # beside the clean one
         self.process = None
         self.stopped = False
         self.log = self.folder / f"{self.port}.log"
@@ -127,7 +128,8 @@ class Server:
                     "enable-debug-command": "local", **self.options}
         words = [word for name, value in settings.items() for word in (f"--{name}", *self._words(value))]
         self.process = subprocess.Popen([SERVER, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL, cwd=self.folder, env=harness.clean_environment(),
+                                        stderr=subprocess.DEVNULL, cwd=self.folder,
+                                        env=harness.clean_environment(**self.environment),
                                         preexec_fn=harness._die_with_parent)
         self.stopped = False
         atexit.register(self.kill)
@@ -388,6 +390,29 @@ def user_key(fleet, user):
     return f"{fleet}:u:{user}"
 
 
+class BlackHole:
+    """A port where connections are never answered, not even refused: what a firewall makes of a host that is gone."""
+
+    def __init__(self):
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(0)
+        self.port = self._listener.getsockname()[1]
+        self._filling = []
+        for _ in range(3):
+            each = socket.socket()
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", self.port))
+            self._filling.append(each)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        for each in (*self._filling, self._listener):
+            each.close()
+
+
 class Pair:
     """A primary without cluster mode, and its replicas: `primary`, `replicas`."""
 
@@ -395,6 +420,15 @@ class Pair:
         options = {name.replace("_", "-"): value for name, value in options.items()}
         self.primary = Server(options)
         self.replicas = [Server({**options, "replicaof": ("127.0.0.1", self.primary.port)}) for _ in range(replicas)]
+
+    def promote(self, replica):
+        """As an operator does it after the primary is lost, which is the other's replica when it comes back."""
+        replica.ask("REPLICAOF", "NO", "ONE")
+        self.replicas.remove(replica)
+        self.replicas.append(self.primary)
+        self.primary.options["replicaof"] = ("127.0.0.1", replica.port)
+        self.primary = replica
+        replica.options.pop("replicaof")
 
     def __enter__(self):
         self.primary.start()
@@ -490,7 +524,8 @@ class Relay:
         self._ends = False
         self._pairs = {}  # a socket -> the one at the other side
         self._clients = set()  # sockets of boxes
-        self._doomed = set()  # sockets of servers whose next words are lost
+        self._doomed = {}  # sockets of servers whose words are lost, after so many pieces of them
+        self._pieces = 0
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._listener.setblocking(False)
         self._wake, self._woken = socket.socketpair()
@@ -514,10 +549,12 @@ class Relay:
         self.mode = mode
         self._wake.send(b".")
 
-    def cut_answers(self, times):
-        """The next so many changes reach the server; the connection ends as their answers come."""
+    def cut_answers(self, times, after=0):
+        """The next so many changes reach the server; the connection ends as their answers come, or after the first so many
+        pieces of them."""
         with self._lock:
             self._cut_next += times
+            self._pieces = after
 
     def _run(self):
         while not self._ends:
@@ -561,13 +598,15 @@ class Relay:
         if not data:
             return self._close(source)
         if source in self._doomed:
-            self.cuts += 1
-            return self._close(source)
+            if self._doomed[source] == 0:
+                self.cuts += 1
+                return self._close(source)
+            self._doomed[source] -= 1
         if source in self._clients and b"EVALSHA" in data:
             with self._lock:
                 if self._cut_next > 0:
                     self._cut_next -= 1
-                    self._doomed.add(target)
+                    self._doomed[target] = self._pieces
         try:
             target.sendall(data)
         except OSError:
@@ -579,6 +618,6 @@ class Relay:
             if each is None:
                 continue
             self._pairs.pop(each, None)
-            self._doomed.discard(each)
+            self._doomed.pop(each, None)
             self._clients.discard(each)
             each.close()

@@ -5,21 +5,17 @@ Each case prints what was seen; a table of all of them stands at the end. In the
 CONCUR_TEST_LONG many times and for longer. (What stands between boxes and servers: test_links.py.)
 """
 
-import atexit
 import time
 import unittest
 
 import cluster
+import fault_case
 import faults
 import harness
-import viewers
+from fault_case import LEASE
 from viewers import LIMIT
 
-TIMEOUT = 1.0  # fleet-timeout
-LEASE = 10
-
 servers = None
-_table = []
 
 
 def setUpModule():
@@ -29,75 +25,16 @@ def setUpModule():
     servers = unittest.enterModuleContext(cluster.Cluster(appendonly="yes", appendfsync="everysec"))
 
 
-@atexit.register
-def print_table():
-    if not _table:
-        return
-    columns = ("fault", "times", "answers", "degraded", "503", "most own", "most hot", "lost starts", "lost ends", "longest wait",
-               "engine back after")
-    rows = [columns, *_table]
-    widths = [max(len(str(row[column])) for row in rows) for column in range(len(columns))]
-    for row in rows:
-        print("  ".join(str(value).ljust(width) for value, width in zip(row, widths)).rstrip(), flush=True)
+class FaultTest(fault_case.FaultTest):
+    def seeds(self):
+        return servers.nodes[:2]
 
-
-class FaultTest(unittest.TestCase):
-    BOXES = 3
-    _fleets = 0
-
-    def setUp(self):
-        faults.require_plain_daemon(self)
-
-    def new_boxes(self, policy="local", options=(), seeds=None):
-        FaultTest._fleets += 1
-        names = ("north", "south", "west")[:self.BOXES]
-        boxes = [cluster.Box(name, seeds or servers.nodes[:2], "--lease", f"{LEASE}s", "--limit", str(LIMIT),
-                             "--fleet-timeout", f"{TIMEOUT:g}s", "--fleet-unavailable", policy, *options,
-                             fleet=f"{type(self).__name__}-{FaultTest._fleets}") for name in names]
-        for box in boxes:
-            self.enterContext(box)
-        return boxes
-
-    def play(self, name, fault, policy="local", times=1, before=0.4, after=1.0, hot_at_most=LIMIT, boxes=None, heal=True,
-             loses=False):
-        """`fault(load)` befalls them in the middle; it may return when it began."""
-        boxes = boxes or self.new_boxes(policy)
-        with viewers.Load(boxes, LEASE, TIMEOUT, policy, seed=f"{faults.SEED} {name}") as load:
-            for number in range(times):
-                load.go_on(before)
-                began = time.monotonic()
-                began = fault(load) or began
-                load.go_on(after)
-            if heal:
-                servers.wait_until_whole()
-            load.go_on(0.2)
-            load.finish()
-        most_own, most_hot = load.most_at_once("own"), load.most_at_once("hot")
-        away = load.away_for(began)
-        _table.append((name, times, load.answers(), load.degraded(), load.refused(), most_own, most_hot, len(load.lost_starts),
-                       len(load.lost_ends), f"{load.longest:.2f} s", "-" if away is None else f"{away:.1f} s"))
-        print(f"{name}: {dict(load.statuses)} {dict(load.others)}; longest: {load.longest_what}", flush=True)
-
-        self.assertEqual(load.violations[:5], [])
-        self.assertEqual(load.lost_starts[:5], [])
-        if not loses:
-            self.assertEqual(load.lost_ends[:5], [])
-            self.assertEqual(load.unfounded_denials()[:5], [])
-        self.assertLessEqual(most_own, LIMIT, "of a user who is at one box")
-        marked = any(each.degraded for each in load.sessions() if each.user.startswith("hot"))
-        allowed = max(hot_at_most, self.BOXES * LIMIT if marked else 0)
-        self.assertLessEqual(most_hot, allowed, "of a user who is at all boxes")
-        self.assertLessEqual(load.longest, load.longest_allowed(), load.longest_what)
-        self.assertGreater(load.answers(), 50)
-        return load
+    def wait_until_whole(self):
+        servers.wait_until_whole()
 
     @staticmethod
     def a_primary(which=0):
         return servers.primaries()[which]
-
-    def killed(self, node):
-        node.kill()
-        self.addCleanup(self.bring_back, node)
 
     @staticmethod
     def bring_back(*nodes):
@@ -114,6 +51,18 @@ class Nothing(FaultTest):
         load = self.play("nothing", lambda load: None)
         self.assertEqual((load.degraded(), load.refused()), (0, 0))
         self.assertEqual(load.most_at_once("hot"), LIMIT, "the limit is reached")
+
+    def test_boxes_that_share_nothing_are_found_out(self):
+        """The judge itself: of three boxes by themselves it must say what is wrong."""
+        boxes = self.new_boxes()
+        for box in boxes:
+            box.stop()
+            box.join([])
+            box.options = ["--lease", f"{LEASE}s", "--limit", str(LIMIT)]
+            box.start()
+        with self.assertRaisesRegex(AssertionError, "is not listed by"):
+            self.play("nothing shared", lambda load: None, boxes=boxes)
+        fault_case.forget_last()
 
 
 class Kills(FaultTest):

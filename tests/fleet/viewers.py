@@ -24,7 +24,7 @@ SLACK = 0.5
 
 
 class Session:
-    __slots__ = ("user", "name", "began", "acknowledged", "degraded", "end_asked", "over", "seen", "beats_due")
+    __slots__ = ("user", "name", "began", "acknowledged", "degraded", "end_asked", "end_degraded", "over", "seen")
 
     def __init__(self, user, name, began):
         self.user = user
@@ -33,6 +33,7 @@ class Session:
         self.acknowledged = None  # when that was answered; None: it is not known whether it was started
         self.degraded = False  # the box admitted it by itself
         self.end_asked = None
+        self.end_degraded = False  # its box took the end, and tells the engine later
         self.over = None  # when its end was acknowledged, or it was refused: it cannot be active from then on
         self.seen = None  # when its last sign of life was asked for that was taken
 
@@ -169,6 +170,7 @@ class Viewer(threading.Thread):
         if answer is None or answer.status != 200:
             return
         session.over = time.monotonic()
+        session.end_degraded = answer.json().get("degraded", False)
         if not answer.json()["ended"] and not repeated:
             self.load.lost_start(f"{session} was not there when it was to end: {answer.body[:150]!r} at {self.box.name}")
         if self.rng.random() < 0.2:
@@ -286,7 +288,9 @@ class Load:
         """Unmarked refusals of users who cannot have had as many sessions as the limit at any moment meanwhile."""
         by_user = collections.defaultdict(list)
         for each in self.sessions():
-            by_user[each.user].append((each.began, each.over or float("inf")))
+            # What a box by itself took counts with the others until it can tell, or for a lease.
+            later = self.lease if each.end_degraded else 0
+            by_user[each.user].append((each.began, each.over + later if each.over else float("inf")))
         found = []
         for user, asked, answered, degraded, said in self.denials:
             if degraded:
