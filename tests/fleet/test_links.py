@@ -100,12 +100,14 @@ class Cuts(LinkTest):
 
     def test_under_load(self):
         def fault(load):
-            for _ in range(5):
+            for _ in range(6):
                 for number, relay in enumerate(self.relays.values()):
-                    relay.cut_answers(2, number % 2)
-                load.go_on(0.2)
+                    relay.cut_answers(1, number % 2)
+                load.go_on(0.3)
 
-        self.play("answers cut", fault, times=faults.times(1, 20))
+        load = self.play("answers cut", fault, times=faults.times(1, 20))
+        if harness.SLOWNESS == 1:
+            self.assertEqual(load.degraded(), 0)
 
 
 class CutOff(LinkTest):
