@@ -297,13 +297,13 @@ constexpr std::chrono::nanoseconds kMostDue = std::chrono::minutes(1);
 
 std::string write_due(std::chrono::nanoseconds due) {
   ValueWriter value;
-  value.number(std::chrono::ceil<std::chrono::microseconds>(due).count());
+  value.number(due.count());
   return std::move(value).with({});
 }
 
 bool read_due(std::string_view text, Instant now, UserState& state) {
   ValueReader value(text);
-  const std::chrono::microseconds due{value.number<std::int64_t>(0, kLatest * 1000)};
+  const std::chrono::nanoseconds due{value.number<std::int64_t>(0, INT64_MAX)};
   if (value.failed() || !value.at_end()) return false;
   if (due > now.time_since_epoch()) {
     state.starts_due = std::min<std::chrono::nanoseconds>(due, now.time_since_epoch() + kMostDue);
