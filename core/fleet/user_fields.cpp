@@ -528,6 +528,7 @@ std::string user_of_key(std::string_view prefix, std::string_view key) {
   key.remove_prefix(2);
   std::string user;
   while (!key.empty()) {
+    if (key.front() == '{' || key.front() == '}') return {};
     if (key.front() != '%') {
       user.push_back(key.front());
       key.remove_prefix(1);

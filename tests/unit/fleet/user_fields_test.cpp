@@ -439,9 +439,9 @@ TEST_CASE("user_key and user_of_key") {
     }
   }
   SUBCASE("a key of anybody else is no user's") {
-    for (const std::string key :
-         {"", "concur:", "concur:u", "concur:u:", "other:u:a", "concur:boxes", "concur:u:%",
-          "concur:u:%7", "concur:u:%7b", "concur:u:%41", "concur:u:a\n"}) {
+    for (const std::string key : {"", "concur:", "concur:u", "concur:u:", "other:u:a",
+                                  "concur:boxes", "concur:u:%", "concur:u:%7", "concur:u:%7b",
+                                  "concur:u:%41", "concur:u:a\n", "concur:u:{a}", "concur:u:}"}) {
       CAPTURE(key);
       CHECK(user_of_key("concur:", key).empty());
     }
