@@ -193,13 +193,13 @@ constexpr std::chrono::nanoseconds kMostDue = std::chrono::minutes(1);
 
 std::string write_due(std::chrono::nanoseconds due) {
   ValueWriter value;
-  value.number(std::chrono::ceil<std::chrono::microseconds>(due).count());
+  value.number(due.count());
   return std::move(value).with({});
 }
 
 bool read_due(std::string_view text, Instant now, UserState& state) {
   ValueReader value(text);
-  const std::chrono::microseconds due{value.number<std::int64_t>(0, kLatest * 1000)};
+  const std::chrono::nanoseconds due{value.number<std::int64_t>(0, INT64_MAX)};
   if (value.failed() || !value.at_end()) return false;
   if (due > now.time_since_epoch()) {
     state.starts_due = std::min<std::chrono::nanoseconds>(due, now.time_since_epoch() + kMostDue);
@@ -421,6 +421,7 @@ std::optional<std::string> name_of_key_text(std::string_view text) {
   std::string name;
   name.reserve(text.size());
   while (!text.empty()) {
+    if (text.front() == '{' || text.front() == '}') return std::nullopt;
     const bool escaped = text.front() == '%';
     const std::string_view code = text.substr(0, escaped ? 3 : 1);
     const char plain = !escaped        ? code.front()

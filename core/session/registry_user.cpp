@@ -61,6 +61,9 @@ UserState Registry::take_out(std::string_view name, const Now& now) {
   UserState after;
   after.user = name;
   after.replaced = state_->replaced.take_out();
+  std::erase_if(after.replaced, [&](const ReplacedNames::One& each) {
+    return each.since + policy_.hold_off <= now.instant;
+  });
   after.starts_due = state_->throttle.take_out(name);
   if (after.starts_due && *after.starts_due <= now.instant.time_since_epoch()) {
     after.starts_due.reset();
