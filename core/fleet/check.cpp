@@ -38,7 +38,7 @@ void check_cluster(const FleetFacts& facts, Findings& to) {
                 "--cluster fix ADDRESS"});
   }
   if (const std::size_t primaries = primaries_of(facts); primaries == 1 || primaries == 2) {
-    to.add(
+    to.add_for(
         Severity::kWarning, {},
         text::format("the cluster has {} {}", primaries, primaries == 1 ? "primary" : "primaries"),
         "a majority of the primaries must agree before a replica takes over: with fewer than "
@@ -57,7 +57,7 @@ void check_restart(const FleetFacts& facts, Findings& to) {
   }
   if (timeout == 0) return;
   const std::uint64_t rest = timeout * 2 / 1000 + 1;
-  to.add(
+  to.add_for(
       Severity::kNote, {}, "how soon a server that died is started again cannot be seen from here",
       text::format("a primary that is back within {} s, before a replica took over, goes on with "
                    "what its file has: the last second is forgotten, or all where the file is "
@@ -232,9 +232,8 @@ FleetFindings check_of(const FleetFacts& facts) {
 
 std::string rights_needed(const FleetConfig& config) {
   return text::format(
-      "~{0}:* &{0}:* +eval +evalsha +script|load +time +wait +role +asking +cluster|slots "
-      "+cluster|getkeysinslot +scan +hget +hset +hdel +hgetall +hexists +pttl +pexpire +persist "
-      "+publish +subscribe +unsubscribe",
+      "~{0}:* +eval +evalsha +script|load +time +wait +role +asking +cluster|slots "
+      "+cluster|getkeysinslot +scan +hget +hset +hdel +hgetall +hexists +pttl +pexpire +persist",
       config.name);
 }
 

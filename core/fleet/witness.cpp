@@ -143,7 +143,6 @@ void Witness::try_all() {
   const auto slot = topology_ ? topology_->slot_owned_by(facts_.address) : engine::Slot{0};
   if (!slot) return;  // a primary without slots
   probe_key_ = text::format("{}:check:{{{}}}", name_, engine::tag_of(*slot));
-  const std::string channel = text::format("{}:check", name_);
   engine::Change change;
   change.fields = {{"checked", "1"}, {"gone", std::nullopt}};
   change.expiry = {engine::Expiry::Kind::kAtLeast, kProbeKept};
@@ -181,9 +180,6 @@ void Witness::try_all() {
   } else {
     ask({"SCAN", "0", "COUNT", "1"}, "SCAN", kMust, &Witness::take_nothing);
   }
-  ask({"PUBLISH", channel, "check"}, "PUBLISH", kMust, &Witness::take_nothing);
-  ask({"SUBSCRIBE", channel}, "SUBSCRIBE", kMust, &Witness::take_nothing);
-  ask({"UNSUBSCRIBE", channel}, "UNSUBSCRIBE", kMust, &Witness::take_nothing);
   connection_.flush();
 }
 
