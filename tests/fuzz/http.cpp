@@ -125,8 +125,8 @@ json::value parsed(std::string_view text) {
 }
 
 void check_answer(const HttpAnswer& answer, bool head_only) {
-  constexpr int kStatuses[] = {200, 201, 204, 400, 403, 404, 405,
-                               408, 409, 410, 413, 431, 503, 505};
+  constexpr int kStatuses[] = {200, 201, 204, 304, 400, 401, 403, 404,
+                               405, 408, 409, 410, 413, 431, 503, 505};
   claim(std::find(std::begin(kStatuses), std::end(kStatuses), answer.status) != std::end(kStatuses),
         "a status is one of those that the manual tells of");
   if (head_only) return;

@@ -87,8 +87,8 @@ std::optional<std::vector<HttpAnswer>> read_answers(std::string_view bytes,
       if (!read_field(*field, answer, framing)) return std::nullopt;
     }
     if (answer.status == 100) continue;
-    const bool has_body =
-        answer.status != 204 && (all.size() >= head_only.size() || !head_only[all.size()]);
+    const bool has_body = answer.status != 204 && answer.status != 304 &&
+                          (all.size() >= head_only.size() || !head_only[all.size()]);
     if (has_body && !take_body(bytes, framing, answer)) return std::nullopt;
     all.push_back(std::move(answer));
   }

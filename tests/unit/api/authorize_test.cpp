@@ -132,7 +132,9 @@ TEST_CASE("to_authorize_response") {
          std::vector<std::pair<EndReason, std::string>>{{EndReason::kEnded, "ended"},
                                                         {EndReason::kEvicted, "evicted"},
                                                         {EndReason::kPurged, "purged"}}) {
-      Gone gone{"abc", "s1", reason, Eviction{{"secret-session", "secret"}, {}}, 2, 3};
+      Gone gone{"abc", "s1", reason, Eviction{{"secret-session", "secret"}, {}}};
+      gone.active = 2;
+      gone.limit = 3;
       const Response response = to_authorize_response(gone, Allowed::kNoContent);
       CHECK(response.status == 403);
       CHECK(response.headers == no_store + "X-Concur-Reason: " + word +
