@@ -27,7 +27,7 @@ constexpr auto kTwoDigits = [] {
 }();
 
 // Of a number from 0 to 99.
-void put_two_digits(char* to, unsigned number) { std::memcpy(to, &kTwoDigits[2 * number], 2); }
+void put_two_digits(char* to, std::size_t number) { std::memcpy(to, &kTwoDigits[2 * number], 2); }
 
 }  // namespace
 
