@@ -25,13 +25,12 @@ std::uint32_t player_of(std::string_view device, std::string_view session) {
 
 }  // namespace
 
-// Takes the reference where the user is new here.
-UsageRecord::Entry& UsageRecord::entry_of(UserRef& user, const Now& now) {
+UsageRecord::Entry& UsageRecord::entry_of(const UserRef& user, const Now& now) {
   std::unique_ptr<Entry>& entry = users_[user.slot()];
   if (entry == nullptr) {
     entry = std::make_unique<Entry>();
     entry->usage.hour = hour_of(now.wall());
-    queue_.push_back({std::move(user), now.instant});
+    queue_.push_back({user.another(), now.instant});
   }
   return *entry;
 }

@@ -101,7 +101,7 @@ class UsageRecord {
     Instant since;
   };
 
-  Entry& entry_of(UserRef& user, const Now& now);
+  Entry& entry_of(const UserRef& user, const Now& now);
   static std::optional<Usage> begin_hour(Entry& entry, const Now& now);
   static void count_players(Entry& entry, const Attempt& attempt, Millis lease, Instant now);
 
