@@ -305,6 +305,14 @@ std::string Engine::probe_key(const Address& primary) const {
   return slot ? text::format("{}probe:{{{}}}", config_.prefix, tag_of(*slot)) : std::string();
 }
 
+void Engine::ask_time(Instant deadline) {
+  const std::vector<Address> primaries = topology_.primaries();
+  for (const Address& each : primaries) {
+    std::string key = probe_key(each);
+    if (!key.empty()) read(std::move(key), {"t"}, deadline, [](ReadOutcome&&) {});
+  }
+}
+
 void Engine::flush() {
   const Instant now = clock_.now().instant;
   for (const auto& [address, known] : primaries_) known.primary->flush(now);

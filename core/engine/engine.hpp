@@ -84,6 +84,9 @@ class Engine final : private Router {
   // Begins a turn of its own.
   void tick();
 
+  // Asks each primary what time it is, so that its clock is known well also where nobody else asks.
+  void ask_time(Instant deadline);
+
   // From now on connections are made as this user.
   void renew(Login login) { surroundings_.login = std::move(login); }
   // Gives all that is under way its outcome.

@@ -135,14 +135,14 @@ Desks::Desk& Desks::desk_of(std::string_view user) {
 void Desks::submit(std::string_view user, const Command& command, const Now& now,
                    Service::Reply reply) {
   Desk& desk = desk_of(user);
-  ++under_way_;
+  begin_command();
   desk.waiting.push_back({KeptCommand(command), std::move(reply), now.instant + timeout_});
   enqueue(desk);
 }
 
 void Desks::submit_where_unset(const SetLimit& set, const Now& now, Service::Reply reply) {
   Desk& desk = desk_of(set.user.text());
-  ++under_way_;
+  begin_command();
   desk.waiting.push_back({KeptCommand(set), std::move(reply), now.instant + timeout_, 0, true});
   enqueue(desk);
 }
@@ -380,8 +380,9 @@ void Desks::ask(Desk& desk, const ReadUser& read, const UserFields& lapsed) {
     decided.change.push_back({"v", version_after(decided.change_number, read.version)});
   }
   change.fields = decided.change;
-  const Millis left = deadline - to_.clock.now().instant;
-  change.not_after = WallTime((decided.now.instant + left).time_since_epoch());
+  const auto clock = to_.engine.clock_of(desk.key);
+  const Millis latest = clock ? clock->latest : decided.ahead;
+  if (clock) change.not_after = WallTime((deadline + latest).time_since_epoch());
   change.expiry = expiry_of(to_.judge.policy(), decided.after, decided.now.instant);
   if (only_leases) change.expiry.kind = engine::Expiry::Kind::kProlong;
   change.despite_full_memory = std::ranges::none_of(desk.deciding, [](const Pending& each) {
@@ -543,7 +544,7 @@ void Desks::finish(Desk& desk, std::vector<Answer>&& answers) {
       --syncs_;
       continue;
     }
-    --under_way_;
+    end_command();
     done[i].reply(std::move(answers[i]));
   }
 }
@@ -656,7 +657,7 @@ void Desks::decide_away(Desk& desk, const std::string& cause, bool unknown) {
   const ErrorKind kind = unknown ? ErrorKind::kTimeout : ErrorKind::kUnavailable;
   finish(desk, std::move(decided.answers));
   for (Pending& each : refused) {
-    --under_way_;
+    end_command();
     refuse(each, kind, cause);
   }
 }

@@ -7,6 +7,7 @@
 #include "fleet/kept_command.hpp"
 #include "fleet/served.hpp"
 #include "fleet/user_fields.hpp"
+#include "service/backlog.hpp"
 #include "service/fleet_status.hpp"
 #include "service/service.hpp"
 #include "session/judge.hpp"
@@ -82,6 +83,8 @@ class Desks {
   void tick(bool engine_is_whole);
 
   std::size_t commands_under_way() const { return under_way_; }
+  // Bounds on what is under way; beyond them a command is refused before it is submitted.
+  const Backlog& backlog() const { return backlog_; }
 
  private:
   struct Pending {
@@ -120,6 +123,14 @@ class Desks {
     Decided decided;
     std::chrono::nanoseconds asked{};
   };
+  void begin_command() {
+    ++under_way_;
+    backlog_.add(0);
+  }
+  void end_command() {
+    --under_way_;
+    backlog_.remove(0);
+  }
   Desk& desk_of(std::string_view user);
   void enqueue(Desk& desk);
   void run_ready();
@@ -161,6 +172,7 @@ class Desks {
   std::deque<std::string> to_sync_;
   std::size_t syncs_ = 0;
   std::size_t under_way_ = 0;
+  Backlog backlog_{"the fleet's engine"};
   std::int64_t last_start_ = 0;
   Instant grace_until_{};
 };

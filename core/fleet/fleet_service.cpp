@@ -15,6 +15,7 @@ namespace {
 
 constexpr Millis kStopPatience{2000};  // for what is under way, beside the engine's own time
 constexpr std::size_t kPartsAtOnce = 2048;
+constexpr Millis kAskTime{5000};
 constexpr Millis kAway{1000};  // of a primary, so that signs of life may be missing
 constexpr std::uint64_t kNamesSeed = 0x636F6E637572;  // the same in all boxes
 
@@ -101,6 +102,10 @@ FleetService::FleetService(LoopRunner& runner, EventLog& events, const Clock& cl
 void FleetService::submit(const Command& command, const Now& now, Reply reply) {
   if (finishing_) {
     return reply(Error{ErrorKind::kUnavailable, "cannot take a command: the daemon is stopping"});
+  }
+  const CommandKind kind = kind_of(command);
+  if (!desks_.backlog().admits(kind)) {
+    return reply(Error{ErrorKind::kUnavailable, desks_.backlog().refusal(kind)});
   }
   judge_.publish_renewals(events_.wants_renewals());
   std::visit(
@@ -411,6 +416,7 @@ void FleetService::tick() {
       next_look_ = now.instant + Millis(200);
       watch_engine(now);
       if (!finishing_) {
+        ask_time(now.instant);
         plans_.tick();
         boxes_.tick();
         inbox_.tick();
@@ -428,6 +434,12 @@ void FleetService::tick() {
     }
     if (finishing_) stop_when_idle();
   });
+}
+
+void FleetService::ask_time(Instant now) {
+  if (now < next_ask_) return;
+  next_ask_ = now + kAskTime;
+  engine_.ask_time(now + parts_.config.timeout);
 }
 
 // Says when the engine goes and comes, and what follows from it.

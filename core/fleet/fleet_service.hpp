@@ -85,6 +85,7 @@ class FleetService final : public Service {
   void renew_files();
   void schedule_tick();
   void tick();
+  void ask_time(Instant now);
   void watch_engine(const Now& now);
   void stop_when_idle();
   Now engine_like(const Now& now) const;
@@ -125,6 +126,7 @@ class FleetService final : public Service {
   std::map<engine::Address, Seen> seen_;  // of each primary, when it was last looked at
   Instant next_look_{};
   Instant next_second_{};
+  Instant next_ask_{};
   std::string told_;               // what was logged of the engine last
   std::deque<LimitRow> to_enter_;  // of a box that is new in the fleet: what was set on it
   std::deque<PlanRow> plans_to_enter_;
