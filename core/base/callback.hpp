@@ -78,7 +78,7 @@ class Callback<void(Args...), Room> {
   template <class Kept>
   void keep(Kept&& kept) {
     static_assert(keeps_in_place<Kept>());
-    ::new (room_) Kept(std::move(kept));
+    ::new (room_) Kept(std::forward<Kept>(kept));
     ways_ = &kWays<Kept>;
   }
   void take(Callback& other) {
