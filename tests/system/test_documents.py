@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 import harness
+from engine_server import EngineServer
 
 MAN = harness.REPOSITORY / "man"
 PACKAGING = harness.REPOSITORY / "packaging"
@@ -200,6 +201,7 @@ class Pages(unittest.TestCase):
 
 # What each example needs around it, by its first words: text before, text after, and a pattern of what it prints.
 FULL = "for n in 1 2 3; do concur start --user abc --session s$n >/dev/null; done\n"
+REACHED = "until concur fleet status | grep -q '\"state\":\"ok\"'; do sleep 0.1; done\n"
 ROUND = {
     "concur run --timeout 1s": ("user=abc; stream=xyz; mkdir bin; PATH=$PWD/bin:$PATH\n"
                                 "printf '#!/bin/sh\\necho played $1\\n' >bin/mpv; chmod 755 bin/mpv\n", "", "played film.mkv"),
@@ -216,6 +218,10 @@ ROUND = {
     "concur report": (FULL + "concur start --user abc --session s4 >/dev/null || :\n", "", "abc"),
     "watch concur list": (FULL + "watch() { \"$@\"; }\n", "", "s1"),
     "concur list --output ndjson": (FULL, "", "3 abc"),
+    "concur fleet check": (REACHED, "[ $? = 2 ]\n", "^problem: no replica follows it$"),
+    "concur fleet check --output table\nconcur fleet check | jq": (REACHED, "", "REPLICAOF"),
+    "concur fleet status | jq": (REACHED, "echo said\n", "\\Asaid$"),
+    "concur list --user abc --output table": (REACHED + FULL, "", "^USER .* BOX$"),
     "concur purge": (FULL, "", '"purged":0'),
     "concur backup": (FULL, "", '"bytes":'),
     "concurrencyd --socket": ("", "kill %1; wait %1\n", '"concurrentSessions":1'),
@@ -231,8 +237,12 @@ ROUND = {
 
 class Examples(unittest.TestCase):
     def setUp(self):
+        self.begin()
+
+    def begin(self, *options):
+        """A daemon that knows nobody; what was purged by the last one would be kept out for minutes."""
         self.folder = harness.private_folder()
-        self.daemon = harness.Daemon(folder=self.folder).start()
+        self.daemon = harness.Daemon(*options, folder=self.folder).start()
         self.environment = harness.clean_environment(CONCUR_SOCKET=str(self.daemon.socket), LC_ALL="C.UTF-8")
         self.environment["PATH"] = f"{harness.BIN_DIR}:{self.environment['PATH']}"
 
@@ -241,15 +251,16 @@ class Examples(unittest.TestCase):
             self.daemon.stop()
 
     def test_of_the_pages_work(self):
+        engine = self.enterContext(EngineServer())
         for page in PAGES:
             for example in examples_of(page):
                 if re.match("[a-z-]+ = ", example) or example.startswith("concur watch"):
                     continue  # below
+                self.tearDown()
+                in_fleet = page == "concurrencyd-fleet.7" or "concur fleet" in example
+                self.begin(*(["--fleet", engine.url] if in_fleet else []))
                 with self.subTest(page=page, example=example):
                     self._run(example)
-                    with self.daemon.connect() as connection:
-                        connection.ask(harness.request("POST", "/v1/purge", {"all": True}))
-                        connection.ask(harness.request("DELETE", "/v1/users/abc/limit"))
 
     def _run(self, example):
         key = max((key for key in ROUND if example.startswith(key)), key=len, default=None)
