@@ -38,8 +38,17 @@ function validator(pointer) {
 }
 const escape = (key) => encodeURIComponent(key.replaceAll("~", "~0").replaceAll("/", "~1"));
 
+// Some tests encode letters that need it not.
+function spelt(path) {
+  try {
+    return path.split("/").map((segment) => encodeURIComponent(decodeURIComponent(segment))).join("/");
+  } catch {
+    return path;
+  }
+}
+
 function check(answer, seen) {
-  const path = answer.target.split("?")[0];
+  const path = spelt(answer.target.split("?")[0]);
   const found = paths.find((each) => each.pattern.test(path));
   if (!found) return [400, 404, 405, 204, 403, 431].includes(answer.status) ? null : "there is no such path";
   const item = document.paths[found.template];
