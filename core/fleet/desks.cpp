@@ -99,6 +99,43 @@ EventKind event_of(EndReason reason) {
   return EventKind::kEnded;
 }
 
+// What it says of sessions is as true as their leases are known, and leases are moved by others
+// without a sign: so it is said of what was just read.
+bool rests_on_leases(const Answer& answer) {
+  return std::holds_alternative<Denied>(answer) || std::holds_alternative<UserSessions>(answer) ||
+         std::holds_alternative<UserLimit>(answer) || std::holds_alternative<Purged>(answer);
+}
+
+// A session's lease, as it was read.
+struct Lease {
+  std::string session;
+  std::int64_t id = 0;
+  Millis ttl{};
+  std::uint32_t start = 0;
+  Instant last_seen;
+  Instant expires;
+};
+
+Lease lease_of(const Row& row) {
+  return {row.session, row.id, row.ttl, row.start, row.last_seen, row.expires};
+}
+
+// Whose lease nobody renewed keeps it to the millisecond: another box may have given it by a clock
+// that it knows better, and to write it would say that this one serves it.
+void keep_leases(const std::vector<Lease>& leases, const std::vector<std::string>& renewed,
+                 UserState& state) {
+  for (const Lease& each : leases) {
+    auto* const session = find_session(state.sessions, each.session);
+    if (session == nullptr || session->row.id != each.id || session->row.ttl != each.ttl ||
+        session->row.start != each.start ||
+        std::ranges::find(renewed, each.session) != renewed.end()) {
+      continue;
+    }
+    session->row.last_seen = each.last_seen;
+    session->row.expires = each.expires;
+  }
+}
+
 bool is_start(const Command& command) { return std::holds_alternative<Start>(command); }
 
 void mark_degraded(Answer& answer) {
@@ -222,6 +259,9 @@ void Desks::decide(Desk& desk) {
   desk.decided = judge(desk, read, now, ahead, false);
   desk.decided.change = difference(desk.known, write_user(desk.decided.after), read);
   if (desk.decided.change.empty() && desk.fresh) return settle(desk);
+  if (!desk.fresh && std::ranges::any_of(desk.decided.answers, rests_on_leases)) {
+    desk.decided.change.clear();
+  }
   ask(desk, read, lapsed);
 }
 
@@ -241,14 +281,15 @@ Desks::Decided Desks::judge(Desk& desk, ReadUser& read, const Now& now, Millis a
           {0, {}, each.row.session, details.device, there, details.ip, Mark::kProtected});
     }
   }
-  // As if it had another moment, which is not written.
-  std::vector<std::pair<std::string, Instant>> graced;
+  std::vector<Lease> leases;
+  for (const UserState::Session& each : read.state.sessions) leases.push_back(lease_of(each.row));
   for (UserState::Session& each : read.state.sessions) {
+    // As if it had another moment.
     Instant& expires = each.row.expires;
     const Instant patience = expires + heartbeat_interval(each.row.ttl);
-    if (now.instant >= grace_until_ || expires > there || patience <= there) continue;
-    graced.emplace_back(each.row.session, expires);
-    expires = there + Millis(1);
+    if (now.instant < grace_until_ && expires <= there && patience > there) {
+      expires = there + Millis(1);
+    }
   }
   std::vector<std::pair<std::string, Instant>> gone_before;
   for (const auto& each : read.state.gone) gone_before.emplace_back(each.row.session, each.row.at);
@@ -288,10 +329,7 @@ Desks::Decided Desks::judge(Desk& desk, ReadUser& read, const Now& now, Millis a
     if (std::ranges::find(here, each.row.session) != here.end()) each.box = box_;
   }
   for (Answer& each : decided.answers) name_boxes(each, decided.after);
-  for (const auto& [session, expires] : graced) {
-    auto* const still = find_session(decided.after.sessions, session);
-    if (still != nullptr && still->row.expires == there + Millis(1)) still->row.expires = expires;
-  }
+  keep_leases(leases, here, decided.after);
   for (UserState::Gone& each : decided.after.gone) {
     if (is_in(gone_before, each.row)) continue;
     const auto box =

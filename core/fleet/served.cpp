@@ -72,10 +72,19 @@ void Served::update(const UserState& state, std::uint64_t box, std::vector<GoneR
   }
   for (GoneRow& each : removed) {
     each.at -= ahead;
-    of.removed.push_back(std::move(each));
+    remember(of, std::move(each));
   }
   schedule(state.user, of);
   forget_over(state.user, now);
+}
+
+// Of each name the last one; of very many those that went last.
+void Served::remember(OfUser& of, GoneRow gone) {
+  std::erase_if(of.removed, [&gone](const GoneRow& each) {
+    return each.session == gone.session && each.row <= gone.row;
+  });
+  if (of.removed.size() >= kMaxRemoved) of.removed.erase(of.removed.begin());
+  of.removed.push_back(std::move(gone));
 }
 
 void Served::put(OfUser& of, const Row& row, Millis ahead) {
@@ -119,7 +128,7 @@ void Served::drop(OfUser& of, std::size_t index) {
 
 void Served::withdraw(std::string_view user, GoneRow start) {
   OfUser& of = users_[std::string(user)];
-  of.removed.push_back(std::move(start));
+  remember(of, std::move(start));
   schedule(std::string(user), of);
 }
 
@@ -142,7 +151,7 @@ std::size_t Served::heal(UserState& state, std::uint64_t box, Millis ahead, Inst
   std::size_t reclaimed = 0;
   for (const GoneRow& each : of->removed) {
     const auto active = find_by_name(state.sessions, each.session);
-    if (active == state.sessions.end() || active->row.id != each.row) continue;
+    if (active == state.sessions.end() || active->row.id > each.row) continue;
     state.sessions.erase(active);
     UserState::Gone gone{copy_of(each)};
     gone.row.at += ahead;
@@ -181,8 +190,7 @@ std::size_t Served::heal(UserState& state, std::uint64_t box, Millis ahead, Inst
     ++reclaimed;
   }
   if (reclaimed > 0) {
-    std::ranges::sort(state.sessions, {},
-                      [](const auto& each) { return std::pair(each.row.started, each.row.id); });
+    std::ranges::sort(state.sessions, {}, [](const auto& each) { return each.row.id; });
   }
   return reclaimed;
 }

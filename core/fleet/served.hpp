@@ -36,6 +36,8 @@ class Served {
     Instant due = Instant::max();   // for when it is queued to be looked at
   };
 
+  static constexpr std::size_t kMaxRemoved = 256;  // of one user
+
   // `journal` takes what is to be stored; it need not be durable before anything is answered.
   explicit Served(std::function<void(Change&&)> journal) : journal_(std::move(journal)) {}
 
@@ -85,6 +87,7 @@ class Served {
     bool operator>(const Due& other) const { return at > other.at; }
   };
 
+  static void remember(OfUser& of, GoneRow gone);
   void put(OfUser& of, const Row& row, Millis ahead);
   void drop(OfUser& of, std::size_t index);
   void schedule(const std::string& user, OfUser& of);

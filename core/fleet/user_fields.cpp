@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::size_t kChangeNumber = 8;
 constexpr std::size_t kChangesKnown = 4;
+constexpr Millis kClockUncertainty{1000};
 constexpr std::size_t kMaxReplaced = 512;
 constexpr std::int64_t kLatest = ValueReader::kLatest;
 static_assert(kLatest <= Int48::kMax);
@@ -300,7 +301,9 @@ ReadUser read_user(std::string_view user, const UserFields& fields, Instant now)
           read.unread_sessions.emplace_back(name);
         }
         session.row.session = name;
-        session.row.expires = std::min(session.row.expires, now + session.row.ttl);
+        // Boxes know the engine's clock to a round trip or two.
+        session.row.expires =
+            std::min(session.row.expires, now + session.row.ttl + kClockUncertainty);
         read.state.sessions.push_back(std::move(session));
         break;
       }
@@ -336,8 +339,8 @@ ReadUser read_user(std::string_view user, const UserFields& fields, Instant now)
   }
   std::ranges::sort(read.unread);
   UserState& state = read.state;
-  std::ranges::sort(state.sessions, {},
-                    [](const auto& each) { return std::pair(each.row.started, each.row.id); });
+  // Numbers go by time, and follow the order in which the starts were committed.
+  std::ranges::sort(state.sessions, {}, [](const auto& each) { return each.row.id; });
   std::erase_if(state.gone, [&state](const auto& gone) {
     return std::ranges::any_of(state.sessions, [&gone](const auto& session) {
       return session.row.session == gone.row.session;
