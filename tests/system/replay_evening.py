@@ -173,11 +173,14 @@ def line_of(request):
 
 
 class Evening:
+    MODEL = Model
+    MOST_EMPTY_PAGES = 50
+
     def __init__(self, users, seed, connections, traced=None):
         self.traced = traced and f"/{segment(traced)}/".encode()
         self.rng = random.Random(seed)
         self.connection_count = connections
-        self.model = Model(LIMIT, LEASE)
+        self.model = self.MODEL(LIMIT, LEASE)
         self.counts = collections.Counter()
         self.longest_tick = 0.0
         self.viewers = [Viewer(number, self.rng, connections) for number in range(users)]
@@ -567,7 +570,7 @@ class Evening:
                     raise Mismatch(f"listed twice: {each}")
                 listed[key] = each
             # A page looks at a bounded number of places, and may have none where others were before.
-            if len(page[what]) > size or pages > len(expected) + 50:
+            if len(page[what]) > size or pages > len(expected) + self.MOST_EMPTY_PAGES:
                 raise Mismatch("pages without end, or too long")
             after = page.get("next")
             if after is None:
@@ -654,12 +657,15 @@ class Evening:
     def operator_changes_settings(self, subject):
         [settings] = subject
         self._flush()
-        self.daemon.reload(settings)
-        said = self.daemon.settings
+        said = self._reload(settings)
         self.model.limit = said.get("limit") or LIMIT
         self.model.on_limit = said.get("on-limit") or "deny"
         self.model.mode = said.get("mode") or "enforce"
         self.counts["reloads"] += 1
+
+    def _reload(self, settings):
+        self.daemon.reload(settings)
+        return self.daemon.settings
 
     def owner_asks_who_shares(self):
         """The report of all users and, hour by hour, those of some, each compared whole."""
@@ -717,7 +723,7 @@ class Evening:
         self._notice_expiries()
         self.fleet.close()
         self.daemon.restart()
-        self.fleet = harness.Fleet(self.daemon.socket, self.connection_count)
+        self.fleet = self._connect()
         self.model.restarted(self.now)
         self.restarted_at = self.now
         self.counts["restarts"] += 1
@@ -739,7 +745,7 @@ class Evening:
         self.fleet.close()
         self.daemon.kill()
         self.daemon.start()
-        self.fleet = harness.Fleet(self.daemon.socket, self.connection_count)
+        self.fleet = self._connect()
         seen = {}
         for user in self.model.everything_active(self.now):
             listed = self.fleet.ask_each([harness.list_request(user)])[0].json()
@@ -765,8 +771,11 @@ class Evening:
 
     # ---- asking and comparing ------------------------------------------------------------------------------------
 
+    def _connection_of(self, viewer):
+        return viewer.connection
+
     def _ask(self, viewer, request, expected):
-        self._pending[viewer.connection].append((request, expected))
+        self._pending[self._connection_of(viewer)].append((request, expected))
 
     def _ask_alone(self, method, path, body, expected):
         """A request that concerns many users: after all that was asked before it, before all that comes."""
@@ -852,10 +861,16 @@ class Evening:
 
     # ---- the course of the evening -------------------------------------------------------------------------------
 
+    def _connect(self):
+        return harness.Fleet(self.daemon.socket, self.connection_count)
+
+    def _time_has_passed(self):
+        self.model.wall_minus_boot = self.clock.wall - self.now
+
     def play(self, daemon, clock):
         self.daemon, self.clock = daemon, clock
         self.viewer_of = {viewer.name: viewer for viewer in self.viewers}
-        self.fleet = harness.Fleet(daemon.socket, self.connection_count)
+        self.fleet = self._connect()
         boot_at_opening = clock.boot
         self.now = 0
         self.restarted_at = 0
@@ -867,7 +882,7 @@ class Evening:
                 tick = max(self._exact[0][0], self.now)
             clock.advance(boot_at_opening + tick - clock.boot)
             self.now = tick
-            self.model.wall_minus_boot = clock.wall - tick
+            self._time_has_passed()
             happening = []
             for heap in (self._due, self._exact):
                 while heap and heap[0][0] <= tick:
@@ -878,7 +893,7 @@ class Evening:
             self.counts["ticks"] += 1
         clock.advance(LONGEST_LEASE)
         self.now += LONGEST_LEASE
-        self.model.wall_minus_boot = clock.wall - self.now
+        self._time_has_passed()
         self.operator_lists_everybody(None)
         if self.model.list_all(self.now):
             raise Mismatch("sessions outlived the evening")

@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""The evening of tests/system/replay_evening.py over three boxes of a fleet: every answer, whole, as the same model says.
+
+    python3 tests/fleet/replay_fleet.py [--users 2000] [--seed 1] [--connections 33] [--trace USER]
+
+Each tick every user is at another box than before, which knows nothing of what happened since but from the engine: one primary
+without cluster mode and its replica, or, with --servers cluster, three primaries with a replica each. Boxes and servers read one frozen clock, so that leases and hold-offs run out at the
+millisecond that the model says. In mid-evening boxes are restarted and killed, slots are moved, primaries change places with
+their replicas, and the boxes' wall clocks, which mean nothing in a fleet, are set by a day; nobody may notice.
+
+What differs from a single daemon, and is not compared: the report (hours without sharing are no part of the fleet's), and how
+long it is told who was evicted or purged, which is a day here.
+
+Exit code 0: every answer was right.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+
+import cluster  # which finds the modules of the system tests
+import harness
+import replay_evening
+from harness import SECOND
+from model import Model, OneOf, difference
+from replay_evening import LIMIT, Mismatch
+
+BOXES = ("north", "south", "west")
+
+
+class FleetModel(Model):
+    """A fleet's memory of who was evicted or purged is a day, and no restart of a box makes it forget anything."""
+
+    def _as_remembered(self, gone, now, explained, forgotten):
+        answer = super()._as_remembered(gone, now, explained, forgotten)
+        return OneOf((explained, forgotten)) if answer is forgotten else answer
+
+
+class FleetClock:
+    """The clock of all servers and boxes, and the boxes' own wall clock, which may be set. It moves while the boxes stand
+    still, so that none sees half of it."""
+
+    def __init__(self):
+        self._servers = harness.TestClock(harness.private_folder())
+        self._boxes = harness.TestClock(harness.private_folder())
+        self.boxes = []
+        self.boot, self.wall = self._servers.boot, self._servers.wall
+        # Until all know each other time runs, an hour before the evening.
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000, time.time_ns() // 1_000_000
+        for each in (self._servers, self._boxes):
+            each.run_with_offsets(self.boot - 3600 * SECOND - now[0], self.wall - 3600 * SECOND - now[1])
+
+    def freeze(self):
+        for each in (self._servers, self._boxes):
+            each.set(self.boot, self.wall)
+            each._fields[each.MODE] = 1
+
+    def advance(self, milliseconds):
+        running = [box for box in self.boxes if box.running()]
+        for box in running:
+            os.kill(box.pid, signal.SIGSTOP)
+        for box in running:
+            os.waitid(os.P_PID, box.pid, os.WSTOPPED)
+        self.boot += milliseconds
+        self.wall += milliseconds
+        self._servers.advance(milliseconds)
+        self._boxes.advance(milliseconds)
+        for box in running:
+            os.kill(box.pid, signal.SIGCONT)
+
+    def jump_wall(self, milliseconds):
+        self._boxes.jump_wall(milliseconds)
+
+    def servers_environment(self):
+        return self._servers.environment()
+
+    def boxes_clock(self):
+        return self._boxes
+
+
+class FleetEvening(replay_evening.Evening):
+    MODEL = FleetModel
+    MOST_EMPTY_PAGES = 1000  # a walk brings one for each few slots without users
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        # Who have a plan each, and do nothing: whether a box knows the plans is seen by what holds for them.
+        self.on_plans = {}
+        for plan in [*replay_evening.PLANS, "nobody's"]:
+            viewer = replay_evening.Viewer(len(self.viewers), self.rng, self.connection_count)
+            viewer.name, viewer.planted_devices = f"on {plan}", 1  # nobody changes what those were given
+            self.viewers.append(viewer)
+            self.on_plans[plan] = viewer
+
+    def play_at(self, servers, boxes, clock):
+        self.servers, self.boxes = servers, boxes
+        # One in each server's slots: to ask about them tells each box each server's clock.
+        self.known = servers.users_of_each(boxes[0].fleet)
+        for share, action in ((0.15, self.slots_are_moved), (0.37, self.primaries_change_places), (0.72, self.slots_are_moved)):
+            self._at(int(share * replay_evening.EVENING), action)
+        self.play(boxes[0], clock)
+
+    def _connect(self):
+        return cluster.Crowd(self.boxes, self.connection_count // len(self.boxes))
+
+    def _connection_of(self, viewer):
+        return (viewer.connection + self.counts["ticks"]) % self.connection_count
+
+    def _time_has_passed(self):
+        # A box takes the engine's clock to be a millisecond behind what it can prove, and says times by that.
+        self.model.wall_minus_boot = self.clock.wall - self.now - 1
+        # Each connection asks, or it would be idle for too long.
+        batches = [[harness.request("GET", harness.limit_path(self.known[number // len(self.boxes) % len(self.known)]))]
+                   for number in range(self.connection_count)]
+        for answers in self.fleet.exchange(batches):
+            for answer in answers:
+                if answer.status != 200:
+                    raise Mismatch(f"the engine is away: {answer}")
+
+    def _pass(self, milliseconds):
+        self._flush()
+        self.clock.advance(milliseconds)
+        self.now += milliseconds
+        self._time_has_passed()
+
+    # ---- what boxes hear of each other after two seconds ----
+
+    def operator_makes_plans(self, subject):
+        super().operator_makes_plans(subject)
+        for plan, viewer in self.on_plans.items():
+            if plan in replay_evening.PLANS:
+                self._set_limit(viewer, {"plan": plan})
+        self._flush()
+
+    def operator_sets_a_plan(self, subject):
+        super().operator_sets_a_plan(subject)
+        self._wait_for_plans()
+
+    def operator_removes_a_plan(self, subject):
+        super().operator_removes_a_plan(subject)
+        self._wait_for_plans()
+
+    def _wait_for_plans(self):
+        """Until each box has them as the model has."""
+        self._pass(2 * SECOND)
+        asked = [(harness.request("GET", harness.limit_path(viewer.name)), self.model.get_limit(viewer.name, self.now)[1])
+                 for viewer in self.on_plans.values()]
+        batches = [[request for request, _ in asked] if number < len(self.boxes) else [] for number in range(self.connection_count)]
+
+        def known():
+            for answers in self.fleet.exchange(batches)[:len(self.boxes)]:
+                for answer, (_, expected) in zip(answers, asked):
+                    if difference(answer.json(), expected):
+                        return False
+            return True
+
+        harness.wait_until(known, "each box knows the plans", within=10, pause=0.005)
+
+    def _reload(self, settings):
+        for box in self.boxes:
+            box.reload(settings)
+        return self.boxes[0].settings
+
+    # ---- what nobody may notice ----
+
+    def somebody_sets_the_wall_clock(self, milliseconds):
+        self._flush()
+        self.clock.jump_wall(milliseconds)
+        self.counts["boxes' wall clocks set"] += 1
+        self.operator_lists_everybody(None)
+
+    def _box_comes_back(self, stop, what):
+        self._flush()
+        box = self.boxes[self.counts["boxes restarted"] % len(self.boxes)]
+        self.fleet.close()
+        stop(box)
+        box.start()
+        self.fleet = self._connect()
+        self.counts["boxes restarted"] += 1
+        self.counts[what] += 1
+        self._pass(2 * SECOND)
+        self._wait_for_plans()
+        self.operator_lists_everybody(None)
+        self.operator_lists_limits_and_plans(None)
+
+    def daemon_is_restarted(self, _):
+        self._box_comes_back(lambda box: box.stop(), "restarts")
+
+    def daemon_is_killed(self, _):
+        self._box_comes_back(lambda box: box.kill(), "kills")
+
+    def slots_are_moved(self, _):
+        self._flush()
+        self.counts["slots moved"] += self.servers.move_some_slots(self.rng)
+
+    def primaries_change_places(self, _):
+        self._flush()
+        self.servers.change_places()
+        self.counts["failovers"] += 1
+        # A box hears of it from whoever is not the right one any more, and tries again after a while, by its clock.
+        self._while_time_passes(lambda: self.fleet.ask_each(
+            [harness.request("GET", harness.limit_path(user)) for user in self.known for _ in range(self.connection_count)]))
+        self._time_has_passed()
+
+    def _while_time_passes(self, ask):
+        done, began = threading.Event(), self.clock.boot
+
+        def run():
+            while not done.wait(0.05):
+                self.clock.advance(100)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            deadline = time.monotonic() + harness.seconds(20)
+            while refused := [answer for answer in ask() if answer.status != 200]:
+                if time.monotonic() > deadline:
+                    raise Mismatch(f"the engine stays away: {refused[0]}")
+        finally:
+            done.set()
+            thread.join()
+        self.now += self.clock.boot - began
+
+    def owner_asks_who_shares(self):
+        """Who shares most is seen whole: each household of an account that was sold on, whichever box it asked."""
+        ranked = self.fleet.ask_each([harness.request("GET", "/v1/report?since=7d&top=1000")])[0].json()["users"]
+        by_name = {each["user"]: each for each in ranked}
+        for viewer in self.planted:
+            if viewer.name not in by_name:
+                raise Mismatch(f"{viewer.name} is not in the report")
+            self.counts["sharers seen whole"] += by_name[viewer.name]["devices"] == viewer.planted_devices
+
+
+# Time jumps: what waits for a while must not think that another is gone.
+PATIENT = {"repl_timeout": 100_000_000, "repl_ping_replica_period": 1}
+
+
+class Cluster(cluster.Cluster):
+    def __init__(self, clock):
+        super().__init__(**PATIENT)
+        for node in self.nodes:
+            node.environment = clock.servers_environment()
+            node.options["cluster-node-timeout"] = 100_000_000
+
+    def seeds(self):
+        return self.nodes[:2]
+
+    def users_of_each(self, fleet):
+        found = {}
+        for user in (f"nobody {number}" for number in range(1000)):
+            found.setdefault(self.owner_of(cluster.user_key(fleet, user)), user)
+            if len(found) == self.PRIMARIES:
+                return list(found.values())
+        raise AssertionError("no users for some of the servers")
+
+    def move_some_slots(self, rng):
+        source, target = self.primaries()[:2]
+        slots = rng.sample([slot for first, last in self.owners()[source] for slot in range(first, last + 1)], 20)
+        for slot in slots:
+            self.move_slot(slot, source, target)
+        return len(slots)
+
+    def change_places(self):
+        self.fail_over(self.primaries()[0], "TAKEOVER")
+
+
+class Pair(cluster.Pair):
+    def __init__(self, clock):
+        super().__init__(**PATIENT)
+        for each in (self.primary, *self.replicas):
+            each.environment = clock.servers_environment()
+
+    def seeds(self):
+        return [self.primary, *self.replicas]
+
+    def users_of_each(self, _):
+        return ["nobody"]
+
+    def move_some_slots(self, _):
+        return 0
+
+    def change_places(self):
+        old, [replica] = self.primary, self.replicas
+        self.promote(replica)
+        old.ask("REPLICAOF", "127.0.0.1", replica.port)
+        old.wait_for_its_master()
+
+
+def replay(users, seed, connections, servers, traced=None):
+    evening = FleetEvening(users, seed, connections, traced)
+    clock = FleetClock()
+    with {"cluster": Cluster, "pair": Pair}[servers](clock) as servers:
+        boxes = [cluster.Box(name, servers.seeds(), "--fleet-timeout", "30s", fleet="evening", clock=clock.boxes_clock(),
+                             settings={"lease": "600s", "limit": LIMIT}) for name in BOXES]
+        clock.boxes = boxes
+        began = time.monotonic()
+        try:
+            for box in boxes:
+                box.start()
+            clock.freeze()
+            evening.play_at(servers, boxes, clock)
+            evening.took = time.monotonic() - began
+            evening.metrics = [box.metrics() for box in boxes]
+            for box in boxes:
+                box.stop()
+        finally:
+            for box in boxes:
+                box.kill()
+    return evening
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Replays an evening of viewing over three boxes and checks every answer.")
+    parser.add_argument("--users", type=int, default=20_000 if os.environ.get("CONCUR_TEST_LONG") else 2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--connections", type=int, default=33)
+    parser.add_argument("--servers", choices=("cluster", "pair"), default="cluster" if os.environ.get("CONCUR_TEST_LONG") else "pair",
+                        help="three primaries and their replicas, or one without cluster mode and its replica, where plans are "
+                             "counted sooner")
+    parser.add_argument("--trace", metavar="USER")
+    options = parser.parse_args()
+    if not cluster.SERVER:
+        print("replay_fleet: skipped: neither valkey-server nor redis-server is installed")
+        return 0
+    try:
+        evening = replay(options.users, options.seed, options.connections, options.servers, options.trace)
+    except (AssertionError, harness.TestSetupError, harness.ConnectionLost, TimeoutError) as error:
+        print(f"replay_fleet: FAILED: {error}", file=sys.stderr)
+        return 1
+    for key, count in sorted(evening.counts.items(), key=str):
+        name = f"{key[0].decode().strip():<4} -> {key[1]}" if isinstance(key, tuple) else key
+        print(f"{count:>9}  {name}")
+    total = replay_evening.requests_of(evening.counts)
+
+    def sum_of(prefix):
+        return sum(value for metrics in evening.metrics for name, value in metrics.items() if name.startswith(prefix))
+
+    conflicts, requests = sum_of("concurrencyd_fleet_conflicts_total"), sum_of("concurrencyd_fleet_requests_total")
+    if requests:
+        print(f"{conflicts:.0f} conflicts in {requests:.0f} requests to the engine, {100 * conflicts / requests:.2f} %")
+    print(f"{total} answers of {options.users} users over {len(BOXES)} boxes, all as the model says, in {evening.took:.1f} s "
+          f"(longest tick {evening.longest_tick * 1000:.0f} ms)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
