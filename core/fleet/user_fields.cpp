@@ -243,12 +243,13 @@ UserFields difference(const UserFields& before, const UserFields& after, const R
   const auto is_unread = [&read](const std::string& name) {
     return std::ranges::binary_search(read.unread, name);
   };
+  const auto is_unread_session = [&read](const std::string& name) {
+    return name.starts_with('s') &&
+           std::ranges::find(read.unread_sessions, std::string_view(name).substr(1)) !=
+               read.unread_sessions.end();
+  };
   const auto stays = [&](const std::string& name) {
-    const bool was_session =
-        name.front() == 's' &&
-        std::ranges::find(read.unread_sessions, std::string_view(name).substr(1)) !=
-            read.unread_sessions.end();
-    return name == "v" || (is_unread(name) && !was_session);
+    return name == "v" || (is_unread(name) && !is_unread_session(name));
   };
   auto old = before.begin();
   auto next = after.begin();
@@ -262,7 +263,7 @@ UserFields difference(const UserFields& before, const UserFields& after, const R
     } else if (order > 0) {
       changes.push_back(*next++);
     } else {
-      if (old->value != next->value && !is_unread(old->name)) changes.push_back(*next);
+      if (old->value != next->value && !is_unread_session(old->name)) changes.push_back(*next);
       ++old;
       ++next;
     }
@@ -276,7 +277,11 @@ ReadUser read_user(std::string_view user, const UserFields& fields, Instant now)
   ReadUser read;
   read.state.user = user;
   for (const engine::Field& field : fields) {
-    if (field.name.empty() || !field.value) continue;
+    if (!field.value) continue;
+    if (field.name.empty()) {
+      read.unread.emplace_back();
+      continue;
+    }
     const std::string& value = *field.value;
     const std::string_view name = std::string_view(field.name).substr(1);
     bool known = false;

@@ -57,8 +57,8 @@ ReadUser read_user(std::string_view user, const UserFields& fields, Instant now)
 // Sorted, without `v`, and without the sessions that cannot be read.
 UserFields write_user(const UserState& state);
 
-// What is to be set and taken away so that `before` becomes `after`, but for `v` and what was not
-// read. All are sorted.
+// What is to be set and taken away so that `before` becomes `after`, but for `v`. What was not read
+// stays, unless there is another in its place. All are sorted.
 UserFields difference(const UserFields& before, const UserFields& after, const ReadUser& read);
 
 // Null where there is no such field.

@@ -265,7 +265,8 @@ TEST_CASE("read_user takes any bytes") {
       check_works(more);
     }
     const UserFields nameless = with(fields, "", "1");
-    CHECK(difference(nameless, nameless, read_user("u", nameless, kNow)).empty());
+    const ReadUser read = read_user("u", nameless, kNow);
+    CHECK(difference(nameless, write_user(read.state), read).empty());
   }
   SUBCASE("of a session without its lease, or a lease without its session") {
     UserFields alone = fields;
@@ -352,6 +353,44 @@ TEST_CASE("read_user counts a session that it cannot read, by its lease") {
     decide(End{id("u"), id("other")}, kNow + 80s);
     CHECK(value_of(fields, "ss{1}") == nullptr);
     CHECK(value_of(fields, "ls{1}") == nullptr);
+  }
+}
+
+TEST_CASE("difference lets what is decided anew replace what could not be read") {
+  UserFields fields = write_user(user_of_every_kind());
+  const auto decide = [&fields](const Command& command) {
+    Policy policy = unthrottled();
+    policy.limit = kUnlimited;
+    Judge judge(policy, 1, 2);
+    ReadUser read = read_user("u", fields, kNow);
+    judge.open(std::move(read.state), {kNow, {}, {}, {}});
+    judge.apply(command, 30'000'000'000'000);
+    const UserState after = judge.close();
+    apply_change(fields, difference(fields, write_user(after), read_user("u", fields, kNow)));
+    return read_user("u", fields, kNow);
+  };
+  SUBCASE("what operators set") {
+    value_in(fields, "r") = "9";
+    const ReadUser read = decide(SetLimit{id("u"), std::optional<std::uint32_t>(8)});
+    CHECK(read.state.rule.limit == 8);
+  }
+  SUBCASE("a session, though a lease of its name is there") {
+    fields = with(fields, "lnew", "9");
+    const ReadUser read = decide(Start{id("u"), id("new")});
+    CHECK(read.unread.empty());
+    CHECK(read.state.sessions.back().row.session == "new");
+  }
+  SUBCASE("a session whose lease cannot be read") {
+    value_in(fields, "ls{1}") = "9";
+    const ReadUser read = decide(Start{id("u"), id("s{1}")});
+    CHECK(read.unread.empty());
+    CHECK(read.state.sessions.back().row.id == 30'000'000'000'000);
+  }
+  SUBCASE("why one is gone") {
+    fields = with(fields, "gs{1}", "9");
+    const ReadUser read = decide(End{id("u"), id("s{1}")});
+    CHECK(read.unread.empty());
+    CHECK(read.state.gone.back().row.session == "s{1}");
   }
 }
 
