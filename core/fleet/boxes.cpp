@@ -104,8 +104,9 @@ void Boxes::read() {
   });
 }
 
-void Boxes::take(const engine::Fields& fields, WallTime /*now*/) {
-  others_.clear();
+// Who was there is known by its label also where the engine has forgotten it.
+void Boxes::take(const engine::Fields& fields, WallTime now) {
+  std::erase_if(others_, [now](const auto& each) { return now - each.second.seen_at > kForget; });
   for (const engine::Field& each : fields) {
     std::uint64_t id = 0;
     const char* const end = each.name.data() + each.name.size();
@@ -116,7 +117,7 @@ void Boxes::take(const engine::Fields& fields, WallTime /*now*/) {
       continue;
     }
     box.id = hex_of(id);
-    others_.emplace(id, std::move(box));
+    others_[id] = std::move(box);
   }
 }
 

@@ -327,7 +327,8 @@ void FleetService::configure(const ServiceConfig& config) {
   publish(judge_.take_events());
   boxes_.set_policy(digest_of(config.policy));
   record_.keep(config.history);
-  renew_files();
+  // They have just been read, and what comes through a pipe comes once.
+  if (std::exchange(configured_, true)) renew_files();
 }
 
 // The password and the certificates may have been rotated.

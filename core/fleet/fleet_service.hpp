@@ -131,6 +131,7 @@ class FleetService final : public Service {
   std::deque<LimitRow> to_enter_;  // of a box that is new in the fleet: what was set on it
   std::deque<PlanRow> plans_to_enter_;
   bool entering_ = false;
+  bool configured_ = false;
   bool finishing_ = false;
   Instant give_up_{};
   Callback<void()> finished_;
