@@ -44,7 +44,8 @@ struct DesksBox {
                [this](std::vector<Event>&& more) {
                  for (Event& each : more) events.push_back(each.kind);
                },
-               [](std::uint64_t box) { return "box-" + std::to_string(box); }},
+               [](std::uint64_t box) { return "box-" + std::to_string(box); },
+               [this](std::uint64_t box, std::string_view user) { told.emplace_back(box, user); }},
               config, "concur:", identity) {}
 
   static engine::EngineConfig config_of(const engine::Address& address) {
@@ -64,6 +65,7 @@ struct DesksBox {
   Served served{[](Change&&) {}};
   FleetCounts counts;
   std::vector<EventKind> events;
+  std::vector<std::pair<std::uint64_t, std::string>> told;  // of whom a session was ended
   Desks desks;
 };
 
@@ -228,6 +230,17 @@ TEST_CASE("Desks commit what they decide") {
     CHECK(f.memory.hashes[kKey]["v"] == version);
     CHECK(f.known().sessions.at(0).box == 2);
     CHECK(f.b.served.sessions() == 1);
+  }
+  SUBCASE("an end of what another box serves, which is told that") {
+    f.start(f.a, "s1");
+    f.ask<Ended>(f.a, End{id("u"), id("s1")});
+    CHECK(f.a.told.empty());
+    f.start(f.a, "s2");
+    f.ask<Ended>(f.b, End{id("u"), id("s2")});
+    CHECK(f.b.told == decltype(f.b.told){{1, "u"}});
+    f.ask<Unknown>(f.a, Heartbeat{id("u"), id("s9")});
+    CHECK(f.a.count(EventKind::kEnded) == 2);
+    CHECK(f.a.served.sessions() == 0);
   }
   SUBCASE("what another box knows of the user") {
     f.start(f.a, "s1");

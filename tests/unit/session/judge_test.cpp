@@ -189,6 +189,15 @@ TEST_CASE("Judge keeps with each session and each of the gone what no rule looks
   CHECK(state.sessions[0].lease_rest == "lease");
   CHECK(state.gone[0].far);
   CHECK(state.gone[0].rest == "rest");
+  SUBCASE("but not with another session of that name, decided together") {
+    f.judge.open(std::move(state), f.clock.now());
+    f.judge.apply(End{id("u"), id("s1")}, ++f.last_start);
+    f.judge.apply(Start{id("u"), id("s1")}, ++f.last_start);
+    state = f.judge.close();
+    REQUIRE(state.sessions.size() == 1);
+    CHECK(state.sessions[0].box == 0);
+    CHECK(state.sessions[0].row_rest.empty());
+  }
   SUBCASE("but not with another session of that name") {
     f.ask<Ended>(state, End{id("u"), id("s1")});
     f.start(state, "s1");

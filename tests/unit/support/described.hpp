@@ -105,7 +105,8 @@ inline std::string described(const Throttled& of) {
 }
 inline std::string described(const Gone& of) {
   return "gone " + joined({described(of.user), described(of.session), described(of.reason),
-                           described(of.eviction), described(of.degraded)});
+                           described(of.eviction), described(of.active), described(of.limit),
+                           described(of.degraded)});
 }
 inline std::string described(const Unknown& of) {
   return "unknown " + joined({described(of.user), described(of.session), described(of.degraded)});

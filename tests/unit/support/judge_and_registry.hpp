@@ -99,6 +99,7 @@ class JudgeAndRegistry {
       start.refuse_repeat_above_limit = once_in(8);
       start.start = any_token(user, session);
       start.keeps_token = once_in(8);
+      start.never_revives = once_in(8);
       return start;
     }
     if (kind < 23) {
