@@ -200,10 +200,15 @@ class FleetEvening(replay_evening.Evening):
         self._flush()
         self.servers.change_places()
         self.counts["failovers"] += 1
-        # A box hears of it from whoever is not the right one any more, and tries again after a while, by its clock.
-        self._while_time_passes(lambda: self.fleet.ask_each(
-            [harness.request("GET", harness.limit_path(user)) for user in self.known for _ in range(self.connection_count)]))
+        # A box hears of it with its next change, from whoever is not the right one any more, and tries again after a while,
+        # by its clock.
+        idle = self.on_plans["nobody's"]
+        changes = [[harness.request("PUT", harness.limit_path(idle.name), {"limit": limit}) for limit in (number + 1, number + 2)]
+                   if number < len(self.boxes) else [] for number in range(self.connection_count)]
+        reads = [harness.request("GET", harness.limit_path(user)) for user in self.known for _ in range(self.connection_count)]
+        self._while_time_passes(lambda: [*sum(self.fleet.exchange(changes), []), *self.fleet.ask_each(reads)])
         self._time_has_passed()
+        self._set_limit(idle, {"limit": 9})
 
     def _while_time_passes(self, ask):
         done, began = threading.Event(), self.clock.boot
