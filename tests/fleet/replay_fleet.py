@@ -4,8 +4,8 @@
     python3 tests/fleet/replay_fleet.py [--users 2000] [--seed 1] [--connections 33] [--trace USER]
 
 Each tick every user is at another box than before, which knows nothing of what happened since but from the engine: one primary
-without cluster mode and its replica, or, with --servers cluster, three primaries with a replica each. Boxes and servers read one frozen clock, so that leases and hold-offs run out at the
-millisecond that the model says. In mid-evening boxes are restarted and killed, slots are moved, primaries change places with
+without cluster mode and its replica, or, with --servers cluster, three primaries with a replica each. Boxes and servers read
+one frozen clock, so that leases and hold-offs run out at the millisecond that the model says. In mid-evening boxes are restarted and killed, slots are moved, primaries change places with
 their replicas, and the boxes' wall clocks, which mean nothing in a fleet, are set by a day; nobody may notice.
 
 What differs from a single daemon, and is not compared: the report (hours without sharing are no part of the fleet's), and how
@@ -148,7 +148,8 @@ class FleetEvening(replay_evening.Evening):
         self._pass(2 * SECOND)
         asked = [(harness.request("GET", harness.limit_path(viewer.name)), self.model.get_limit(viewer.name, self.now)[1])
                  for viewer in self.on_plans.values()]
-        batches = [[request for request, _ in asked] if number < len(self.boxes) else [] for number in range(self.connection_count)]
+        batches = [[request for request, _ in asked] if number < len(self.boxes) else []
+                   for number in range(self.connection_count)]
 
         def known():
             for answers in self.fleet.exchange(batches)[:len(self.boxes)]:
@@ -200,10 +201,15 @@ class FleetEvening(replay_evening.Evening):
         self._flush()
         self.servers.change_places()
         self.counts["failovers"] += 1
-        # A box hears of it from whoever is not the right one any more, and tries again after a while, by its clock.
-        self._while_time_passes(lambda: self.fleet.ask_each(
-            [harness.request("GET", harness.limit_path(user)) for user in self.known for _ in range(self.connection_count)]))
+        # A box hears of it with its next change, from whoever is not the right one any more, and tries again after a while,
+        # by its clock.
+        idle = self.on_plans["nobody's"]
+        changes = [[harness.request("PUT", harness.limit_path(idle.name), {"limit": limit}) for limit in (number + 1, number + 2)]
+                   if number < len(self.boxes) else [] for number in range(self.connection_count)]
+        reads = [harness.request("GET", harness.limit_path(user)) for user in self.known for _ in range(self.connection_count)]
+        self._while_time_passes(lambda: [*sum(self.fleet.exchange(changes), []), *self.fleet.ask_each(reads)])
         self._time_has_passed()
+        self._set_limit(idle, {"limit": 9})
 
     def _while_time_passes(self, ask):
         done, began = threading.Event(), self.clock.boot
@@ -317,7 +323,8 @@ def main():
     parser.add_argument("--users", type=int, default=20_000 if os.environ.get("CONCUR_TEST_LONG") else 2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--connections", type=int, default=33)
-    parser.add_argument("--servers", choices=("cluster", "pair"), default="cluster" if os.environ.get("CONCUR_TEST_LONG") else "pair",
+    parser.add_argument("--servers", choices=("cluster", "pair"),
+                        default="cluster" if os.environ.get("CONCUR_TEST_LONG") else "pair",
                         help="three primaries and their replicas, or one without cluster mode and its replica, where plans are "
                              "counted sooner")
     parser.add_argument("--trace", metavar="USER")

@@ -218,7 +218,8 @@ class Limit(FleetTest):
 
     def test_batches(self):
         lines = [{"command": "start", "user": f"viewer{number % 7}", "session": f"s{number // 7}"} for number in range(7 * 5)]
-        lines += [{"command": "heartbeat", "user": "viewer0", "session": "s0"}, {"command": "end", "user": "viewer1", "session": "s0"}]
+        lines += [{"command": "heartbeat", "user": "viewer0", "session": "s0"},
+                  {"command": "end", "user": "viewer1", "session": "s0"}]
         body = "".join(json.dumps(line) + "\n" for line in lines).encode()
         answer = self.at[0].ask(harness.request("POST", "/v1/batch", body))
         statuses = [json.loads(line)["status"] for line in answer.body.splitlines()]
@@ -393,7 +394,7 @@ class Terms(FleetTest):
         taken = self.delete(west, harness.plan_path("family") + "?force=true")
         self.assertEqual(taken.status, 200, taken)
         for connection in self.at:
-            harness.wait_until(lambda each=connection: self.plan_of(each, "family") is None, "each box knows it is gone", within=5)
+            harness.wait_until(lambda each=connection: self.plan_of(each, "family") is None, "it is gone", within=5)
             self.assertEqual(connection.limit("viewer1").json()["limit"], LIMIT)
         self.assertEqual(self.delete(north, harness.plan_path("single")).status, 200)
 
@@ -457,8 +458,8 @@ class Lists(FleetTest):
             self.gone(connection.heartbeat("viewer7", "s1"), "purged")
         self.assertEqual(len(self.everybody(self.at[0])), len(self.expected) - LIMIT)
 
-    def test_sessions_are_met_while_others_come_and_go(self):
-        """Who is there all the time is listed, whatever happens meanwhile; nobody is listed twice."""
+    def test_sessions_are_met_while_others_come_and_go_and_slots_are_moved(self):
+        """Who is there all the time is listed, whatever happens meanwhile."""
         with self.boxes[0].connect() as other:
             found, after, number = [], "", 0
             while True:
@@ -471,8 +472,15 @@ class Lists(FleetTest):
                 self.started(other.start(f"passer-by{number}", "s"))
                 if number % 2:
                     other.end(f"passer-by{number}", "s")
-            self.assertEqual(len(found), len(set(found)))
-            self.assertEqual(sorted(each for each in found if each[0].startswith("viewer")), self.expected)
+                if number % 3 == 0:
+                    self.move_the_slot_of(f"viewer{number}")
+            self.assertEqual(sorted({each for each in found if each[0].startswith("viewer")}), self.expected)
+
+    def move_the_slot_of(self, user):
+        key = cluster.user_key(self.fleet, user)
+        source = servers.owner_of(key)
+        target = next(each for each in servers.primaries() if each is not source)
+        servers.move_slot(cluster.slot_of(key), source, target)
 
 
 class Evictions(FleetTest):
@@ -594,9 +602,11 @@ class Moves(FleetTest):
                 self.assertEqual(connection.plan("family", {"limit": 5}).status, 200)
                 self.assertEqual(connection.limit("viewer1", {"limit": 1}).status, 200)
                 self.assertEqual(connection.limit("viewer2", {"plan": "family"}).status, 200)
-                tokens = {(user, session): self.started(connection.start(user, session, {"device": session, "meta": {"app": "4"}}))["start"]
-                          for user, sessions in (("viewer0", 3), ("viewer1", 1), ("viewer2", 5))
-                          for session in (f"s{number}" for number in range(sessions))}
+                tokens = {}
+                for user, sessions in (("viewer0", 3), ("viewer1", 1), ("viewer2", 5)):
+                    for session in (f"s{number}" for number in range(sessions)):
+                        answer = connection.start(user, session, {"device": session, "meta": {"app": "4"}})
+                        tokens[user, session] = self.started(answer)["start"]
                 before = {user: connection.list(user).json()["sessions"] for user, _ in tokens}
             single.stop()
             single.join(servers.nodes[:2])
@@ -611,7 +621,8 @@ class Moves(FleetTest):
                 for each, was in zip(listed, before[user], strict=True):
                     self.assertEqual(each["session"], was["session"])
                     self.assertEqual((each["device"], each["meta"]), (was["device"], was["meta"]))
-                    self.assertAlmostEqual(harness.milliseconds(each["startedAt"]), harness.milliseconds(was["startedAt"]), delta=100)
+                    self.assertAlmostEqual(harness.milliseconds(each["startedAt"]), harness.milliseconds(was["startedAt"]),
+                                           delta=100)
                 self.denied(south.start(user, "one more"))
             self.assertEqual(west.limit("viewer1").json()["limit"], 1)
             with single.connect() as connection:
@@ -653,7 +664,8 @@ class Watching(FleetTest):
     def spawn(self, box, *arguments):
         command, *rest = arguments
         process = subprocess.Popen([str(harness.CONCUR), command, "--socket", str(box.socket), *rest], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=harness.clean_environment(), text=True, preexec_fn=harness._die_with_parent)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=harness.clean_environment(), text=True,
+                                   preexec_fn=harness._die_with_parent)
         self.addCleanup(self.end, process)
         return process
 
@@ -679,13 +691,15 @@ class Watching(FleetTest):
         self.assertEqual(watch.communicate(timeout=harness.seconds(10))[0], "")
 
     def test_run_ends_where_another_box_evicts(self):
-        """By the heartbeat at the latest; the lease is short so that it comes soon."""
-        run = self.spawn(self.boxes[0], "run", "--user", "viewer", "--session", "film", "--ttl", "6s", "--", "sleep", "60")
+        """Within a second: the box that did it tells the one that serves it."""
+        run = self.spawn(self.boxes[0], "run", "--user", "viewer", "--session", "film", "--", "sleep", "60")
         harness.wait_until(lambda: self.sessions(self.at[1], "viewer") == ["film"], "it has started")
         self.assertEqual(self.purge(self.at[2], user="viewer"), {"purged": 1})
         began = time.monotonic()
         self.assertEqual(run.wait(harness.seconds(10)), 5)
-        print(f"concur run ended {time.monotonic() - began:.1f} s after another box's purge", flush=True)
+        took = time.monotonic() - began
+        print(f"concur run ended {took:.1f} s after another box's purge", flush=True)
+        self.assertLess(took, harness.seconds(1))
 
     def test_run_goes_on_and_ends_its_session(self):
         run = self.spawn(self.boxes[0], "run", "--user", "viewer", "--session", "film", "--", "sh", "-c", "sleep 1; exit 7")
@@ -738,8 +752,8 @@ class WithoutCluster(FleetTest):
         self.pair.primary.set("hash-max-listpack-value", 256)
         sessions = 3000
         with cluster.Crowd(self.boxes, 4) as crowd:
-            crowd.ask_each([harness.start_request(f"{number // 3:08x}-0000-4000-8000-000000000000", f"{number:08x}-1111-4111-8111-111111111111")
-                            for number in range(sessions)])
+            crowd.ask_each([harness.start_request(f"{number // 3:08x}-0000-4000-8000-000000000000",
+                                                  f"{number:08x}-1111-4111-8111-111111111111") for number in range(sessions)])
         keys = [key for key in self.pair.primary.ask("KEYS", "*") if b":u:" in key]
         took = sum(self.pair.primary.ask("MEMORY", "USAGE", key) for key in keys) / sessions
         all_of_it = (int(self.pair.primary.info("memory")["used_memory_dataset"]) - before) / sessions

@@ -23,6 +23,9 @@ PACE = 0.01  # between two requests of a viewer
 SLACK = 0.5
 
 
+USUAL = {"start": (200, 201, 409), "heartbeat": (200, 404, 410), "end": (200,), "late heartbeat": (200, 404, 410)}
+
+
 class Session:
     __slots__ = ("user", "name", "began", "acknowledged", "degraded", "end_asked", "end_degraded", "over", "seen")
 
@@ -250,8 +253,7 @@ class Load:
             if degraded or answer.status == 503:
                 self.last_degraded = max(asked, self.last_degraded or asked)
                 self.first_degraded = self.first_degraded or asked
-            usual = {"start": (200, 201, 409), "heartbeat": (200, 404, 410), "end": (200,), "late heartbeat": (404, 410, 200)}[what]
-            if answer.status not in usual and not (answer.status == 503 and self.may_be_refused(what)):
+            if answer.status not in USUAL[what] and not (answer.status == 503 and self.may_be_refused(what)):
                 self.violations.append(f"{what} answered {answer.status} {answer.body[:200]!r} at {box.name}")
 
     def may_be_refused(self, what):
