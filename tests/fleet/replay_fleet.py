@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The evening of tests/system/replay_evening.py over three boxes of a fleet: every answer, whole, as the same model says.
 
-    python3 tests/fleet/replay_fleet.py [--users 2000] [--seed 1] [--connections 33] [--trace USER]
+    python3 tests/fleet/replay_fleet.py [--users 300] [--seed 1] [--connections 33] [--trace USER]
 
 Each tick every user is at another box than before, which knows nothing of what happened since but from the engine: one primary
 without cluster mode and its replica, or, with --servers cluster, three primaries with a replica each. Boxes and servers read
@@ -320,7 +320,7 @@ def replay(users, seed, connections, servers, traced=None):
 
 def main():
     parser = argparse.ArgumentParser(description="Replays an evening of viewing over three boxes and checks every answer.")
-    parser.add_argument("--users", type=int, default=20_000 if os.environ.get("CONCUR_TEST_LONG") else 2000)
+    parser.add_argument("--users", type=int, default=20_000 if os.environ.get("CONCUR_TEST_LONG") else 300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--connections", type=int, default=33)
     parser.add_argument("--servers", choices=("cluster", "pair"),
