@@ -41,7 +41,7 @@ struct Options {
 };
 
 // What the bytes ask for, taken apart as a whole, while the connection gets them in pieces.
-struct Asked {
+struct Question {
   std::string bytes;
   std::vector<bool> head_only;  // of each request
   bool refused = false;         // behind them comes something that is no request
@@ -58,7 +58,7 @@ bool is_batch(const RequestParser& parser) {
   return route != nullptr && route->action.streamed != nullptr;
 }
 
-void parse(Asked& asked) {
+void parse(Question& asked) {
   RequestParser parser;
   std::string_view rest = asked.bytes;
   while (!rest.empty()) {
@@ -86,8 +86,8 @@ void parse(Asked& asked) {
   }
 }
 
-Asked play(DaemonFixture& fixture, const Options& options, std::string_view input) {
-  Asked asked;
+Question play(DaemonFixture& fixture, const Options& options, std::string_view input) {
+  Question asked;
   asked.in_pieces = options.piece != SIZE_MAX || input.find(kMark) != std::string_view::npos;
   while (!input.empty()) {
     const std::size_t mark = input.find(kMark);
@@ -146,7 +146,7 @@ void check_answer(const HttpAnswer& answer, bool head_only) {
   }
 }
 
-void check_answers(const Asked& asked, const std::string& received) {
+void check_answers(const Question& asked, const std::string& received) {
   std::vector<bool> head_only = asked.head_only;
   head_only.push_back(asked.rest_head_only);
   const auto answers = fuzz::read_answers(received, head_only);
@@ -172,7 +172,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const Options options(data[0]);
   DaemonFixture fixture(options.role);
-  const Asked asked = play(fixture, options, {reinterpret_cast<const char*>(data + 1), size - 1});
+  const Question asked =
+      play(fixture, options, {reinterpret_cast<const char*>(data + 1), size - 1});
   check_answers(asked, fixture.finish());
   const auto active = fixture.active();
   fixture.stop();
