@@ -207,9 +207,12 @@ backend with_key
         self.run_proxy("-db", "-f", str(config))
 
     def seen(self):
-        """What each check finds: whether it is up, and why."""
+        """What each check finds: whether it is up, and why. Nothing yet while HAProxy starts, which listens for clients first."""
         with socket.socket(socket.AF_UNIX) as stats:
-            stats.connect(str(self.folder / "stats"))
+            try:
+                stats.connect(str(self.folder / "stats"))
+            except (FileNotFoundError, ConnectionRefusedError):
+                return {name: ("", "") for name in [*self.CHECKS, "with_key"]}
             stats.sendall(b"show stat\n")
             text = b"".join(iter(lambda: stats.recv(65536), b"")).decode()
         rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
