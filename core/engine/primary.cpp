@@ -100,11 +100,14 @@ void Primary::end_overdue(Instant now) {
   }
 }
 
-// One that cannot be connected to for so long would let down whoever asks next.
+// One that cannot be connected to for so long would let down whoever asks next. A connection that
+// was lost had been there since the last look.
 void Primary::check_connections(Instant now) {
+  const std::uint64_t losses = changes_.connection().losses() + others_.connection().losses();
+  const bool was_connected = std::exchange(losses_, losses) != losses;
   if (is_ready()) {
     unready_since_.reset();
-  } else if (!unready_since_) {
+  } else if (!unready_since_ || was_connected) {
     unready_since_ = now;
   } else if (!breaker_.is_open() && now - *unready_since_ >= surroundings_.patience) {
     open_breaker(std::string(or_else(trouble(), "it cannot be connected to")));

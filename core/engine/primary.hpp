@@ -66,6 +66,7 @@ class Primary {
   Breaker breaker_;
   Instant trial_due_{};
   std::optional<Instant> unready_since_;
+  std::uint64_t losses_ = 0;  // of both connections, when they were last looked at
   Requests requests_;  // of which none has an outcome, the oldest first
 };
 

@@ -40,6 +40,10 @@ def run(*command, **more):
                           timeout=harness.seconds(100), **more)
 
 
+# What they were answered a proxy may have said by itself.
+BEHIND_PROXIES = ("test_proxies", "test_proxy_examples")
+
+
 class Document(unittest.TestCase):
     def test_it_is_served_to_the_byte_with_a_tag(self):
         with harness.Daemon() as daemon, daemon.connect() as connection:
@@ -168,7 +172,8 @@ class Answers(unittest.TestCase):
     @unittest.skipUnless(answers.FOLDER, "CONCUR_TEST_ANSWERS is not set")
     def test_of_all_tests_before_this_one_are_as_it_says(self):
         built = harness.DAEMON.stat().st_mtime  # what an older one answered says nothing
-        files = sorted(path for path in pathlib.Path(answers.FOLDER).glob("*.ndjson") if path.stat().st_mtime > built)
+        files = sorted(path for path in pathlib.Path(answers.FOLDER).glob("*.ndjson")
+                       if path.stat().st_mtime > built and path.stem not in BEHIND_PROXIES)
         seen = self.validate(*files)
         print(f"{seen['answers']} answers of {len(files)} tests")
 
