@@ -130,8 +130,9 @@ void FleetRecord::forget_old(std::int64_t hour) {
   });
 }
 
+// Each once: what is refused at once, for the engine is away, is for the next time.
 void FleetRecord::tick() {
-  while (writing_ < kWritesAtOnce && !to_write_.empty()) {
+  for (std::size_t left = to_write_.size(); left > 0 && writing_ < kWritesAtOnce; --left) {
     const Hour hour = std::move(to_write_.front());
     to_write_.pop_front();
     write(hour);
