@@ -67,7 +67,7 @@ class Primary {
   Instant trial_due_{};
   std::optional<Instant> unready_since_;
   std::uint64_t losses_ = 0;  // of both connections, when they were last looked at
-  Requests requests_;  // of which none has an outcome, the oldest first
+  Requests requests_;         // of which none has an outcome, the oldest first
 };
 
 }  // namespace concur::engine
