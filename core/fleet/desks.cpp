@@ -1,6 +1,6 @@
 #include "fleet/desks.hpp"
 
-#include "base/text.hpp"
+#include "fleet/gone_memory.hpp"
 
 #include <algorithm>
 #include <random>
@@ -14,8 +14,6 @@ namespace {
 
 // A start's number orders starts in time, and differs from box to box: milliseconds and chance.
 constexpr std::int64_t kStartsAMilli = 16;
-constexpr Millis kKeptLonger = std::chrono::hours(2);  // by the engine, than the longest thing
-constexpr Millis kLongMemory = std::chrono::hours(24);
 constexpr Millis kLongLease = std::chrono::minutes(5);
 
 std::uint32_t chance(std::uint32_t below) {
@@ -31,119 +29,11 @@ std::size_t bytes_of(const UserFields& fields) {
   return bytes;
 }
 
-std::string_view session_of(const Command& command) {
-  if (const auto* start = std::get_if<Start>(&command)) return start->session.text();
-  if (const auto* beat = std::get_if<Heartbeat>(&command)) return beat->session.text();
-  return {};
-}
-
-template <class Entries>
-auto* find_session(Entries& entries, std::string_view session) {
-  const auto found = std::ranges::find_if(
-      entries, [session](const auto& each) { return each.row.session == session; });
-  return found == entries.end() ? nullptr : &*found;
-}
-
-bool is_in(const std::vector<std::pair<std::string, Instant>>& gone, const GoneRow& row) {
-  return std::ranges::find(gone, std::pair(row.session, row.at)) != gone.end();
-}
-
-// How long it is kept who is gone, and why.
-Millis memory_of(const Policy& policy, const UserState::Gone& gone) {
-  const Millis usual = std::max({policy.lease, policy.hold_off, kRememberGone, gone.row.ttl});
-  const bool by_client =
-      gone.row.reason == EndReason::kExpired || (gone.row.reason == EndReason::kEnded && !gone.far);
-  return by_client ? usual : std::max(usual, kLongMemory);
-}
-
-// Those whose time is over go; and where they are too many, those that clients ended first.
-void prune_gone(const Policy& policy, UserState& state, Instant now) {
-  std::erase_if(state.gone, [&](const UserState::Gone& each) {
-    return each.row.at + memory_of(policy, each) <= now;
-  });
-  const auto drop_oldest = [&state](auto which) {
-    while (state.gone.size() > kMaxFleetGone) {
-      const auto oldest = std::ranges::find_if(state.gone, which);
-      if (oldest == state.gone.end()) return;
-      state.gone.erase(oldest);
-    }
-  };
-  drop_oldest([](const UserState::Gone& each) {
-    return each.row.reason == EndReason::kEnded || each.row.reason == EndReason::kExpired;
-  });
-  drop_oldest([](const UserState::Gone&) { return true; });
-}
-
-engine::Expiry expiry_of(const Policy& policy, const UserState& state, Instant now) {
-  if (!state.rule.empty()) return {engine::Expiry::Kind::kForGood, {}};
-  Millis longest = std::max({policy.lease, policy.hold_off, kRememberGone});
-  for (const auto& each : state.sessions) longest = std::max<Millis>(longest, each.row.ttl);
-  for (const auto& each : state.gone) {
-    longest = std::max<Millis>(longest, each.row.at + memory_of(policy, each) - now);
-  }
-  return {engine::Expiry::Kind::kAtLeast, longest + kKeptLonger};
-}
-
-EventKind event_of(EndReason reason) {
-  switch (reason) {
-    case EndReason::kExpired:
-      return EventKind::kExpired;
-    case EndReason::kEvicted:
-      return EventKind::kEvicted;
-    case EndReason::kPurged:
-      return EventKind::kPurged;
-    case EndReason::kEnded:
-    case EndReason::kOtherStart:
-      break;
-  }
-  return EventKind::kEnded;
-}
-
 // What it says of sessions is as true as their leases are known, and leases are moved by others
 // without a sign: so it is said of what was just read.
 bool rests_on_leases(const Answer& answer) {
   return std::holds_alternative<Denied>(answer) || std::holds_alternative<UserSessions>(answer) ||
          std::holds_alternative<UserLimit>(answer) || std::holds_alternative<Purged>(answer);
-}
-
-// A session's lease, as it was read.
-struct Lease {
-  std::string session;
-  std::int64_t id = 0;
-  Millis ttl{};
-  std::uint32_t start = 0;
-  Instant last_seen;
-  Instant expires;
-};
-
-Lease lease_of(const Row& row) {
-  return {row.session, row.id, row.ttl, row.start, row.last_seen, row.expires};
-}
-
-// Whose lease nobody renewed keeps it to the millisecond: another box may have given it by a clock
-// that it knows better, and to write it would say that this one serves it.
-void keep_leases(const std::vector<Lease>& leases, const std::vector<std::string>& renewed,
-                 UserState& state) {
-  for (const Lease& each : leases) {
-    auto* const session = find_session(state.sessions, each.session);
-    if (session == nullptr || session->row.id != each.id || session->row.ttl != each.ttl ||
-        session->row.start != each.start ||
-        std::ranges::find(renewed, each.session) != renewed.end()) {
-      continue;
-    }
-    session->row.last_seen = each.last_seen;
-    session->row.expires = each.expires;
-  }
-}
-
-bool is_start(const Command& command) { return std::holds_alternative<Start>(command); }
-
-void mark_degraded(Answer& answer) {
-  std::visit(
-      [](auto& each) {
-        if constexpr (requires { each.degraded; }) each.degraded = true;
-      },
-      answer);
 }
 
 }  // namespace
@@ -265,125 +155,6 @@ void Desks::decide(Desk& desk) {
   ask(desk, read, lapsed);
 }
 
-// What the commands lead to on that state, which is used up.
-Desks::Decided Desks::judge(Desk& desk, ReadUser& read, const Now& now, Millis ahead, bool away) {
-  Decided decided;
-  decided.ahead = ahead;
-  decided.now = {now.instant + ahead, {}, now.asleep, now.since_boot};
-  const Instant there = decided.now.instant;
-  decided.reclaimed = to_.served.heal(read.state, box_, ahead, now.instant);
-  if (away && unavailable_ == Unavailable::kLocal) {
-    // Only this box's sessions make room for others: the rest are as protected.
-    for (const UserState::Session& each : read.state.sessions) {
-      if (each.box == box_) continue;
-      const Details details = each.row.details ? *each.row.details : Details();
-      read.state.marks.push_back(
-          {0, {}, each.row.session, details.device, there, details.ip, Mark::kProtected});
-    }
-  }
-  std::vector<Lease> leases;
-  for (const UserState::Session& each : read.state.sessions) leases.push_back(lease_of(each.row));
-  for (UserState::Session& each : read.state.sessions) {
-    // As if it had another moment.
-    Instant& expires = each.row.expires;
-    const Instant patience = expires + heartbeat_interval(each.row.ttl);
-    if (now.instant < grace_until_ && expires <= there && patience > there) {
-      expires = there + Millis(1);
-    }
-  }
-  std::vector<std::pair<std::string, Instant>> gone_before;
-  for (const auto& each : read.state.gone) gone_before.emplace_back(each.row.session, each.row.at);
-  std::vector<std::pair<std::string, std::uint64_t>> boxes;
-  std::int64_t last_start = 0;
-  for (const auto& each : read.state.sessions) {
-    boxes.emplace_back(each.row.session, each.box);
-    last_start = std::max(last_start, each.row.id);
-  }
-  for (const auto& each : read.state.gone) last_start = std::max(last_start, each.row.row);
-  UserState before;  // what the commands are looked up in
-  before.user = desk.user;
-  before.rule = read.state.rule;
-  for (const auto& each : read.state.sessions) {
-    UserState::Session session;
-    session.row.session = each.row.session;
-    session.row.expires = each.row.expires;
-    before.sessions.push_back(std::move(session));
-  }
-  to_.judge.open(std::move(read.state), decided.now);
-  std::vector<std::string> here;
-  for (Pending& each : desk.deciding) {
-    if (!each.command) {
-      to_.judge.expire();
-      decided.answers.emplace_back(Unknown{});
-      continue;
-    }
-    decided.answers.push_back(judge_one(each, before, last_start, decided.now));
-    if (std::holds_alternative<Granted>(decided.answers.back())) {
-      here.emplace_back(session_of(each.command->get()));
-    }
-  }
-  decided.after = to_.judge.close();
-  decided.events = to_.judge.take_events();
-  decided.notes = to_.judge.take_notes();
-  for (UserState::Session& each : decided.after.sessions) {
-    if (std::ranges::find(here, each.row.session) != here.end()) each.box = box_;
-  }
-  for (Answer& each : decided.answers) name_boxes(each, decided.after);
-  keep_leases(leases, here, decided.after);
-  for (UserState::Gone& each : decided.after.gone) {
-    if (is_in(gone_before, each.row)) continue;
-    const auto box =
-        std::ranges::find(boxes, each.row.session, &std::pair<std::string, std::uint64_t>::first);
-    each.far = box != boxes.end() && box->second != box_;
-    if (each.far && each.row.reason != EndReason::kExpired) decided.to_tell.push_back(box->second);
-    if (each.row.reason != EndReason::kExpired) decided.removed.push_back(copy_of(each.row));
-  }
-  prune_gone(to_.judge.policy(), decided.after, there);
-  std::erase_if(decided.after.marks, [](const HoldOffRow& each) { return each.id == 0; });
-  return decided;
-}
-
-// Says of the sessions that it lists who serves them.
-void Desks::name_boxes(Answer& answer, const UserState& state) const {
-  std::vector<SessionInfo>* listed = nullptr;
-  if (auto* denied = std::get_if<Denied>(&answer)) listed = &denied->sessions;
-  if (auto* sessions = std::get_if<UserSessions>(&answer)) listed = &sessions->sessions;
-  if (listed == nullptr) return;
-  for (SessionInfo& each : *listed) {
-    if (const auto* known = find_session(state.sessions, each.session)) {
-      each.box = to_.label_of(known->box);
-    }
-  }
-}
-
-Answer Desks::judge_one(Pending& pending, const UserState& before, std::int64_t& last_start,
-                        const Now& now) {
-  const Command& command = pending.command->get();
-  const auto* const start = std::get_if<Start>(&command);
-  if (pending.where_unset && !before.rule.empty()) {
-    return to_.judge.apply(ShowLimit{std::get<SetLimit>(command).user}, last_start + 1);
-  }
-  if (start == nullptr) return to_.judge.apply(command, last_start + 1);
-  const auto* const known = find_session(before.sessions, start->session.text());
-  const bool is_new = known == nullptr || known->row.expires <= now.instant;
-  const std::uint32_t most = to_.judge.policy().max_sessions;
-  if (is_new && most != 0 && to_.served.sessions() >= most) {
-    return Refused{{ErrorKind::kUnavailable,
-                    text::format("cannot start session {} of user {}: there are {} sessions, the "
-                                 "most that max-sessions allows",
-                                 start->session.text(), start->user.text(), most)}};
-  }
-  if (is_new && before.sessions.size() >= kMaxFleetSessions) {
-    return Refused{{ErrorKind::kUnavailable,
-                    text::format("cannot start session {} of user {}: the user has {} sessions, "
-                                 "the most in a fleet",
-                                 start->session.text(), start->user.text(), kMaxFleetSessions)}};
-  }
-  if (pending.start <= last_start) pending.start = std::max(new_start(now.instant), last_start + 1);
-  last_start = pending.start;
-  return to_.judge.apply(command, pending.start);
-}
-
 // --- committing ---
 
 void Desks::ask(Desk& desk, const ReadUser& read, const UserFields& lapsed) {
@@ -423,9 +194,8 @@ void Desks::ask(Desk& desk, const ReadUser& read, const UserFields& lapsed) {
   if (clock) change.not_after = WallTime((deadline + latest).time_since_epoch());
   change.expiry = expiry_of(to_.judge.policy(), decided.after, decided.now.instant);
   if (only_leases) change.expiry.kind = engine::Expiry::Kind::kProlong;
-  change.despite_full_memory = std::ranges::none_of(desk.deciding, [](const Pending& each) {
-    return each.command && is_start(each.command->get());
-  });
+  change.despite_full_memory = std::ranges::none_of(
+      desk.deciding, [](const Pending& each) { return each.command && each.command->is_start(); });
   change.acknowledged = !only_leases;
   to_.engine.change(change, deadline, [this, &desk](engine::ChangeOutcome&& outcome) {
     on_change(desk, std::move(outcome));
@@ -480,7 +250,7 @@ void Desks::on_change(Desk& desk, engine::ChangeOutcome&& outcome) {
 void Desks::put_back_but_starts(Desk& desk) {
   const auto rest = std::stable_partition(
       desk.deciding.begin(), desk.deciding.end(),
-      [](const Pending& each) { return each.command && is_start(each.command->get()); });
+      [](const Pending& each) { return each.command && each.command->is_start(); });
   desk.waiting.insert(desk.waiting.begin(), std::make_move_iterator(rest),
                       std::make_move_iterator(desk.deciding.end()));
   desk.deciding.erase(rest, desk.deciding.end());
@@ -544,31 +314,6 @@ void Desks::settle(Desk& desk) {
   finish(desk, std::move(decided.answers));
 }
 
-// Sessions served here that another box ended: whoever watches at this box is told, too.
-void Desks::notice_taken(Decided& decided) const {
-  const Served::OfUser* const of = to_.served.find(decided.after.user);
-  if (of == nullptr) return;
-  for (const Served::Session& each : of->sessions) {
-    const auto* const gone = find_session(decided.after.gone, each.row.session);
-    if (gone == nullptr || gone->row.row != each.row.id) continue;
-    if (gone->row.reason == EndReason::kExpired) continue;
-    const bool by_us = std::ranges::any_of(decided.removed, [&each](const GoneRow& removed) {
-      return removed.session == each.row.session;
-    });
-    if (by_us) continue;
-    Event event;
-    event.kind = event_of(gone->row.reason);
-    event.active = static_cast<std::uint32_t>(decided.after.sessions.size());
-    event.user = PackedText(decided.after.user);
-    event.session = PackedText(each.row.session);
-    event.at = WallTime(gone->row.at.time_since_epoch());
-    if (gone->row.by) {
-      event.more = std::make_unique<EventMore>(EventMore{{}, *gone->row.by, {}});
-    }
-    decided.events.push_back(std::move(event));
-  }
-}
-
 void Desks::finish(Desk& desk, std::vector<Answer>&& answers) {
   std::vector<Pending> done = std::exchange(desk.deciding, {});
   desk.fresh = false;
@@ -600,103 +345,6 @@ void Desks::remember(Desk& desk) {
     bytes_ -= oldest.bytes;
     oldest.unlink();
     desks_.erase(desks_.find(oldest.user));
-  }
-}
-
-// --- without the engine ---
-
-void Desks::refuse(Pending& pending, ErrorKind kind, const std::string& cause) {
-  if (!pending.command) return;
-  ++to_.counts.local_decisions.refused;
-  pending.reply(Error{kind, "cannot ask the fleet's engine: " + cause});
-}
-
-// Starts by the policy, all else by what is known here; each is told so.
-void Desks::decide_away(Desk& desk, const std::string& cause, bool unknown) {
-  desk.decided = {};
-  const Now now = to_.clock.now();
-  const Millis ahead = ahead_of(desk, now);
-  const Instant there = now.instant + ahead;
-  ReadUser read = read_user(desk.user, desk.away ? *desk.away : desk.known, there);
-  to_.served.forget_over(desk.user, now.instant);
-  to_.served.heal(read.state, box_, ahead, now.instant);
-  std::vector<Pending> refused;
-  std::erase_if(desk.deciding, [&](Pending& each) {
-    if (!each.command) return false;
-    const Command& command = each.command->get();
-    bool takes = std::holds_alternative<End>(command);
-    if (const auto* start = std::get_if<Start>(&command)) {
-      const auto* known = find_session(read.state.sessions, start->session.text());
-      const bool renews = known != nullptr && known->row.expires > there;
-      takes = renews || unavailable_ != Unavailable::kDeny;
-      if (!takes && unknown && each.start != 0) {
-        GoneRow gone;
-        gone.session = start->session.text();
-        gone.reason = EndReason::kEnded;
-        gone.at = now.instant;
-        gone.ttl = start->ttl.value_or(to_.judge.policy().lease);
-        gone.row = each.start;
-        to_.served.withdraw(desk.user, std::move(gone));
-      }
-      if (takes && !renews && unavailable_ == Unavailable::kAllow) {
-        Start unlimited = *start;
-        unlimited.limit = kUnlimited;
-        KeptCommand kept{Command(unlimited)};
-        each.command = std::move(kept);
-      }
-    } else if (const auto* beat = std::get_if<Heartbeat>(&command)) {
-      const std::string_view name = beat->session.text();
-      auto* known = find_session(read.state.sessions, name);
-      auto* gone = find_session(read.state.gone, name);
-      if (gone != nullptr && gone->row.reason == EndReason::kExpired) {
-        read.state.gone.erase(read.state.gone.begin() + (gone - read.state.gone.data()));
-        gone = nullptr;
-      }
-      const bool is_known = (known != nullptr && known->row.expires > there) || gone != nullptr;
-      takes = is_known || unavailable_ != Unavailable::kDeny;
-      if (takes && !is_known) {
-        // Somebody plays it: another box's, or one that was forgotten here.
-        if (known == nullptr) {
-          UserState::Session adopted;
-          adopted.row.session = name;
-          adopted.row.id = beat->start ? static_cast<std::int64_t>(beat->start->id) : 0;
-          if (adopted.row.id <= 0 || adopted.row.id > new_start(there)) {
-            adopted.row.id = new_start(there);
-          }
-          adopted.row.started = there;
-          adopted.row.ttl = beat->ttl.value_or(to_.judge.policy().lease);
-          read.state.sessions.push_back(std::move(adopted));
-          known = &read.state.sessions.back();
-        }
-        known->row.last_seen = there;
-        known->row.expires = there + known->row.ttl;
-      }
-    }
-    if (!takes) refused.push_back(std::move(each));
-    return !takes;
-  });
-  Decided decided = judge(desk, read, now, ahead, true);
-  for (Answer& each : decided.answers) {
-    mark_degraded(each);
-    if (const auto* granted = std::get_if<Granted>(&each)) {
-      ++(granted->renewed ? to_.counts.local_decisions.renewed
-                          : to_.counts.local_decisions.started);
-    } else if (std::holds_alternative<Denied>(each)) {
-      ++to_.counts.local_decisions.denied;
-    } else if (std::holds_alternative<Ended>(each)) {
-      ++to_.counts.local_decisions.ended;
-    }
-  }
-  desk.away = write_user(decided.after);
-  unsynced_.insert(desk.user);
-  to_.served.update(decided.after, box_, std::move(decided.removed), ahead, now.instant);
-  to_.judge.count(desk.user, decided.notes, decided.now);
-  to_.publish(std::move(decided.events));
-  const ErrorKind kind = unknown ? ErrorKind::kTimeout : ErrorKind::kUnavailable;
-  finish(desk, std::move(decided.answers));
-  for (Pending& each : refused) {
-    end_command();
-    refuse(each, kind, cause);
   }
 }
 

@@ -18,6 +18,7 @@ class KeptCommand {
   }
 
   const Command& get() const { return command_; }
+  bool is_start() const { return std::holds_alternative<Start>(command_); }
 
  private:
   struct Texts {

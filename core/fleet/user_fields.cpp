@@ -10,18 +10,14 @@
 #include <charconv>
 #include <concepts>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <optional>
-#include <random>
 #include <utility>
 
 namespace concur {
 
 namespace {
 
-constexpr std::size_t kChangeNumber = 8;
-constexpr std::size_t kChangesKnown = 4;
 constexpr Millis kClockUncertainty{1000};
 constexpr std::size_t kMaxReplaced = 512;
 constexpr std::int64_t kLatest = ValueReader::kLatest;
@@ -373,87 +369,6 @@ UserFields write_user(const UserState& state) {
   if (!state.rule.empty()) fields.push_back({"r", write_rule(state.rule)});
   sort_fields(fields);
   return fields;
-}
-
-// --- changes' numbers ---
-
-std::string random_change_number() {
-  static thread_local std::mt19937_64 random = [] {
-    std::random_device device;
-    std::seed_seq seed{device(), device(), device(), device()};
-    return std::mt19937_64(seed);
-  }();
-  const std::uint64_t bits = random();
-  std::string number(kChangeNumber, '\0');
-  std::memcpy(number.data(), &bits, kChangeNumber);
-  return number;
-}
-
-std::string version_after(std::string_view change_number, std::string_view before) {
-  std::string version(change_number);
-  version += before.substr(0, (kChangesKnown - 1) * kChangeNumber);
-  return version;
-}
-
-bool version_has(std::string_view version, std::string_view change_number) {
-  for (std::size_t at = 0; at + kChangeNumber <= version.size(); at += kChangeNumber) {
-    if (version.substr(at, kChangeNumber) == change_number) return true;
-  }
-  return false;
-}
-
-// --- keys ---
-
-std::string key_text(std::string_view name) {
-  std::string text;
-  text.reserve(name.size());
-  for (const char each : name) {
-    switch (each) {
-      case '{':
-        text += "%7B";
-        break;
-      case '}':
-        text += "%7D";
-        break;
-      case '%':
-        text += "%25";
-        break;
-      default:
-        text.push_back(each);
-    }
-  }
-  return text;
-}
-
-std::optional<std::string> name_of_key_text(std::string_view text) {
-  std::string name;
-  name.reserve(text.size());
-  while (!text.empty()) {
-    if (text.front() == '{' || text.front() == '}') return std::nullopt;
-    const bool escaped = text.front() == '%';
-    const std::string_view code = text.substr(0, escaped ? 3 : 1);
-    const char plain = !escaped        ? code.front()
-                       : code == "%7B" ? '{'
-                       : code == "%7D" ? '}'
-                       : code == "%25" ? '%'
-                                       : '\0';
-    if (plain == '\0') return std::nullopt;
-    name.push_back(plain);
-    text.remove_prefix(code.size());
-  }
-  return name;
-}
-
-std::string user_key(std::string_view prefix, std::string_view user) {
-  return std::string(prefix) + "u:" + key_text(user);
-}
-
-std::string user_of_key(std::string_view prefix, std::string_view key) {
-  if (!key.starts_with(prefix)) return {};
-  key.remove_prefix(prefix.size());
-  if (!key.starts_with("u:")) return {};
-  const auto user = name_of_key_text(key.substr(2));
-  return user && Id::parse("user", *user) ? *user : std::string();
 }
 
 }  // namespace concur

@@ -2,6 +2,8 @@
 
 #include "base/clock.hpp"
 #include "engine/change.hpp"
+#include "fleet/change_number.hpp"
+#include "fleet/user_key.hpp"
 #include "session/user_state.hpp"
 
 #include <cstddef>
@@ -34,13 +36,6 @@ inline constexpr std::size_t kMaxFleetGone = 256;
 using UserFields = engine::Fields;
 void sort_fields(UserFields& fields);
 
-// Numbers a change; unlike any other's, also after a failover that forgot some.
-std::string random_change_number();
-// What `v` is once that change is made; `before` is what it was, empty where there was none.
-std::string version_after(std::string_view change_number, std::string_view before);
-// Whether that change is the last one, or one of those before it.
-bool version_has(std::string_view version, std::string_view change_number);
-
 struct ReadUser {
   UserState state;
   std::string version;  // empty: there is none
@@ -65,13 +60,5 @@ UserFields difference(const UserFields& before, const UserFields& after, const R
 const std::string* value_of(const UserFields& fields, std::string_view name);
 // `fields` as they are once the change is made.
 void apply_change(UserFields& fields, UserFields change);
-
-// The key of a user's hash, behind the fleet's prefix: no name can choose a slot of the cluster.
-std::string user_key(std::string_view prefix, std::string_view user);
-// A name within a key, and back; nothing where it is none.
-std::string key_text(std::string_view name);
-std::optional<std::string> name_of_key_text(std::string_view text);
-// The user of such a key; empty for any other.
-std::string user_of_key(std::string_view prefix, std::string_view key);
 
 }  // namespace concur
