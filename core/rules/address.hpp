@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,5 +17,8 @@ std::string household_of(std::string_view address);
 
 // The same as text, of any other text itself: 2001:db8:0:1:: of 2001:db8:0:1:2:3:4:5.
 std::string network_of(std::string_view address);
+
+// As network_of(), and nothing of any other text.
+std::optional<std::string> network_if_address(std::string_view address);
 
 }  // namespace concur

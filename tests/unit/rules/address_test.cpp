@@ -1,4 +1,4 @@
-#include "session/address.hpp"
+#include "rules/address.hpp"
 
 #include <doctest/doctest.h>
 

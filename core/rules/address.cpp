@@ -1,4 +1,4 @@
-#include "session/address.hpp"
+#include "rules/address.hpp"
 
 #include <arpa/inet.h>
 
@@ -99,8 +99,13 @@ std::string household_of(std::string_view address) {
 
 std::string network_of(std::string_view address) {
   if (address.find(':') == std::string_view::npos) return std::string(address);
+  return network_if_address(address).value_or(std::string(address));
+}
+
+std::optional<std::string> network_if_address(std::string_view address) {
+  if (const auto four = read(AF_INET, address)) return write(AF_INET, four->data());
   auto six = read(AF_INET6, address);
-  if (!six) return std::string(address);
+  if (!six) return std::nullopt;
   if (is_mapped(*six)) return write(AF_INET, six->data() + 12);
   std::fill(six->begin() + 8, six->end(), '\0');
   return write(AF_INET6, six->data());
