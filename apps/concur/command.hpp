@@ -34,6 +34,12 @@ struct Start {
   std::optional<std::string> replace{};
 };
 
+// What would become of that start.
+struct Explain {
+  static constexpr const char* kVerb = "explain";
+  Start start;  // its session may be empty: one more is meant
+};
+
 // What to do where the daemon does not answer.
 enum class IfUnavailable { kAllow, kDeny };
 
@@ -104,13 +110,17 @@ struct LimitGet {
   std::string user;  // not empty, here and below: a path with an empty segment names another thing
 };
 
-// At least one of max, plan and on_limit is set.
+// Numbers for rules; nothing: the default again.
+using RuleNumbers = std::vector<std::pair<std::string, std::optional<std::uint32_t>>>;
+
+// At least one of max, plan, on_limit and rules is set.
 struct LimitSet {
   static constexpr const char* kVerb = "set the limit";
   std::string user;
   std::optional<std::uint32_t> max{};
   std::optional<std::string> plan{};
   std::optional<OnLimit> on_limit{};
+  RuleNumbers rules{};
 };
 
 struct LimitUnset {
@@ -123,12 +133,13 @@ struct LimitList {
   OutputFormat format = OutputFormat::kJson;  // no table
 };
 
-// At least one of max and on_limit is set.
+// At least one of max, on_limit and rules is set.
 struct PlanSet {
   static constexpr const char* kVerb = "set the plan";
   std::string plan;
   std::optional<std::uint32_t> max{};
   std::optional<OnLimit> on_limit{};
+  RuleNumbers rules{};
 };
 
 struct PlanUnset {
@@ -163,8 +174,8 @@ struct Top {
   Millis interval{2000};
 };
 
-using Command = std::variant<Start, Heartbeat, End, List, Purge, Run, Report, Status, FleetCheck,
-                             FleetShow, LimitGet, LimitSet, LimitUnset, LimitList, PlanSet,
-                             PlanUnset, PlanList, Batch, Watch, Backup, Top>;
+using Command = std::variant<Start, Explain, Heartbeat, End, List, Purge, Run, Report, Status,
+                             FleetCheck, FleetShow, LimitGet, LimitSet, LimitUnset, LimitList,
+                             PlanSet, PlanUnset, PlanList, Batch, Watch, Backup, Top>;
 
 }  // namespace concur::cli

@@ -12,6 +12,7 @@ namespace concur::cli {
 // once all are read. Both reject() what is wrong (option_values.hpp).
 
 void add_options(CLI::App& app, Start& start);
+void add_options(CLI::App& app, Explain& explain);
 void add_options(CLI::App& app, Heartbeat& heartbeat);
 void add_options(CLI::App& app, End& end);
 void add_options(CLI::App& app, Run& run);
@@ -34,6 +35,7 @@ void add_options(CLI::App& app, Backup& backup);
 void add_options(CLI::App& app, Top& top);
 
 void check(const Start& start);
+void check(const Explain& explain);
 void check(const Heartbeat& heartbeat);
 void check(const End& end);
 void check(const Run& run);

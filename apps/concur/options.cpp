@@ -100,6 +100,8 @@ void add_fleet_commands(CLI::App& app, Options& options) {
 // The one that `verb` names, or all where it is empty.
 void add_commands(CLI::App& app, Options& options, std::string_view verb) {
   add_command<Start>(app, options, verb, "start", "Start a session, or renew it if it is active");
+  add_command<Explain>(app, options, verb, "explain",
+                       "Say what would become of a start, and why, without doing it");
   add_command<Heartbeat>(app, options, verb, "heartbeat", "Renew an active session");
   add_command<End>(app, options, verb, "end", "End a session");
   add_command<List>(app, options, verb, "list", "List the active sessions");

@@ -15,6 +15,24 @@ void add_max(CLI::App& app, const char* about, std::optional<std::uint32_t>& to)
              [&to](const std::string& text) { to = read_count("--max", text); });
 }
 
+// NAME=N or NAME=default.
+std::pair<std::string, std::optional<std::uint32_t>> read_rule(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string::npos || equals == 0) {
+    reject("cannot read --rule '" + text + "': it takes NAME=N or NAME=default");
+  }
+  const std::string number = text.substr(equals + 1);
+  std::optional<std::uint32_t> read;
+  if (number != "default") read = read_count("--rule", number);
+  return {text.substr(0, equals), read};
+}
+
+void add_rules(CLI::App& app, const char* about, RuleNumbers& to) {
+  add_option(
+      app, "--rule", "NAME=N", about,
+      [&to](const std::string& text) { to.push_back(read_rule(text)); }, Repeats::kAll);
+}
+
 void check_user(const char* verb, const std::string& user) {
   if (user.empty()) reject(text::format("cannot {}: it takes --user USER", verb));
 }
@@ -39,11 +57,15 @@ void add_options(CLI::App& app, LimitSet& set) {
   add_text(app, "--plan", "PLAN", "The user's plan, which must exist", set.plan);
   add_on_limit(app, "If the limit is reached: deny the start, or evict the oldest session",
                set.on_limit);
+  add_rules(app,
+            "The user's own number for a rule; 0 means unlimited, default the plan's or the rule's",
+            set.rules);
   add_footer(app,
              "What is not given stays as it is. Lowering a limit ends no session.\n"
              "Examples:\n"
              "  concur limit set --user abc --max 5\n"
-             "  concur limit set --user abc --plan premium --on-limit evict-oldest");
+             "  concur limit set --user abc --plan premium --on-limit evict-oldest\n"
+             "  concur limit set --user abc --rule tvs=2 --rule homes=default");
 }
 
 void add_options(CLI::App& app, LimitUnset& unset) {
@@ -70,6 +92,8 @@ void add_options(CLI::App& app, PlanSet& set) {
   add_max(app, "The limit of the plan's users; 0 means unlimited", set.max);
   add_on_limit(app, "If the limit is reached: deny the start, or evict the oldest session",
                set.on_limit);
+  add_rules(app, "The plan's number for a rule; 0 means unlimited, default the rule's own",
+            set.rules);
   add_footer(app,
              "What is not given stays as it is. A new plan needs --max.\n"
              "Examples:\n"
@@ -100,8 +124,8 @@ void check(const LimitGet& get) { check_user(LimitGet::kVerb, get.user); }
 
 void check(const LimitSet& set) {
   check_user(LimitSet::kVerb, set.user);
-  if (set.max || set.plan || set.on_limit) return;
-  reject("cannot set the limit: it takes at least one of --max, --plan and --on-limit");
+  if (set.max || set.plan || set.on_limit || !set.rules.empty()) return;
+  reject("cannot set the limit: it takes at least one of --max, --plan, --on-limit and --rule");
 }
 
 void check(const LimitUnset& unset) { check_user(LimitUnset::kVerb, unset.user); }
@@ -110,8 +134,8 @@ void check(const LimitList& /*list*/) {}
 
 void check(const PlanSet& set) {
   check_plan(PlanSet::kVerb, set.plan);
-  if (set.max || set.on_limit) return;
-  reject("cannot set the plan: it takes at least one of --max and --on-limit");
+  if (set.max || set.on_limit || !set.rules.empty()) return;
+  reject("cannot set the plan: it takes at least one of --max, --on-limit and --rule");
 }
 
 void check(const PlanUnset& unset) { check_plan(PlanUnset::kVerb, unset.plan); }

@@ -59,6 +59,16 @@ void add_options(CLI::App& app, Start& start) {
              "request,\n3 no answer, 4 not permitted");
 }
 
+void add_options(CLI::App& app, Explain& explain) {
+  add_start_options(app, explain.start);
+  add_footer(app,
+             "Says which rules would apply to that start, what counts for each, and what would "
+             "happen;\nnothing is started. Without --session one more session is meant.\n"
+             "Examples:\n"
+             "  concur explain --user abc\n"
+             "  concur explain --user abc --device tv-1 --meta type=tv | jq -r .message");
+}
+
 void add_options(CLI::App& app, Heartbeat& heartbeat) {
   add_name(app, heartbeat.name);
   add_ttl(app, heartbeat.ttl);
@@ -109,6 +119,10 @@ void add_options(CLI::App& app, Run& run) {
 }
 
 void check(const Start& start) { check_name(Start::kVerb, start.name); }
+void check(const Explain& explain) {
+  if (explain.start.name.user.empty()) reject("cannot explain: it takes --user USER");
+}
+
 void check(const Heartbeat& heartbeat) { check_name(Heartbeat::kVerb, heartbeat.name); }
 void check(const End& end) { check_name(End::kVerb, end.name); }
 

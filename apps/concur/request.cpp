@@ -91,7 +91,9 @@ class Query {
 
 }  // namespace
 
-Request request_of(const Start& start) {
+namespace {
+
+Object fields_of(const Start& start) {
   Object meta;
   for (const auto& [key, value] : start.meta) meta.add(key, json_string(value));
   Object body;
@@ -103,7 +105,30 @@ Request request_of(const Start& start) {
   if (!start.meta.empty()) body.add("meta", meta.take());
   body.add_on_limit(start.on_limit);
   body.add_text("replace", start.replace);
-  return {"PUT", target_of(start.name), body.take()};
+  return body;
+}
+
+// {"tvs":2,"homes":null}
+void add_rules(Object& body, const RuleNumbers& rules) {
+  if (rules.empty()) return;
+  Object numbers;
+  for (const auto& [rule, number] : rules) {
+    numbers.add(rule, number ? text::format("{}", *number) : "null");
+  }
+  body.add("rules", numbers.take());
+}
+
+}  // namespace
+
+Request request_of(const Start& start) {
+  return {"PUT", target_of(start.name), fields_of(start).take()};
+}
+
+Request request_of(const Explain& explain) {
+  Object body = fields_of(explain.start);
+  if (!explain.start.name.session.empty()) body.add_text("session", explain.start.name.session);
+  return {"POST", "/v1/users/" + percent_encoded(explain.start.name.user) + "/explain",
+          body.take()};
 }
 
 Request request_of(const Heartbeat& heartbeat) {
@@ -150,6 +175,7 @@ Request request_of(const LimitSet& set) {
   body.add_count("limit", set.max);
   body.add_text("plan", set.plan);
   body.add_on_limit(set.on_limit);
+  add_rules(body, set.rules);
   return {"PUT", limit_of(set.user), body.take()};
 }
 
@@ -159,6 +185,7 @@ Request request_of(const PlanSet& set) {
   Object body;
   body.add_count("limit", set.max);
   body.add_on_limit(set.on_limit);
+  add_rules(body, set.rules);
   return {"PUT", target_of_plan(set.plan), body.take()};
 }
 

@@ -15,6 +15,7 @@ struct Request {
 };
 
 Request request_of(const Start& start);
+Request request_of(const Explain& explain);
 Request request_of(const Heartbeat& heartbeat);
 Request request_of(const End& end);
 Request request_of(const Purge& purge);

@@ -101,15 +101,64 @@ void write_degraded(JsonWriter& json, bool degraded) {
   if (degraded) json.field("degraded", true);
 }
 
+std::string_view name_of(LimitSource from) {
+  switch (from) {
+    case LimitSource::kUser:
+      return "user";
+    case LimitSource::kPlan:
+      return "plan";
+    case LimitSource::kDefault:
+      return "default";
+  }
+  return "default";
+}
+
+// A limit, and what it counts where that is not sessions.
+void write_limit(JsonWriter& json, std::uint32_t limit,
+                 const std::optional<Attribute::Kind>& counts) {
+  json.field("limit", limit);
+  if (counts) json.field("counts", concur::name_of(*counts));
+}
+
+void write_numbers(JsonWriter& json, const RuleNumbers& numbers) {
+  if (numbers.empty()) return;
+  json.key("rules").begin_object();
+  for (const auto& [rule, number] : numbers.all()) {
+    json.key(std::string_view(rule)).value(number);
+  }
+  json.end_object();
+}
+
+// Nothing where the limit alone, as everybody has it, is why.
+void write_broken(JsonWriter& json, const std::vector<Broken>& broken) {
+  if (broken.empty() || (broken.size() == 1 && broken.front().rule == kLimitName)) return;
+  json.field("rule", broken.front().rule).key("violations").begin_array();
+  for (const Broken& each : broken) {
+    json.begin_object()
+        .field("rule", each.rule)
+        .field("max", each.max)
+        .field("count", each.count)
+        .key("by")
+        .begin_object();
+    for (const auto& [attribute, value] : each.by) {
+      json.key(std::string_view(attribute)).value(value);
+    }
+    json.end_object().end_object();
+  }
+  json.end_array();
+}
+
 int write(JsonWriter& json, const Granted& granted) {
   json.field("user", granted.user)
       .field("session", granted.session)
       .field("start", StartTokenText(granted.start).view())
       .field("concurrentSessions", granted.active)
-      .field("limit", granted.limit)
-      .field("expiresAt", granted.expires_at)
+      .field("limit", granted.limit);
+  if (granted.counts) json.field("counts", name_of(*granted.counts));
+  json.field("expiresAt", granted.expires_at)
       .field("heartbeatInterval", granted.heartbeat_interval);
   if (granted.would_deny) json.field("wouldDeny", true);
+  write_broken(json, granted.broken);
   write_names(json, "evicted", granted.evicted);
   write_names(json, "wouldEvict", granted.would_evict);
   write_degraded(json, granted.degraded);
@@ -121,13 +170,98 @@ int write(JsonWriter& json, const Denied& denied) {
       .field("message", denial_message(denied))
       .field("user", denied.user)
       .field("session", denied.session)
-      .field("concurrentSessions", denied.active)
-      .field("limit", denied.limit)
-      .field("retryAfter", denied.retry_after);
+      .field("concurrentSessions", denied.active);
+  write_limit(json, denied.limit, denied.counts);
+  if (denied.retry_after) json.field("retryAfter", *denied.retry_after);
+  write_broken(json, denied.broken);
   if (denied.hold_off) json.field("holdOff", *denied.hold_off);
   write_degraded(json, denied.degraded);
   write_sessions(json, denied.sessions, false);
   return 409;
+}
+
+std::string_view word_of(Explanation::Would would) {
+  switch (would) {
+    case Explanation::Would::kStart:
+      return "start";
+    case Explanation::Would::kRenew:
+      return "renew";
+    case Explanation::Would::kDeny:
+      return "deny";
+    case Explanation::Would::kStartObserved:
+      return "start_observed";
+  }
+  return {};
+}
+
+void write_explained(JsonWriter& json, const RuleExplained& rule) {
+  json.begin_object()
+      .field("rule", rule.rule)
+      .field("text", rule.text)
+      .field("applies", rule.applies)
+      .field("max", rule.max)
+      .field("onLimit", concur::word_of(rule.on_limit));
+  if (rule.applies) {
+    json.field("count", rule.count).field("violated", rule.violated).key("by").begin_object();
+    for (const auto& [attribute, value] : rule.by) {
+      json.key(std::string_view(attribute)).value(value);
+    }
+    json.end_object().key("sessions").begin_array();
+    for (const std::string& name : rule.sessions) json.value(std::string_view(name));
+    json.end_array();
+  }
+  json.end_object();
+}
+
+// As a sentence.
+std::string reason_of(const Explanation& said) {
+  const std::string who = text::format("session {} of user {}", said.session, said.user);
+  std::string rules;
+  for (const RuleExplained& each : said.rules) {
+    if (!each.violated) continue;
+    rules += rules.empty() ? "" : ", ";
+    rules += each.rule == kLimitName ? text::format("the limit of {} is reached", each.max)
+             : each.text.starts_with("forbid")
+                 ? text::format("rule {} forbids it", each.rule)
+                 : text::format("rule {} has {} of {}", each.rule, each.count, each.max);
+  }
+  switch (said.would) {
+    case Explanation::Would::kRenew:
+      return text::format("{} is active: a start would renew it.", who);
+    case Explanation::Would::kDeny:
+      if (said.hold_off) {
+        return text::format("{} would be denied: {}, and it may evict nobody for {} s.", who, rules,
+                            std::chrono::ceil<std::chrono::seconds>(*said.hold_off).count());
+      }
+      return text::format("{} would be denied: {}.", who, rules);
+    case Explanation::Would::kStartObserved:
+      return text::format("{} would be let in for the mode is observe: {}.", who, rules);
+    case Explanation::Would::kStart:
+      break;
+  }
+  if (said.reconnects) {
+    return text::format("{} would start in the place of {}, which is on the same device.", who,
+                        *said.reconnects);
+  }
+  if (said.evicts.empty()) return text::format("{} would start: there is room.", who);
+  return text::format("{} would start, and {} others would make room.", who, said.evicts.size());
+}
+
+int write(JsonWriter& json, const Explanation& said) {
+  json.field("user", said.user)
+      .field("session", said.session)
+      .field("would", word_of(said.would))
+      .field("message", reason_of(said))
+      .field("concurrentSessions", said.active);
+  write_limit(json, said.limit, said.counts);
+  json.field("from", name_of(said.from)).key("rules").begin_array();
+  for (const RuleExplained& each : said.rules) write_explained(json, each);
+  json.end_array();
+  if (said.reconnects) json.field("reconnects", *said.reconnects);
+  write_names(json, "evicts", said.evicts);
+  if (said.hold_off) json.field("holdOff", *said.hold_off);
+  write_degraded(json, said.degraded);
+  return 200;
 }
 
 int write(JsonWriter& json, const Throttled& throttled) {
@@ -173,7 +307,8 @@ int write(JsonWriter& json, const Ended& ended) {
 }
 
 int write(JsonWriter& json, const UserSessions& list) {
-  json.field("user", list.user).field("concurrentSessions", list.active).field("limit", list.limit);
+  json.field("user", list.user).field("concurrentSessions", list.active);
+  write_limit(json, list.limit, list.counts);
   write_sessions(json, list.sessions, false);
   if (!list.next.empty()) json.field("next", list.next.text());
   return 200;
@@ -190,22 +325,14 @@ int write(JsonWriter& json, const Purged& purged) {
   return 200;
 }
 
-std::string_view name_of(LimitSource from) {
-  switch (from) {
-    case LimitSource::kUser:
-      return "user";
-    case LimitSource::kPlan:
-      return "plan";
-    case LimitSource::kDefault:
-      return "default";
-  }
-  return "default";
-}
-
 void write_limit(JsonWriter& json, const UserLimit& limit) {
-  json.field("user", limit.user).field("limit", limit.limit).field("from", name_of(limit.from));
+  json.field("user", limit.user);
+  write_limit(json, limit.limit, limit.counts);
+  json.field("from", name_of(limit.from));
   if (!limit.plan.empty()) json.field("plan", limit.plan);
-  json.field("onLimit", word_of(limit.on_limit)).field("concurrentSessions", limit.active);
+  json.field("onLimit", word_of(limit.on_limit));
+  write_numbers(json, limit.rules);
+  json.field("concurrentSessions", limit.active);
   if (limit.limit != kUnlimited && limit.active > limit.limit) {
     json.field("excess", limit.active - limit.limit);
   }
@@ -239,6 +366,7 @@ int write(JsonWriter& json, const LimitPage& page) {
 int write(JsonWriter& json, const PlanInfo& plan) {
   json.field("plan", plan.plan).field("limit", plan.limit);
   if (plan.on_limit) json.field("onLimit", word_of(*plan.on_limit));
+  write_numbers(json, plan.rules);
   json.field("users", plan.users);
   if (plan.users_above > 0) json.field("usersAbove", plan.users_above);
   return 200;

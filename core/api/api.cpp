@@ -62,6 +62,20 @@ void Api::start(const Call& call, Respond respond) {
   submit(start_of(ids->user, ids->session, *body), std::move(respond));
 }
 
+// Of a session that is not named: of one more.
+void Api::explain(const Call& call, Respond respond) {
+  static constexpr std::string_view kOneMore = "one more";
+  const auto user = Id::parse("user", call.names[0]);
+  if (!user) return respond(to_response(user.error()));
+  auto body = parse_explain_body(call.request.body);
+  if (!body) return respond(to_response(body.error()));
+  if (body->start.limit && !permits(call, call.route->least_widened)) {
+    return respond(forbidden(call, "cannot explain with a limit: that is for operators"));
+  }
+  const auto session = Id::parse("session", body->session ? *body->session : kOneMore);
+  submit(Explain{start_of(*user, *session, body->start)}, std::move(respond));
+}
+
 void Api::heartbeat(const Call& call, Respond respond) {
   const auto ids = ids_of(call);
   if (!ids) return respond(to_response(ids.error()));

@@ -54,6 +54,7 @@ class Api final : public Handler {
   void heartbeat(const Call& call, Respond respond);
   void end(const Call& call, Respond respond);
   void list_user(const Call& call, Respond respond);
+  void explain(const Call& call, Respond respond);
   void list_all(const Call& call, Respond respond);
   void purge(const Call& call, Respond respond);
   void show_limit(const Call& call, Respond respond);

@@ -19,7 +19,7 @@ void Api::set_limit(const Call& call, Respond respond) {
   if (!user) return respond(to_response(user.error()));
   const auto body = parse_limit_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
-  SetLimit set{*user, body->limit, {}, body->on_limit};
+  SetLimit set{*user, body->limit, {}, body->on_limit, body->rules};
   if (body->plan) {
     set.plan.emplace();
     if (*body->plan) *set.plan = *Id::parse("plan", **body->plan);
@@ -34,6 +34,7 @@ void Api::clear_limit(const Call& call, Respond respond) {
   clear.limit.emplace();
   clear.plan.emplace();
   clear.on_limit.emplace();
+  clear.drops_rules = true;
   submit(clear, std::move(respond));
 }
 
@@ -58,7 +59,7 @@ void Api::set_plan(const Call& call, Respond respond) {
   if (!plan) return respond(to_response(plan.error()));
   const auto body = parse_plan_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
-  SetPlan set{*plan, {}, body->on_limit};
+  SetPlan set{*plan, {}, body->on_limit, body->rules};
   if (body->limit) set.limit = *body->limit;
   submit(set, std::move(respond));
 }

@@ -45,6 +45,7 @@ std::span<const Route> Api::routes() {
       {"GET", "/v1/hooks/{dialect}", &Api::hook, Role::kClient, kViewers},
       {"POST", "/v1/hooks/{dialect}", &Api::hook, Role::kClient, kViewers},
       {"GET", "/v1/users/{user}/sessions", &Api::list_user, Role::kClient, kPage},
+      {"POST", "/v1/users/{user}/explain", &Api::explain, Role::kClient, kBody, Role::kOperator},
       {"GET", "/v1/sessions", &Api::list_all, Role::kOperator, kPage},
       {"POST", "/v1/purge", &Api::purge, Role::kOperator, kBody},
       {"GET", "/v1/users/{user}/limit", &Api::show_limit, Role::kOperator},

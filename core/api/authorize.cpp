@@ -6,7 +6,7 @@
 #include "api/json_writer.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
-#include "session/address.hpp"
+#include "rules/address.hpp"
 #include "session/detail_text.hpp"
 
 #include <utility>
@@ -57,7 +57,10 @@ Response answer_of(const Denied& denied, Allowed /*allowed*/) {
   Response response = refusal(403, "limit_reached", "limit_reached", denial_message(denied));
   append_counts(response.headers, denied.active, denied.limit);
   append_encoded(response.headers, "X-Concur-Session", denied.session);
-  response.headers += retry_after(denied.retry_after);
+  if (!denied.broken.empty()) {
+    text::append(response.headers, "X-Concur-Rule: {}\r\n", denied.broken.front().rule);
+  }
+  if (denied.retry_after) response.headers += retry_after(*denied.retry_after);
   return response;
 }
 

@@ -3,7 +3,7 @@
 #include "base/duration.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
-#include "session/address.hpp"
+#include "rules/address.hpp"
 #include "session/detail_text.hpp"
 #include "session/id.hpp"
 #include "session/policy.hpp"

@@ -62,6 +62,7 @@ void write_more(JsonWriter& json, EventKind kind, const EventMore& more) {
     json.end_object();
   }
   if (!more.plan.empty()) json.field("plan", more.plan);
+  if (!more.rule.empty()) json.field("rule", more.rule);
 }
 
 void begin_line(JsonWriter& json, std::uint64_t number, WallTime at, std::string_view name,

@@ -115,6 +115,15 @@ void write_commands(Exposition& to, const CommandCounts& counts) {
   outcome("would_deny", counts.starts.would_deny);
   outcome("throttled", counts.starts.throttled);
   outcome("failed", counts.starts.failed);
+  to.head("denials_total", "counter",
+          "Denials, those that the observe mode let in too, by the first rule that had no room; "
+          "limit is the plain limit.");
+  std::uint64_t by_limit = counts.starts.denied + counts.starts.would_deny;
+  for (const auto& [rule, denials] : counts.denials_by_rule) by_limit -= denials;
+  to.sample({}, "rule=\"limit\"", by_limit);
+  for (const auto& [rule, denials] : counts.denials_by_rule) {
+    to.sample({}, text::format("rule=\"{}\"", rule), denials);
+  }
   to.head("heartbeats_total", "counter", "Heartbeats by outcome.");
   outcome("renewed", counts.heartbeats.renewed);
   outcome("gone", counts.heartbeats.gone);

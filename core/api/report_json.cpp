@@ -29,11 +29,19 @@ void write_levels(JsonWriter& json, std::string_view name,
   json.end_object();
 }
 
+void write_rules(JsonWriter& json, const std::map<std::string, std::uint64_t>& by_rule) {
+  if (by_rule.empty()) return;
+  json.key("denialsByRule").begin_object();
+  for (const auto& [rule, denials] : by_rule) json.key(std::string_view(rule)).value(denials);
+  json.end_object();
+}
+
 void write_users(JsonWriter& json, const Report& report) {
   json.key("users").begin_array();
   for (const UsageReport& user : report.users) {
     json.begin_object().field("user", user.user);
     write_figures(json, user);
+    write_rules(json, user.by_rule);
     json.end_object();
   }
   json.end_array();
@@ -60,6 +68,7 @@ Response to_response(const ReportQuery& query, const Report& report) {
     write_levels(json, "attempted", report.attempted);
     json.end_object();
   }
+  if (!query.user) write_rules(json, report.by_rule);
   if (query.what_if_limit && !query.user) {
     json.key("whatIf")
         .begin_object()

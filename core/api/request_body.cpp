@@ -2,6 +2,7 @@
 
 #include "api/body_fields.hpp"
 #include "base/text.hpp"
+#include "rules/rule.hpp"
 #include "session/id.hpp"
 #include "session/policy.hpp"
 
@@ -26,9 +27,29 @@ Result<void> keep_or_clear(const json::value& value, Result<T> (*read)(const jso
   return keep(read(value), into);
 }
 
+// Numbers for rules, by their names: {"tvs":2,"homes":null}.
+Result<void> read_rules(const json::value& value, RulePatch& into) {
+  const Error bad = bad_field("rules", "an object of rules' names and whole numbers, or null");
+  const json::object* object = value.if_object();
+  if (object == nullptr || object->empty()) return bad;
+  for (const auto& member : *object) {
+    const std::string_view name = view(member.key());
+    if (!is_rule_name(name)) return bad;
+    std::optional<std::uint32_t> number;
+    if (!member.value().is_null()) {
+      const auto read = read_limit(member.value());
+      if (!read) return bad;
+      number = *read;
+    }
+    into.emplace_back(std::string(name), number);
+  }
+  return {};
+}
+
 Result<void> read_rule_field(std::string_view name, const json::value& value, RuleBody& into) {
   if (name == "limit") return keep_or_clear(value, read_limit, into.limit);
   if (name == "onLimit") return keep_or_clear(value, read_on_limit, into.on_limit);
+  if (name == "rules") return read_rules(value, into.rules);
   if (name != "plan") return unknown_field(name);
   return keep_or_clear<std::string>(
       value, [](const json::value& plan) { return read_name("plan", plan); }, into.plan);
@@ -48,6 +69,20 @@ Result<StartBody> parse_start_body(std::string_view body) {
     if (const auto read = read_start_field(view(member.key()), member.value(), parsed); !read) {
       return read.error();
     }
+  }
+  return parsed;
+}
+
+Result<ExplainBody> parse_explain_body(std::string_view body) {
+  ExplainBody parsed;
+  if (body.empty()) return parsed;
+  const auto object = parse_object(body);
+  if (!object) return object.error();
+  for (const auto& member : *object) {
+    const std::string_view name = view(member.key());
+    const auto read = name == "session" ? keep(read_name(name, member.value()), parsed.session)
+                                        : read_start_field(name, member.value(), parsed.start);
+    if (!read) return read.error();
   }
   return parsed;
 }
@@ -128,8 +163,8 @@ Result<RuleBody> parse_limit_body(std::string_view body) {
       return read.error();
     }
   }
-  if (!parsed.limit && !parsed.plan && !parsed.on_limit) {
-    return Error{ErrorKind::kInvalid, "cannot set a limit: say limit, plan or onLimit"};
+  if (!parsed.limit && !parsed.plan && !parsed.on_limit && parsed.rules.empty()) {
+    return Error{ErrorKind::kInvalid, "cannot set a limit: say limit, plan, onLimit or rules"};
   }
   return parsed;
 }

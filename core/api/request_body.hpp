@@ -31,6 +31,14 @@ Result<StartBody> parse_start_body(std::string_view body);
 // The command, which looks into the body.
 Start start_of(const Id& user, const Id& session, StartBody& body);
 
+struct ExplainBody {
+  StartBody start;
+  std::optional<std::string> session{};  // its name
+};
+
+// A start's fields, and whose. An empty body means no options.
+Result<ExplainBody> parse_explain_body(std::string_view body);
+
 struct HeartbeatBody {
   std::optional<Millis> ttl;
   std::optional<StartToken> start;
@@ -56,11 +64,12 @@ struct RuleBody {
   Patch<std::uint32_t> limit{};
   Patch<std::string> plan{};
   Patch<OnLimit> on_limit{};
+  RulePatch rules{};
 };
 
-// A user's: any of limit, plan and onLimit.
+// A user's: any of limit, plan, onLimit and rules.
 Result<RuleBody> parse_limit_body(std::string_view body);
-// A plan's: limit, which is no null, and onLimit.
+// A plan's: limit, which is no null, onLimit and rules.
 Result<RuleBody> parse_plan_body(std::string_view body);
 
 }  // namespace concur

@@ -16,7 +16,9 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
+// A setting's, or `rule NAME`, whose name is looked at where it is read.
 bool is_key(std::string_view text) {
+  if (text.starts_with("rule ")) return is_utf8(text) && !has_control(text);
   return !text.empty() &&
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos;
 }

@@ -8,6 +8,7 @@
 #include "daemon/groups.hpp"
 #include "daemon/listening_sockets.hpp"
 #include "daemon/notifier.hpp"
+#include "daemon/rule_settings.hpp"
 #include "fleet/open_fleet_service.hpp"
 #include "net/api_keys.hpp"
 #include "net/server.hpp"
@@ -224,6 +225,10 @@ class Daemon {
                      before, after);
       }
     }
+    for (const std::string& change : changes_of_rules(effective_, *next)) log_.info("{}", change);
+    effective_.settings.service.policy.rules = next->settings.service.policy.rules;
+    effective_.rule_sources = next->rule_sources;
+    for (const std::string& doubt : doubts_about_rules(effective_)) log_.warning("{}", doubt);
     take_over_keys();
     api_.set_authorize(effective_.settings.authorize);
     service_->configure(effective_.settings.service);

@@ -5,7 +5,9 @@
 #include "base/text.hpp"
 #include "daemon/config_file.hpp"
 #include "daemon/fleet_settings.hpp"
+#include "daemon/rule_settings.hpp"
 #include "net/tcp_address.hpp"
+#include "rules/rule_text.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -76,12 +78,10 @@ Result<void> set_path(std::string& into, const std::string& value) {
 }
 
 Result<void> set_limit(Settings& into, const std::string& value) {
-  const auto limit = parse_number<std::uint32_t>(value, 10, kMaxLimit);
-  if (!limit) {
-    return Error{ErrorKind::kInvalid,
-                 text::format("it takes a whole number from 0 (no limit) to {}", kMaxLimit)};
-  }
-  into.service.policy.limit = *limit;
+  const auto limit = parse_limit(value);
+  if (!limit) return limit.error();
+  into.service.policy.limit = limit->limit;
+  into.service.policy.counts = limit->counts;
   return {};
 }
 
@@ -206,7 +206,10 @@ constexpr Setting kTable[] = {
      [](Settings& s, const std::string& v) { return set_path(s.database, v); },
      [](const Settings& s) { return s.database; }},
     {"limit", "N", "how many sessions of a user may be active at once; 0: unlimited", true, always,
-     set_limit, [](const Settings& s) { return std::to_string(s.service.policy.limit); }},
+     set_limit,
+     [](const Settings& s) {
+       return to_text(LimitText{s.service.policy.limit, s.service.policy.counts});
+     }},
     {"lease", "DURATION", "how long a session stays active without a heartbeat", true, always,
      set_lease, [](const Settings& s) { return format_duration(s.service.policy.lease); }},
     {"on-limit", "deny|evict-oldest|evict-newest", "what to do with a start above the limit", true,
@@ -387,6 +390,10 @@ Result<void> apply_file(Effective& to, const SettingInputs& inputs, const Effect
   const auto table = setting_table();
   for (const ConfigLine& line : *lines) {
     const std::string source = text::format("{} line {}", *path, line.number);
+    if (is_rule_key(line.key)) {
+      if (const auto done = add_rule(to, line.key, line.value, source); !done) return done.error();
+      continue;
+    }
     const auto setting = std::ranges::find(table, line.key, &Setting::key);
     if (setting == table.end()) {
       return Error{
@@ -459,6 +466,8 @@ std::string describe(const Effective& effective, std::span<const Setting> table)
     text += text::format("{} = {}  # {}\n", setting.key, setting.get(effective.settings),
                          effective.sources.at(setting.key));
   }
+  text += describe_rules(effective);
+  for (const std::string& doubt : doubts_about_rules(effective)) text += "# " + doubt + "\n";
   return text;
 }
 

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace concur {
 
@@ -54,6 +55,7 @@ std::span<const Setting> setting_table();
 struct Effective {
   Settings settings;
   std::map<std::string_view, std::string> sources;  // by key
+  std::vector<std::string> rule_sources{};          // of the policy's rules, in their order
   std::string config_file{};                        // empty: none was read
   std::optional<std::string> read_once{};           // its text, where it cannot be read again
 
@@ -78,7 +80,7 @@ struct SettingInputs {
 Result<Effective> resolve_settings(const SettingInputs& inputs, const Effective* running = nullptr);
 
 // What --check-config prints: a line `key = value  # source` for each that applies, in the table's
-// order.
+// order, and the rules.
 std::string describe(const Effective& effective, std::span<const Setting> table = setting_table());
 
 }  // namespace concur

@@ -3,6 +3,7 @@
 #include "base/duration.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
+#include "rules/rule_text.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -46,9 +47,15 @@ bool read_box(std::string_view value, FleetStatus::Box& box) {
 std::string hex_of(std::uint64_t id) { return text::format("{:x}", id); }
 
 std::string digest_of(const Rules& rules) {
-  const std::string all = text::format("{} {} {} {} {}", rules.limit, rules.lease.count(),
-                                       static_cast<int>(rules.on_limit),
-                                       static_cast<int>(rules.mode), rules.hold_off.count());
+  std::string all = text::format("{} {} {} {} {}", rules.limit, rules.lease.count(),
+                                 static_cast<int>(rules.on_limit), static_cast<int>(rules.mode),
+                                 rules.hold_off.count());
+  if (rules.counts) text::append(all, " {}", name_of(*rules.counts));
+  if (rules.rules) {
+    for (const Rule& each : rules.rules->all()) {
+      text::append(all, "\n{} = {}", each.name, to_text(each));
+    }
+  }
   return text::format("{:08x}", XXH3_64bits(all.data(), all.size()) & 0xFFFF'FFFFU);
 }
 

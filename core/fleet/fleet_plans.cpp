@@ -25,7 +25,7 @@ void FleetService::set_plan(const SetPlan& set, Reply reply) {
   if (info == nullptr) return reply(Answer(tried));
   auto shared = std::make_shared<Reply>(std::move(reply));
   auto events = std::make_shared<std::vector<Event>>(std::move(happened));
-  plans_.put({info->plan, info->limit, info->on_limit},
+  plans_.put({info->plan, info->limit, info->on_limit, info->rules},
              [this, shared, events, plan = info->plan](Result<void> done) {
                if (!done) return (*shared)(done.error());
                publish(std::move(*events));
@@ -50,7 +50,7 @@ void FleetService::show_plan(const std::string& plan, const std::shared_ptr<Repl
 }
 
 PlanInfo FleetService::info_of(const PlanRow& plan, const Lists::PlanUsers& users) {
-  PlanInfo info{plan.plan, plan.limit, plan.on_limit, 0, 0};
+  PlanInfo info{plan.plan, plan.limit, plan.on_limit, 0, 0, plan.numbers};
   if (const auto found = users.plans.find(plan.plan); found != users.plans.end()) {
     info.users = found->second.users;
     info.users_above = found->second.users_above;
@@ -127,6 +127,10 @@ void FleetService::go_on_entering() {
   if (row.on_limit) set.on_limit.emplace(row.on_limit);
   const auto plan = Id::parse("plan", row.plan);
   if (plan) set.plan.emplace(*plan);
+  const auto& rules = judge_.policy().rules;
+  for (const auto& [rule, number] : row.numbers.all()) {
+    if (rules && rules->find(rule) != nullptr) set.rules.emplace_back(rule, number);
+  }
   desks_.submit_where_unset(set, clock_.now(), [this](Result<Answer>&& answer) {
     entering_ = false;
     if (answer) to_enter_.pop_front();

@@ -27,6 +27,7 @@ std::string write_usage(const Usage& usage) {
     value.number(std::int64_t{count});
   }
   value.text('d', usage.devices.bytes()).text('a', usage.addresses.bytes());
+  value.text('r', usage.by_rule.to_text());
   return std::move(value).with({});
 }
 
@@ -40,7 +41,9 @@ std::optional<Usage> read_usage(std::string_view text, std::int64_t hour) {
   }
   const auto devices = DistinctCount::parse(value.text('d'));
   const auto addresses = DistinctCount::parse(value.text('a'));
-  if (value.failed() || !devices || !addresses) return std::nullopt;
+  const auto by_rule = RuleNumbers::parse(value.text('r'));
+  if (value.failed() || !devices || !addresses || !by_rule) return std::nullopt;
+  usage.by_rule = *by_rule;
   usage.devices = *devices;
   usage.addresses = *addresses;
   return usage;

@@ -36,8 +36,17 @@ std::optional<PlanRow> read_plan(const engine::Field& field) {
   return plan;
 }
 
+// Numbers for rules stand in a field of their own, which older boxes pass over.
+void read_numbers(const engine::Field& field, std::vector<PlanRow>& plans) {
+  if (!field.name.starts_with('n') || !field.value) return;
+  const auto plan = std::ranges::find(plans, field.name.substr(1), &PlanRow::plan);
+  const auto numbers = RuleNumbers::parse(*field.value);
+  if (plan != plans.end() && numbers) plan->numbers = *numbers;
+}
+
 bool same(const PlanRow& a, const PlanRow& b) {
-  return a.plan == b.plan && a.limit == b.limit && a.on_limit == b.on_limit;
+  return a.plan == b.plan && a.limit == b.limit && a.on_limit == b.on_limit &&
+         a.numbers == b.numbers;
 }
 
 }  // namespace
@@ -86,6 +95,7 @@ void PlanBook::take(const engine::Fields& fields) {
       plans.push_back(std::move(*plan));
     }
   }
+  for (const engine::Field& each : fields) read_numbers(each, plans);
   std::ranges::sort(plans, {}, &PlanRow::plan);
   if (std::ranges::equal(plans, known_, same)) return;
   for (const PlanRow& each : known_) {
@@ -99,17 +109,20 @@ void PlanBook::take(const engine::Fields& fields) {
 }
 
 void PlanBook::put(const PlanRow& plan, Callback<void(Result<void>), 120> done) {
-  change({"p" + plan.plan, write_plan(plan)}, std::move(done));
+  engine::Field numbers{"n" + plan.plan, std::nullopt};
+  if (!plan.numbers.empty()) numbers.value = plan.numbers.to_text();
+  change({{"p" + plan.plan, write_plan(plan)}, std::move(numbers)}, std::move(done));
 }
 
 void PlanBook::drop(std::string_view plan, Callback<void(Result<void>), 120> done) {
-  change({"p" + std::string(plan), std::nullopt}, std::move(done));
+  const std::string name(plan);
+  change({{"p" + name, std::nullopt}, {"n" + name, std::nullopt}}, std::move(done));
 }
 
-void PlanBook::change(engine::Field field, Callback<void(Result<void>), 120> done) {
+void PlanBook::change(engine::Fields fields, Callback<void(Result<void>), 120> done) {
   engine::Change change;
   change.key = key_;
-  change.fields.push_back(std::move(field));
+  change.fields = std::move(fields);
   change.expiry.kind = engine::Expiry::Kind::kForGood;
   change.despite_full_memory = true;
   const Instant deadline = clock_.now().instant + timeout_;

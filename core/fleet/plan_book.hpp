@@ -45,7 +45,7 @@ class PlanBook {
   void drop(std::string_view plan, Callback<void(Result<void>), 120> done);
 
  private:
-  void change(engine::Field field, Callback<void(Result<void>), 120> done);
+  void change(engine::Fields fields, Callback<void(Result<void>), 120> done);
   void take(const engine::Fields& fields);
 
   engine::Engine& engine_;

@@ -168,7 +168,7 @@ std::string write_rule(const LimitRow& rule) {
   ValueWriter value;
   value.number(rule.limit ? static_cast<std::int64_t>(*rule.limit) : -1);
   value.number(rule.on_limit ? static_cast<std::int64_t>(*rule.on_limit) : -1);
-  value.text('p', rule.plan);
+  value.text('p', rule.plan).text('n', rule.numbers.to_text());
   return std::move(value).with({});
 }
 
@@ -178,11 +178,13 @@ bool read_rule(std::string_view text, LimitRow& rule) {
   const auto on_limit =
       value.number<std::int64_t>(-1, static_cast<std::int64_t>(OnLimit::kEvictNewest));
   std::string plan = value.text('p');
-  if (value.failed() || !value.at_end()) return false;
+  const auto numbers = RuleNumbers::parse(value.text('n'));
+  if (value.failed() || !value.at_end() || !numbers) return false;
   if (!plan.empty() && !Id::parse("plan", plan)) return false;
   if (limit >= 0) rule.limit = static_cast<std::uint32_t>(limit);
   if (on_limit >= 0) rule.on_limit = static_cast<OnLimit>(on_limit);
   rule.plan = std::move(plan);
+  rule.numbers = *numbers;
   return true;
 }
 

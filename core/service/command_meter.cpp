@@ -18,9 +18,10 @@ void CommandMeter::count(CommandKind kind, std::chrono::nanoseconds since,
 void CommandMeter::answered(CommandKind kind, const Answer& answer, Instant now) {
   if (const auto* grant = std::get_if<Granted>(&answer)) {
     granted(kind, *grant, now);
-  } else if (std::holds_alternative<Denied>(answer)) {
+  } else if (const auto* denied = std::get_if<Denied>(&answer)) {
     denials_.add(now);
     ++counts_.starts.denied;
+    count_rule(denied->broken);
   } else if (std::holds_alternative<Throttled>(answer)) {
     ++counts_.starts.throttled;
   } else if (std::holds_alternative<Gone>(answer)) {
@@ -37,13 +38,26 @@ void CommandMeter::answered(CommandKind kind, const Answer& answer, Instant now)
 
 void CommandMeter::granted(CommandKind kind, const Granted& granted, Instant now) {
   (granted.renewed ? heartbeats_ : starts_).add(now);
-  if (granted.would_deny) denials_.add(now);
+  if (granted.would_deny) {
+    denials_.add(now);
+    count_rule(granted.broken);
+  }
   if (kind == CommandKind::kHeartbeat) {
     ++counts_.heartbeats.renewed;
   } else if (granted.would_deny) {
     ++counts_.starts.would_deny;
   } else {
     ++(granted.renewed ? counts_.starts.renewed : counts_.starts.started);
+  }
+}
+
+// There are as many as the configuration has, and had.
+void CommandMeter::count_rule(const std::vector<Broken>& broken) {
+  constexpr std::size_t kMost = std::size_t{4} * kMaxRules;
+  if (broken.empty() || broken.front().rule == kLimitName) return;
+  const bool known = counts_.denials_by_rule.contains(broken.front().rule);
+  if (known || counts_.denials_by_rule.size() < kMost) {
+    ++counts_.denials_by_rule[broken.front().rule];
   }
 }
 

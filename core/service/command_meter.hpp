@@ -49,6 +49,7 @@ class CommandMeter {
   void count(CommandKind kind, std::chrono::nanoseconds since, const Result<Answer>& answer);
   void answered(CommandKind kind, const Answer& answer, Instant now);
   void granted(CommandKind kind, const Granted& granted, Instant now);
+  void count_rule(const std::vector<Broken>& broken);
   void failed(CommandKind kind);
 
   Service& service_;

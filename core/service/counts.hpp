@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <string>
 
 namespace concur {
 
@@ -39,6 +41,7 @@ struct CommandCounts {
   };
 
   Starts starts;
+  std::map<std::string, std::uint64_t> denials_by_rule{};  // those by the limit are the rest
   Heartbeats heartbeats;
   Ends ends;
   // From the command's arrival to its answer's leaving, by CommandKind; nanoseconds.

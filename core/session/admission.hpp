@@ -1,5 +1,6 @@
 #pragma once
 
+#include "rules/counting.hpp"
 #include "session/terms.hpp"
 #include "session/viewer.hpp"
 
@@ -26,6 +27,10 @@ struct Applicant {
   std::string_view device{};                   // empty for none
   std::optional<std::string_view> replaces{};  // the session that is to make room
   std::string_view address{};                  // empty for none
+  std::string_view content{};                  // empty for none
+  std::string_view meta{};                     // a JSON object's text; empty for none
+
+  Attributes attributes() const { return {device, address, content, meta}; }
 };
 
 // The part of a session that the rules look at.
@@ -52,6 +57,8 @@ concept UserView = requires(const T& user, const Applicant& start, const Viewer&
   { user.newest() } -> std::convertible_to<std::optional<SessionRef>>;
   { user.before(session) } -> std::convertible_to<std::optional<SessionRef>>;
   { user.described(session) } -> std::convertible_to<Described>;
+  // Views that live as long as the user's state stays as it is.
+  { user.attributes(session) } -> std::convertible_to<Attributes>;
   // See hold_off_left(), protection_left() and hands_of().
   { user.hold_off(viewer) } -> std::convertible_to<Millis>;
   { user.protection(viewer) } -> std::convertible_to<Millis>;
@@ -66,6 +73,16 @@ struct Displaced {
   SessionRef session;
   Viewer viewer;
   bool for_limit = false;  // else it was to be replaced
+};
+
+// The limit, or a rule, that has no room for a start.
+struct Violation {
+  RuleInForce in_force;  // the limit's rule is that of plain_limit_rule()
+  Counted counted{};
+  std::vector<SessionRef> sessions{};                     // those counted; none where all are
+  std::vector<std::pair<std::string, std::string>> by{};  // see counted_together()
+
+  const Rule& rule() const { return *in_force.rule; }
 };
 
 struct Admission {
@@ -92,7 +109,8 @@ struct Admission {
   std::optional<Mark> hands{};  // what becomes of the device, or of the viewer known by its address
   bool is_conflict = false;     // two use it at once
   bool begins_fight = false;    // and from now on the device is no reconnect
-  std::optional<Millis> held_off{};  // for how long it may not evict, where that is why
+  std::optional<Millis> held_off{};     // for how long it may not evict, where that is why
+  std::vector<Violation> violations{};  // why it is denied, or would be: in the order of the rules
 
   bool moves_somebody() const {
     return reconnected || !replaced.empty() || !evicted.empty() || !would_evict.empty();
@@ -149,45 +167,206 @@ void reconnect(const Applicant& start, const User& user, Admission& admission) {
   admission.begins_fight = hands.begins_fight();
 }
 
-// Who makes room to meet the limit, as far as they may be evicted.
+// What the limit and the rules count for one start, and who leaves for it.
+template <UserView User>
+class Tally {
+ public:
+  // `whole`: all is counted by attributes, though that were not needed.
+  Tally(const Applicant& start, const Terms& terms, const User& user, bool whole = false)
+      : start_(start.attributes()), terms_(terms), user_(user) {
+    if (!terms.look_at_attributes() && !whole) return;
+    in_force_.reserve(terms.rules.size() + 1);
+    in_force_.push_back({&plain_limit_rule(terms.counts), terms.limit});
+    in_force_.insert(in_force_.end(), terms.rules.begin(), terms.rules.end());
+    std::erase_if(in_force_,
+                  [this](const RuleInForce& each) { return !applies(*each.rule, start_); });
+    if (user.active() == 0) return;
+    for (auto each = user.oldest(); each; each = user.after(*each)) {
+      refs_.push_back(*each);
+      others_.push_back({user.attributes(*each)});
+    }
+  }
+
+  bool counts_devices() const {
+    return std::ranges::any_of(in_force_, [](const RuleInForce& each) {
+      return each.rule->kind == Rule::Kind::kDistinct &&
+             each.rule->distinct.kind == Attribute::Kind::kDevice;
+    });
+  }
+
+  void give_place(SessionRef session) {
+    gives_place_ = true;
+    mark(session, true);
+    if (Other* other = find(session)) other->gives_its_place = true;
+  }
+  void leave(SessionRef session) { mark(session, true); }
+  void stay(SessionRef session) { mark(session, false); }
+
+  // Which of them have no room for the start while so many stay.
+  std::vector<Violation> violations() const {
+    if (!terms_.look_at_attributes()) return violations_of_number();
+    std::vector<Violation> violations;
+    for (const RuleInForce& each : in_force_) {
+      Counted counted = count(each, start_, others_);
+      if (counted.excess > 0) violations.push_back(detailed(each, std::move(counted)));
+    }
+    return violations;
+  }
+  // What each that applies counts, where attributes are looked at.
+  std::vector<Violation> all() const {
+    std::vector<Violation> all;
+    for (const RuleInForce& each : in_force_) {
+      all.push_back(detailed(each, count(each, start_, others_)));
+    }
+    return all;
+  }
+
+  // Those that would have to leave together to meet it, who leaves first in front.
+  std::vector<std::vector<SessionRef>> in_order(const Violation& violation, bool newest) const {
+    std::vector<std::vector<SessionRef>> groups;
+    if (!terms_.look_at_attributes()) {
+      for (auto each = newest ? user_.newest() : user_.oldest(); each;
+           each = newest ? user_.before(*each) : user_.after(*each)) {
+        if (std::ranges::find(leaving_, *each) == leaving_.end()) groups.push_back({*each});
+      }
+      return groups;
+    }
+    // Of values one goes by its newest session where the oldest leave, and by its oldest else: its
+    // group comes where that one is met.
+    const auto& [others, values, total, excess] = violation.counted;
+    const std::size_t size = others.size();
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::size_t at = newest ? size - 1 - i : i;
+      if (values.empty()) {
+        groups.push_back({violation.sessions[at]});
+        continue;
+      }
+      const auto is_later = [&](std::size_t j) {
+        return values[j] == values[at] && (newest ? j < at : j > at);
+      };
+      bool last = true;
+      for (std::size_t j = 0; j < size; ++j) last = last && !is_later(j);
+      if (!last) continue;
+      std::vector<SessionRef> group;
+      for (std::size_t j = 0; j < size; ++j) {
+        if (values[j] == values[at]) group.push_back(violation.sessions[j]);
+      }
+      groups.push_back(std::move(group));
+    }
+    return groups;
+  }
+
+ private:
+  Violation detailed(const RuleInForce& in_force, Counted counted) const {
+    Violation violation{in_force, std::move(counted), {}, counted_together(*in_force.rule, start_)};
+    for (const std::uint32_t i : violation.counted.others) violation.sessions.push_back(refs_[i]);
+    return violation;
+  }
+  std::vector<Violation> violations_of_number() const {
+    const auto staying = static_cast<std::uint32_t>(user_.active() - leaving_.size());
+    // What takes another's place is no session more.
+    if (terms_.limit == kUnlimited || gives_place_ || staying < terms_.limit) return {};
+    std::vector<Violation> violations(1);
+    violations.front().in_force = {&plain_limit_rule({}), terms_.limit};
+    violations.front().counted.count = staying;
+    violations.front().counted.excess = staying + 1 - terms_.limit;
+    if (leaving_.empty()) return violations;
+    for (auto each = user_.oldest(); each; each = user_.after(*each)) {
+      if (std::ranges::find(leaving_, *each) == leaving_.end()) {
+        violations.front().sessions.push_back(*each);
+      }
+    }
+    return violations;
+  }
+  Other* find(SessionRef session) {
+    const auto at = std::ranges::find(refs_, session);
+    return at == refs_.end() ? nullptr : &others_[static_cast<std::size_t>(at - refs_.begin())];
+  }
+  void mark(SessionRef session, bool leaves) {
+    if (Other* other = find(session)) other->leaves = leaves;
+    if (leaves) {
+      leaving_.push_back(session);
+    } else {
+      std::erase(leaving_, session);
+    }
+  }
+
+  Attributes start_;
+  const Terms& terms_;
+  const User& user_;
+  std::vector<RuleInForce> in_force_;  // those that apply; none where attributes are not looked at
+  std::vector<SessionRef> refs_;       // the user's, in the order of their starts
+  std::vector<Other> others_;          // the same
+  std::vector<SessionRef> leaving_;
+  bool gives_place_ = false;
+};
+
+// Who makes room, as far as they may be evicted.
 struct Choice {
   std::vector<SessionRef> sessions{};
   std::vector<Displaced> displaced{};
   std::vector<SessionRef> own{};
-  std::vector<Millis> waits{};  // of those who may not: for how long
+  std::optional<Millis> wait{};  // where they do not suffice because of those who may not: how long
 };
-
-// As many as it takes, past those who leave anyway.
-template <UserView User>
-Choice choose(const User& user, std::size_t count, const Admission& leaving, OnLimit on_limit,
-              Millis held_off) {
-  const bool newest = on_limit == OnLimit::kEvictNewest;
-  Choice choice;
-  for (auto each = newest ? user.newest() : user.oldest(); each && choice.sessions.size() < count;
-       each = newest ? user.before(*each) : user.after(*each)) {
-    if (each == leaving.reconnected || std::ranges::count(leaving.replaced, *each) > 0) continue;
-    Viewer viewer = viewer_of(user, *each);
-    const bool own = viewer == leaving.viewer;
-    const Millis wait = own ? Millis(0) : std::max<Millis>(held_off, user.protection(viewer));
-    if (wait > Millis(0)) {
-      choice.waits.push_back(wait);
-      continue;
-    }
-    choice.sessions.push_back(*each);
-    if (own) {
-      choice.own.push_back(*each);
-    } else {
-      choice.displaced.push_back({*each, std::move(viewer), true});
-    }
-  }
-  return choice;
-}
 
 // Until that many more may be evicted.
 inline Millis wait_for(std::vector<Millis>& waits, std::size_t count) {
   const auto last = waits.begin() + static_cast<std::ptrdiff_t>(count - 1);
   std::ranges::nth_element(waits, last);
   return *last;
+}
+
+// Chooses as many as it takes to meet that one. False where they do not suffice.
+template <UserView User>
+bool choose(const Violation& violation, OnLimit on_limit, const Viewer& viewer, Millis held_off,
+            const User& user, Tally<User>& tally, Choice& into) {
+  std::uint32_t missing = violation.counted.excess;
+  std::vector<Millis> waits;
+  for (const auto& group : tally.in_order(violation, on_limit == OnLimit::kEvictNewest)) {
+    if (missing == 0) break;
+    Millis wait{0};
+    std::vector<Viewer> theirs;
+    for (const SessionRef each : group) {
+      theirs.push_back(viewer_of(user, each));
+      if (theirs.back() == viewer) continue;
+      wait = std::max(wait, std::max<Millis>(held_off, user.protection(theirs.back())));
+    }
+    if (wait > Millis(0)) {
+      waits.push_back(wait);
+      continue;
+    }
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      tally.leave(group[i]);
+      into.sessions.push_back(group[i]);
+      if (theirs[i] == viewer) {
+        into.own.push_back(group[i]);
+      } else {
+        into.displaced.push_back({group[i], std::move(theirs[i]), true});
+      }
+    }
+    --missing;
+  }
+  if (missing > 0 && waits.size() >= missing) into.wait = wait_for(waits, missing);
+  return missing == 0;
+}
+
+// Chooses who makes room for the start until all that is violated is met. False, with what was
+// chosen by then, where that cannot be.
+template <UserView User>
+bool make_room(std::vector<Violation> violated, const Terms& terms, const Viewer& viewer,
+               Millis held_off, const User& user, Tally<User>& tally, Choice& into) {
+  const auto on_limit = [&terms](const Violation& each) {
+    return each.rule().on_limit.value_or(terms.on_limit);
+  };
+  for (; !violated.empty(); violated = tally.violations()) {
+    const bool denied = std::ranges::any_of(violated, [&](const Violation& each) {
+      return each.counted.excess == kNeverRoom || on_limit(each) == OnLimit::kDeny;
+    });
+    if (denied) return false;
+    const Violation& first = violated.front();
+    if (!choose(first, on_limit(first), viewer, held_off, user, tally, into)) return false;
+  }
+  return true;
 }
 
 // A viewer known by its address evicts itself: where it comes back and back, two share it.
@@ -205,16 +384,16 @@ void zap(const Applicant& start, const User& user, std::vector<SessionRef> own,
 }  // namespace detail
 
 // Decides about a start of a session that is not active. A reconnect keeps its place, whatever the
-// limit, unless the device is fought over; a take-over and the policy evict whom they may.
+// limit, unless the device is fought over, or devices are counted; a take-over and the policy evict
+// whom they may, and nobody where that does not admit the start.
 template <UserView User>
 Admission admit(const Applicant& start, const Terms& terms, const User& user) {
   Admission admission;
-  if (!start.device.empty()) detail::reconnect(start, user, admission);
-  const std::uint32_t active = user.active();
-  // A reconnect brings no session more.
-  const bool limited = terms.limit != kUnlimited && !admission.reconnected;
-  const bool full = limited && active >= terms.limit;
-  if (!start.replaces && !full) return admission;
+  detail::Tally<User> tally(start, terms, user);
+  if (!start.device.empty() && !tally.counts_devices()) detail::reconnect(start, user, admission);
+  if (admission.reconnected) tally.give_place(*admission.reconnected);
+  std::vector<Violation> violated = tally.violations();
+  if (!start.replaces && violated.empty()) return admission;
 
   admission.viewer = detail::viewer_of(user, start.session, start.device, start.address);
   const Millis held_off = user.hold_off(admission.viewer);
@@ -224,37 +403,68 @@ Admission admit(const Applicant& start, const Terms& terms, const User& user) {
     if (target && target != admission.reconnected) {
       Viewer theirs = detail::viewer_of(user, *target);
       const bool own = theirs == admission.viewer;
-      would_help = !own && held_off > Millis(0) && active <= terms.limit;
-      if (own || held_off == Millis(0)) admission.replaced.push_back(*target);
-      if (!own && held_off == Millis(0)) {
-        admission.displaced.push_back({*target, std::move(theirs), false});
+      const bool may = own || held_off == Millis(0);
+      tally.leave(*target);
+      std::vector<Violation> without = tally.violations();
+      if (may) {
+        admission.replaced.push_back(*target);
+        violated = std::move(without);
+        if (!own) admission.displaced.push_back({*target, std::move(theirs), false});
+      } else {
+        would_help = without.empty();
+        tally.stay(*target);
       }
     }
   }
-  const std::size_t staying = active - admission.replaced.size();
-  if (!limited || staying < terms.limit) return admission;
+  if (violated.empty()) return admission;
 
   const bool observed = terms.mode == Mode::kObserve;
-  const bool evicts = terms.on_limit != OnLimit::kDeny;
-  if (evicts) {
-    const std::size_t count = staying - terms.limit + 1;
-    auto choice = detail::choose(user, count, admission, terms.on_limit, held_off);
-    if (choice.sessions.size() == count && observed) {
-      admission.would_evict = std::move(choice.sessions);
-      admission.would_displace = !choice.displaced.empty();
-      return admission;
-    }
-    if (choice.sessions.size() == count) {
-      admission.evicted = std::move(choice.sessions);
-      for (Displaced& each : choice.displaced) admission.displaced.push_back(std::move(each));
-      detail::zap(start, user, std::move(choice.own), admission);
-      return admission;
-    }
-    admission.held_off = detail::wait_for(choice.waits, count - choice.sessions.size());
+  detail::Choice choice;
+  const bool has_room =
+      detail::make_room(violated, terms, admission.viewer, held_off, user, tally, choice);
+  if (has_room && observed) {
+    admission.would_evict = std::move(choice.sessions);
+    admission.would_displace = !choice.displaced.empty();
+    return admission;
   }
+  if (has_room) {
+    admission.evicted = std::move(choice.sessions);
+    for (Displaced& each : choice.displaced) admission.displaced.push_back(std::move(each));
+    detail::zap(start, user, std::move(choice.own), admission);
+    return admission;
+  }
+  admission.held_off = choice.wait;
   admission.verdict = observed ? Admission::Verdict::kWouldDeny : Admission::Verdict::kDenied;
   if (would_help) admission.held_off = held_off;
+  admission.violations = std::move(violated);
   return admission;
+}
+
+// What has no room for an active session that is given other content or meta: of what newly applies
+// to it, or counts it otherwise than before. Its address, which it cannot help, changes nothing.
+template <UserView User>
+std::vector<Violation> judge_renewal(SessionRef session, const Attributes& before,
+                                     const Attributes& after, const Terms& terms,
+                                     const User& user) {
+  std::vector<SessionRef> refs;
+  std::vector<Other> others;
+  for (auto each = user.oldest(); each; each = user.after(*each)) {
+    if (*each == session) continue;
+    refs.push_back(*each);
+    others.push_back({user.attributes(*each)});
+  }
+  std::vector<Violation> violations;
+  const auto judge = [&](const RuleInForce& in_force) {
+    if (!applies_anew(*in_force.rule, before, after)) return;
+    Counted counted = count(in_force, after, others);
+    if (counted.excess == 0) return;
+    Violation violation{in_force, std::move(counted), {}, counted_together(*in_force.rule, after)};
+    for (const std::uint32_t i : violation.counted.others) violation.sessions.push_back(refs[i]);
+    violations.push_back(std::move(violation));
+  };
+  judge({&plain_limit_rule(terms.counts), terms.limit});
+  for (const RuleInForce& each : terms.rules) judge(each);
+  return violations;
 }
 
 }  // namespace concur

@@ -9,10 +9,19 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 namespace concur {
+
+// A rule, or the limit, that has no room for a start.
+struct Broken {
+  std::string rule;  // "limit" for the plain limit
+  std::uint32_t max = 0;
+  std::uint32_t count = 0;                                // how many it counted, without the start
+  std::vector<std::pair<std::string, std::string>> by{};  // what these have in common, by name
+};
 
 struct SessionInfo {
   std::string user;
@@ -36,10 +45,12 @@ struct Granted {
   std::uint32_t limit = 0;
   WallTime expires_at;
   Millis heartbeat_interval{};
-  StartToken start{};                      // the latest of the session
-  std::vector<std::string> evicted{};      // the sessions that made room for it
-  bool would_deny = false;                 // observed: enforced, it would have been denied
-  std::vector<std::string> would_evict{};  // observed: enforced, these would have been evicted
+  StartToken start{};                       // the latest of the session
+  std::vector<std::string> evicted{};       // the sessions that made room for it
+  bool would_deny = false;                  // observed: enforced, it would have been denied
+  std::vector<Broken> broken{};             // observed: by these, where there are rules
+  std::optional<Attribute::Kind> counts{};  // what the limit counts, where it is not sessions
+  std::vector<std::string> would_evict{};   // observed: enforced, these would have been evicted
   bool degraded = false;
 };
 
@@ -48,11 +59,15 @@ struct Denied {
   std::string session;
   std::uint32_t active = 0;
   std::uint32_t attempted = 0;  // how many there would be, this one included
-  std::uint32_t limit = 0;
-  Millis retry_after{};               // until the user's first lease runs out
-  std::vector<SessionInfo> sessions;  // oldest first, at most 1000
-  std::optional<Millis> hold_off{};   // for how long it may not evict, where that is why
+  std::uint32_t limit = 0;      // of the first that is broken
+  // Until leases that run out make room, in what is broken; nothing where none does.
+  std::optional<Millis> retry_after{};
+  std::vector<SessionInfo>
+      sessions;  // counted by the first that is broken: oldest first, at most 1000
+  std::optional<Millis> hold_off{};  // for how long it may not evict, where that is why
   bool degraded = false;
+  std::vector<Broken> broken{};  // in the order of the rules; where there are rules
+  std::optional<Attribute::Kind> counts{};
 };
 
 // A start for which there would be room, too soon after too many sessions of the user that started.
@@ -98,12 +113,43 @@ struct Ended {
   bool degraded = false;
 };
 
+// What a rule, or the limit, counts for a start that is explained.
+struct RuleExplained {
+  std::string rule;  // "limit" for the plain limit
+  std::string text;  // as it stands in the config
+  bool applies = false;
+  std::uint32_t max = 0;  // that holds for the user; 0: it binds nobody, or it forbids
+  std::uint32_t count = 0;
+  bool violated = false;
+  OnLimit on_limit = OnLimit::kDeny;
+  std::vector<std::pair<std::string, std::string>> by{};
+  std::vector<std::string> sessions{};  // those counted, oldest first, at most 1000
+};
+
+struct Explanation {
+  enum class Would : std::uint8_t { kStart, kRenew, kDeny, kStartObserved };
+
+  std::string user;
+  std::string session;
+  Would would = Would::kStart;
+  std::uint32_t active = 0;
+  std::uint32_t limit = 0;
+  LimitSource from = LimitSource::kDefault;  // but for a limit that came with it
+  std::optional<Attribute::Kind> counts{};
+  std::vector<RuleExplained> rules{};       // the limit first, then all rules in their order
+  std::optional<std::string> reconnects{};  // the session on the same device, whose place it takes
+  std::vector<std::string> evicts{};        // who makes room, or in observe mode would
+  std::optional<Millis> hold_off{};         // for how long it may not evict, where that is why
+  bool degraded = false;
+};
+
 struct UserSessions {
   std::string user;
   std::uint32_t active = 0;
   std::uint32_t limit = 0;
   std::vector<SessionInfo> sessions;
   Cursor next{};  // empty where there is no more
+  std::optional<Attribute::Kind> counts{};
 };
 
 struct Page {
@@ -124,6 +170,8 @@ struct UserLimit {
   std::string plan;  // empty for none; it may have been removed
   OnLimit on_limit = OnLimit::kDeny;
   std::uint32_t active = 0;
+  RuleNumbers rules{};  // its own numbers
+  std::optional<Attribute::Kind> counts{};
 };
 
 struct LimitPage {
@@ -139,6 +187,7 @@ struct PlanInfo {
   // Of them, those who are above its limit. Of more users than a list's step some may count until
   // the sweeper has come by, though their sessions have expired.
   std::uint32_t users_above = 0;
+  RuleNumbers rules{};  // its own numbers
 };
 
 struct PlanList {
@@ -156,7 +205,8 @@ struct Refused {
   Error why;
 };
 
-using Answer = std::variant<Granted, Denied, Throttled, Gone, Unknown, Ended, UserSessions, Page,
-                            Purged, UserLimit, LimitPage, PlanInfo, PlanList, PlanRemoved, Refused>;
+using Answer =
+    std::variant<Granted, Denied, Explanation, Throttled, Gone, Unknown, Ended, UserSessions, Page,
+                 Purged, UserLimit, LimitPage, PlanInfo, PlanList, PlanRemoved, Refused>;
 
 }  // namespace concur

@@ -8,7 +8,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 namespace concur {
 
@@ -35,6 +38,9 @@ struct Start {
   // purged is not started again for as long as that is remembered.
   bool never_revives = false;
 };
+
+// What would become of that start, and why, without doing it.
+struct Explain : Start {};
 
 // Renews an active session's lease; never starts one. `start`: only if that is no earlier start
 // than the latest.
@@ -79,6 +85,9 @@ struct Purge {
 template <class T>
 using Patch = std::optional<std::optional<T>>;
 
+// Other numbers for rules, by their names; nothing: back to the next that sets one.
+using RulePatch = std::vector<std::pair<std::string, std::optional<std::uint32_t>>>;
+
 // What holds for one user.
 struct ShowLimit {
   Id user;
@@ -90,6 +99,8 @@ struct SetLimit {
   Patch<std::uint32_t> limit{};
   Patch<Id> plan{};
   Patch<OnLimit> on_limit{};
+  RulePatch rules{};
+  bool drops_rules = false;  // each number for a rule goes, before `rules`
 };
 
 // The users for whom anything is set, in no order a user should know of. Pages are as in ListAll.
@@ -107,6 +118,7 @@ struct SetPlan {
   Id plan;
   std::optional<std::uint32_t> limit{};
   Patch<OnLimit> on_limit{};
+  RulePatch rules{};
 };
 
 struct RemovePlan {
@@ -117,7 +129,7 @@ struct RemovePlan {
 struct ListPlans {};
 
 // Views into the request: they need to live through the call that takes the command, no longer.
-using Command = std::variant<Start, Heartbeat, End, ListUser, ListAll, Purge, ShowLimit, SetLimit,
-                             ListLimits, ShowPlan, SetPlan, RemovePlan, ListPlans>;
+using Command = std::variant<Start, Explain, Heartbeat, End, ListUser, ListAll, Purge, ShowLimit,
+                             SetLimit, ListLimits, ShowPlan, SetPlan, RemovePlan, ListPlans>;
 
 }  // namespace concur

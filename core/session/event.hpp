@@ -27,6 +27,7 @@ struct EventMore {
   EvictedBy evicted_by;  // evicted
   std::string plan;      // limit_changed: the user's, or with no user the one that changed
   bool fight = false;    // started: its device changes hands so often that it is no reconnect now
+  std::string rule{};    // denied: the first rule that had no room; empty for the limit
 };
 
 // Something that happened, for those who watch. Laid out for size: tens of thousands are kept.

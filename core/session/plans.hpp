@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "rules/rule_numbers.hpp"
 #include "session/policy.hpp"
 #include "session/terms.hpp"
 
@@ -19,16 +20,34 @@ Error plan_in_use(std::string_view plan, std::uint32_t users);
 using PlanId = std::uint16_t;
 inline constexpr PlanId kNoPlan = 0xFFFF;
 
+// An OnLimit or none, in one byte.
+class MaybeOnLimit {
+ public:
+  MaybeOnLimit() = default;
+  MaybeOnLimit(std::optional<OnLimit> on_limit)
+      : number_(on_limit ? static_cast<std::uint8_t>(*on_limit) : kNone) {}
+  operator std::optional<OnLimit>() const {
+    return number_ == kNone ? std::nullopt : std::optional(static_cast<OnLimit>(number_));
+  }
+  explicit operator bool() const { return number_ != kNone; }
+  bool operator==(const MaybeOnLimit&) const = default;
+
+ private:
+  static constexpr std::uint8_t kNone = 0xFF;
+  std::uint8_t number_ = kNone;
+};
+
 // What an operator set for one user, in eight bytes: there may be millions.
 struct UserRule {
   static constexpr std::uint32_t kNotSet = 0xFFFF'FFFF;
 
   std::uint32_t limit = kNotSet;
   PlanId plan = kNoPlan;
-  std::optional<OnLimit> on_limit;
+  MaybeOnLimit on_limit{};
+  bool has_numbers = false;  // for rules; these are kept elsewhere
 
   bool has_limit() const { return limit != kNotSet; }
-  bool empty() const { return !has_limit() && plan == kNoPlan && !on_limit; }
+  bool empty() const { return !has_limit() && plan == kNoPlan && !on_limit && !has_numbers; }
   TermsOverride terms() const {
     return {has_limit() ? std::optional(limit) : std::nullopt, on_limit};
   }
@@ -41,6 +60,7 @@ struct Plan {
   bool is_set = false;  // false: removed, or not yet there, and only the name is known
   std::uint32_t limit = 0;
   std::optional<OnLimit> on_limit;
+  RuleNumbers numbers{};
 };
 
 // The plans by name and by number, and how many users have each. A removed one keeps its number as
@@ -63,6 +83,12 @@ class Plans {
   TermsOverride terms_of(PlanId id) const {
     if (id == kNoPlan || !known_[id].plan.is_set) return {};
     return {known_[id].plan.limit, known_[id].plan.on_limit};
+  }
+
+  // Its numbers for rules; null where it sets none.
+  const RuleNumbers* numbers_of(PlanId id) const {
+    if (id == kNoPlan || !known_[id].plan.is_set) return nullptr;
+    return &known_[id].plan.numbers;
   }
 
   // A user with that rule and so many active sessions comes in, leaves, or has another number of

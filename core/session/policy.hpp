@@ -1,21 +1,14 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "rules/on_limit.hpp"
+#include "rules/rule_set.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <string_view>
 
 namespace concur {
-
-inline constexpr std::uint32_t kUnlimited = 0;
-
-// What happens to a start that would go over the limit.
-enum class OnLimit : std::uint8_t { kDeny, kEvictOldest, kEvictNewest };
-
-// As users write it: deny, evict-oldest, evict-newest.
-std::string_view word_of(OnLimit on_limit);
-std::optional<OnLimit> on_limit_of(std::string_view word);
 
 // In observe mode a start above the limit is admitted and reported as one that would be denied;
 // nobody is evicted to meet the limit.
@@ -34,7 +27,10 @@ inline constexpr std::size_t kMaxHeldOff = 100;
 struct Rules {
   std::uint32_t limit = 3;  // active sessions of one user, inclusive; kUnlimited for no limit
   Millis lease = std::chrono::seconds(90);
+  // What it counts: sessions, or how many of these are different; one without counts by itself.
+  std::optional<Attribute::Kind> counts{};
   OnLimit on_limit = OnLimit::kDeny;
+  std::shared_ptr<const RuleSet> rules{};  // beside the limit; null: none
   Mode mode = Mode::kEnforce;
   Millis hold_off = kDefaultHoldOff;  // 0 to kMaxHoldOff; 0: nobody is held off
 };
@@ -55,7 +51,6 @@ inline constexpr std::uint32_t kMaxMaxSessions = 1'000'000'000;
 // third of a lease) down to the shortest; the longest fits 32 bits of milliseconds.
 inline constexpr Millis kMinLease = std::chrono::seconds(1);
 inline constexpr Millis kMaxLease = std::chrono::hours(24 * 30);
-inline constexpr std::uint32_t kMaxLimit = 1'000'000'000;
 
 inline constexpr std::size_t kMaxPlans = 1000;
 

@@ -152,7 +152,8 @@ Answer Registry::decide(const ListUser& list, const Now& now) {
   if (!after) return Refused{list.after.not_ours()};
   const auto last_row = static_cast<std::int64_t>(*after);
   const Slot user = state_->table.find_user(list.user.text());
-  UserSessions answer{std::string(list.user.text()), 0, terms_of(user).limit, {}, {}};
+  UserSessions answer{
+      std::string(list.user.text()), 0, terms_of(user).limit, {}, {}, policy_.counts};
   if (user == kNoSlot) return answer;
   answer.active = state_->active_at(user, now.instant);
   for (Slot slot = state_->user(user).head, next = kNoSlot; slot != kNoSlot; slot = next) {
@@ -233,6 +234,23 @@ Terms Registry::terms_of(Slot user) const {
   return concur::terms_of(policy_, state_->plans.terms_of(rule.plan), rule.terms());
 }
 
+std::vector<RuleInForce> Registry::rules_of(Slot user) const {
+  std::vector<RuleInForce> rules;
+  if (!policy_.rules) return rules;
+  const UserRule* rule = user == kNoSlot ? nullptr : &state_->user(user).rule;
+  const RuleNumbers* own =
+      rule != nullptr && rule->has_numbers ? state_->rule_numbers(user) : nullptr;
+  const RuleNumbers* plan = rule == nullptr ? nullptr : state_->plans.numbers_of(rule->plan);
+  rules.reserve(policy_.rules->all().size());
+  for (const Rule& each : policy_.rules->all()) {
+    std::optional<std::uint32_t> number;
+    if (own != nullptr) number = own->find(each.name);
+    if (!number && plan != nullptr) number = plan->find(each.name);
+    rules.push_back({&each, number.value_or(each.max)});
+  }
+  return rules;
+}
+
 // --- ending ---
 
 // Until `earliest` no session of the user can have expired: so most checks need no walk. All that
@@ -301,9 +319,18 @@ void Registry::publish(EventKind kind, Slot user, const PackedText& session, std
   outbox_.add(std::move(event), last_change_of(user));
 }
 
-void Registry::publish_denied(const Start& start, Slot user, std::uint32_t limit, const Now& now) {
+void Registry::publish_denied(const Start& start, Slot user, std::uint32_t limit,
+                              const std::vector<Violation>& violations, const Now& now) {
   std::unique_ptr<EventMore> more;
   if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
+  if (!violations.empty()) {
+    const Violation& first = violations.front();
+    if (first.rule().kind != Rule::Kind::kForbid) limit = first.in_force.max;
+    if (first.rule().name != kLimitName) {
+      if (!more) more = std::make_unique<EventMore>();
+      more->rule = first.rule().name;
+    }
+  }
   publish(EventKind::kDenied, user, PackedText(start.session.text()), state_->user(user).active,
           limit, std::move(more), now);
 }

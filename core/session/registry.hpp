@@ -187,6 +187,7 @@ class Registry {
   };
 
   Answer decide(const Start& start, const Now& now);
+  Answer decide(const Explain& explain, const Now& now);
   Answer decide(const Heartbeat& beat, const Now& now);
   Answer decide(const End& end, const Now& now);
   Answer decide(const ListUser& list, const Now& now);
@@ -209,6 +210,8 @@ class Registry {
   bool restore_row(const PlanRow& row, const Now& now);
 
   Terms terms_of(Slot user) const;
+  std::vector<RuleInForce> rules_of(Slot user) const;
+  std::optional<Refused> refuse_rules(const RulePatch& rules, std::string_view whose) const;
   UserLimit limit_of(std::string_view name, Slot user, const Now& now);
 
   // starting and renewing
@@ -217,6 +220,11 @@ class Registry {
   Gone refuse_revival(const Start& start, Slot slot, const Terms& terms, const Now& now);
   Granted start_new(const Judged& judged, const Now& now);
   Answer renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now);
+  std::vector<Violation> judge_change(const Start& start, Slot slot, const Terms& terms);
+  void explain_renewal(const Explain& explain, Slot slot, const Terms& terms, Explanation& said);
+  void explain_rules(const std::vector<Violation>& applying, const Terms& terms, Explanation& said);
+  Denied deny(const Start& start, Slot user, const Terms& terms,
+              const std::vector<Violation>& violations, const Now& now);
   Granted renew(Slot slot, const Renewal& renewal, std::uint32_t limit, const Now& now);
   void make_room(const Judged& judged, const Now& now);
   void evict(Slot slot, const Start& by, const Now& now);
@@ -254,7 +262,8 @@ class Registry {
   // publishing
   void publish(EventKind kind, Slot user, const PackedText& session, std::uint32_t active,
                std::uint32_t limit, std::unique_ptr<EventMore> more, const Now& now);
-  void publish_denied(const Start& start, Slot user, std::uint32_t limit, const Now& now);
+  void publish_denied(const Start& start, Slot user, std::uint32_t limit,
+                      const std::vector<Violation>& violations, const Now& now);
   void publish_limit(std::string_view user, std::string_view plan, std::uint32_t limit,
                      bool removed, const Now& now);
   Sequence last_change_of(Slot user) const;

@@ -28,7 +28,7 @@ bool Registry::copy_some(CopyCursor& cursor, std::uint32_t slots, std::vector<Ch
   if (cursor.user == 0) {
     for (const PlanId id : state_->plans.all()) {
       const Plan& plan = state_->plans[id];
-      out.emplace_back(PutPlan{{plan.name, plan.limit, plan.on_limit}});
+      out.emplace_back(PutPlan{{plan.name, plan.limit, plan.on_limit, plan.numbers}});
     }
   }
   const Slot users = state_->table.users_end();

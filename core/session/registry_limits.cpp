@@ -13,7 +13,8 @@ namespace {
 Refused invalid(std::string message) { return {{ErrorKind::kInvalid, std::move(message)}}; }
 
 PlanInfo info_of(const Plans& plans, PlanId id) {
-  return {plans[id].name, plans[id].limit, plans[id].on_limit, plans.users(id), 0};
+  return {plans[id].name,   plans[id].limit, plans[id].on_limit, plans.users(id), 0,
+          plans[id].numbers};
 }
 
 // Plans count sessions that have expired until the sweeper comes by; of a bounded number of users
@@ -32,6 +33,18 @@ PlanInfo info_with_users_above(State& state, PlanId id, const Now& now) {
 }
 
 }  // namespace
+
+// A number can be set for a rule that holds, and taken away from any.
+std::optional<Refused> Registry::refuse_rules(const RulePatch& rules,
+                                              std::string_view whose) const {
+  for (const auto& [name, number] : rules) {
+    const bool known = policy_.rules && policy_.rules->find(name) != nullptr;
+    if (number && !known) {
+      return invalid(text::format("cannot set a number of {}: there is no rule {}", whose, name));
+    }
+  }
+  return std::nullopt;
+}
 
 // --- users ---
 
@@ -52,13 +65,23 @@ Answer Registry::decide(const SetLimit& set, const Now& now) {
                                   (*set.plan)->text()));
     }
   }
-  if (rule == (known == kNoSlot ? UserRule() : state_->user(known).rule)) {
+  if (auto refused = refuse_rules(set.rules, text::format("user {}", name))) return *refused;
+  const RuleNumbers* own = known == kNoSlot ? nullptr : state_->rule_numbers(known);
+  const RuleNumbers before = own == nullptr ? RuleNumbers() : *own;
+  RuleNumbers numbers = set.drops_rules ? RuleNumbers() : before;
+  for (const auto& [each, number] : set.rules) {
+    if (numbers.set(each, number)) continue;
+    return invalid(text::format("cannot set the limit of user {}: it has numbers for {} rules",
+                                name, RuleNumbers::kMost));
+  }
+  rule.has_numbers = !numbers.empty();
+  if (numbers == before && rule == (known == kNoSlot ? UserRule() : state_->user(known).rule)) {
     return limit_of(name, known, now);
   }
-  auto undo = std::make_unique<undo::Ruled>(undo::Ruled{state_->table.keep(name), {}});
+  auto undo = std::make_unique<undo::Ruled>(undo::Ruled{state_->table.keep(name), {}, before});
   const Slot user = undo->user.slot();
   undo->before = state_->user(user).rule;
-  state_->set_rule(user, rule);
+  state_->set_rule(user, rule, std::move(numbers));
   record(user, std::move(undo), PutLimit{state_->limit_row(user)});
   UserLimit answer = limit_of(name, user, now);
   publish_limit(name, answer.plan, answer.limit, false, now);
@@ -82,10 +105,12 @@ Answer Registry::decide(const ListLimits& list, const Now& now) {
 
 UserLimit Registry::limit_of(std::string_view name, Slot user, const Now& now) {
   const Terms terms = terms_of(user);
-  UserLimit limit{std::string(name), terms.limit, terms.from, {}, terms.on_limit, 0};
+  UserLimit limit{std::string(name), terms.limit, terms.from, {},
+                  terms.on_limit,    0,           {},         terms.counts};
   if (user == kNoSlot) return limit;
   const PlanId plan = state_->user(user).rule.plan;
   if (plan != kNoPlan) limit.plan = state_->plans[plan].name;
+  if (const RuleNumbers* own = state_->rule_numbers(user)) limit.rules = *own;
   limit.active = state_->active_at(user, now.instant);
   return limit;
 }
@@ -108,6 +133,7 @@ Answer Registry::decide(const SetPlan& set, const Now& now) {
   if (is_new && !set.limit) {
     return invalid(text::format("cannot set plan {}: it is new, and needs a limit", name));
   }
+  if (auto refused = refuse_rules(set.rules, text::format("plan {}", name))) return *refused;
   Plan before;
   const PlanId id = is_new && state_->plans.all().size() >= kMaxPlans
                         ? kNoPlan
@@ -119,9 +145,11 @@ Answer Registry::decide(const SetPlan& set, const Now& now) {
   auto undo = std::make_unique<undo::Planned>(undo::Planned{id, std::move(before)});
   plan.is_set = true;
   if (is_new) plan.on_limit.reset();
+  if (is_new) plan.numbers = {};
+  for (const auto& [each, number] : set.rules) plan.numbers.set(each, number);
   plan.limit = set.limit.value_or(plan.limit);
   if (set.on_limit) plan.on_limit = *set.on_limit;
-  record(kNoSlot, std::move(undo), PutPlan{{plan.name, plan.limit, plan.on_limit}});
+  record(kNoSlot, std::move(undo), PutPlan{{plan.name, plan.limit, plan.on_limit, plan.numbers}});
   plans_changed_ = last_change();
   publish_limit({}, name, plan.limit, false, now);
   return info_with_users_above(*state_, id, now);

@@ -59,14 +59,14 @@ bool Registry::restore_row(const GoneRow& row, const Now& now) {
 }
 
 bool Registry::restore_row(const LimitRow& row, const Now& /*now*/) {
-  UserRule rule{row.limit.value_or(UserRule::kNotSet), kNoPlan, row.on_limit};
+  UserRule rule{row.limit.value_or(UserRule::kNotSet), kNoPlan, row.on_limit, !row.numbers.empty()};
   if (!row.plan.empty()) {
     Plan before;
     rule.plan = state_->plans.find_or_add(row.plan, before);
   }
   if (rule.empty()) return false;
   const UserRef user = state_->table.keep(row.user);
-  state_->set_rule(user.slot(), rule);
+  state_->set_rule(user.slot(), rule, row.numbers);
   return true;
 }
 
@@ -78,6 +78,7 @@ bool Registry::restore_row(const PlanRow& row, const Now& /*now*/) {
   plan.is_set = true;
   plan.limit = row.limit;
   plan.on_limit = row.on_limit;
+  plan.numbers = row.numbers;
   return true;
 }
 

@@ -2,7 +2,9 @@
 #include "session/registry.hpp"
 
 #include "base/text.hpp"
-#include "session/address.hpp"
+#include "rules/address.hpp"
+#include "session/broken.hpp"
+#include "session/held_user.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -16,84 +18,6 @@ constexpr std::size_t kPartsAtOnce = 2;  // more than come, for each that comes
 
 std::unique_ptr<Details> copy_of(const Details& details) {
   return details.empty() ? nullptr : std::make_unique<Details>(details);
-}
-
-const Details& details_of(const State& state, Slot slot) {
-  static const Details kNothing;
-  const Details* known = state.table.details(slot);
-  return known == nullptr ? kNothing : *known;
-}
-
-std::optional<SessionRef> ref_of(Slot slot) {
-  return slot == kNoSlot ? std::nullopt : std::optional(slot);
-}
-
-// A user of the registry, for the rules.
-class HeldUser {
- public:
-  HeldUser(State& state, Slot user, Millis hold_off, Instant now)
-      : state_(state), user_(user), hold_off_(hold_off), now_(now) {}
-
-  std::uint32_t active() const { return user_ == kNoSlot ? 0 : state_.user(user_).active; }
-  std::optional<SessionRef> on_device(const Applicant& start) const {
-    if (user_ == kNoSlot) return std::nullopt;
-    const Slot found = state_.table.find_device(user_, start.device);
-    if (found == kNoSlot || !state_.user(user_).shares_device) return ref_of(found);
-    return ref_of(nearest_on_device(start));
-  }
-  std::optional<SessionRef> named(std::string_view session) const {
-    if (user_ == kNoSlot) return std::nullopt;
-    const Slot found = state_.table.find_session(user_, session);
-    return state_.is_active(found) ? ref_of(found) : std::nullopt;
-  }
-  std::optional<SessionRef> oldest() const { return ref_of(state_.user(user_).head); }
-  std::optional<SessionRef> after(SessionRef session) const {
-    return ref_of(state_.session(session).next);
-  }
-  std::optional<SessionRef> newest() const { return ref_of(state_.user(user_).tail); }
-  std::optional<SessionRef> before(SessionRef session) const {
-    return ref_of(state_.session(session).prev);
-  }
-  Described described(SessionRef session) const {
-    const Details& details = details_of(state_, session);
-    return {state_.session(session).name.str(), details.device, details.ip};
-  }
-  Millis hold_off(const Viewer& viewer) const {
-    return hold_off_left(marks(), viewer, hold_off_, now_);
-  }
-  Millis protection(const Viewer& viewer) const {
-    return protection_left(marks(), viewer, hold_off_, now_);
-  }
-  Hands hands(const Viewer& viewer) const { return hands_of(marks(), viewer, hold_off_, now_); }
-  bool comes_back(const Applicant& start, const Viewer& viewer) const {
-    const bool by_device = viewer.kind() == Viewer::Kind::kDevice;
-    return state_.replaced.has(state_.user(user_).name.str(), viewer, start.session,
-                               by_device ? start.address : std::string_view(), hold_off_, now_);
-  }
-
- private:
-  std::span<const HoldOffs::One> marks() const { return state_.hold_offs.of(user_); }
-  Slot nearest_on_device(const Applicant& start) const {
-    Slot first = kNoSlot;
-    for (Slot slot = state_.user(user_).head; slot != kNoSlot; slot = state_.session(slot).next) {
-      const Details& details = details_of(state_, slot);
-      if (details.device != start.device) continue;
-      if (same_network(details.ip, start.address)) return slot;
-      if (first == kNoSlot) first = slot;
-    }
-    return first;
-  }
-
-  State& state_;
-  Slot user_;
-  Millis hold_off_;
-  Instant now_;
-};
-
-Applicant applicant_of(const Start& start) {
-  Applicant applicant{start.session.text(), start.details.device, {}, start.details.ip};
-  if (start.replace) applicant.replaces = start.replace->text();
-  return applicant;
 }
 
 // As many as an answer lists.
@@ -125,31 +49,12 @@ Granted grant(State& state, const SessionSlot& granted, Id user, Id session, std
           granted.token()};
 }
 
-Denied deny(State& state, const Start& start, Slot user, std::uint32_t attempted,
-            std::uint32_t limit, const Now& now) {
-  const UserSlot& owner = state.user(user);
-  Denied denied{std::string(start.user.text()),
-                std::string(start.session.text()),
-                owner.active,
-                attempted,
-                limit,
-                Millis::max(),
-                {}};
-  denied.sessions.reserve(std::min<std::size_t>(owner.active, kMaxListed));
-  for (Slot slot = owner.head; slot != kNoSlot;) {
-    const SessionSlot& session = state.session(slot);
-    denied.retry_after = std::min<Millis>(denied.retry_after, session.expires() - now.instant);
-    if (denied.sessions.size() < kMaxListed) state.append_info(denied.sessions, slot, now);
-    slot = session.next;
-  }
-  return denied;
-}
-
 }  // namespace
 
 Answer Registry::decide(const Start& start, const Now& now) {
-  const Slot user = state_->table.find_user(start.user.text());
-  const Terms terms = concur::terms_of(terms_of(user), {start.limit, start.on_limit});
+  Slot user = state_->table.find_user(start.user.text());
+  Terms terms = concur::terms_of(terms_of(user), {start.limit, start.on_limit});
+  if (policy_.rules) terms.rules = rules_of(user);
   if (user != kNoSlot) {
     expire_due(user, now);
     const Slot slot = state_->table.find_session(user, start.session.text());
@@ -162,14 +67,17 @@ Answer Registry::decide(const Start& start, const Now& now) {
   if (admission.verdict != Admission::Verdict::kDenied) {
     // Only of what would start: a denial is one, however full the daemon or busy its user.
     if (auto refused = refuse_admitted(judged, user, now)) return std::move(*refused);
-    if (admission.verdict == Admission::Verdict::kWouldDeny) {
-      publish_denied(start, user, terms.limit, now);
-    }
+    const bool observed = admission.verdict == Admission::Verdict::kWouldDeny;
+    // What a rule forbids may be the first that is known of the user.
+    const UserRef kept = observed ? state_->table.keep(start.user.text()) : UserRef();
+    if (observed) publish_denied(start, kept.slot(), terms.limit, admission.violations, now);
     return start_new(judged, now);
   }
-  publish_denied(start, user, terms.limit, now);
+  const UserRef kept = user == kNoSlot ? state_->table.keep(start.user.text()) : UserRef();
+  if (user == kNoSlot) user = kept.slot();
+  publish_denied(start, user, terms.limit, admission.violations, now);
   count_attempt(user, judged, Attempt::Outcome::kRefused, now);
-  Denied denied = deny(*state_, start, user, state_->user(user).active + 1, terms.limit, now);
+  Denied denied = deny(start, user, terms, admission.violations, now);
   denied.hold_off = admission.held_off;
   return denied;
 }
@@ -197,22 +105,44 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
   SessionSlot& session = state_->session(slot);
   const Slot user = session.user;
   const std::uint32_t active = state_->user(user).active;
-  const bool refused = start.refuse_repeat_above_limit && refuses_legacy_repeat(terms, active);
+  const std::vector<Violation> violations = judge_change(start, slot, terms);
+  const bool repeats = start.refuse_repeat_above_limit && refuses_legacy_repeat(terms, active);
+  const bool refused = repeats || !violations.empty();
   if (refused) {
-    publish_denied(start, user, terms.limit, now);
+    publish_denied(start, user, terms.limit, violations, now);
     Admission admission;
     admission.verdict = Admission::Verdict::kDenied;
+    admission.violations = violations;
     count_attempt(user, {start, terms, admission}, Attempt::Outcome::kRepeated, now);
-    if (terms.mode == Mode::kEnforce) return deny(*state_, start, user, active, terms.limit, now);
   }
+  const bool denied = refused && terms.mode == Mode::kEnforce;
+  if (denied && violations.empty()) return deny(start, user, terms, {}, now);
   if (!start.details.empty()) {
     count_place(slot, start.details, now);
-    describe(slot, start.details);
+    Details shown = start.details;
+    if (denied) shown.content = shown.meta = {};  // it goes on as what it was
+    describe(slot, shown);
   }
   take_over(session, start, now);
   Granted granted = renew(slot, {start.user, start.session, start.ttl}, terms.limit, now);
+  if (denied) return deny(start, user, terms, violations, now);
   granted.would_deny = refused;
+  if (refused) granted.broken = broken_of(violations);
+  granted.counts = terms.counts;
   return granted;
+}
+
+// What has no room for the session with the content and meta that the start brings.
+std::vector<Violation> Registry::judge_change(const Start& start, Slot slot, const Terms& terms) {
+  if (!terms.look_at_attributes()) return {};
+  const Details& before = details_of(*state_, slot);
+  const auto& [device, ip, content, meta] = start.details;
+  const std::string& new_content = content.empty() ? before.content : content;
+  const std::string& new_meta = meta.empty() ? before.meta : meta;
+  if (new_content == before.content && new_meta == before.meta) return {};
+  return judge_renewal(slot, {before.device, before.ip, before.content, before.meta},
+                       {before.device, before.ip, new_content, new_meta}, terms,
+                       HeldUser(*state_, state_->session(slot).user, policy_.hold_off, {}));
 }
 
 // Which of its starts an active session is from now on.
@@ -261,6 +191,10 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   count_attempt(session.user, judged, Attempt::Outcome::kStarted, now);
   Granted granted = grant(*state_, session, start.user, start.session, terms.limit, now);
   granted.would_deny = admission.verdict == Admission::Verdict::kWouldDeny;
+  if (granted.would_deny && terms.look_at_attributes()) {
+    granted.broken = broken_of(admission.violations);
+  }
+  granted.counts = terms.counts;
   if (admission.moves_somebody()) name_leaving(*state_, admission, granted);
   return granted;
 }
@@ -287,7 +221,7 @@ void Registry::count_conflict(Slot user, const Now& now) { count_place(user, {},
 
 void Registry::count_place(Slot user, const Details& place, bool conflict, const Now& now) {
   if (taken_in_) {
-    notes_.push_back({{}, place.device, place.ip, std::nullopt, conflict, policy_.lease, now});
+    notes_.push_back({{}, place.device, place.ip, {}, std::nullopt, conflict, policy_.lease, now});
     return;
   }
   auto before =
@@ -356,6 +290,9 @@ void Registry::count_attempt(Slot user, const Judged& judged, Attempt::Outcome o
                   terms.limit,
                   outcome,
                   admission.verdict != Admission::Verdict::kAdmitted};
+  if (!admission.violations.empty() && admission.violations.front().rule().name != kLimitName) {
+    attempt.rule = admission.violations.front().rule().name;
+  }
   if (outcome == Attempt::Outcome::kStarted) attempt.evictions = evictions_of(admission);
   for (const Displaced& each : admission.displaced) {
     if (!each.for_limit) continue;
@@ -364,7 +301,8 @@ void Registry::count_attempt(Slot user, const Judged& judged, Attempt::Outcome o
   }
   if (taken_in_) {
     notes_.push_back({std::string(attempt.session), std::string(attempt.device),
-                      std::string(attempt.address), std::move(attempt), false, policy_.lease, now});
+                      std::string(attempt.address), std::string(attempt.rule), std::move(attempt),
+                      false, policy_.lease, now});
     return;
   }
   auto before = state_->usage.count(state_->table.keep(user), attempt, policy_.lease, now);

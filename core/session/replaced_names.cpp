@@ -1,6 +1,6 @@
 #include "session/replaced_names.hpp"
 
-#include "session/address.hpp"
+#include "rules/address.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -31,6 +31,7 @@ struct UsageReport {
   std::uint64_t devices = 0;
   std::uint64_t addresses = 0;
   std::uint64_t conflicts = 0;
+  std::map<std::string, std::uint64_t> by_rule{};  // of the denials, those by rules; of all hours
 
   bool operator==(const UsageReport&) const = default;
 };
@@ -44,7 +45,8 @@ struct Report {
   // refused or evicted.
   std::map<std::uint64_t, std::uint64_t> reached;
   std::map<std::uint64_t, std::uint64_t> attempted;
-  std::uint64_t would_be_refused = 0;  // users who wanted more than what_if_limit
+  std::map<std::string, std::uint64_t> by_rule;  // denials of all users by rules, the limit apart
+  std::uint64_t would_be_refused = 0;            // users who wanted more than what_if_limit
 };
 
 }  // namespace concur

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "rules/rule_numbers.hpp"
 #include "session/policy.hpp"
 #include "session/viewer.hpp"
 
@@ -86,14 +87,16 @@ struct LimitRow {
   std::optional<std::uint32_t> limit;
   std::optional<OnLimit> on_limit;
   std::string plan;  // empty for none
+  RuleNumbers numbers{};
 
-  bool empty() const { return !limit && !on_limit && plan.empty(); }
+  bool empty() const { return !limit && !on_limit && plan.empty() && numbers.empty(); }
 };
 
 struct PlanRow {
   std::string plan;
   std::uint32_t limit = 0;
   std::optional<OnLimit> on_limit;
+  RuleNumbers numbers{};
 };
 
 // What the store gives back at start-up.

@@ -52,11 +52,19 @@ void State::count_active(Slot user, std::uint32_t before) {
   plans.count_user(owner.rule, before, owner.active);
 }
 
-void State::set_rule(Slot user, const UserRule& rule) {
+void State::set_rule(Slot user, UserRule rule, RuleNumbers numbers) {
   UserSlot& owner = table.user(user);
+  rule.has_numbers = !numbers.empty();
+  if (owner.rule.has_numbers) rule_numbers_.erase(user);
+  if (rule.has_numbers) rule_numbers_.emplace(user, std::move(numbers));
   plans.remove_user(owner.rule, owner.active);
   owner.rule = rule;
   plans.add_user(owner.rule, owner.active);
+}
+
+const RuleNumbers* State::rule_numbers(Slot user) const {
+  const auto found = rule_numbers_.find(user);
+  return found == rule_numbers_.end() ? nullptr : &found->second;
 }
 
 LimitRow State::limit_row(Slot user) {
@@ -64,6 +72,7 @@ LimitRow State::limit_row(Slot user) {
   LimitRow row{table.user(user).name.str(), {}, rule.on_limit, {}};
   if (rule.has_limit()) row.limit = rule.limit;
   if (rule.plan != kNoPlan) row.plan = plans[rule.plan].name;
+  if (rule.has_numbers) row.numbers = *rule_numbers(user);
   return row;
 }
 

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -60,7 +61,9 @@ class State {
   void relink(Slot slot);
 
   // The user must be kept by a UserRef meanwhile.
-  void set_rule(Slot user, const UserRule& rule);
+  void set_rule(Slot user, UserRule rule, RuleNumbers numbers = {});
+  // Null where the user has none of its own.
+  const RuleNumbers* rule_numbers(Slot user) const;
 
   // As they are stored.
   LimitRow limit_row(Slot user);
@@ -116,6 +119,8 @@ class State {
   Grace grace;
 
  private:
+  std::unordered_map<Slot, RuleNumbers> rule_numbers_;  // of those whose rule has some
+
   void count_active(Slot user, std::uint32_t before);
   Millis memory_of(const SessionSlot& gone) const;
   void queue_gone(Slot slot);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "rules/counting.hpp"
 #include "session/policy.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace concur {
 
@@ -16,6 +18,11 @@ struct Terms {
   OnLimit on_limit = OnLimit::kDeny;
   LimitSource from = LimitSource::kDefault;  // but for a limit that a request brought
   Mode mode = Mode::kEnforce;
+  std::optional<Attribute::Kind> counts{};  // what the limit counts, where it is not sessions
+  std::vector<RuleInForce> rules{};         // beside the limit; asked for where a start is judged
+
+  // Whether more is looked at than how many sessions there are.
+  bool look_at_attributes() const { return counts || !rules.empty(); }
 };
 
 // What a request, a user or a plan sets; what is absent is left to the next of them, in this order,
@@ -26,7 +33,7 @@ struct TermsOverride {
 };
 
 inline Terms terms_of(const Policy& policy, const TermsOverride& plan, const TermsOverride& user) {
-  Terms terms{policy.limit, policy.on_limit, LimitSource::kDefault, policy.mode};
+  Terms terms{policy.limit, policy.on_limit, LimitSource::kDefault, policy.mode, policy.counts};
   if (plan.limit) {
     terms.limit = *plan.limit;
     terms.from = LimitSource::kPlan;

@@ -55,7 +55,7 @@ void HeldOff::roll_back(State& state) const {
 
 void Dropped::roll_back(State& state) const { state.drop_rows(gone); }
 
-void Ruled::roll_back(State& state) const { state.set_rule(user.slot(), before); }
+void Ruled::roll_back(State& state) { state.set_rule(user.slot(), before, std::move(numbers)); }
 
 void Planned::roll_back(State& state) { state.plans.put_back(plan, std::move(before)); }
 

@@ -68,8 +68,9 @@ struct HeldOff {
 struct Ruled {
   UserRef user;
   UserRule before;
+  RuleNumbers numbers{};  // before
   void on_durable(State&) const {}
-  void roll_back(State& state) const;
+  void roll_back(State& state);
 };
 
 struct Planned {

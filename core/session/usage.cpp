@@ -16,6 +16,7 @@ void Usage::merge(const Usage& other) {
   conflicts += other.conflicts;
   devices.merge(other.devices);
   addresses.merge(other.addresses);
+  by_rule.add(other.by_rule);
 }
 
 }  // namespace concur

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "rules/rule_numbers.hpp"
 #include "session/distinct_count.hpp"
 
 #include <cstdint>
@@ -18,6 +19,7 @@ struct Usage {
   std::uint32_t conflicts = 0;  // how often one session or device was used from two places
   DistinctCount devices{};
   DistinctCount addresses{};
+  RuleNumbers by_rule{};  // the denials by rules; those by the limit are the rest
 
   // The other's part of the same hour comes in.
   void merge(const Usage& other);

@@ -1,6 +1,6 @@
 #include "session/usage_record.hpp"
 
-#include "session/address.hpp"
+#include "rules/address.hpp"
 #include "session/policy.hpp"
 
 #define XXH_INLINE_ALL
@@ -70,6 +70,9 @@ std::optional<UsageRecord::Part> UsageRecord::count(UserRef user, const Attempt&
   usage.starts += attempt.outcome == Attempt::Outcome::kStarted ? 1 : 0;
   usage.denials += attempt.denied ? 1 : 0;
   usage.evictions += attempt.evictions;
+  if (attempt.denied && !attempt.rule.empty()) {
+    usage.by_rule.set(attempt.rule, usage.by_rule.find(attempt.rule).value_or(0) + 1);
+  }
   if (!attempt.device.empty()) usage.devices.add(attempt.device);
   if (!attempt.address.empty()) usage.addresses.add(household_of(attempt.address));
   count_players(entry, attempt, lease, now.instant);
@@ -104,6 +107,7 @@ std::optional<UsageRecord::Part> UsageRecord::count(UserRef user, const Noted& n
   attempt.session = noted.session;
   attempt.device = noted.device;
   attempt.address = noted.address;
+  attempt.rule = noted.rule;
   return count(std::move(user), attempt, noted.lease, noted.now);
 }
 

@@ -31,6 +31,7 @@ struct Attempt {
   std::uint32_t limit = 0;   // kUnlimited for none
   Outcome outcome = Outcome::kStarted;
   bool denied = false;                 // in observe mode it started nevertheless
+  std::string_view rule{};             // that had no room; empty: the limit
   std::uint32_t evictions = 0;         // that made room, take-overs among them
   std::vector<std::string> evicted{};  // for the limit's sake: their devices, or else their names
 };
@@ -41,6 +42,7 @@ struct Noted {
   std::string session;
   std::string device;
   std::string address;
+  std::string rule;
   std::optional<Attempt> attempt;  // its views stand for the texts above
   bool conflict = false;           // of a place
   Millis lease{};

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "session/address.hpp"
+#include "rules/address.hpp"
 
 #include <algorithm>
 #include <cstdint>

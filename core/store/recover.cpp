@@ -85,6 +85,7 @@ struct Target {
   bool keyed = false;
   std::size_t columns = 0;
   std::size_t columns_before = 0;     // of rows from before columns were added to it
+  std::vector<std::string> types{};   // of the columns, as declared
   const RowSource* source = nullptr;  // none: it is not loaded at start-up
   Statement insert;
   Statement echo;  // gives back the row that is bound to it, as one of the table's would come
@@ -104,8 +105,32 @@ std::size_t columns_before(std::string_view table, std::size_t now) {
   return now;
 }
 
-// The tables differ in their kind or their number of columns: by these a row is known, for its page
-// does not name its table.
+Result<std::vector<std::string>> types_of(Sqlite& db, const std::string& table) {
+  auto columns = db.prepare("SELECT type FROM pragma_table_info(?) ORDER BY cid");
+  if (!columns) return columns.error();
+  columns->bind(1, table);
+  std::vector<std::string> types;
+  while (true) {
+    const auto more = columns->step();
+    if (!more) return more.error();
+    if (!*more) return types;
+    types.push_back(columns->text(0));
+  }
+}
+
+// Whether each value may stand in its column.
+bool fits(const Target& target, const std::vector<Value>& row) {
+  for (std::size_t i = 0; i < row.size() && i < target.types.size(); ++i) {
+    const std::string& type = target.types[i];
+    if (std::holds_alternative<std::int64_t>(row[i]) && type != "INTEGER") return false;
+    if (std::holds_alternative<std::string>(row[i]) && type != "TEXT") return false;
+    if (std::holds_alternative<Blob>(row[i]) && type != "BLOB") return false;
+  }
+  return true;
+}
+
+// The tables differ in their kind, or in the number or the types of their columns: by these a row
+// is known, for its page does not name its table.
 Result<std::vector<Target>> targets_of(Sqlite& db) {
   auto tables = db.prepare(
       "SELECT name, wr, ncol FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
@@ -121,6 +146,9 @@ Result<std::vector<Target>> targets_of(Sqlite& db) {
     target.keyed = tables->integer(1) != 0;
     target.columns = static_cast<std::size_t>(tables->integer(2));
     target.columns_before = columns_before(target.table.name, target.columns);
+    auto types = types_of(db, target.table.name);
+    if (!types) return types.error();
+    target.types = std::move(*types);
     for (const RowSource& source : row_sources()) {
       if (source.name == target.table.name) target.source = &source;
     }
@@ -192,17 +220,21 @@ class Salvage {
   }
 
  private:
-  Target* target_of(const PageContent& page, std::size_t columns) {
-    const auto found = std::find_if(targets_.begin(), targets_.end(), [&](const Target& each) {
-      return each.keyed == page.keyed && columns <= each.columns && columns >= each.columns_before;
-    });
-    return found == targets_.end() ? nullptr : &*found;
+  Target* target_of(const PageContent& page, const std::vector<Value>& row) {
+    Target* by_number = nullptr;
+    for (Target& each : targets_) {
+      const bool may_be = each.keyed == page.keyed && row.size() <= each.columns &&
+                          row.size() >= each.columns_before;
+      if (may_be && fits(each, row)) return &each;
+      if (may_be && by_number == nullptr) by_number = &each;
+    }
+    return by_number;
   }
 
   Result<void> take(const PageContent& page) {
     Target* last = nullptr;
     for (std::vector<Value> row : page.rows) {
-      Target* target = target_of(page, row.size());
+      Target* target = target_of(page, row);
       if (target == nullptr) {
         ++report_.foreign_rows;
         continue;

@@ -4,6 +4,7 @@
 #include "store/schema.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 namespace concur {
@@ -59,6 +60,9 @@ Result<ReportReader> ReportReader::of(const std::vector<AddUsage>& record) {
       "INSERT INTO history(hour, user, starts, denials, evictions, peak, attempted, excess, "
       "devices, addresses, conflicts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!insert) return insert.error();
+  auto by_rule =
+      db->prepare("INSERT INTO rule_denials(hour, user, rule, denials) VALUES (?, ?, ?, ?)");
+  if (!by_rule) return by_rule.error();
   for (const AddUsage& each : record) {
     const Usage& usage = each.usage;
     const std::string devices = usage.devices.bytes();
@@ -74,8 +78,16 @@ Result<ReportReader> ReportReader::of(const std::vector<AddUsage>& record) {
     insert->bind_blob(at++, addresses);
     insert->bind(at, std::int64_t{usage.conflicts});
     if (const auto done = insert->run(); !done) return done.error();
+    for (const auto& [rule, denials] : usage.by_rule.all()) {
+      by_rule->bind(1, usage.hour);
+      by_rule->bind(2, each.user);
+      by_rule->bind(3, rule);
+      by_rule->bind(4, std::int64_t{denials});
+      if (const auto done = by_rule->run(); !done) return done.error();
+    }
   }
   *insert = Statement();
+  *by_rule = Statement();
   if (const auto done = db->exec("COMMIT"); !done) return done.error();
   return make_ready(std::move(*db));
 }
@@ -97,6 +109,7 @@ Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first) 
   Result<void> done =
       query.user ? read_hours(*query.user, first, report) : read_users(query, first, report);
   if (done && !query.user) done = read_histogram(query, first, report);
+  if (done) done = read_rules(query, first, report);
   const auto ended = db_.exec("ROLLBACK");
   if (!done) return done.error();
   if (!ended) return ended.error();
@@ -147,6 +160,31 @@ Result<void> ReportReader::read_hours(const std::string& user, std::int64_t firs
     if (auto done = read_all(*rows, by_hour ? into.hours : into.users); !done) return done;
   }
   return {};
+}
+
+// Few users have any: so all of them are read.
+Result<void> ReportReader::read_rules(const ReportQuery& query, std::int64_t first, Report& into) {
+  auto rows = db_.prepare(
+      "SELECT user, rule, sum(min(max(denials, 0), 1 << 53)) FROM rule_denials "
+      "WHERE hour >= ?1 AND (?2 IS NULL OR user = ?2) GROUP BY user, rule");
+  if (!rows) return rows.error();
+  rows->bind(1, first);
+  if (query.user) {
+    rows->bind(2, *query.user);
+  } else {
+    rows->bind_null(2);
+  }
+  std::unordered_map<std::string_view, UsageReport*> listed;
+  for (UsageReport& each : into.users) listed.emplace(each.user, &each);
+  while (true) {
+    const auto more = rows->step();
+    if (!more) return more.error();
+    if (!*more) return {};
+    const std::uint64_t denials = count_at(*rows, 2);
+    into.by_rule[rows->text(1)] += denials;
+    const auto user = listed.find(rows->text(0));
+    if (user != listed.end()) user->second->by_rule[rows->text(1)] += denials;
+  }
 }
 
 Result<void> ReportReader::read_histogram(const ReportQuery& query, std::int64_t first,

@@ -29,6 +29,7 @@ class ReportReader {
   explicit ReportReader(Sqlite db) : db_(std::move(db)) {}
   Result<void> read_users(const ReportQuery& query, std::int64_t first, Report& into);
   Result<void> read_hours(const std::string& user, std::int64_t first, Report& into);
+  Result<void> read_rules(const ReportQuery& query, std::int64_t first, Report& into);
   Result<void> read_histogram(const ReportQuery& query, std::int64_t first, Report& into);
 
   Sqlite db_;

@@ -162,9 +162,14 @@ ReadTerms read_terms(const Statement& from, int limit, int on_limit) {
   return terms;
 }
 
+// "tvs=2,homes=0", as far as it is that.
+RuleNumbers read_numbers(const Statement& from, int column) {
+  return RuleNumbers::parse(from.text(column)).value_or(RuleNumbers());
+}
+
 ReadRow read_limit(const Statement& from, const Now& /*now*/, std::int64_t /*boot*/) {
   const ReadTerms terms = read_terms(from, 1, 3);
-  LimitRow row{from.text(0), terms.limit, terms.on_limit, from.text(2)};
+  LimitRow row{from.text(0), terms.limit, terms.on_limit, from.text(2), read_numbers(from, 4)};
   std::string refusal = refusal_of("user", row.user);
   if (refusal.empty() && !row.plan.empty()) refusal = refusal_of("plan", row.plan);
   if (refusal.empty()) refusal = terms.refusal;
@@ -173,15 +178,21 @@ ReadRow read_limit(const Statement& from, const Now& /*now*/, std::int64_t /*boo
 
 ReadRow read_plan(const Statement& from, const Now& /*now*/, std::int64_t /*boot*/) {
   const ReadTerms terms = read_terms(from, 1, 2);
-  PlanRow row{from.text(0), terms.limit.value_or(0), terms.on_limit};
+  PlanRow row{from.text(0), terms.limit.value_or(0), terms.on_limit, read_numbers(from, 3)};
   std::string refusal = refusal_of("plan", row.plan);
   if (refusal.empty()) refusal = terms.refusal;
   return {std::move(row), std::move(refusal)};
 }
 
 constexpr RowSource kSources[kRowSources] = {
-    {"plans", "SELECT plan, max_sessions, on_limit FROM plans", read_plan},
-    {"limits", "SELECT user, max_sessions, plan, on_limit FROM limits", read_limit},
+    {"plans",
+     "SELECT plan, max_sessions, on_limit, (SELECT group_concat(rule || '=' || max) "
+     "FROM rule_numbers WHERE of = 'plan' AND name = plan) FROM plans",
+     read_plan},
+    {"limits",
+     "SELECT user, max_sessions, plan, on_limit, (SELECT group_concat(rule || '=' || max) "
+     "FROM rule_numbers WHERE of = 'user' AND name = user) FROM limits",
+     read_limit},
     {"sessions",
      "SELECT id, user, session, started_at, last_seen_at, expires_at, ttl, clock_offset, boot, "
      "device, ip, content, meta, start, fleet_start FROM sessions ORDER BY id",

@@ -136,6 +136,24 @@ constexpr std::array kMigrations{
         identity INTEGER PRIMARY KEY
       ) STRICT;
     )",
+    // 10. Numbers of users and plans for rules that the config has by name; and how many starts of
+    // a user rules denied in an hour, the limit's denials left out.
+    R"(
+      CREATE TABLE rule_numbers(
+        of TEXT NOT NULL CHECK(of IN ('user', 'plan')),
+        name TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        max INTEGER NOT NULL,
+        PRIMARY KEY(of, name, rule)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE rule_denials(
+        hour INTEGER NOT NULL,
+        user TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        denials INTEGER NOT NULL,
+        PRIMARY KEY(hour, user, rule)
+      ) STRICT, WITHOUT ROWID;
+    )",
 };
 
 // The check reports a page that could not be read as one that is damaged, but for the code.

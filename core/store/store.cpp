@@ -99,9 +99,15 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .put_plan =
           one("INSERT OR REPLACE INTO plans(plan, max_sessions, on_limit) VALUES (?, ?, ?)"),
       .drop_plan = one("DELETE FROM plans WHERE plan = ?"),
+      .put_number = one("INSERT INTO rule_numbers(of, name, rule, max) VALUES (?, ?, ?, ?)"),
+      .drop_numbers = one("DELETE FROM rule_numbers WHERE of = ? AND name = ?"),
       .add_part =
           one("INSERT INTO history_parts(hour, user, starts, denials, evictions, peak, attempted, "
               "excess, devices, addresses, conflicts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      .add_rule_denials =
+          one("INSERT INTO rule_denials(hour, user, rule, denials) VALUES (?, ?, ?, ?) "
+              "ON CONFLICT DO UPDATE SET "
+              "denials = min(max(denials, 0), 1 << 53) + excluded.denials"),
       .put_box = one("INSERT INTO box(identity) VALUES (?)"),
       .first_part = one("SELECT min(id) FROM history_parts"),
       // In the order of the key, for neighbours share a page. A tampered row counts for what it
@@ -130,6 +136,9 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
               "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1) "
               "ORDER BY user LIMIT 1 OFFSET 499), (SELECT max(user) FROM history "
               "WHERE hour = (SELECT min(hour) FROM history WHERE hour < ?1)))"),
+      .trim_rule_denials =
+          one("DELETE FROM rule_denials WHERE (hour, user, rule) IN (SELECT hour, user, rule "
+              "FROM rule_denials WHERE hour < ? ORDER BY hour, user, rule LIMIT 500)"),
       .touch = one(text::format("PRAGMA user_version = {}", newest_schema())),
       .pages = one("PRAGMA page_count"),
       .free_pages = one("PRAGMA freelist_count"),
@@ -290,6 +299,7 @@ Result<void> Store::write(const DropGone& drop, Millis /*offset*/) {
 }
 
 Result<void> Store::write(const PutLimit& put, Millis /*offset*/) {
+  if (auto done = write_numbers("user", put.row.user, put.row.numbers); !done) return done;
   if (put.row.empty()) {
     statements_.drop_limit.bind(1, put.row.user);
     return statements_.drop_limit.run();
@@ -311,10 +321,28 @@ Result<void> Store::write(const PutPlan& put, Millis /*offset*/) {
   to.bind(1, put.row.plan);
   to.bind(2, std::int64_t{put.row.limit});
   bind_optional(to, 3, put.row.on_limit);
-  return to.run();
+  if (auto done = to.run(); !done) return done;
+  return write_numbers("plan", put.row.plan, put.row.numbers);
+}
+
+Result<void> Store::write_numbers(std::string_view of, std::string_view name,
+                                  const RuleNumbers& numbers) {
+  statements_.drop_numbers.bind(1, of);
+  statements_.drop_numbers.bind(2, name);
+  if (auto done = statements_.drop_numbers.run(); !done) return done;
+  for (const auto& [rule, max] : numbers.all()) {
+    Statement& to = statements_.put_number;
+    to.bind(1, of);
+    to.bind(2, name);
+    to.bind(3, rule);
+    to.bind(4, std::int64_t{max});
+    if (auto done = to.run(); !done) return done;
+  }
+  return {};
 }
 
 Result<void> Store::write(const DropPlan& drop, Millis /*offset*/) {
+  if (auto done = write_numbers("plan", drop.plan, {}); !done) return done;
   statements_.drop_plan.bind(1, drop.plan);
   return statements_.drop_plan.run();
 }
@@ -335,7 +363,16 @@ Result<void> Store::write(const AddUsage& add, Millis /*offset*/) {
   to.bind_blob(at++, addresses);
   to.bind(at, std::int64_t{usage.conflicts});
   ++parts_;
-  return to.run();
+  if (auto done = to.run(); !done) return done;
+  for (const auto& [rule, denials] : usage.by_rule.all()) {
+    Statement& by_rule = statements_.add_rule_denials;
+    by_rule.bind(1, usage.hour);
+    by_rule.bind(2, add.user);
+    by_rule.bind(3, rule);
+    by_rule.bind(4, std::int64_t{denials});
+    if (auto done = by_rule.run(); !done) return done;
+  }
+  return {};
 }
 
 Result<void> Store::write(const PutBox& put, Millis /*offset*/) {
@@ -368,7 +405,9 @@ bool Store::fold_usage() {
 
 bool Store::trim_history(std::int64_t oldest_hour) {
   statements_.trim_history.bind(1, oldest_hour);
-  return statements_.trim_history.run() && sqlite3_changes(db_.handle()) > 0;
+  if (statements_.trim_history.run() && sqlite3_changes(db_.handle()) > 0) return true;
+  statements_.trim_rule_denials.bind(1, oldest_hour);
+  return statements_.trim_rule_denials.run() && sqlite3_changes(db_.handle()) > 0;
 }
 
 bool Store::give_back_space() {

@@ -124,12 +124,16 @@ class Store {
     Statement drop_limit;
     Statement put_plan;
     Statement drop_plan;
+    Statement put_number;
+    Statement drop_numbers;
     Statement add_part;
+    Statement add_rule_denials;
     Statement put_box;
     Statement first_part;
     Statement fold;
     Statement drop_parts;
     Statement trim_history;
+    Statement trim_rule_denials;
     Statement touch;
     Statement pages;
     Statement free_pages;
@@ -167,6 +171,8 @@ class Store {
   Result<void> write(const DropGone& drop, Millis offset);
   Result<void> write(const PutLimit& put, Millis offset);
   Result<void> write(const PutPlan& put, Millis offset);
+  Result<void> write_numbers(std::string_view of, std::string_view name,
+                             const RuleNumbers& numbers);
   Result<void> write(const DropPlan& drop, Millis offset);
   Result<void> write(const AddUsage& add, Millis offset);
   Result<void> write(const PutBox& put, Millis offset);

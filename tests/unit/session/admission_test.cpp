@@ -58,6 +58,7 @@ struct PlainUser {
   Described described(SessionRef session) const {
     return {sessions[session].session, sessions[session].device, {}};
   }
+  Attributes attributes(SessionRef session) const { return {sessions[session].device, {}, {}, {}}; }
   Millis hold_off(const Viewer& viewer) const {
     return hold_off_left(marks, viewer, kHoldOff, now);
   }

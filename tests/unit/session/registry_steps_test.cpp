@@ -37,7 +37,8 @@ std::string text_of(const Answer& answer) {
     add(std::to_string(granted->active) + " " + format_utc(granted->expires_at));
   }
   if (const auto* denied = std::get_if<Denied>(&answer)) {
-    add(std::to_string(denied->active) + " " + std::to_string(denied->retry_after.count()));
+    add(std::to_string(denied->active) + " " +
+        std::to_string(denied->retry_after.value_or(Millis(-1)).count()));
     for (const SessionInfo& each : denied->sessions) add(format_utc(each.expires_at));
   }
   if (const auto* gone = std::get_if<Gone>(&answer)) {
