@@ -46,9 +46,10 @@ bool read_box(std::string_view value, FleetStatus::Box& box) {
 std::string hex_of(std::uint64_t id) { return text::format("{:x}", id); }
 
 std::string digest_of(const Rules& rules) {
-  const std::string all = text::format("{} {} {} {} {}", rules.limit, rules.lease.count(),
-                                       static_cast<int>(rules.on_limit),
-                                       static_cast<int>(rules.mode), rules.hold_off.count());
+  std::string all = text::format("{} {} {} {} {}", rules.limit, rules.lease.count(),
+                                 static_cast<int>(rules.on_limit), static_cast<int>(rules.mode),
+                                 rules.hold_off.count());
+  if (rules.longest != Millis(0)) text::append(all, " longest {}", rules.longest.count());
   return text::format("{:08x}", XXH3_64bits(all.data(), all.size()) & 0xFFFF'FFFFU);
 }
 

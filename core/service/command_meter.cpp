@@ -23,6 +23,8 @@ void CommandMeter::answered(CommandKind kind, const Answer& answer, Instant now)
     ++counts_.starts.denied;
   } else if (std::holds_alternative<Throttled>(answer)) {
     ++counts_.starts.throttled;
+  } else if (std::holds_alternative<Blocked>(answer)) {
+    ++counts_.starts.blocked;
   } else if (std::holds_alternative<Gone>(answer)) {
     ++counts_.heartbeats.gone;
   } else if (std::holds_alternative<Unknown>(answer)) {

@@ -26,6 +26,9 @@ struct Applicant {
   std::string_view device{};                   // empty for none
   std::optional<std::string_view> replaces{};  // the session that is to make room
   std::string_view address{};                  // empty for none
+  bool replaces_all = false;                   // all others are to make room
+
+  bool replaces_any() const { return replaces || replaces_all; }
 };
 
 // The part of a session that the rules look at.
@@ -78,7 +81,7 @@ struct Admission {
   Verdict verdict = Verdict::kAdmitted;
   // Who leaves if the start is not denied, in this order.
   std::optional<SessionRef> reconnected{};  // it had the start's device, and is not held off
-  std::vector<SessionRef> replaced{};       // named by the start
+  std::vector<SessionRef> replaced{};       // named by the start, or all of them
   std::vector<SessionRef> evicted{};        // to meet the limit, as the policy orders them
   std::vector<SessionRef> would_evict{};    // observed: they stay
 
@@ -183,6 +186,20 @@ Choice choose(const User& user, std::size_t count, const Admission& leaving, OnL
   return choice;
 }
 
+// Whom the start names to make room, but for one that leaves anyway.
+template <UserView User>
+std::vector<SessionRef> named_by(const Applicant& start, const User& user,
+                                 const Admission& admission) {
+  std::vector<SessionRef> named;
+  if (start.replaces_all && user.active() > 0) {
+    for (auto each = user.oldest(); each; each = user.after(*each)) named.push_back(*each);
+  } else if (start.replaces) {
+    if (const auto one = user.named(*start.replaces)) named.push_back(*one);
+  }
+  if (admission.reconnected) std::erase(named, *admission.reconnected);
+  return named;
+}
+
 // Until that many more may be evicted.
 inline Millis wait_for(std::vector<Millis>& waits, std::size_t count) {
   const auto last = waits.begin() + static_cast<std::ptrdiff_t>(count - 1);
@@ -214,22 +231,19 @@ Admission admit(const Applicant& start, const Terms& terms, const User& user) {
   // A reconnect brings no session more.
   const bool limited = terms.limit != kUnlimited && !admission.reconnected;
   const bool full = limited && active >= terms.limit;
-  if (!start.replaces && !full) return admission;
+  if (!start.replaces_any() && !full) return admission;
 
   admission.viewer = detail::viewer_of(user, start.session, start.device, start.address);
   const Millis held_off = user.hold_off(admission.viewer);
   bool would_help = false;
-  if (start.replaces) {
-    const std::optional<SessionRef> target = user.named(*start.replaces);
-    if (target && target != admission.reconnected) {
-      Viewer theirs = detail::viewer_of(user, *target);
-      const bool own = theirs == admission.viewer;
-      would_help = !own && held_off > Millis(0) && active <= terms.limit;
-      if (own || held_off == Millis(0)) admission.replaced.push_back(*target);
-      if (!own && held_off == Millis(0)) {
-        admission.displaced.push_back({*target, std::move(theirs), false});
-      }
-    }
+  for (const SessionRef target : detail::named_by(start, user, admission)) {
+    Viewer theirs = detail::viewer_of(user, target);
+    const bool own = theirs == admission.viewer;
+    const bool is_held_off = !own && held_off > Millis(0);
+    would_help = would_help || (is_held_off && (start.replaces_all || active <= terms.limit));
+    if (is_held_off) continue;
+    admission.replaced.push_back(target);
+    if (!own) admission.displaced.push_back({target, std::move(theirs), false});
   }
   const std::size_t staying = active - admission.replaced.size();
   if (!limited || staying < terms.limit) return admission;

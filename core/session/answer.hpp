@@ -53,6 +53,7 @@ struct Denied {
   std::vector<SessionInfo> sessions;  // oldest first, at most 1000
   std::optional<Millis> hold_off{};   // for how long it may not evict, where that is why
   bool degraded = false;
+  std::string message{};  // as the policy words it; empty: the first service's sentence
 };
 
 // A start for which there would be room, too soon after too many sessions of the user that started.
@@ -62,6 +63,17 @@ struct Throttled {
   std::uint32_t rate = 0;  // starts a minute
   std::uint32_t active = 0;
   Millis retry_after{};
+  bool degraded = false;
+};
+
+// A start of a user whom an operator keeps out.
+struct Blocked {
+  std::string user;
+  std::string session;
+  std::uint32_t active = 0;
+  std::uint32_t limit = 0;
+  std::string message{};                // the operator's; empty for none
+  std::optional<Millis> retry_after{};  // none: there is no end to it
   bool degraded = false;
 };
 
@@ -79,6 +91,7 @@ struct Gone {
   bool degraded = false;
   std::uint32_t active = 0;  // of the user; these two where a start is answered so
   std::uint32_t limit = 0;
+  std::string message{};  // what an operator has to say; empty for nothing
 };
 
 // The session was never seen, or it is forgotten.
@@ -96,6 +109,7 @@ struct Ended {
   std::optional<EndReason> reason;     // where it was not ended and is remembered
   std::optional<Eviction> eviction{};  // where it was evicted
   bool degraded = false;
+  std::string message{};  // then, what an operator had to say; empty for nothing
 };
 
 struct UserSessions {
@@ -103,7 +117,8 @@ struct UserSessions {
   std::uint32_t active = 0;
   std::uint32_t limit = 0;
   std::vector<SessionInfo> sessions;
-  Cursor next{};  // empty where there is no more
+  Cursor next{};         // empty where there is no more
+  bool blocked = false;  // an operator keeps it out
 };
 
 struct Page {
@@ -114,6 +129,8 @@ struct Page {
 struct Purged {
   std::uint64_t count = 0;
   bool dry_run = false;
+  std::uint64_t users = 0;                 // whose sessions they are; only of a dry run
+  std::optional<std::uint64_t> blocked{};  // users; where they were to be
 };
 
 // What holds for a user. Active may exceed the limit: it was lowered, or not enforced.
@@ -151,12 +168,27 @@ struct PlanRemoved {
   std::uint32_t users = 0;
 };
 
+// Whether a user is kept out; what follows is said only where it is.
+struct UserBlock {
+  std::string user;
+  bool blocked = false;
+  WallTime since{};
+  std::optional<WallTime> until{};  // none: until it is lifted
+  std::string message{};            // empty for none
+};
+
+struct BlockPage {
+  std::vector<UserBlock> blocks;
+  Cursor next{};  // empty where there is no more
+};
+
 // The command cannot be carried out as things stand; nothing happened.
 struct Refused {
   Error why;
 };
 
 using Answer = std::variant<Granted, Denied, Throttled, Gone, Unknown, Ended, UserSessions, Page,
-                            Purged, UserLimit, LimitPage, PlanInfo, PlanList, PlanRemoved, Refused>;
+                            Purged, UserLimit, LimitPage, PlanInfo, PlanList, PlanRemoved, Refused,
+                            Blocked, UserBlock, BlockPage>;
 
 }  // namespace concur

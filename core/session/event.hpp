@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace concur {
@@ -19,14 +20,18 @@ enum class EventKind : std::uint8_t {
   kPurged,
   kDenied,
   kLimitChanged,
+  kBlocked,
+  kUnblocked,
 };
 
 // What only some events contain.
 struct EventMore {
-  Details details;       // started, denied: as the client gave them, without meta
-  EvictedBy evicted_by;  // evicted
-  std::string plan;      // limit_changed: the user's, or with no user the one that changed
-  bool fight = false;    // started: its device changes hands so often that it is no reconnect now
+  Details details;        // started, denied: as the client gave them, without meta
+  EvictedBy evicted_by;   // evicted
+  std::string plan;       // limit_changed: the user's, or with no user the one that changed
+  bool fight = false;     // started: its device changes hands so often that it is no reconnect now
+  std::string message{};  // ended, purged, blocked: what an operator has to say
+  std::optional<WallTime> until{};  // blocked: none where there is no end to it
 };
 
 // Something that happened, for those who watch. Laid out for size: tens of thousands are kept.

@@ -136,6 +136,19 @@ constexpr std::array kMigrations{
         identity INTEGER PRIMARY KEY
       ) STRICT;
     )",
+    // 10. Users whom operators keep out: from when on, and for how long, where there is an end to
+    // it; and what viewers are told.
+    R"(
+      CREATE TABLE blocks(
+        user TEXT PRIMARY KEY,
+        since INTEGER NOT NULL,
+        length INTEGER,
+        message TEXT,
+        clock_offset INTEGER NOT NULL,
+        boot INTEGER NOT NULL REFERENCES boots(id)
+      ) STRICT, WITHOUT ROWID;
+      ALTER TABLE gone ADD COLUMN message TEXT;
+    )",
 };
 
 // The check reports a page that could not be read as one that is damaged, but for the code.

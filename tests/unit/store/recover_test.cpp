@@ -51,6 +51,9 @@ void add_one_of_each(Store& store, const Now& now) {
   changes.push_back(PutPlan{{"family", 5, OnLimit::kDeny}});
   changes.push_back(PutLimit{{"abc", std::nullopt, std::nullopt, "family"}});
   changes.push_back(PutHoldOff{{7, "abc", "s0", "phone", now.instant}});
+  changes.push_back(PutBlock{{"abc", {now.instant, 1h, "Not today."}}});
+  changes.push_back(PutBlock{{"xyz", {now.instant, {}, ""}}});
+  changes.push_back(PutGone{{9, "abc", "s9", EndReason::kPurged, now.instant, 90s, nullptr}});
   Usage usage;
   usage.hour = 490'000;
   usage.starts = 3;
@@ -78,6 +81,10 @@ std::string content_of(const std::string& path) {
         "SELECT group_concat(user || plan) FROM limits",
         "SELECT group_concat(id || user || session || device || since || coalesce(address || mark, "
         "'-')) FROM hold_offs",
+        "SELECT group_concat(user || since || coalesce(length, '-') || coalesce(message, '-')) "
+        "FROM blocks",
+        "SELECT group_concat(id || user || session || reason || at || coalesce(message, '-')) "
+        "FROM gone",
         "SELECT group_concat(hour || user || starts || hex(devices) || conflicts) FROM history",
         "SELECT group_concat(id || hour || user || starts || hex(devices) || conflicts) FROM "
         "history_parts"}) {
@@ -163,6 +170,7 @@ TEST_CASE("recover takes rows from before columns were added") {
                      "ALTER TABLE hold_offs DROP COLUMN address;"
                      "ALTER TABLE sessions DROP COLUMN fleet_start;"
                      "ALTER TABLE sessions DROP COLUMN start;"
+                     "ALTER TABLE gone DROP COLUMN message;"
                      "PRAGMA user_version = 4")
               .has_value());
   CHECK(recovered(path).lost_nothing());
