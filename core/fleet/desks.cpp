@@ -149,7 +149,7 @@ void Desks::decide(Desk& desk) {
   const Instant there = now.instant + ahead;
   desk.asked = now.since_boot;
   ReadUser read = read_user(desk.user, desk.known, there);
-  bound_leases(read.state, to_.judge.policy().longest);
+  bound_leases(read.state, to_.judge.policy().longest, there);
   UserFields lapsed;
   for (const UserState::Session& each : read.state.sessions) {
     if (each.row.expires > there) continue;

@@ -107,7 +107,7 @@ void Lists::list(const ListAll& list, Instant until, Service::Reply reply) {
       if (std::tie(user.at, user.hash) < from.of_user()) continue;
       const bool begun = std::tie(user.at, user.hash) == from.of_user();
       ReadUser read = read_user(user.user, user.fields, at(user.now).instant);
-      bound_leases(read.state, judge_.policy().longest);
+      bound_leases(read.state, judge_.policy().longest, at(user.now).instant);
       for (const UserState::Session& each : read.state.sessions) {
         if (each.row.expires <= at(user.now).instant) continue;
         if (begun && each.row.id <= from.row) continue;

@@ -381,9 +381,12 @@ ReadUser read_user(std::string_view user, const UserFields& fields, Instant now)
   return read;
 }
 
-void bound_leases(UserState& state, Millis longest) {
+void bound_leases(UserState& state, Millis longest, Instant now) {
   for (UserState::Session& each : state.sessions) {
-    each.row.expires = std::min(each.row.expires, latest_end(longest, each.row.started));
+    Row& row = each.row;
+    const Instant by_sign_of_life = std::min(row.last_seen, now) + row.ttl;
+    row.expires =
+        std::min(std::max(row.expires, by_sign_of_life), latest_end(longest, row.started));
   }
 }
 

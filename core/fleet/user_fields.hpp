@@ -49,8 +49,9 @@ struct ReadUser {
 // further beyond `now` than it could have been given for.
 ReadUser read_user(std::string_view user, const UserFields& fields, Instant now);
 
-// No lease lasts longer than the session may, where its age is bounded.
-void bound_leases(UserState& state, Millis longest);
+// No lease lasts longer than the session may, where its age is bounded; one that ended at another
+// age goes on as the last sign of life has it.
+void bound_leases(UserState& state, Millis longest, Instant now);
 
 // Sorted, without `v`, and without the sessions that cannot be read.
 UserFields write_user(const UserState& state);
