@@ -67,7 +67,7 @@ constexpr const char* kUntyped =
 const std::map<std::string_view, std::pair<std::string, int>> kTables{
     {"plans", {"INSERT OR IGNORE INTO plans VALUES(?,?,?)", 3}},
     {"limits", {"INSERT OR IGNORE INTO limits VALUES(?,?,?,?)", 4}},
-    {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 14}},
+    {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 15}},
     {"hold_offs", {"INSERT OR IGNORE INTO hold_offs VALUES(?,?,?,?,?,?,?,?,?)", 9}},
     {"gone", {"INSERT OR IGNORE INTO gone VALUES(?,?,?,?,?,?,?,?,?,?,?)", 11}},
     {"blocks", {"INSERT OR IGNORE INTO blocks VALUES(?,?,?,?,?,?)", 6}},

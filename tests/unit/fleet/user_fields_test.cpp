@@ -132,6 +132,8 @@ void check_valid(const UserState& state) {
   for (const ReplacedNames::One& each : state.replaced) CHECK(each.since <= kNow);
   if (state.starts_due) CHECK(*state.starts_due <= kNow.time_since_epoch() + 1min);
   if (state.rule.limit) CHECK(*state.rule.limit <= kMaxLimit);
+  if (state.block) CHECK(state.block->since <= kNow);
+  if (state.block && state.block->length) CHECK(*state.block->length <= kMaxBlock);
 }
 
 // A judge can work with it: each heartbeat is answered, and what comes of it can be read again.
