@@ -32,6 +32,7 @@ struct Start {
   std::vector<std::pair<std::string, std::string>> meta{};
   std::optional<OnLimit> on_limit{};
   std::optional<std::string> replace{};
+  bool replace_all = false;  // not with replace
 };
 
 // What would become of that start.
@@ -61,6 +62,7 @@ struct End {
   static constexpr const char* kVerb = "end";
   SessionName name;
   std::optional<std::string> start{};  // the token of the start that is meant
+  std::optional<std::string> message{};
 };
 
 enum class OutputFormat { kJson, kNdjson, kTable };
@@ -71,13 +73,41 @@ struct List {
   OutputFormat format = OutputFormat::kJson;
 };
 
-// Exactly one of user, idle and all is set.
+// Either all is set, and none of what says which, or one of that at least.
 struct Purge {
   static constexpr const char* kVerb = "purge";
   std::optional<std::string> user{};
   std::optional<Millis> idle{};
+  std::optional<Millis> older_than{};
+  std::optional<std::string> ip{};
+  std::optional<std::string> device{};
+  std::optional<std::string> content{};
+  std::vector<std::pair<std::string, std::string>> meta{};
   bool all = false;
+  std::optional<Millis> block{};  // not with all
+  std::optional<std::string> message{};
   bool dry_run = false;
+
+  bool says_which() const {
+    return user || idle || older_than || ip || device || content || !meta.empty();
+  }
+};
+
+struct Block {
+  static constexpr const char* kVerb = "block";
+  std::string user;  // not empty
+  std::optional<Millis> length{};
+  std::optional<std::string> message{};
+};
+
+struct Unblock {
+  static constexpr const char* kVerb = "unblock";
+  std::string user;  // not empty
+};
+
+struct BlockList {
+  static constexpr const char* kVerb = "list the blocks";
+  OutputFormat format = OutputFormat::kJson;  // no table
 };
 
 // What is not given is the daemon's to choose.
@@ -110,6 +140,10 @@ struct LimitGet {
   std::string user;  // not empty, here and below: a path with an empty segment names another thing
 };
 
+// Outer: whether it is to be changed; inner: to what, or back to the next in line.
+template <class T>
+using Patch = std::optional<std::optional<T>>;
+
 // Numbers for rules; nothing: the default again.
 using RuleNumbers = std::vector<std::pair<std::string, std::optional<std::uint32_t>>>;
 
@@ -117,9 +151,9 @@ using RuleNumbers = std::vector<std::pair<std::string, std::optional<std::uint32
 struct LimitSet {
   static constexpr const char* kVerb = "set the limit";
   std::string user;
-  std::optional<std::uint32_t> max{};
-  std::optional<std::string> plan{};
-  std::optional<OnLimit> on_limit{};
+  Patch<std::uint32_t> max{};
+  Patch<std::string> plan{};
+  Patch<OnLimit> on_limit{};
   RuleNumbers rules{};
 };
 
@@ -174,8 +208,9 @@ struct Top {
   Millis interval{2000};
 };
 
-using Command = std::variant<Start, Explain, Heartbeat, End, List, Purge, Run, Report, Status,
-                             FleetCheck, FleetShow, LimitGet, LimitSet, LimitUnset, LimitList,
-                             PlanSet, PlanUnset, PlanList, Batch, Watch, Backup, Top>;
+using Command =
+    std::variant<Start, Explain, Heartbeat, End, List, Purge, Run, Report, Status, FleetCheck,
+                 FleetShow, LimitGet, LimitSet, LimitUnset, LimitList, PlanSet, PlanUnset, PlanList,
+                 Block, Unblock, BlockList, Batch, Watch, Backup, Top>;
 
 }  // namespace concur::cli

@@ -88,4 +88,8 @@ Result<ExitCode> run_list(Client& client, const LimitList& list) {
   return run_pages(client, list, "limits");
 }
 
+Result<ExitCode> run_list(Client& client, const BlockList& list) {
+  return run_pages(client, list, "blocks");
+}
+
 }  // namespace concur::cli

@@ -12,5 +12,6 @@ namespace concur::cli {
 // document that is not ended, so that no reader takes it for the whole.
 Result<ExitCode> run_list(Client& client, const List& list);
 Result<ExitCode> run_list(Client& client, const LimitList& list);
+Result<ExitCode> run_list(Client& client, const BlockList& list);
 
 }  // namespace concur::cli

@@ -113,6 +113,10 @@ void add_flag(CLI::App& app, const char* name, const char* about, bool& to) {
   app.add_flag(name, to, about);
 }
 
+void add_message(CLI::App& app, std::optional<std::string>& message) {
+  add_text(app, "--message", "TEXT", "What the viewer is told", message);
+}
+
 void add_footer(CLI::App& app, const char* text) { app.footer(text); }
 
 void add_on_limit(CLI::App& app, const char* about, std::optional<OnLimit>& to) {

@@ -46,6 +46,8 @@ void add_flag(CLI::App& app, const char* name, const char* about, bool& to);
 // What stands under the options in a command's help.
 void add_footer(CLI::App& app, const char* text);
 
+void add_message(CLI::App& app, std::optional<std::string>& message);
+
 void add_on_limit(CLI::App& app, const char* about, std::optional<OnLimit>& to);
 
 }  // namespace concur::cli

@@ -97,16 +97,28 @@ void add_fleet_commands(CLI::App& app, Options& options) {
       "  concur fleet status");
 }
 
-// The one that `verb` names, or all where it is empty.
-void add_commands(CLI::App& app, Options& options, std::string_view verb) {
+void add_block_commands(CLI::App& app, Options& options) {
+  add_command<BlockList>(app, options, {}, "list", "List the users who are blocked");
+}
+
+// What names a command.
+struct Words {
+  std::string_view verb{};  // empty where there is none
+  bool lists_blocks = false;
+};
+
+// The one that is named, or all where none is.
+void add_commands(CLI::App& app, Options& options, const Words& words) {
+  const std::string_view verb = words.verb;
   add_command<Start>(app, options, verb, "start", "Start a session, or renew it if it is active");
   add_command<Explain>(app, options, verb, "explain",
                        "Say what would become of a start, and why, without doing it");
   add_command<Heartbeat>(app, options, verb, "heartbeat", "Renew an active session");
   add_command<End>(app, options, verb, "end", "End a session");
   add_command<List>(app, options, verb, "list", "List the active sessions");
-  add_command<Purge>(app, options, verb, "purge",
-                     "End all sessions of a user, all idle sessions, or all sessions");
+  add_command<Purge>(
+      app, options, verb, "purge",
+      "End the sessions of a user, an address, a device or a title, idle ones, or all");
   add_command<Run>(app, options, verb, "run",
                    "Run a command as a session, from its start to its end");
   add_command<Report>(
@@ -120,6 +132,13 @@ void add_commands(CLI::App& app, Options& options, std::string_view verb) {
             "Set, remove or list plans: named limits that users can be given", add_plan_commands);
   add_group(app, options, verb, "fleet", "Check or show the fleet that this box is one of",
             add_fleet_commands);
+  if (words.lists_blocks) {
+    add_group(app, options, verb, "block", "Keep a user out, or list those who are",
+              add_block_commands);
+  } else {
+    add_command<Block>(app, options, verb, "block", "Keep a user out, or list those who are");
+  }
+  add_command<Unblock>(app, options, verb, "unblock", "Let a user in again");
   add_command<Batch>(app, options, verb, "batch",
                      "Execute commands from standard input, one JSON object per line");
   add_command<Watch>(app, options, verb, "watch",
@@ -218,7 +237,10 @@ Result<std::variant<Options, Text>> parse_options(std::vector<std::string> args)
   add_global(app, options);
   take_help(args);
   const auto verb = find_verb(args);
-  if (verb != args.end()) add_commands(app, options, *verb);
+  if (verb != args.end()) {
+    const bool lists_blocks = *verb == "block" && verb + 1 != args.end() && verb[1] == "list";
+    add_commands(app, options, {*verb, lists_blocks});
+  }
   if (!has_commands(app)) add_commands(app, options, {});
   app.require_subcommand(0, 1);
   app.footer(

@@ -2,6 +2,9 @@
 #include "command_options.hpp"
 #include "option_values.hpp"
 
+#include <optional>
+#include <utility>
+
 namespace concur::cli {
 
 namespace {
@@ -33,6 +36,13 @@ void add_rules(CLI::App& app, const char* about, RuleNumbers& to) {
       [&to](const std::string& text) { to.push_back(read_rule(text)); }, Repeats::kAll);
 }
 
+// A word in the place of a value takes back what is set.
+template <class T, class Read>
+Patch<T> read_patch(const char* none, const std::string& text, Read read) {
+  if (text == none) return Patch<T>(std::in_place, std::nullopt);
+  return Patch<T>(std::in_place, read(text));
+}
+
 void check_user(const char* verb, const std::string& user) {
   if (user.empty()) reject(text::format("cannot {}: it takes --user USER", verb));
 }
@@ -53,18 +63,34 @@ void add_options(CLI::App& app, LimitGet& get) {
 
 void add_options(CLI::App& app, LimitSet& set) {
   add_user(app, set.user);
-  add_max(app, "The user's own limit, which overrides the plan's; 0 means unlimited", set.max);
-  add_text(app, "--plan", "PLAN", "The user's plan, which must exist", set.plan);
-  add_on_limit(app, "If the limit is reached: deny the start, or evict the oldest session",
-               set.on_limit);
+  add_option(app, "--max", "N|default",
+             "The user's own limit, which overrides the plan's; 0 means unlimited",
+             [&set](const std::string& text) {
+               set.max = read_patch<std::uint32_t>("default", text, [](const std::string& number) {
+                 return read_count("--max", number);
+               });
+             });
+  add_option(app, "--plan", "PLAN|none", "The user's plan, which must exist",
+             [&set](const std::string& text) {
+               set.plan = read_patch<std::string>("none", text,
+                                                  [](const std::string& plan) { return plan; });
+             });
+  add_option(app, "--on-limit", "deny|evict-oldest|evict-newest|default",
+             "If the limit is reached: deny the start, or evict a session",
+             [&set](const std::string& text) {
+               set.on_limit = read_patch<OnLimit>("default", text, read_on_limit);
+             });
   add_rules(app,
             "The user's own number for a rule; 0 means unlimited, default the plan's or the rule's",
             set.rules);
   add_footer(app,
-             "What is not given stays as it is. Lowering a limit ends no session.\n"
+             "What is not given stays as it is; default and none take one setting back. Lowering a "
+             "limit\n"
+             "ends no session.\n"
              "Examples:\n"
              "  concur limit set --user abc --max 5\n"
              "  concur limit set --user abc --plan premium --on-limit evict-oldest\n"
+             "  concur limit set --user abc --max default\n"
              "  concur limit set --user abc --rule tvs=2 --rule homes=default");
 }
 

@@ -12,6 +12,11 @@ void add_name(CLI::App& app, SessionName& name) {
            name.session);
 }
 
+void check_replace(const char* verb, const Start& start) {
+  if (!start.replace || !start.replace_all) return;
+  reject(text::format("cannot {}: --replace and --replace-all exclude each other", verb));
+}
+
 void check_name(const char* verb, const SessionName& name) {
   if (!name.user.empty() && !name.session.empty()) return;
   reject(text::format("cannot {}: Please specify a userId and sessionId", verb));
@@ -44,6 +49,7 @@ void add_start_options(CLI::App& app, Start& start) {
                start.on_limit);
   add_text(app, "--replace", "SESSION", "The session of the same user that this one replaces",
            start.replace);
+  add_flag(app, "--replace-all", "Replace all other sessions of the user", start.replace_all);
 }
 
 }  // namespace
@@ -84,6 +90,7 @@ void add_options(CLI::App& app, Heartbeat& heartbeat) {
 void add_options(CLI::App& app, End& end) {
   add_name(app, end.name);
   add_token(app, end.start);
+  add_message(app, end.message);
   add_footer(
       app,
       "Examples:\n"
@@ -118,16 +125,19 @@ void add_options(CLI::App& app, Run& run) {
       "of it, too");
 }
 
-void check(const Start& start) { check_name(Start::kVerb, start.name); }
+void check(const Start& start) {
+  check_name(Start::kVerb, start.name);
+  check_replace(Start::kVerb, start);
+}
 void check(const Explain& explain) {
   if (explain.start.name.user.empty()) reject("cannot explain: it takes --user USER");
 }
-
 void check(const Heartbeat& heartbeat) { check_name(Heartbeat::kVerb, heartbeat.name); }
 void check(const End& end) { check_name(End::kVerb, end.name); }
 
 void check(const Run& run) {
   check_name(Run::kVerb, run.start.name);
+  check_replace(Run::kVerb, run.start);
   if (run.command.empty())
     reject("cannot run: no command is given after --; see concur run --help");
 }

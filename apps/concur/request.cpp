@@ -42,6 +42,10 @@ std::string limit_of(std::string_view user) {
   return "/v1/users/" + percent_encoded(user) + "/limit";
 }
 
+std::string block_of(std::string_view user) {
+  return "/v1/users/" + percent_encoded(user) + "/block";
+}
+
 std::string target_of_plan(std::string_view plan) { return "/v1/plans/" + percent_encoded(plan); }
 
 std::string seconds(Millis value) {
@@ -67,6 +71,12 @@ class Object {
   }
   void add_on_limit(const std::optional<OnLimit>& value) {
     if (value) add("onLimit", json_string(word_of(*value)));
+  }
+  void add_pairs(std::string_view key,
+                 const std::vector<std::pair<std::string, std::string>>& pairs) {
+    Object object;
+    for (const auto& [name, value] : pairs) object.add(name, json_string(value));
+    if (!pairs.empty()) add(key, object.take());
   }
   std::string take() { return text_.empty() ? text_ : std::move(text_) + '}'; }
 
@@ -94,17 +104,16 @@ class Query {
 namespace {
 
 Object fields_of(const Start& start) {
-  Object meta;
-  for (const auto& [key, value] : start.meta) meta.add(key, json_string(value));
   Object body;
   body.add_seconds("ttl", start.ttl);
   body.add_count("limit", start.limit);
   body.add_text("device", start.device);
   body.add_text("ip", start.ip);
   body.add_text("content", start.content);
-  if (!start.meta.empty()) body.add("meta", meta.take());
+  body.add_pairs("meta", start.meta);
   body.add_on_limit(start.on_limit);
   body.add_text("replace", start.replace);
+  if (start.replace_all) body.add("replaceAll", "true");
   return body;
 }
 
@@ -141,6 +150,7 @@ Request request_of(const Heartbeat& heartbeat) {
 Request request_of(const End& end) {
   Query query(target_of(end.name));
   if (end.start) query.add("start", *end.start);
+  if (end.message) query.add("message", *end.message);
   return {"DELETE", query.take(), {}};
 }
 
@@ -148,7 +158,14 @@ Request request_of(const Purge& purge) {
   Object body;
   body.add_text("user", purge.user);
   body.add_seconds("idle", purge.idle);
+  body.add_seconds("olderThan", purge.older_than);
+  body.add_text("ip", purge.ip);
+  body.add_text("device", purge.device);
+  body.add_text("content", purge.content);
+  body.add_pairs("meta", purge.meta);
   if (purge.all) body.add("all", "true");
+  body.add_seconds("block", purge.block);
+  body.add_text("message", purge.message);
   if (purge.dry_run) body.add("dryRun", "true");
   return {"POST", "/v1/purge", body.take()};
 }
@@ -172,9 +189,15 @@ Request request_of(const LimitGet& get) { return {"GET", limit_of(get.user), {}}
 
 Request request_of(const LimitSet& set) {
   Object body;
-  body.add_count("limit", set.max);
-  body.add_text("plan", set.plan);
-  body.add_on_limit(set.on_limit);
+  const auto add_null = [&body](std::string_view key, const auto& patch) {
+    if (patch && !*patch) body.add(key, "null");
+  };
+  body.add_count("limit", set.max.value_or(std::nullopt));
+  add_null("limit", set.max);
+  body.add_text("plan", set.plan.value_or(std::nullopt));
+  add_null("plan", set.plan);
+  body.add_on_limit(set.on_limit.value_or(std::nullopt));
+  add_null("onLimit", set.on_limit);
   add_rules(body, set.rules);
   return {"PUT", limit_of(set.user), body.take()};
 }
@@ -197,6 +220,15 @@ Request request_of(const PlanList& list) {
   return {"GET", list.plan ? target_of_plan(*list.plan) : "/v1/plans", {}};
 }
 
+Request request_of(const Block& block) {
+  Object body;
+  body.add_seconds("for", block.length);
+  body.add_text("message", block.message);
+  return {"PUT", block_of(block.user), body.take()};
+}
+
+Request request_of(const Unblock& unblock) { return {"DELETE", block_of(unblock.user), {}}; }
+
 Request request_of(const Watch& watch) {
   Query query("/v1/events");
   if (watch.user) query.add("user", *watch.user);
@@ -216,11 +248,23 @@ Request request_of(const List& list, std::string_view after) {
   return {"GET", query.take(), {}};
 }
 
-Request request_of(const LimitList& /*list*/, std::string_view after) {
-  Query query("/v1/limits");
+namespace {
+
+Request page_of(const char* list, std::string_view after) {
+  Query query(list);
   query.add("limit", "1000");
   if (!after.empty()) query.add("after", after);
   return {"GET", query.take(), {}};
+}
+
+}  // namespace
+
+Request request_of(const LimitList& /*list*/, std::string_view after) {
+  return page_of("/v1/limits", after);
+}
+
+Request request_of(const BlockList& /*list*/, std::string_view after) {
+  return page_of("/v1/blocks", after);
 }
 
 }  // namespace concur::cli

@@ -29,6 +29,8 @@ Request request_of(const LimitUnset& unset);
 Request request_of(const PlanSet& set);
 Request request_of(const PlanUnset& unset);
 Request request_of(const PlanList& list);
+Request request_of(const Block& block);
+Request request_of(const Unblock& unblock);
 Request request_of(const Watch& watch);
 Request request_of(const Backup& backup);
 Request request_of(const Batch& batch);  // its body is what standard input holds
@@ -36,5 +38,6 @@ Request request_of(const Batch& batch);  // its body is what standard input hold
 // The page of the list that follows `after`, the first where it is empty.
 Request request_of(const List& list, std::string_view after);
 Request request_of(const LimitList& list, std::string_view after);
+Request request_of(const BlockList& list, std::string_view after);
 
 }  // namespace concur::cli

@@ -30,6 +30,8 @@ Result<ExitCode> run_one(Client& client, const List& list) { return run_list(cli
 
 Result<ExitCode> run_one(Client& client, const LimitList& list) { return run_list(client, list); }
 
+Result<ExitCode> run_one(Client& client, const BlockList& list) { return run_list(client, list); }
+
 Result<ExitCode> run_one(Client& client, const Report& report) { return run_view(client, report); }
 
 Result<ExitCode> run_one(Client& client, const Status& status) { return run_view(client, status); }

@@ -37,7 +37,12 @@ std::string denial_message(std::string_view user, std::uint32_t attempted) {
 }  // namespace
 
 std::string denial_message(const Denied& denied) {
-  return denial_message(denied.user, denied.attempted);
+  return denied.message.empty() ? denial_message(denied.user, denied.attempted) : denied.message;
+}
+
+std::string blocked_message(const Blocked& blocked) {
+  if (!blocked.message.empty()) return blocked.message;
+  return text::format("User {} is blocked.", blocked.user);
 }
 
 std::string throttled_message(const Throttled& throttled) {
@@ -47,6 +52,7 @@ std::string throttled_message(const Throttled& throttled) {
 }
 
 std::string gone_message(const Gone& gone) {
+  if (!gone.message.empty()) return gone.message;
   if (gone.reason == EndReason::kOtherStart) {
     return text::format("cannot renew session {} of user {}: it was started again since",
                         gone.session, gone.user);
@@ -190,6 +196,8 @@ std::string_view word_of(Explanation::Would would) {
       return "deny";
     case Explanation::Would::kStartObserved:
       return "start_observed";
+    case Explanation::Would::kBlocked:
+      return "blocked";
   }
   return {};
 }
@@ -236,6 +244,8 @@ std::string reason_of(const Explanation& said) {
       return text::format("{} would be denied: {}.", who, rules);
     case Explanation::Would::kStartObserved:
       return text::format("{} would be let in for the mode is observe: {}.", who, rules);
+    case Explanation::Would::kBlocked:
+      return text::format("{} would be denied: an operator keeps the user out.", who);
     case Explanation::Would::kStart:
       break;
   }
@@ -262,6 +272,18 @@ int write(JsonWriter& json, const Explanation& said) {
   if (said.hold_off) json.field("holdOff", *said.hold_off);
   write_degraded(json, said.degraded);
   return 200;
+}
+
+int write(JsonWriter& json, const Blocked& blocked) {
+  json.field("error", kBlockedWord)
+      .field("message", blocked_message(blocked))
+      .field("user", blocked.user)
+      .field("session", blocked.session)
+      .field("concurrentSessions", blocked.active)
+      .field("limit", blocked.limit);
+  if (blocked.retry_after) json.field("retryAfter", *blocked.retry_after);
+  write_degraded(json, blocked.degraded);
+  return 409;
 }
 
 int write(JsonWriter& json, const Throttled& throttled) {
@@ -301,6 +323,7 @@ int write(JsonWriter& json, const Ended& ended) {
       .field("ended", ended.ended)
       .field("concurrentSessions", ended.active);
   if (ended.reason) json.field("reason", name_of(*ended.reason));
+  if (!ended.message.empty()) json.field("message", ended.message);
   write_eviction(json, ended.eviction);
   write_degraded(json, ended.degraded);
   return 200;
@@ -309,6 +332,7 @@ int write(JsonWriter& json, const Ended& ended) {
 int write(JsonWriter& json, const UserSessions& list) {
   json.field("user", list.user).field("concurrentSessions", list.active);
   write_limit(json, list.limit, list.counts);
+  if (list.blocked) json.field("blocked", true);
   write_sessions(json, list.sessions, false);
   if (!list.next.empty()) json.field("next", list.next.text());
   return 200;
@@ -322,6 +346,8 @@ int write(JsonWriter& json, const Page& page) {
 
 int write(JsonWriter& json, const Purged& purged) {
   json.key(std::string_view(purged.dry_run ? "wouldPurge" : "purged")).value(purged.count);
+  if (purged.dry_run) json.field("users", purged.users);
+  if (purged.blocked) json.field("blocked", *purged.blocked);
   return 200;
 }
 
@@ -388,6 +414,31 @@ int write(JsonWriter& json, const PlanRemoved& removed) {
   return 200;
 }
 
+void write_block(JsonWriter& json, const UserBlock& block) {
+  json.field("user", block.user).field("blocked", block.blocked);
+  if (!block.blocked) return;
+  json.field("since", block.since);
+  if (block.until) json.field("until", *block.until);
+  if (!block.message.empty()) json.field("message", block.message);
+}
+
+int write(JsonWriter& json, const UserBlock& block) {
+  write_block(json, block);
+  return 200;
+}
+
+int write(JsonWriter& json, const BlockPage& page) {
+  json.key("blocks").begin_array();
+  for (const UserBlock& block : page.blocks) {
+    json.begin_object();
+    write_block(json, block);
+    json.end_object();
+  }
+  json.end_array();
+  if (!page.next.empty()) json.field("next", page.next.text());
+  return 200;
+}
+
 int write(JsonWriter& json, const Refused& refused) {
   const int status = status_of(refused.why.kind);
   json.field("error", error_name(status)).field("message", refused.why.message);
@@ -396,6 +447,12 @@ int write(JsonWriter& json, const Refused& refused) {
 
 Response first_text(int status, std::string text) {
   return {status, std::move(text), "text/plain; charset=utf-8", {}};
+}
+
+// Viewers are shown what it says.
+bool is_for_viewers(const Answer& answer) {
+  return std::holds_alternative<Denied>(answer) || std::holds_alternative<Blocked>(answer) ||
+         std::holds_alternative<Gone>(answer);
 }
 
 Response first_count(const std::string& user, std::uint32_t active) {
@@ -420,6 +477,8 @@ Response to_response(const Answer& answer) {
     response.headers = retry_after(throttled->retry_after);
   } else if (response.status == 503) {
     response.headers = kRetrySoon;
+  } else if (is_for_viewers(answer)) {
+    response.headers = kNoSniff;
   }
   return response;
 }
@@ -433,7 +492,10 @@ Response to_first_response(const Answer& answer) {
   if (const auto* ended = std::get_if<Ended>(&answer))
     return first_count(ended->user, ended->active);
   if (const auto* denied = std::get_if<Denied>(&answer)) {
-    return first_text(400, denial_message(*denied));
+    return first_text(400, denial_message(denied->user, denied->attempted));
+  }
+  if (const auto* blocked = std::get_if<Blocked>(&answer)) {
+    return first_text(400, denial_message(blocked->user, blocked->active + 1));
   }
   if (const auto* throttled = std::get_if<Throttled>(&answer)) {
     // That API knows one way to refuse, and its clients may take any other for an outage.

@@ -21,6 +21,8 @@ Response to_first_response(const Error& error);
 // What several of those answers say.
 std::string_view name_of(EndReason reason);
 std::string denial_message(const Denied& denied);
+inline constexpr std::string_view kBlockedWord = "blocked";
+std::string blocked_message(const Blocked& blocked);
 std::string throttled_message(const Throttled& throttled);
 std::string gone_message(const Gone& gone);
 // A line of a header, in whole seconds, rounded up (RFC 9110, section 10.2.3).

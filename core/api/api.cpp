@@ -94,7 +94,9 @@ void Api::end(const Call& call, Respond respond) {
   if (!ids) return respond(to_response(ids.error()));
   const auto start = parse_start_parameter(call.target.query("start"));
   if (!start) return respond(to_response(start.error()));
-  submit(End{ids->user, ids->session, *start}, std::move(respond));
+  const auto message = parse_message_parameter(call.target.query("message"));
+  if (!message) return respond(to_response(message.error()));
+  submit(End{ids->user, ids->session, *start, *message}, std::move(respond));
 }
 
 void Api::list_user(const Call& call, Respond respond) {
@@ -112,15 +114,14 @@ void Api::list_all(const Call& call, Respond respond) {
 }
 
 void Api::purge(const Call& call, Respond respond) {
-  const auto body = parse_purge_body(call.request.body);
+  auto body = parse_purge_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
-  Purge purge{{}, body->idle, body->dry_run};
   if (body->user) {
     const auto user = Id::parse("user", *body->user);
     if (!user) return respond(to_response(user.error()));
-    purge.user = *user;
+    body->purge.user = *user;
   }
-  submit(purge, std::move(respond));
+  submit(body->purge, std::move(respond));
 }
 
 void Api::legacy_start(const Call& call, Respond respond) {

@@ -61,6 +61,10 @@ class Api final : public Handler {
   void set_limit(const Call& call, Respond respond);
   void clear_limit(const Call& call, Respond respond);
   void list_limits(const Call& call, Respond respond);
+  void show_block(const Call& call, Respond respond);
+  void set_block(const Call& call, Respond respond);
+  void unblock(const Call& call, Respond respond);
+  void list_blocks(const Call& call, Respond respond);
   void list_plans(const Call& call, Respond respond);
   void show_plan(const Call& call, Respond respond);
   void set_plan(const Call& call, Respond respond);

@@ -19,12 +19,7 @@ void Api::set_limit(const Call& call, Respond respond) {
   if (!user) return respond(to_response(user.error()));
   const auto body = parse_limit_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
-  SetLimit set{*user, body->limit, {}, body->on_limit, body->rules};
-  if (body->plan) {
-    set.plan.emplace();
-    if (*body->plan) *set.plan = *Id::parse("plan", **body->plan);
-  }
-  submit(set, std::move(respond));
+  submit(set_limit_of(*user, *body), std::move(respond));
 }
 
 void Api::clear_limit(const Call& call, Respond respond) {
@@ -59,9 +54,9 @@ void Api::set_plan(const Call& call, Respond respond) {
   if (!plan) return respond(to_response(plan.error()));
   const auto body = parse_plan_body(call.request.body);
   if (!body) return respond(to_response(body.error()));
-  SetPlan set{*plan, {}, body->on_limit, body->rules};
-  if (body->limit) set.limit = *body->limit;
-  submit(set, std::move(respond));
+  const auto set = set_plan_of(*plan, *body);
+  if (!set) return respond(to_response(set.error()));
+  submit(*set, std::move(respond));
 }
 
 void Api::remove_plan(const Call& call, Respond respond) {

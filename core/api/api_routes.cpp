@@ -29,8 +29,8 @@ std::span<const Route> Api::routes() {
   static constexpr Input kBody{.body = true};
   static constexpr Input kAnything{.ignores_others = true};
   static constexpr Input kViewers{.ignores_others = true, .of_viewers = true};
-  static constexpr Input kEnd{.query = "start"};
-  static constexpr Input kEndByBeacon{.query = "start", .ignores_others = true};
+  static constexpr Input kEnd{.query = "start message"};
+  static constexpr Input kEndByBeacon{.query = "start message", .ignores_others = true};
   // The most frequent first: they are tried in turn.
   static constexpr Route kRoutes[] = {
       {"POST", "/v1/users/{user}/sessions/{session}/heartbeat", &Api::heartbeat, Role::kClient,
@@ -52,6 +52,10 @@ std::span<const Route> Api::routes() {
       {"PUT", "/v1/users/{user}/limit", &Api::set_limit, Role::kOperator, kBody},
       {"DELETE", "/v1/users/{user}/limit", &Api::clear_limit, Role::kOperator},
       {"GET", "/v1/limits", &Api::list_limits, Role::kOperator, kPage},
+      {"GET", "/v1/users/{user}/block", &Api::show_block, Role::kOperator},
+      {"PUT", "/v1/users/{user}/block", &Api::set_block, Role::kOperator, kBody},
+      {"DELETE", "/v1/users/{user}/block", &Api::unblock, Role::kOperator},
+      {"GET", "/v1/blocks", &Api::list_blocks, Role::kOperator, kPage},
       {"GET", "/v1/plans", &Api::list_plans, Role::kOperator},
       {"GET", "/v1/plans/{plan}", &Api::show_plan, Role::kOperator},
       {"PUT", "/v1/plans/{plan}", &Api::set_plan, Role::kOperator, kBody},

@@ -91,13 +91,15 @@ void Api::status(const Call&, Respond respond) {
   json.field("startedAt", now.to_wall(info_.started))
       .field("uptime", uptime.count())
       .field("sessions", status.sessions)
-      .field("users", status.users)
-      .field("connections", info_.connections ? info_.connections() : 0)
+      .field("users", status.users);
+  if (status.blocks) json.field("blocks", *status.blocks);
+  json.field("connections", info_.connections ? info_.connections() : 0)
       .field("limit", status.policy.limit)
       .field("lease", status.policy.lease)
       .field("onLimit", word_of(status.policy.on_limit))
-      .field("holdOff", status.policy.hold_off)
-      .field("mode",
+      .field("holdOff", status.policy.hold_off);
+  if (status.policy.longest != Millis(0)) json.field("longest", status.policy.longest);
+  json.field("mode",
              std::string_view(status.policy.mode == Mode::kEnforce ? "enforce" : "observe"));
   json.key("rates").begin_object();
   write_rate(json, "starts", figures.commands.starts);

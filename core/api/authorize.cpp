@@ -32,6 +32,7 @@ Response refusal(int status, std::string_view reason, std::string_view error,
   Response response;
   response.status = status;
   response.headers = kNoStore;
+  response.headers += kNoSniff;
   if (!reason.empty()) text::append(response.headers, "X-Concur-Reason: {}\r\n", reason);
   JsonWriter(response.body)
       .begin_object()
@@ -61,6 +62,14 @@ Response answer_of(const Denied& denied, Allowed /*allowed*/) {
     text::append(response.headers, "X-Concur-Rule: {}\r\n", denied.broken.front().rule);
   }
   if (denied.retry_after) response.headers += retry_after(*denied.retry_after);
+  return response;
+}
+
+Response answer_of(const Blocked& blocked, Allowed /*allowed*/) {
+  Response response = refusal(403, kBlockedWord, kBlockedWord, blocked_message(blocked));
+  append_counts(response.headers, blocked.active, blocked.limit);
+  append_encoded(response.headers, "X-Concur-Session", blocked.session);
+  if (blocked.retry_after) response.headers += retry_after(*blocked.retry_after);
   return response;
 }
 

@@ -143,6 +143,7 @@ void CommandBatch::take_line(std::string_view line) {
 
 void CommandBatch::submit() {
   const Number number = owed_.add();
+  if (is_for_operators(parsed_.command)) return submit_operators(number);
   const auto user = Id::parse("user", parsed_.user);
   const auto session = Id::parse("session", parsed_.session);
   if (parsed_.session.empty()) return answer(number, to_response(session.error()));
@@ -160,8 +161,34 @@ void CommandBatch::submit() {
       if (!parsed_.body) return ask(number, Heartbeat{*user, *session});
       return ask(number, Heartbeat{*user, *session, parsed_.body->ttl, parsed_.body->start});
     case BatchCommand::kEnd:
-      if (!parsed_.body) return ask(number, End{*user, *session});
-      return ask(number, End{*user, *session, parsed_.body->start});
+      return ask(number, End{*user, *session, parsed_.body ? parsed_.body->start : std::nullopt,
+                             parsed_.message});
+    case BatchCommand::kLimit:
+    case BatchCommand::kPlan:
+    case BatchCommand::kBlock:
+    case BatchCommand::kUnblock:
+      break;
+  }
+}
+
+void CommandBatch::submit_operators(Number number) {
+  if (!may_set_limits_()) {
+    return answer(number, error_response(403, "cannot do this: it is for operators"));
+  }
+  if (parsed_.command == BatchCommand::kPlan) {
+    const auto plan = Id::parse("plan", parsed_.plan);
+    if (!plan) return answer(number, to_response(plan.error()));
+    const auto set = set_plan_of(*plan, parsed_.rule);
+    return set ? ask(number, *set) : answer(number, to_response(set.error()));
+  }
+  const auto user = Id::parse("user", parsed_.user);
+  if (!user) return answer(number, to_response(user.error()));
+  if (parsed_.command == BatchCommand::kLimit) {
+    ask(number, set_limit_of(*user, parsed_.rule));
+  } else if (parsed_.command == BatchCommand::kBlock) {
+    ask(number, SetBlock{*user, parsed_.block.length, parsed_.block.message});
+  } else {
+    ask(number, Unblock{*user});
   }
 }
 

@@ -30,7 +30,8 @@ class CommandBatch final : public BodySink,
   static constexpr std::size_t kMaxOwedBytes = std::size_t{4} * 1024 * 1024;
 
   // The meter and the memory must outlive it. `caller` is for the log; `may_set_limits` is asked
-  // for each start that brings one; `running` counts batches that have not come to their end.
+  // for each start that brings one, and for each line that is for operators; `running` counts
+  // batches that have not come to their end.
   CommandBatch(CommandMeter& meter, ClientMemory& memory, std::string caller,
                std::function<bool()> may_set_limits, std::shared_ptr<std::size_t> running);
   CommandBatch(const CommandBatch&) = delete;
@@ -62,6 +63,7 @@ class CommandBatch final : public BodySink,
   void end_of_input();
   void take_line(std::string_view line);
   void submit();
+  void submit_operators(Number number);
   void ask(Number number, const Command& command);
   void refuse(int status, std::string_view cause);
   void answer(Number number, const Response& response);

@@ -18,6 +18,10 @@ std::optional<BatchCommand> command_of(std::string_view name) {
   if (name == "start") return BatchCommand::kStart;
   if (name == "heartbeat") return BatchCommand::kHeartbeat;
   if (name == "end") return BatchCommand::kEnd;
+  if (name == "limit") return BatchCommand::kLimit;
+  if (name == "plan") return BatchCommand::kPlan;
+  if (name == "block") return BatchCommand::kBlock;
+  if (name == "unblock") return BatchCommand::kUnblock;
   return std::nullopt;
 }
 
@@ -25,7 +29,9 @@ Result<void> read_command(const json::object& object, std::uint64_t line, BatchL
   const json::value* value = object.if_contains("command");
   const auto command =
       value != nullptr && value->is_string() ? command_of(view(value->get_string())) : std::nullopt;
-  if (!command) return unreadable(line, "its command is start, heartbeat or end");
+  if (!command) {
+    return unreadable(line, "its command is start, heartbeat, end, limit, plan, block or unblock");
+  }
   into.command = *command;
   return {};
 }
@@ -45,14 +51,34 @@ bool takes(BatchCommand command, std::string_view field) {
       return is_heartbeat_field(field);
     case BatchCommand::kEnd:
       return field == "start";
+    case BatchCommand::kLimit:
+    case BatchCommand::kPlan:
+    case BatchCommand::kBlock:
+    case BatchCommand::kUnblock:
+      break;
   }
   return false;
 }
 
+Result<void> read_operators_field(std::string_view name, const json::value& value,
+                                  BatchLine& into) {
+  if (into.command == BatchCommand::kLimit) return read_rule_field(name, value, into.rule);
+  if (into.command == BatchCommand::kBlock) return read_block_field(name, value, into.block);
+  if (into.command != BatchCommand::kPlan) return unknown_field(name);
+  if (name == "plan") return read_whose(name, value, into.plan);
+  return read_rule_field(name, value, into.rule);
+}
+
 Result<void> read_batch_field(std::string_view name, const json::value& value, BatchLine& into) {
   if (name == "command") return {};
-  if (name == "user") return read_whose(name, value, into.user);
+  if (name == "user" && into.command != BatchCommand::kPlan) {
+    return read_whose(name, value, into.user);
+  }
+  if (is_for_operators(into.command)) return read_operators_field(name, value, into);
   if (name == "session") return read_whose(name, value, into.session);
+  if (name == "message" && into.command == BatchCommand::kEnd) {
+    return keep(read_message(name, value), into.message);
+  }
   if (!into.body) into.body.emplace();
   auto read = read_start_field(name, value, *into.body);
   if (!read || takes(into.command, name)) return read;
@@ -107,7 +133,7 @@ bool read_plain_line(std::string_view rest, BatchLine& into) {
   }
   skip_spaces(rest);
   const auto known = command_of(command.value_or(""));
-  if (!known || !rest.empty()) return false;
+  if (!known || !rest.empty() || is_for_operators(*known)) return false;
   const auto token = start ? StartToken::parse(*start) : std::nullopt;
   if (start && !token) return false;
   if (token) into.body.emplace().start = token;
@@ -121,9 +147,13 @@ bool read_plain_line(std::string_view rest, BatchLine& into) {
 
 Result<void> parse_batch_line(std::string_view line, std::uint64_t number, BatchLine& into) {
   into.body.reset();
+  if (!into.message.empty()) into.message.clear();
   if (read_plain_line(line, into)) return {};
   into.user.clear();
   into.session.clear();
+  into.plan.clear();
+  into.rule = {};
+  into.block = {};
   unsigned char room[4096];
   json::monotonic_resource memory(room, sizeof room);
   const auto object = parse_object(line, number, &memory);
@@ -132,7 +162,9 @@ Result<void> parse_batch_line(std::string_view line, std::uint64_t number, Batch
   for (const auto& member : *object) {
     if (auto read = read_batch_field(view(member.key()), member.value(), into); !read) return read;
   }
-  return {};
+  if (into.command == BatchCommand::kLimit) return check_limit(into.rule);
+  if (into.command == BatchCommand::kPlan) return check_plan(into.rule);
+  return into.body ? check_start(*into.body) : Result<void>();
 }
 
 }  // namespace concur

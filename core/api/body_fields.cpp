@@ -4,9 +4,11 @@
 #include "base/text.hpp"
 #include "base/utf8.hpp"
 #include "rules/address.hpp"
+#include "rules/rule.hpp"
 #include "session/detail_text.hpp"
 #include "session/id.hpp"
 #include "session/policy.hpp"
+#include "session/wording.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -120,9 +122,51 @@ Result<void> read_meta(const json::value& value, std::string& into) {
   return {};
 }
 
+// Null takes away what is set.
+template <class T>
+Result<void> keep_or_clear(const json::value& value, Result<T> (*read)(const json::value&),
+                           Patch<T>& into) {
+  if (value.is_null()) {
+    into.emplace();
+    return {};
+  }
+  return keep(read(value), into);
+}
+
+// --- which sessions a purge means ---
+
+Result<Millis> read_age(std::string_view name, const json::value& value) {
+  auto age = read_duration(name, value);
+  if (age && *age == Millis(0)) {
+    return bad_field(name, "more than nothing; to purge each session say all");
+  }
+  return age;
+}
+
+Result<std::string> read_meant_text(std::string_view name, const json::value& value) {
+  const auto text = read_text(name, value);
+  if (!text) return text.error();
+  if (text->empty()) return bad_field(name, "a text that is not empty");
+  return std::string(*text);
+}
+
+Result<void> read_meant_meta(const json::value& value, Purge& into) {
+  const Error bad =
+      bad_field("meta", "an object of 1 to 16 texts, numbers or truth values, none of them null");
+  if (!value.is_object() || value.get_object().empty()) return bad;
+  if (value.get_object().size() > kMostMetaKeys) return bad;
+  for (const auto& member : value.get_object()) {
+    const json::value& meant = member.value();
+    if (meant.is_null() || !is_meta_value(meant)) return bad;
+    into.meta.emplace_back(member.key(), meant.is_string() ? std::string(view(meant.get_string()))
+                                                           : json::serialize(meant));
+  }
+  return {};
+}
+
 bool is_start_field(std::string_view name) {
   constexpr std::string_view kFields[] = {"ttl", "limit",   "onLimit", "replace", "device",
-                                          "ip",  "content", "meta",    "start"};
+                                          "ip",  "content", "meta",    "start",   "replaceAll"};
   return std::ranges::find(kFields, name) != std::end(kFields);
 }
 
@@ -204,6 +248,111 @@ Result<std::string> read_name(std::string_view field, const json::value& value) 
   return std::string(id->text());
 }
 
+Result<std::string> read_message(std::string_view name, const json::value& value) {
+  if (value.is_null()) return std::string();
+  if (!value.is_string()) return bad_field(name, "text");
+  const std::string_view message = view(value.get_string());
+  if (const auto checked = check_message(message); !checked) {
+    return Error{ErrorKind::kInvalid,
+                 text::format("cannot accept field '{}': {}", name, checked.error().message)};
+  }
+  return std::string(message);
+}
+
+Result<Millis> read_block_length(std::string_view name, const json::value& value) {
+  auto length = read_duration(name, value);
+  if (!length) return length;
+  if (*length > Millis(0) && *length <= kMaxBlock) return length;
+  return bad_field(name,
+                   text::format("more than nothing and up to {}", format_duration(kMaxBlock)));
+}
+
+Result<void> read_block_field(std::string_view name, const json::value& value, BlockBody& into) {
+  if (name == "message") return keep(read_message(name, value), into.message);
+  if (name != "for") return unknown_field(name);
+  if (is_nothing(value, false)) return {};
+  return keep(read_block_length(name, value), into.length);
+}
+
+// Numbers for rules, by their names: {"tvs":2,"homes":null}.
+Result<void> read_numbers(const json::value& value, RulePatch& into) {
+  const Error bad = bad_field("rules", "an object of rules' names and whole numbers, or null");
+  const json::object* object = value.if_object();
+  if (object == nullptr || object->empty()) return bad;
+  for (const auto& member : *object) {
+    const std::string_view name = view(member.key());
+    if (!is_rule_name(name)) return bad;
+    std::optional<std::uint32_t> number;
+    if (!member.value().is_null()) {
+      const auto read = read_limit(member.value());
+      if (!read) return bad;
+      number = *read;
+    }
+    into.emplace_back(std::string(name), number);
+  }
+  return {};
+}
+
+Result<void> read_rule_field(std::string_view name, const json::value& value, RuleBody& into) {
+  if (name == "limit") return keep_or_clear(value, read_limit, into.limit);
+  if (name == "onLimit") return keep_or_clear(value, read_on_limit, into.on_limit);
+  if (name == "rules") return read_numbers(value, into.rules);
+  if (name != "plan") return unknown_field(name);
+  return keep_or_clear<std::string>(
+      value, [](const json::value& plan) { return read_name("plan", plan); }, into.plan);
+}
+
+Result<void> check_limit(const RuleBody& body) {
+  if (body.limit || body.plan || body.on_limit || !body.rules.empty()) return {};
+  return Error{ErrorKind::kInvalid, "cannot set a limit: say limit, plan, onLimit or rules"};
+}
+
+Result<void> check_plan(const RuleBody& body) {
+  if (body.plan) return unknown_field("plan");
+  if (body.limit && !*body.limit) {
+    return bad_field("limit", text::format("a whole number from 0 (no limit) to {}", kMaxLimit));
+  }
+  return check_limit(body);
+}
+
+bool is_purge_selector(std::string_view name) {
+  constexpr std::string_view kSelectors[] = {"user",   "idle",    "olderThan", "ip",
+                                             "device", "content", "meta"};
+  return std::ranges::find(kSelectors, name) != std::end(kSelectors);
+}
+
+Result<void> read_purge_selector(std::string_view name, const json::value& value, PurgeBody& into) {
+  Purge& purge = into.purge;
+  if (name == "idle") return keep(read_age(name, value), purge.idle);
+  if (name == "olderThan") return keep(read_age(name, value), purge.older_than);
+  if (name == "meta") return read_meant_meta(value, purge);
+  const auto text = read_meant_text(name, value);
+  if (!text) return text.error();
+  if (name == "user") {
+    into.user = *text;
+  } else if (name == "device") {
+    purge.device = cut_device(*text);
+  } else if (name == "content") {
+    purge.content = cut_text(*text, kMaxDetailBytes);
+  } else {
+    purge.ip = cut_text(bare_address(*text), kMaxDetailBytes);
+    if (purge.ip.empty()) return bad_field(name, "an address");
+  }
+  return {};
+}
+
+Result<void> read_purge_option(std::string_view name, const json::value& value, Purge& into) {
+  if (name == "message") return keep(read_message(name, value), into.message);
+  if (name == "block") {
+    return is_nothing(value, false) ? Result<void>()
+                                    : keep(read_block_length(name, value), into.block);
+  }
+  if (name != "dryRun") return unknown_field(name);
+  if (!value.is_bool()) return bad_field(name, "true or false");
+  into.dry_run = value.get_bool();
+  return {};
+}
+
 bool is_nothing(const json::value& value, bool is_object) {
   if (const auto* list = value.if_array()) return is_object && list->empty();
   if (const auto* text = value.if_string()) return text->empty();
@@ -221,7 +370,18 @@ Result<void> read_start_field(std::string_view name, const json::value& value, S
   if (name == "content") return read_content(value, into.details.content);
   if (name == "meta") return read_meta(value, into.details.meta);
   if (name == "start") return keep(read_start(value), into.start);
+  if (name == "replaceAll") {
+    if (!value.is_bool()) return bad_field(name, "true or false");
+    into.replace_all = value.get_bool();
+    return {};
+  }
   return unknown_field(name);
+}
+
+Result<void> check_start(const StartBody& body) {
+  if (!body.replace || !body.replace_all) return {};
+  return Error{ErrorKind::kInvalid,
+               "cannot start: the fields 'replace' and 'replaceAll' exclude each other"};
 }
 
 bool is_heartbeat_field(std::string_view name) { return name == "ttl" || name == "start"; }

@@ -43,11 +43,31 @@ Result<OnLimit> read_on_limit(const json::value& value);
 // A name of something else than the path names.
 Result<std::string> read_name(std::string_view field, const json::value& value);
 
+// What an operator has to say to viewers; empty where it is null.
+Result<std::string> read_message(std::string_view name, const json::value& value);
+// For how long a user is kept out.
+Result<Millis> read_block_length(std::string_view name, const json::value& value);
+Result<void> read_block_field(std::string_view name, const json::value& value, BlockBody& into);
+
+// What is set for a user or a plan: one of its fields, and whether they are enough.
+Result<void> read_rule_field(std::string_view name, const json::value& value, RuleBody& into);
+Result<void> check_limit(const RuleBody& body);
+Result<void> check_plan(const RuleBody& body);
+
+// What says which sessions a purge means. None of them is null or empty, for then it would mean
+// more than it seems to.
+bool is_purge_selector(std::string_view name);
+Result<void> read_purge_selector(std::string_view name, const json::value& value, PurgeBody& into);
+// What else a purge takes.
+Result<void> read_purge_option(std::string_view name, const json::value& value, Purge& into);
+
 // Clients write what they do not know in many ways: PHP an empty object as [].
 bool is_nothing(const json::value& value, bool is_object);
 
 // One of a start's fields; those of a heartbeat are among them.
 Result<void> read_start_field(std::string_view name, const json::value& value, StartBody& into);
+// Whether those fields go together.
+Result<void> check_start(const StartBody& body);
 bool is_heartbeat_field(std::string_view name);
 
 template <class T, class Into>

@@ -30,6 +30,10 @@ std::string_view name_of(EventKind kind) {
       return "denied";
     case EventKind::kLimitChanged:
       return "limit_changed";
+    case EventKind::kBlocked:
+      return "blocked";
+    case EventKind::kUnblocked:
+      return "unblocked";
   }
   return "ended";
 }
@@ -46,6 +50,8 @@ bool has_limit(const Event& event) {
     case EventKind::kExpired:
     case EventKind::kEvicted:
     case EventKind::kPurged:
+    case EventKind::kBlocked:
+    case EventKind::kUnblocked:
       break;
   }
   return false;
@@ -63,6 +69,8 @@ void write_more(JsonWriter& json, EventKind kind, const EventMore& more) {
   }
   if (!more.plan.empty()) json.field("plan", more.plan);
   if (!more.rule.empty()) json.field("rule", more.rule);
+  if (more.until) json.field("until", *more.until);
+  if (!more.message.empty()) json.field("message", more.message);
 }
 
 void begin_line(JsonWriter& json, std::uint64_t number, WallTime at, std::string_view name,

@@ -41,7 +41,9 @@ Response plain_answer(const HookOutcome& outcome) {
   std::string body = outcome.message;
   if (!body.empty()) body += '\n';
   return {status, std::move(body), "text/plain; charset=utf-8",
-          std::string(status == 503 ? kRetrySoon : std::string_view())};
+          std::string(status == 503   ? kRetrySoon
+                      : status == 200 ? std::string_view()
+                                      : kNoSniff)};
 }
 
 // --- SRS: srs_app_http_hooks.cpp ---
@@ -64,6 +66,7 @@ Response answer_srs(const HookOutcome& outcome) {
   Response response;
   response.status = status_of(outcome.kind);
   if (response.status == 503) response.headers = kRetrySoon;
+  if (response.status == 403) response.headers = kNoSniff;
   JsonWriter json(response.body);
   json.begin_object().field("code", response.status == 200 ? 0 : response.status);
   if (!outcome.message.empty()) json.field("msg", outcome.message);
@@ -174,6 +177,9 @@ HookOutcome outcome_of_answer(const Granted& granted) {
 HookOutcome outcome_of_answer(const Ended& /*ended*/) { return {HookOutcome::Kind::kDone}; }
 HookOutcome outcome_of_answer(const Denied& denied) {
   return {HookOutcome::Kind::kDenied, denial_message(denied)};
+}
+HookOutcome outcome_of_answer(const Blocked& blocked) {
+  return {HookOutcome::Kind::kDenied, blocked_message(blocked)};
 }
 HookOutcome outcome_of_answer(const Throttled& throttled) {
   return {HookOutcome::Kind::kDenied, throttled_message(throttled)};

@@ -95,6 +95,7 @@ void write_state(Exposition& to, const ServiceStatus& status) {
            status.trouble.empty() ? 1 : 0);
   to.gauge("sessions", "Active sessions.", status.sessions);
   to.gauge("users", "Users who have any.", status.users);
+  if (status.blocks) to.gauge("blocks", "Users whom operators keep out.", *status.blocks);
   to.gauge("limit_sessions", "Sessions of a user by default at most; 0 is no limit.",
            status.policy.limit);
   to.gauge("lease_seconds", "How long a session counts without a sign of life.",
@@ -108,12 +109,14 @@ void write_commands(Exposition& to, const CommandCounts& counts) {
   to.head(
       "starts_total", "counter",
       "Starts by outcome; would_deny were let in by the observe mode, throttled were too many of "
-      "one user in a minute, failed had no answer.");
+      "one user in a minute, blocked are of users whom an operator keeps out, failed had no "
+      "answer.");
   outcome("started", counts.starts.started);
   outcome("renewed", counts.starts.renewed);
   outcome("denied", counts.starts.denied);
   outcome("would_deny", counts.starts.would_deny);
   outcome("throttled", counts.starts.throttled);
+  outcome("blocked", counts.starts.blocked);
   outcome("failed", counts.starts.failed);
   to.head("denials_total", "counter",
           "Denials, those that the observe mode let in too, by the first rule that had no room; "

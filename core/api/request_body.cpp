@@ -1,10 +1,12 @@
 #include "api/request_body.hpp"
 
 #include "api/body_fields.hpp"
+#include "api/input.hpp"
 #include "base/text.hpp"
 #include "rules/rule.hpp"
 #include "session/id.hpp"
 #include "session/policy.hpp"
+#include "session/wording.hpp"
 
 #include <boost/json/monotonic_resource.hpp>
 
@@ -12,50 +14,7 @@
 
 namespace concur {
 
-namespace {
-
 using namespace body;
-
-// Null takes away what is set.
-template <class T>
-Result<void> keep_or_clear(const json::value& value, Result<T> (*read)(const json::value&),
-                           Patch<T>& into) {
-  if (value.is_null()) {
-    into.emplace();
-    return {};
-  }
-  return keep(read(value), into);
-}
-
-// Numbers for rules, by their names: {"tvs":2,"homes":null}.
-Result<void> read_rules(const json::value& value, RulePatch& into) {
-  const Error bad = bad_field("rules", "an object of rules' names and whole numbers, or null");
-  const json::object* object = value.if_object();
-  if (object == nullptr || object->empty()) return bad;
-  for (const auto& member : *object) {
-    const std::string_view name = view(member.key());
-    if (!is_rule_name(name)) return bad;
-    std::optional<std::uint32_t> number;
-    if (!member.value().is_null()) {
-      const auto read = read_limit(member.value());
-      if (!read) return bad;
-      number = *read;
-    }
-    into.emplace_back(std::string(name), number);
-  }
-  return {};
-}
-
-Result<void> read_rule_field(std::string_view name, const json::value& value, RuleBody& into) {
-  if (name == "limit") return keep_or_clear(value, read_limit, into.limit);
-  if (name == "onLimit") return keep_or_clear(value, read_on_limit, into.on_limit);
-  if (name == "rules") return read_rules(value, into.rules);
-  if (name != "plan") return unknown_field(name);
-  return keep_or_clear<std::string>(
-      value, [](const json::value& plan) { return read_name("plan", plan); }, into.plan);
-}
-
-}  // namespace
 
 Result<StartBody> parse_start_body(std::string_view body) {
   StartBody parsed;
@@ -70,6 +29,7 @@ Result<StartBody> parse_start_body(std::string_view body) {
       return read.error();
     }
   }
+  if (const auto checked = check_start(parsed); !checked) return checked.error();
   return parsed;
 }
 
@@ -112,9 +72,31 @@ Result<std::optional<StartToken>> parse_start_parameter(std::optional<std::strin
   return token;
 }
 
+Result<std::string> parse_message_parameter(std::optional<std::string_view> text) {
+  if (!text) return std::string();
+  if (const auto checked = check_message(*text); !checked) {
+    return Error{ErrorKind::kInvalid,
+                 text::format("cannot accept parameter 'message': {}", checked.error().message)};
+  }
+  return std::string(*text);
+}
+
+Result<BlockBody> parse_block_body(std::string_view body) {
+  BlockBody parsed;
+  if (is_no_body(body)) return parsed;
+  const auto object = parse_object(body);
+  if (!object) return object.error();
+  for (const auto& member : *object) {
+    const auto read = read_block_field(view(member.key()), member.value(), parsed);
+    if (!read) return read.error();
+  }
+  return parsed;
+}
+
 Start start_of(const Id& user, const Id& session, StartBody& body) {
   Start start{user, session, body.ttl, body.limit, std::move(body.details), body.on_limit};
   if (body.replace) start.replace = *Id::parse("session", *body.replace);
+  start.replace_all = body.replace_all;
   start.start = body.start;
   return start;
 }
@@ -123,38 +105,36 @@ Result<PurgeBody> parse_purge_body(std::string_view body) {
   const auto object = parse_object(body);
   if (!object) return object.error();
   PurgeBody parsed;
-  int chosen = 0;
+  bool all = false;
+  bool some = false;
   for (const auto& member : *object) {
     const std::string_view name = view(member.key());
     const json::value& value = member.value();
-    if (name == "user") {
-      if (!value.is_string()) return bad_field(name, "a user's name");
-      parsed.user = std::string(view(value.get_string()));
-      ++chosen;
-    } else if (name == "idle") {
-      const auto idle = read_duration(name, value);
-      if (!idle) return idle.error();
-      if (*idle == Millis(0))
-        return bad_field(name, "more than nothing; to purge each session say all");
-      parsed.idle = *idle;
-      ++chosen;
-    } else if (name == "all") {
+    if (name == "all") {
       if (!value.is_bool() || !value.get_bool()) return bad_field(name, "true");
-      ++chosen;
-    } else if (name == "dryRun") {
-      if (!value.is_bool()) return bad_field(name, "true or false");
-      parsed.dry_run = value.get_bool();
-    } else {
-      return unknown_field(name);
+      all = true;
+    } else if (is_purge_selector(name)) {
+      if (auto read = read_purge_selector(name, value, parsed); !read) return read.error();
+      some = true;
+    } else if (auto read = read_purge_option(name, value, parsed.purge); !read) {
+      return read.error();
     }
   }
-  if (chosen != 1) {
-    return Error{ErrorKind::kInvalid, "cannot purge: say exactly one of user, idle and all"};
+  if (all == some) {
+    return Error{ErrorKind::kInvalid,
+                 "cannot purge: say all, or any of user, idle, olderThan, ip, device, content and "
+                 "meta, which must all hold"};
   }
+  if (all && parsed.purge.block) {
+    return Error{ErrorKind::kInvalid, "cannot purge: block does not go with all"};
+  }
+  parsed.purge.blocks_anyway = parsed.user.has_value();
   return parsed;
 }
 
-Result<RuleBody> parse_limit_body(std::string_view body) {
+namespace {
+
+Result<RuleBody> parse_rule_body(std::string_view body) {
   const auto object = parse_object(body);
   if (!object) return object.error();
   RuleBody parsed;
@@ -163,20 +143,43 @@ Result<RuleBody> parse_limit_body(std::string_view body) {
       return read.error();
     }
   }
-  if (!parsed.limit && !parsed.plan && !parsed.on_limit && parsed.rules.empty()) {
-    return Error{ErrorKind::kInvalid, "cannot set a limit: say limit, plan, onLimit or rules"};
-  }
+  return parsed;
+}
+
+}  // namespace
+
+Result<RuleBody> parse_limit_body(std::string_view body) {
+  auto parsed = parse_rule_body(body);
+  if (!parsed) return parsed;
+  if (const auto checked = check_limit(*parsed); !checked) return checked.error();
   return parsed;
 }
 
 Result<RuleBody> parse_plan_body(std::string_view body) {
-  auto parsed = parse_limit_body(body);
-  if (!parsed) return parsed.error();
-  if (parsed->plan) return unknown_field("plan");
-  if (parsed->limit && !*parsed->limit) {
-    return bad_field("limit", text::format("a whole number from 0 (no limit) to {}", kMaxLimit));
-  }
+  auto parsed = parse_rule_body(body);
+  if (!parsed) return parsed;
+  if (const auto checked = check_plan(*parsed); !checked) return checked.error();
   return parsed;
+}
+
+SetLimit set_limit_of(const Id& user, const RuleBody& body) {
+  SetLimit set{user, body.limit, {}, body.on_limit, body.rules};
+  if (!body.plan) return set;
+  set.plan.emplace();
+  if (*body.plan) *set.plan = *Id::parse("plan", **body.plan);
+  return set;
+}
+
+Result<SetPlan> set_plan_of(const Id& plan, const RuleBody& body) {
+  if (plan.text() == "none" || plan.text() == "default") {
+    return Error{ErrorKind::kInvalid,
+                 text::format("cannot set plan {}: that word takes a plan or a setting away from a "
+                              "user, so that no plan can have it for a name",
+                              plan.text())};
+  }
+  SetPlan set{plan, {}, body.on_limit, body.rules};
+  if (body.limit) set.limit = *body.limit;
+  return set;
 }
 
 }  // namespace concur

@@ -22,6 +22,7 @@ struct StartBody {
   Details details;
   std::optional<OnLimit> on_limit{};
   std::optional<std::string> replace{};  // a session's name
+  bool replace_all = false;
   std::optional<StartToken> start{};
 };
 
@@ -50,13 +51,25 @@ Result<HeartbeatBody> parse_heartbeat_body(std::string_view body);
 // The parameter of that name in the query of an end; none where it is absent or empty.
 Result<std::optional<StartToken>> parse_start_parameter(std::optional<std::string_view> text);
 
-struct PurgeBody {
-  std::optional<std::string> user;
-  Millis idle{};  // 0 where user or all was given
-  bool dry_run = false;
+// The same of its message for the viewer.
+Result<std::string> parse_message_parameter(std::optional<std::string_view> text);
+
+// Of a block: none of these need be there.
+struct BlockBody {
+  std::optional<Millis> length;
+  std::string message{};
 };
 
-// Exactly one of user, idle and all.
+// An empty body means no options.
+Result<BlockBody> parse_block_body(std::string_view body);
+
+// What a purge's body says but for the user, whom the command only names.
+struct PurgeBody {
+  std::optional<std::string> user;
+  Purge purge{};
+};
+
+// All alone, or any of what says which; nothing that is null or empty says so.
 Result<PurgeBody> parse_purge_body(std::string_view body);
 
 // What is to be set for a user or a plan; null takes away. At least one field is there.
@@ -71,5 +84,9 @@ struct RuleBody {
 Result<RuleBody> parse_limit_body(std::string_view body);
 // A plan's: limit, which is no null, onLimit and rules.
 Result<RuleBody> parse_plan_body(std::string_view body);
+
+// The commands, which look into the body. No plan is set that has the name of none.
+SetLimit set_limit_of(const Id& user, const RuleBody& body);
+Result<SetPlan> set_plan_of(const Id& plan, const RuleBody& body);
 
 }  // namespace concur

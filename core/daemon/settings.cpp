@@ -8,6 +8,7 @@
 #include "daemon/rule_settings.hpp"
 #include "net/tcp_address.hpp"
 #include "rules/rule_text.hpp"
+#include "session/wording.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -123,6 +124,23 @@ Result<void> set_hold_off(Settings& into, const std::string& value) {
   return {};
 }
 
+Result<void> set_longest(Settings& into, const std::string& value) {
+  const auto longest = value == "off" ? Result<Millis>(Millis(0)) : parse_duration(value);
+  if (!longest) return longest.error();
+  if (*longest != Millis(0) && (*longest < kMinLongest || *longest > kMaxLongest)) {
+    return Error{ErrorKind::kInvalid,
+                 text::format("it takes off, or {} to {}", format_duration(kMinLongest),
+                              format_duration(kMaxLongest))};
+  }
+  into.service.policy.longest = *longest;
+  return {};
+}
+
+std::string get_longest(const Settings& from) {
+  const Millis longest = from.service.policy.longest;
+  return longest == Millis(0) ? std::string("off") : format_duration(longest);
+}
+
 Result<void> set_history(Settings& into, const std::string& value) {
   const auto history = parse_duration(value);
   if (!history) return history.error();
@@ -143,6 +161,12 @@ Result<void> set_max_sessions(Settings& into, const std::string& value) {
         text::format("it takes a whole number from 0 (any number) to {}", kMaxMaxSessions)};
   }
   into.service.policy.max_sessions = *most;
+  return {};
+}
+
+Result<void> set_denial_message(Settings& into, const std::string& value) {
+  if (auto checked = check_denial_wording(value); !checked) return checked;
+  into.service.policy.denial = value;
   return {};
 }
 
@@ -221,12 +245,18 @@ constexpr Setting kTable[] = {
     {"hold-off", "DURATION",
      "how long an evicted viewer may not evict, and who evicted it stays; 0: off", true, always,
      set_hold_off, [](const Settings& s) { return format_duration(s.service.policy.hold_off); }},
+    {"longest", "DURATION", "end a session at that age, however often it is renewed; off: never",
+     true, always, set_longest, get_longest},
     {"mode", "enforce|observe", "observe: admit what would be denied, and count and report it",
      true, always,
      [](Settings& s, const std::string& v) {
        return set_word<Mode>(kModes, v, s.service.policy.mode);
      },
      [](const Settings& s) { return get_word<Mode>(kModes, s.service.policy.mode); }},
+    {"denial-message", "TEXT",
+     "what a viewer who is denied is told, with {user}, {attempted}, {active}, {limit}; empty: a "
+     "sentence that names the user",
+     true, always, set_denial_message, [](const Settings& s) { return s.service.policy.denial; }},
     {"start-rate", "N", "starts per user and minute, without renewals; 0: unlimited", true, always,
      set_start_rate, [](const Settings& s) { return std::to_string(s.service.policy.start_rate); }},
     {"max-sessions", "N", "active sessions of all users, to bound memory; 0: unlimited", true,

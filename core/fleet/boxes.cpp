@@ -56,6 +56,7 @@ std::string digest_of(const Rules& rules) {
       text::append(all, "\n{} = {}", each.name, to_text(each));
     }
   }
+  if (rules.longest != Millis(0)) text::append(all, " longest {}", rules.longest.count());
   return text::format("{:08x}", XXH3_64bits(all.data(), all.size()) & 0xFFFF'FFFFU);
 }
 

@@ -68,7 +68,16 @@ void Desks::submit(std::string_view user, const Command& command, const Now& now
 }
 
 void Desks::submit_where_unset(const SetLimit& set, const Now& now, Service::Reply reply) {
-  Desk& desk = desk_of(set.user.text());
+  submit_where_unset(set.user.text(), set, now, std::move(reply));
+}
+
+void Desks::submit_where_unset(const SetBlock& set, const Now& now, Service::Reply reply) {
+  submit_where_unset(set.user.text(), set, now, std::move(reply));
+}
+
+void Desks::submit_where_unset(std::string_view user, const Command& set, const Now& now,
+                               Service::Reply reply) {
+  Desk& desk = desk_of(user);
   begin_command();
   desk.waiting.push_back({KeptCommand(set), std::move(reply), now.instant + timeout_, 0, true});
   enqueue(desk);
@@ -140,6 +149,7 @@ void Desks::decide(Desk& desk) {
   const Instant there = now.instant + ahead;
   desk.asked = now.since_boot;
   ReadUser read = read_user(desk.user, desk.known, there);
+  bound_leases(read.state, to_.judge.policy().longest, there);
   UserFields lapsed;
   for (const UserState::Session& each : read.state.sessions) {
     if (each.row.expires > there) continue;

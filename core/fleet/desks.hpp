@@ -69,6 +69,7 @@ class Desks {
   void submit(std::string_view user, const Command& command, const Now& now, Service::Reply reply);
   // What a box that is new in the fleet brings along: it holds where nothing is set for the user.
   void submit_where_unset(const SetLimit& set, const Now& now, Service::Reply reply);
+  void submit_where_unset(const SetBlock& set, const Now& now, Service::Reply reply);
 
   // Brings what this box knows of the user to the engine, and ends what is over.
   void sync(std::string_view user);
@@ -123,6 +124,8 @@ class Desks {
     Decided decided;
     std::chrono::nanoseconds asked{};
   };
+  void submit_where_unset(std::string_view user, const Command& set, const Now& now,
+                          Service::Reply reply);
   void begin_command() {
     ++under_way_;
     backlog_.add(0);

@@ -33,6 +33,7 @@ void Desks::decide_away(Desk& desk, const std::string& cause, bool unknown) {
   const Millis ahead = ahead_of(desk, now);
   const Instant there = now.instant + ahead;
   ReadUser read = read_user(desk.user, desk.away ? *desk.away : desk.known, there);
+  bound_leases(read.state, to_.judge.policy().longest, there);
   to_.served.forget_over(desk.user, now.instant);
   to_.served.heal(read.state, box_, ahead, now.instant);
   std::vector<Pending> refused;

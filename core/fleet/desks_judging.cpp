@@ -107,6 +107,7 @@ Desks::Decided Desks::judge(Desk& desk, ReadUser& read, const Now& now, Millis a
   UserState before;  // what the commands are looked up in
   before.user = desk.user;
   before.rule = read.state.rule;
+  before.block = read.state.block;
   for (const auto& each : read.state.sessions) {
     UserState::Session session;
     session.row.session = each.row.session;
@@ -164,8 +165,14 @@ Answer Desks::judge_one(Pending& pending, const UserState& before, std::int64_t&
                         const Now& now) {
   const Command& command = pending.command->get();
   const auto* const start = std::get_if<Start>(&command);
-  if (pending.where_unset && !before.rule.empty()) {
-    return to_.judge.apply(ShowLimit{std::get<SetLimit>(command).user}, last_start + 1);
+  if (pending.where_unset) {
+    const auto* const limit = std::get_if<SetLimit>(&command);
+    if (limit != nullptr && !before.rule.empty()) {
+      return to_.judge.apply(ShowLimit{limit->user}, last_start + 1);
+    }
+    if (limit == nullptr && before.block && !before.block->is_over(now.instant)) {
+      return to_.judge.apply(ShowBlock{std::get<SetBlock>(command).user}, last_start + 1);
+    }
   }
   if (start == nullptr) return to_.judge.apply(command, last_start + 1);
   const auto* const known = find_session(before.sessions, start->session.text());
@@ -208,6 +215,9 @@ void Desks::notice_taken(Decided& decided) const {
     event.at = WallTime(gone->row.at.time_since_epoch());
     if (gone->row.by) {
       event.more = std::make_unique<EventMore>(EventMore{{}, *gone->row.by, {}});
+    } else if (!gone->row.message.empty()) {
+      event.more = std::make_unique<EventMore>();
+      event.more->message = gone->row.message;
     }
     decided.events.push_back(std::move(event));
   }

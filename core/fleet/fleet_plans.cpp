@@ -100,26 +100,37 @@ void FleetService::remove_plan(const RemovePlan& remove, Reply reply) {
 // --- a box that is new in the fleet ---
 
 // What operators had set on it holds in the fleet, where nothing is set there.
-void FleetService::enter(std::vector<LimitRow> limits, std::vector<PlanRow> plans) {
-  to_enter_.assign(std::make_move_iterator(limits.begin()), std::make_move_iterator(limits.end()));
-  plans_to_enter_.assign(std::make_move_iterator(plans.begin()),
-                         std::make_move_iterator(plans.end()));
+void FleetService::enter(Stored&& stored) {
+  const auto queue = [](auto& from, auto& to) {
+    to.assign(std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  };
+  queue(stored.limits, to_enter_);
+  queue(stored.plans, plans_to_enter_);
+  queue(stored.blocks, blocks_to_enter_);
 }
 
 void FleetService::go_on_entering() {
-  if (entering_ || (to_enter_.empty() && plans_to_enter_.empty())) return;
+  if (entering_) return;
   entering_ = true;
-  if (!plans_to_enter_.empty()) {
-    return plans_.look([this] {
-      const PlanRow plan = plans_to_enter_.front();
-      const auto done = [this](Result<void> put) {
-        entering_ = false;
-        if (put) plans_to_enter_.pop_front();
-      };
-      if (plans_.find_in_engine(plan.plan)) return done({});
-      plans_.put(plan, done);
-    });
-  }
+  if (!blocks_to_enter_.empty()) return enter_block();
+  if (!plans_to_enter_.empty()) return enter_plan();
+  if (!to_enter_.empty()) return enter_limit();
+  entering_ = false;
+}
+
+void FleetService::enter_plan() {
+  plans_.look([this] {
+    const PlanRow plan = plans_to_enter_.front();
+    const auto done = [this](Result<void> put) {
+      entering_ = false;
+      if (put) plans_to_enter_.pop_front();
+    };
+    if (plans_.find_in_engine(plan.plan)) return done({});
+    plans_.put(plan, done);
+  });
+}
+
+void FleetService::enter_limit() {
   const LimitRow& row = to_enter_.front();
   const auto user = Id::parse("user", row.user);
   SetLimit set{*user};
@@ -134,6 +145,23 @@ void FleetService::go_on_entering() {
   desks_.submit_where_unset(set, clock_.now(), [this](Result<Answer>&& answer) {
     entering_ = false;
     if (answer) to_enter_.pop_front();
+  });
+}
+
+// What is left of it.
+void FleetService::enter_block() {
+  const BlockRow& row = blocks_to_enter_.front();
+  const Now now = clock_.now();
+  const auto user = Id::parse("user", row.user);
+  SetBlock set{*user, {}, row.block.message};
+  if (const auto until = row.block.until()) set.length = *until - now.instant;
+  if (set.length && *set.length <= Millis(0)) {
+    entering_ = false;
+    return blocks_to_enter_.pop_front();
+  }
+  desks_.submit_where_unset(set, now, [this](Result<Answer>&& answer) {
+    entering_ = false;
+    if (answer) blocks_to_enter_.pop_front();
   });
 }
 

@@ -90,7 +90,7 @@ FleetService::FleetService(LoopRunner& runner, EventLog& events, const Clock& cl
   desks_.sync_all_served();
   if (stored.box == 0) {
     journal_.add(PutBox{static_cast<std::int64_t>(boxes_.self().id)});
-    enter(std::move(stored.limits), std::move(stored.plans));
+    enter(std::move(stored));
   }
   log_.info("box {} ({}) of the fleet {}: {} sessions served here", parts_.config.box,
             hex_of(boxes_.self().id), parts_.config.name, served_.sessions());
@@ -111,7 +111,8 @@ void FleetService::submit(const Command& command, const Now& now, Reply reply) {
   std::visit(
       [&](const auto& each) {
         using Kind = std::decay_t<decltype(each)>;
-        if constexpr (std::is_same_v<Kind, ListAll> || std::is_same_v<Kind, ListLimits>) {
+        if constexpr (std::is_same_v<Kind, ListAll> || std::is_same_v<Kind, ListLimits> ||
+                      std::is_same_v<Kind, ListBlocks>) {
           lists_.list(each, std::move(reply));
         } else if constexpr (std::is_same_v<Kind, SetPlan>) {
           set_plan(each, std::move(reply));

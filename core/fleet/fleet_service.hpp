@@ -54,6 +54,7 @@ class FleetService final : public Service {
     std::vector<Row> sessions;
     std::vector<PlanRow> plans;
     std::vector<LimitRow> limits;
+    std::vector<BlockRow> blocks;
     std::int64_t box = 0;  // 0: it is new in the fleet
   };
 
@@ -78,7 +79,10 @@ class FleetService final : public Service {
   void list_plans(std::optional<Id> plan, Reply reply);
   void show_plan(const std::string& plan, const std::shared_ptr<Reply>& reply);
   static PlanInfo info_of(const PlanRow& plan, const Lists::PlanUsers& users);
-  void enter(std::vector<LimitRow> limits, std::vector<PlanRow> plans);
+  void enter(Stored&& stored);
+  void enter_plan();
+  void enter_limit();
+  void enter_block();
   void go_on_entering();
   void publish(std::vector<Event>&& events);
   void store_usage();
@@ -130,6 +134,7 @@ class FleetService final : public Service {
   std::string told_;               // what was logged of the engine last
   std::deque<LimitRow> to_enter_;  // of a box that is new in the fleet: what was set on it
   std::deque<PlanRow> plans_to_enter_;
+  std::deque<BlockRow> blocks_to_enter_;
   bool entering_ = false;
   bool configured_ = false;
   bool finishing_ = false;

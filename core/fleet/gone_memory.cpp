@@ -39,8 +39,12 @@ void prune_gone(const Policy& policy, UserState& state, Instant now) {
 }
 
 engine::Expiry expiry_of(const Policy& policy, const UserState& state, Instant now) {
-  if (!state.rule.empty()) return {engine::Expiry::Kind::kForGood, {}};
+  const bool blocked_for_good = state.block && !state.block->length;
+  if (!state.rule.empty() || !state.set_rest.empty() || blocked_for_good) {
+    return {engine::Expiry::Kind::kForGood, {}};
+  }
   Millis longest = std::max({policy.lease, policy.hold_off, kRememberGone});
+  if (state.block) longest = std::max<Millis>(longest, *state.block->until() - now);
   for (const auto& each : state.sessions) longest = std::max<Millis>(longest, each.row.ttl);
   for (const auto& each : state.gone) {
     longest = std::max<Millis>(longest, each.row.at + memory_of(policy, each) - now);

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "session/id.hpp"
+#include "session/purge_match.hpp"
 
 #include <algorithm>
 #include <array>
@@ -71,6 +72,13 @@ SessionInfo info_of(std::string_view user, const UserState::Session& session,
   return info;
 }
 
+UserBlock info_of(std::string_view user, const Block& block) {
+  UserBlock info{std::string(user), true, WallTime(block.since.time_since_epoch())};
+  if (const auto until = block.until()) info.until = WallTime(until->time_since_epoch());
+  info.message = block.message;
+  return info;
+}
+
 }  // namespace
 
 // --- lists ---
@@ -80,6 +88,10 @@ void Lists::list(const ListAll& list, Service::Reply reply) {
 }
 
 void Lists::list(const ListLimits& list, Service::Reply reply) {
+  this->list(list, clock_.now().instant + kPageTime, std::move(reply));
+}
+
+void Lists::list(const ListBlocks& list, Service::Reply reply) {
   this->list(list, clock_.now().instant + kPageTime, std::move(reply));
 }
 
@@ -95,6 +107,7 @@ void Lists::list(const ListAll& list, Instant until, Service::Reply reply) {
       if (std::tie(user.at, user.hash) < from.of_user()) continue;
       const bool begun = std::tie(user.at, user.hash) == from.of_user();
       ReadUser read = read_user(user.user, user.fields, at(user.now).instant);
+      bound_leases(read.state, judge_.policy().longest, at(user.now).instant);
       for (const UserState::Session& each : read.state.sessions) {
         if (each.row.expires <= at(user.now).instant) continue;
         if (begun && each.row.id <= from.row) continue;
@@ -141,11 +154,35 @@ void Lists::list(const ListLimits& list, Instant until, Service::Reply reply) {
   });
 }
 
+void Lists::list(const ListBlocks& list, Instant until, Service::Reply reply) {
+  const auto from = place_of(list.after);
+  if (!from) return reply(Answer(Refused{list.after.not_ours()}));
+  auto shared = std::make_shared<Service::Reply>(std::move(reply));
+  walk_.step(from->walk, [this, shared, from = *from, most = list.most, until](WalkStep&& step) {
+    if (!step.available) return (*shared)(unavailable(step.cause));
+    BlockPage page;
+    for (const WalkedUser& user : step.users) {
+      if (std::tie(user.at, user.hash) < from.of_user()) continue;
+      if (std::tie(user.at, user.hash) == from.of_user() && from.row >= 0) continue;
+      const Now now = at(user.now);
+      const ReadUser read = read_user(user.user, user.fields, now.instant);
+      if (!read.state.block || read.state.block->is_over(now.instant)) continue;
+      if (page.blocks.size() == most) return (*shared)(Answer(std::move(page)));
+      page.blocks.push_back(info_of(user.user, *read.state.block));
+      page.next = cursor_of({from.walk, user.at, user.hash, 0});
+    }
+    page.next = step.next ? cursor_of({*step.next}) : Cursor();
+    if (page.blocks.empty() && step.next && clock_.now().instant < until) {
+      return this->list(ListBlocks{page.next, most}, until, std::move(*shared));
+    }
+    (*shared)(Answer(std::move(page)));
+  });
+}
+
 // --- the purge of all ---
 
 struct Lists::Purging {
-  Millis idle{};
-  bool dry_run = false;
+  Purge which;
   Service::Reply reply;
   Purged purged;
   std::optional<engine::WalkPosition> next = engine::WalkPosition();
@@ -156,9 +193,9 @@ struct Lists::Purging {
 
 void Lists::purge(const Purge& purge, Service::Reply reply) {
   auto purging = std::make_shared<Purging>();
-  purging->idle = purge.idle;
-  purging->dry_run = purge.dry_run;
+  purging->which = purge;
   purging->purged.dry_run = purge.dry_run;
+  if (purge.block && !purge.dry_run) purging->purged.blocked = 0;
   purging->reply = std::move(reply);
   go_on(purging);
 }
@@ -170,8 +207,13 @@ void Lists::go_on(const std::shared_ptr<Purging>& purging) {
     if (!step.available) return purging->reply(unavailable(step.cause));
     purging->next = step.next;
     for (WalkedUser& each : step.users) {
-      const ReadUser read = read_user(each.user, each.fields, at(each.now).instant);
-      if (!read.state.sessions.empty()) purging->users.push_back(std::move(each.user));
+      const Instant now = at(each.now).instant;
+      const ReadUser read = read_user(each.user, each.fields, now);
+      const bool is_concerned = std::ranges::any_of(read.state.sessions, [&](const auto& session) {
+        const Row& row = session.row;
+        return is_meant(purging->which, row.started, row.last_seen, row.details.get(), now);
+      });
+      if (is_concerned) purging->users.push_back(std::move(each.user));
     }
     ++purging->under_way;
     purge_more(purging);
@@ -184,12 +226,16 @@ void Lists::purge_more(const std::shared_ptr<Purging>& purging) {
     const std::string user = std::move(purging->users.back());
     purging->users.pop_back();
     ++purging->under_way;
-    const Purge one{*Id::parse("user", user), purging->idle, purging->dry_run};
+    Purge one = purging->which;
+    one.user = *Id::parse("user", user);
     desks_.submit(user, one, clock_.now(), [this, purging](Result<Answer>&& answer) {
       if (!answer) {
         purging->failure = answer.error();
       } else if (const auto* purged = std::get_if<Purged>(&*answer)) {
-        purging->purged.count += purged->count;
+        Purged& all = purging->purged;
+        all.count += purged->count;
+        all.users += purged->users;
+        if (purged->blocked) all.blocked = all.blocked.value_or(0) + *purged->blocked;
       }
       purge_more(purging);
       if (--purging->under_way == 0) go_on(purging);

@@ -26,6 +26,7 @@ class Lists {
 
   void list(const ListAll& list, Service::Reply reply);
   void list(const ListLimits& list, Service::Reply reply);
+  void list(const ListBlocks& list, Service::Reply reply);
   void purge(const Purge& purge, Service::Reply reply);
 
   // How many users have each plan, and how many of them are above its limit.
@@ -41,6 +42,7 @@ class Lists {
 
   void list(const ListAll& list, Instant until, Service::Reply reply);
   void list(const ListLimits& list, Instant until, Service::Reply reply);
+  void list(const ListBlocks& list, Instant until, Service::Reply reply);
   void go_on(const std::shared_ptr<Purging>& purging);
   void purge_more(const std::shared_ptr<Purging>& purging);
   void go_on(const std::shared_ptr<Counting>& counting, const engine::WalkPosition& from);

@@ -22,6 +22,8 @@ bool take(FleetService::Stored& stored, StoredRow&& row) {
     stored.plans.push_back(std::move(*plan));
   } else if (auto* limit = std::get_if<LimitRow>(&row)) {
     stored.limits.push_back(std::move(*limit));
+  } else if (auto* block = std::get_if<BlockRow>(&row)) {
+    stored.blocks.push_back(std::move(*block));
   }
   return true;
 }

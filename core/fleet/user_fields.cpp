@@ -4,6 +4,7 @@
 #include "session/id.hpp"
 #include "session/int48.hpp"
 #include "session/policy.hpp"
+#include "session/wording.hpp"
 
 #include <algorithm>
 #include <array>
@@ -91,6 +92,7 @@ std::string write_gone(const UserState::Gone& gone) {
     value.text('b', row.by->session).text('d', row.by->device);
     if (row.by->same_address) value.letter('a');
   }
+  value.text('m', row.message);
   return std::move(value).with(gone.rest);
 }
 
@@ -108,7 +110,9 @@ bool read_gone(std::string_view text, Instant now, UserState::Gone& into) {
   row.row = value.number<std::int64_t>(0, kLatest);
   row.start = value.number<std::uint32_t>(0, UINT32_MAX);
   EvictedBy by{value.text('b'), value.text('d'), value.flag('a')};
+  row.message = value.text('m');
   if (value.failed()) return false;
+  if (!check_message(row.message)) row.message.clear();
   if (row.reason == EndReason::kEvicted) row.by = std::make_unique<EvictedBy>(std::move(by));
   into.rest = value.rest();
   return true;
@@ -164,23 +168,47 @@ bool read_replaced(std::string_view text, Instant now, std::vector<ReplacedNames
   return !value.failed();
 }
 
-std::string write_rule(const LimitRow& rule) {
+std::string write_block(const Block& block) {
+  ValueWriter value;
+  value.number(millis(block.since)).number(block.length ? block.length->count() : -1);
+  return std::move(value).with(block.message);
+}
+
+bool read_block(std::string_view text, Instant now, std::optional<Block>& into) {
+  ValueReader value(text);
+  Block block;
+  block.since = std::min(value.instant(), now);
+  const auto length = value.number<std::int64_t>(-1, kMaxBlock.count());
+  if (value.failed() || !check_message(value.rest())) return false;
+  if (length >= 0) block.length = Millis(length);
+  block.message = value.rest();
+  into = std::move(block);
+  return true;
+}
+
+std::string write_set(const UserState& state) {
+  const LimitRow& rule = state.rule;
   ValueWriter value;
   value.number(rule.limit ? static_cast<std::int64_t>(*rule.limit) : -1);
   value.number(rule.on_limit ? static_cast<std::int64_t>(*rule.on_limit) : -1);
   value.text('p', rule.plan).text('n', rule.numbers.to_text());
-  return std::move(value).with({});
+  if (state.block) value.text('b', write_block(*state.block));
+  return std::move(value).with(state.set_rest);
 }
 
-bool read_rule(std::string_view text, LimitRow& rule) {
+bool read_set(std::string_view text, Instant now, UserState& state) {
+  LimitRow& rule = state.rule;
   ValueReader value(text);
   const auto limit = value.number<std::int64_t>(-1, kMaxLimit);
   const auto on_limit =
       value.number<std::int64_t>(-1, static_cast<std::int64_t>(OnLimit::kEvictNewest));
   std::string plan = value.text('p');
   const auto numbers = RuleNumbers::parse(value.text('n'));
-  if (value.failed() || !value.at_end() || !numbers) return false;
+  const std::string block = value.text('b');
+  if (value.failed() || !numbers) return false;
   if (!plan.empty() && !Id::parse("plan", plan)) return false;
+  if (!block.empty() && !read_block(block, now, state.block)) return false;
+  state.set_rest = value.rest();
   if (limit >= 0) rule.limit = static_cast<std::uint32_t>(limit);
   if (on_limit >= 0) rule.on_limit = static_cast<OnLimit>(on_limit);
   rule.plan = std::move(plan);
@@ -333,7 +361,7 @@ ReadUser read_user(std::string_view user, const UserFields& fields, Instant now)
         known = name.empty() && read_due(value, now, read.state);
         break;
       case 'r':
-        known = name.empty() && read_rule(value, read.state.rule);
+        known = name.empty() && read_set(value, now, read.state);
         break;
       default:
         break;
@@ -355,6 +383,15 @@ ReadUser read_user(std::string_view user, const UserFields& fields, Instant now)
   return read;
 }
 
+void bound_leases(UserState& state, Millis longest, Instant now) {
+  for (UserState::Session& each : state.sessions) {
+    Row& row = each.row;
+    const Instant by_sign_of_life = std::min(row.last_seen, now) + row.ttl;
+    row.expires =
+        std::min(std::max(row.expires, by_sign_of_life), latest_end(longest, row.started));
+  }
+}
+
 UserFields write_user(const UserState& state) {
   UserFields fields;
   fields.reserve(2 * state.sessions.size() + state.gone.size() + state.marks.size() + 4);
@@ -368,7 +405,9 @@ UserFields write_user(const UserState& state) {
   for (const HoldOffRow& each : state.marks) fields.push_back({mark_name(each), write_mark(each)});
   if (!state.replaced.empty()) fields.push_back({"n", write_replaced(state.replaced)});
   if (state.starts_due) fields.push_back({"w", write_due(*state.starts_due)});
-  if (!state.rule.empty()) fields.push_back({"r", write_rule(state.rule)});
+  if (!state.rule.empty() || state.block || !state.set_rest.empty()) {
+    fields.push_back({"r", write_set(state)});
+  }
   sort_fields(fields);
   return fields;
 }

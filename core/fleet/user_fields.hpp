@@ -23,7 +23,7 @@
 //   h<id>.<m>   a mark of a viewer: held off, protected, a device that changed hands
 //   n           which names were replaced of late
 //   w           when the next start would be on time
-//   r           what operators set
+//   r           what operators set: limit, on-limit, plan, block
 //
 // Numbers are in hex, texts as <letter><length>:<bytes>.
 namespace concur {
@@ -48,6 +48,10 @@ struct ReadUser {
 // `fields` are sorted. Whatever they hold, what comes of it is valid, and no lease or mark reaches
 // further beyond `now` than it could have been given for.
 ReadUser read_user(std::string_view user, const UserFields& fields, Instant now);
+
+// No lease lasts longer than the session may, where its age is bounded; one that ended at another
+// age goes on as the last sign of life has it.
+void bound_leases(UserState& state, Millis longest, Instant now);
 
 // Sorted, without `v`, and without the sessions that cannot be read.
 UserFields write_user(const UserState& state);

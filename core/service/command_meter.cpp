@@ -24,6 +24,8 @@ void CommandMeter::answered(CommandKind kind, const Answer& answer, Instant now)
     count_rule(denied->broken);
   } else if (std::holds_alternative<Throttled>(answer)) {
     ++counts_.starts.throttled;
+  } else if (std::holds_alternative<Blocked>(answer)) {
+    ++counts_.starts.blocked;
   } else if (std::holds_alternative<Gone>(answer)) {
     ++counts_.heartbeats.gone;
   } else if (std::holds_alternative<Unknown>(answer)) {

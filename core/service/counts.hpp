@@ -26,6 +26,7 @@ struct CommandCounts {
     std::uint64_t denied = 0;
     std::uint64_t would_deny = 0;  // observed, and admitted
     std::uint64_t throttled = 0;   // too many a minute: 429
+    std::uint64_t blocked = 0;     // of users whom an operator keeps out
     std::uint64_t failed = 0;      // no answer could be had: 503
   };
   struct Heartbeats {

@@ -33,6 +33,8 @@ void EventLog::count(EventKind kind, Instant now) {
     case EventKind::kEnded:
     case EventKind::kDenied:
     case EventKind::kLimitChanged:
+    case EventKind::kBlocked:
+    case EventKind::kUnblocked:
       break;
   }
 }

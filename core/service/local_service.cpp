@@ -176,6 +176,7 @@ ServiceStatus LocalService::status() const {
   ServiceStatus status;
   status.sessions = registry_.active_sessions();
   status.users = registry_.active_users();
+  status.blocks = registry_.blocks();
   status.policy = registry_.policy();
   status.trouble = trouble();
   status.storage = std::move(database);

@@ -26,6 +26,7 @@ using StorageStatus = std::variant<DatabaseStatus>;
 struct ServiceStatus {
   std::uint64_t sessions = 0;
   std::uint64_t users = 0;
+  std::optional<std::uint64_t> blocks{};  // users kept out; not known in a fleet
   Policy policy;
   std::string trouble;  // as Service::trouble()
   StorageStatus storage;

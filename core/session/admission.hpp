@@ -29,7 +29,9 @@ struct Applicant {
   std::string_view address{};                  // empty for none
   std::string_view content{};                  // empty for none
   std::string_view meta{};                     // a JSON object's text; empty for none
+  bool replaces_all = false;                   // all others are to make room
 
+  bool replaces_any() const { return replaces || replaces_all; }
   Attributes attributes() const { return {device, address, content, meta}; }
 };
 
@@ -95,7 +97,7 @@ struct Admission {
   Verdict verdict = Verdict::kAdmitted;
   // Who leaves if the start is not denied, in this order.
   std::optional<SessionRef> reconnected{};  // it had the start's device, and is not held off
-  std::vector<SessionRef> replaced{};       // named by the start
+  std::vector<SessionRef> replaced{};       // named by the start, or all of them
   std::vector<SessionRef> evicted{};        // to meet the limit, as the policy orders them
   std::vector<SessionRef> would_evict{};    // observed: they stay
 
@@ -309,6 +311,20 @@ struct Choice {
   std::optional<Millis> wait{};  // where they do not suffice because of those who may not: how long
 };
 
+// Whom the start names to make room, but for one that leaves anyway.
+template <UserView User>
+std::vector<SessionRef> named_by(const Applicant& start, const User& user,
+                                 const Admission& admission) {
+  std::vector<SessionRef> named;
+  if (start.replaces_all && user.active() > 0) {
+    for (auto each = user.oldest(); each; each = user.after(*each)) named.push_back(*each);
+  } else if (start.replaces) {
+    if (const auto one = user.named(*start.replaces)) named.push_back(*one);
+  }
+  if (admission.reconnected) std::erase(named, *admission.reconnected);
+  return named;
+}
+
 // Until that many more may be evicted.
 inline Millis wait_for(std::vector<Millis>& waits, std::size_t count) {
   const auto last = waits.begin() + static_cast<std::ptrdiff_t>(count - 1);
@@ -393,29 +409,24 @@ Admission admit(const Applicant& start, const Terms& terms, const User& user) {
   if (!start.device.empty() && !tally.counts_devices()) detail::reconnect(start, user, admission);
   if (admission.reconnected) tally.give_place(*admission.reconnected);
   std::vector<Violation> violated = tally.violations();
-  if (!start.replaces && violated.empty()) return admission;
+  if (!start.replaces_any() && violated.empty()) return admission;
 
   admission.viewer = detail::viewer_of(user, start.session, start.device, start.address);
   const Millis held_off = user.hold_off(admission.viewer);
   bool would_help = false;
-  if (start.replaces) {
-    const std::optional<SessionRef> target = user.named(*start.replaces);
-    if (target && target != admission.reconnected) {
-      Viewer theirs = detail::viewer_of(user, *target);
-      const bool own = theirs == admission.viewer;
-      const bool may = own || held_off == Millis(0);
-      tally.leave(*target);
-      std::vector<Violation> without = tally.violations();
-      if (may) {
-        admission.replaced.push_back(*target);
-        violated = std::move(without);
-        if (!own) admission.displaced.push_back({*target, std::move(theirs), false});
-      } else {
-        would_help = without.empty();
-        tally.stay(*target);
-      }
+  for (const SessionRef target : detail::named_by(start, user, admission)) {
+    Viewer theirs = detail::viewer_of(user, target);
+    const bool own = theirs == admission.viewer;
+    tally.leave(target);
+    if (!own && held_off > Millis(0)) {
+      would_help = would_help || start.replaces_all || tally.violations().empty();
+      tally.stay(target);
+      continue;
     }
+    admission.replaced.push_back(target);
+    if (!own) admission.displaced.push_back({target, std::move(theirs), false});
   }
+  if (!admission.replaced.empty()) violated = tally.violations();
   if (violated.empty()) return admission;
 
   const bool observed = terms.mode == Mode::kObserve;

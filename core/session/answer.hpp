@@ -68,6 +68,7 @@ struct Denied {
   bool degraded = false;
   std::vector<Broken> broken{};  // in the order of the rules; where there are rules
   std::optional<Attribute::Kind> counts{};
+  std::string message{};  // as the policy words it; empty: the first service's sentence
 };
 
 // A start for which there would be room, too soon after too many sessions of the user that started.
@@ -77,6 +78,17 @@ struct Throttled {
   std::uint32_t rate = 0;  // starts a minute
   std::uint32_t active = 0;
   Millis retry_after{};
+  bool degraded = false;
+};
+
+// A start of a user whom an operator keeps out.
+struct Blocked {
+  std::string user;
+  std::string session;
+  std::uint32_t active = 0;
+  std::uint32_t limit = 0;
+  std::string message{};                // the operator's; empty for none
+  std::optional<Millis> retry_after{};  // none: there is no end to it
   bool degraded = false;
 };
 
@@ -94,6 +106,7 @@ struct Gone {
   bool degraded = false;
   std::uint32_t active = 0;  // of the user; these two where a start is answered so
   std::uint32_t limit = 0;
+  std::string message{};  // what an operator has to say; empty for nothing
 };
 
 // The session was never seen, or it is forgotten.
@@ -111,6 +124,7 @@ struct Ended {
   std::optional<EndReason> reason;     // where it was not ended and is remembered
   std::optional<Eviction> eviction{};  // where it was evicted
   bool degraded = false;
+  std::string message{};  // then, what an operator had to say; empty for nothing
 };
 
 // What a rule, or the limit, counts for a start that is explained.
@@ -127,7 +141,7 @@ struct RuleExplained {
 };
 
 struct Explanation {
-  enum class Would : std::uint8_t { kStart, kRenew, kDeny, kStartObserved };
+  enum class Would : std::uint8_t { kStart, kRenew, kDeny, kStartObserved, kBlocked };
 
   std::string user;
   std::string session;
@@ -140,6 +154,7 @@ struct Explanation {
   std::optional<std::string> reconnects{};  // the session on the same device, whose place it takes
   std::vector<std::string> evicts{};        // who makes room, or in observe mode would
   std::optional<Millis> hold_off{};         // for how long it may not evict, where that is why
+  bool blocked = false;                     // an operator keeps the user out
   bool degraded = false;
 };
 
@@ -148,7 +163,8 @@ struct UserSessions {
   std::uint32_t active = 0;
   std::uint32_t limit = 0;
   std::vector<SessionInfo> sessions;
-  Cursor next{};  // empty where there is no more
+  Cursor next{};         // empty where there is no more
+  bool blocked = false;  // an operator keeps it out
   std::optional<Attribute::Kind> counts{};
 };
 
@@ -160,6 +176,8 @@ struct Page {
 struct Purged {
   std::uint64_t count = 0;
   bool dry_run = false;
+  std::uint64_t users = 0;                 // whose sessions they are; only of a dry run
+  std::optional<std::uint64_t> blocked{};  // users; where they were to be
 };
 
 // What holds for a user. Active may exceed the limit: it was lowered, or not enforced.
@@ -200,13 +218,27 @@ struct PlanRemoved {
   std::uint32_t users = 0;
 };
 
+// Whether a user is kept out; what follows is said only where it is.
+struct UserBlock {
+  std::string user;
+  bool blocked = false;
+  WallTime since{};
+  std::optional<WallTime> until{};  // none: until it is lifted
+  std::string message{};            // empty for none
+};
+
+struct BlockPage {
+  std::vector<UserBlock> blocks;
+  Cursor next{};  // empty where there is no more
+};
+
 // The command cannot be carried out as things stand; nothing happened.
 struct Refused {
   Error why;
 };
 
-using Answer =
-    std::variant<Granted, Denied, Explanation, Throttled, Gone, Unknown, Ended, UserSessions, Page,
-                 Purged, UserLimit, LimitPage, PlanInfo, PlanList, PlanRemoved, Refused>;
+using Answer = std::variant<Granted, Denied, Explanation, Throttled, Gone, Unknown, Ended,
+                            UserSessions, Page, Purged, UserLimit, LimitPage, PlanInfo, PlanList,
+                            PlanRemoved, Refused, Blocked, UserBlock, BlockPage>;
 
 }  // namespace concur

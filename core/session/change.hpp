@@ -68,6 +68,14 @@ struct DropPlan {
   std::string plan;
 };
 
+struct PutBlock {
+  BlockRow row;
+};
+
+struct DropBlock {
+  std::string user;
+};
+
 // A part of a user's hour, to be added to what is stored of that hour.
 struct AddUsage {
   std::string user;
@@ -79,8 +87,9 @@ struct PutBox {
   std::int64_t identity = 0;
 };
 
-using Change = std::variant<Insert, Save, Describe, Remove, PutHoldOff, DropHoldOff, PutGone,
-                            DropGone, PutLimit, PutPlan, DropPlan, AddUsage, PutBox>;
+using Change =
+    std::variant<Insert, Save, Describe, Remove, PutHoldOff, DropHoldOff, PutGone, DropGone,
+                 PutLimit, PutPlan, DropPlan, PutBlock, DropBlock, AddUsage, PutBox>;
 
 // Numbers changes in the order they were decided, from 1. 0 stands before all.
 using Sequence = std::uint64_t;

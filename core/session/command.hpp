@@ -27,6 +27,7 @@ struct Start {
   Details details{};                     // a renewal leaves the device as it is
   std::optional<OnLimit> on_limit{};     // instead of the user's, the plan's, the policy's
   std::optional<Id> replace{};           // the user's session that makes room, if it is active
+  bool replace_all = false;              // all of the user's others make room; not with `replace`
   // The legacy API's rule: a repeat is refused while the user is above the limit.
   bool refuse_repeat_above_limit = false;
   // The start that is repeated. A repeat without it, or with an earlier one's, is another start of
@@ -56,6 +57,7 @@ struct End {
   Id user;
   Id session;
   std::optional<StartToken> start{};
+  std::string message{};  // for the viewer, where it is active; at most kMaxMessageBytes
 };
 
 // One user's active sessions, oldest start first. Any list goes on at `after`; a cursor that is not
@@ -74,11 +76,21 @@ struct ListAll {
   std::uint32_t most = kMaxListed;
 };
 
-// Ends the sessions of one user, or of all, that gave no sign of life for `idle` (0: each one).
+// Ends the sessions of one user, or of all, of which all holds that is said here.
 struct Purge {
   std::optional<Id> user{};
-  Millis idle{};
+  Millis idle{};  // without a sign of life for so long; 0: or not
   bool dry_run = false;
+  Millis older_than{};  // started so long ago; 0: or not
+  // As sessions have them; empty: whatever they have.
+  std::string ip{};
+  std::string device{};
+  std::string content{};
+  std::vector<std::pair<std::string, std::string>> meta{};
+  // The users of these sessions are kept out for so long, before any of them ends.
+  std::optional<Millis> block{};
+  bool blocks_anyway = false;  // the one who is named, though no session is meant
+  std::string message{};       // for the viewers; at most kMaxMessageBytes
 };
 
 // Outer: whether it is to be changed; inner: to what, or to nothing.
@@ -128,8 +140,31 @@ struct RemovePlan {
 
 struct ListPlans {};
 
+// Whether a user is kept out.
+struct ShowBlock {
+  Id user;
+};
+
+// Keeps a user out from now on, in place of what was said before.
+struct SetBlock {
+  Id user;
+  std::optional<Millis> length{};  // up to kMaxBlock; none: until it is lifted
+  std::string message{};           // for the viewer; at most kMaxMessageBytes
+};
+
+struct Unblock {
+  Id user;
+};
+
+// The users who are kept out, in no order a user should know of. Pages are as in ListAll.
+struct ListBlocks {
+  Cursor after{};
+  std::uint32_t most = kMaxListed;
+};
+
 // Views into the request: they need to live through the call that takes the command, no longer.
 using Command = std::variant<Start, Explain, Heartbeat, End, ListUser, ListAll, Purge, ShowLimit,
-                             SetLimit, ListLimits, ShowPlan, SetPlan, RemovePlan, ListPlans>;
+                             SetLimit, ListLimits, ShowPlan, SetPlan, RemovePlan, ListPlans,
+                             ShowBlock, SetBlock, Unblock, ListBlocks>;
 
 }  // namespace concur

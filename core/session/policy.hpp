@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace concur {
 
@@ -33,7 +35,14 @@ struct Rules {
   std::shared_ptr<const RuleSet> rules{};  // beside the limit; null: none
   Mode mode = Mode::kEnforce;
   Millis hold_off = kDefaultHoldOff;  // 0 to kMaxHoldOff; 0: nobody is held off
+  // A session expires at that age, however often it is renewed; 0: at none.
+  Millis longest{};
 };
+
+// The latest moment that the lease of a session that started then may last to.
+inline Instant latest_end(Millis longest, Instant started) {
+  return longest == Millis(0) ? Instant::max() : started + longest;
+}
 
 // What keeps this process from harm, whatever clients do.
 struct Protection {
@@ -42,7 +51,14 @@ struct Protection {
   std::uint32_t max_sessions = 10'000'000;  // active ones of all users; 0: any number
 };
 
-struct Policy : Rules, Protection {};
+// What is said to viewers.
+struct Wording {
+  // For a denial: {user}, {attempted}, {active} and {limit} stand for what they name. Empty: the
+  // first service's sentence.
+  std::string denial;
+};
+
+struct Policy : Rules, Protection, Wording {};
 
 inline constexpr std::uint32_t kMaxStartRate = 1'000'000;
 inline constexpr std::uint32_t kMaxMaxSessions = 1'000'000'000;
@@ -51,6 +67,9 @@ inline constexpr std::uint32_t kMaxMaxSessions = 1'000'000'000;
 // third of a lease) down to the shortest; the longest fits 32 bits of milliseconds.
 inline constexpr Millis kMinLease = std::chrono::seconds(1);
 inline constexpr Millis kMaxLease = std::chrono::hours(24 * 30);
+// Bounds of the age at which sessions expire, both inclusive.
+inline constexpr Millis kMinLongest = std::chrono::seconds(1);
+inline constexpr Millis kMaxLongest = std::chrono::hours(24 * 3660);
 
 inline constexpr std::size_t kMaxPlans = 1000;
 

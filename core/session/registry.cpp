@@ -50,13 +50,6 @@ Decision Registry::apply(const Command& command, const Now& now) {
   return decision;
 }
 
-Decision Registry::purge_some(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots,
-                              const Now& now) {
-  Decision decision{Purged{purge_slots(purge, cursor, slots, now), purge.dry_run}};
-  if (!changes_.all_durable()) decision.waits_for = changes_.last();
-  return decision;
-}
-
 void Registry::roll_back() {
   outbox_.drop_after(changes_.durable());
   state_->replaced.roll_back_after(changes_.durable());
@@ -73,6 +66,7 @@ void Registry::set_policy(const Policy& policy, const Now& now) {
   const bool another_limit = policy.limit != policy_.limit;
   policy_ = policy;
   bound_memory();
+  state_->set_longest(policy_.longest, now.instant);
   if (another_limit) publish_limit({}, {}, policy_.limit, false, now);
 }
 
@@ -99,8 +93,10 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
       if (!state_->is_remembered(slot, now.instant)) {
         return Unknown{std::string(beat.user.text()), std::string(beat.session.text())};
       }
-      return Gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),
-                  state_->eviction_of(slot, now)};
+      Gone gone{std::string(beat.user.text()), std::string(beat.session.text()), reason_of(state),
+                state_->eviction_of(slot, now)};
+      gone.message = state_->message_of(slot);
+      return gone;
     }
   }
   return Unknown{std::string(beat.user.text()), std::string(beat.session.text())};
@@ -118,6 +114,7 @@ Gone Registry::refuse_revival(const Start& start, Slot slot, const Terms& terms,
   if (take_overs(now).plays_on(slot)) count_conflict(user, now);
   Gone gone{std::string(start.user.text()), std::string(start.session.text()),
             reason_of(state_->session(slot).state), state_->eviction_of(slot, now)};
+  gone.message = state_->message_of(slot);
   gone.active = state_->user(user).active;
   gone.limit = terms.limit;
   return gone;
@@ -134,11 +131,13 @@ Answer Registry::decide(const End& end, const Now& now) {
     if (state_->is_other_start(end.start, slot, now.instant)) {
       answer.reason = EndReason::kOtherStart;
     } else if (state == SlotState::kActive) {
+      if (!end.message.empty()) state_->table.set_message(slot, end.message);
       remove(slot, SlotState::kEnded, now);
       answer.ended = true;
     } else if (state_->is_remembered(slot, now.instant)) {
       answer.reason = reason_of(state);
       answer.eviction = state_->eviction_of(slot, now);
+      answer.message = state_->message_of(slot);
     }
   }
   answer.active = state_->user(user).active;
@@ -153,9 +152,10 @@ Answer Registry::decide(const ListUser& list, const Now& now) {
   const auto last_row = static_cast<std::int64_t>(*after);
   const Slot user = state_->table.find_user(list.user.text());
   UserSessions answer{
-      std::string(list.user.text()), 0, terms_of(user).limit, {}, {}, policy_.counts};
+      std::string(list.user.text()), 0, terms_of(user).limit, {}, {}, false, policy_.counts};
   if (user == kNoSlot) return answer;
   answer.active = state_->active_at(user, now.instant);
+  answer.blocked = state_->blocks.find(user, now.instant) != nullptr;
   for (Slot slot = state_->user(user).head, next = kNoSlot; slot != kNoSlot; slot = next) {
     const SessionSlot& session = state_->session(slot);
     next = session.next;
@@ -184,46 +184,6 @@ Answer Registry::decide(const ListAll& list, const Now& now) {
   }
   if (slot < end) page.next = Cursor::at(slot);
   return page;
-}
-
-Answer Registry::decide(const Purge& purge, const Now& now) {
-  if (purge.user) {
-    const Slot user = state_->table.find_user(purge.user->text());
-    return Purged{user == kNoSlot ? 0 : purge_user(user, purge, now), purge.dry_run};
-  }
-  PurgeCursor all = begin_purge();
-  return Purged{purge_slots(purge, all, all.end, now), purge.dry_run};
-}
-
-std::uint64_t Registry::purge_slots(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots,
-                                    const Now& now) {
-  std::uint64_t count = 0;
-  const Slot stop = cursor.next + std::min(slots, cursor.end - cursor.next);
-  for (; cursor.next < stop; ++cursor.next) {
-    const SessionSlot& session = state_->session(cursor.next);
-    if (session.state != SlotState::kActive || session.row > cursor.last_row) continue;
-    if (!purge.dry_run) expire_due(session.user, now);
-    if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
-    if (session.last_seen() + purge.idle > now.instant) continue;
-    ++count;
-    if (!purge.dry_run) remove(cursor.next, SlotState::kPurged, now);
-  }
-  return count;
-}
-
-std::uint64_t Registry::purge_user(Slot user, const Purge& purge, const Now& now) {
-  std::uint64_t count = 0;
-  if (!purge.dry_run) expire_due(user, now);
-  for (Slot slot = state_->user(user).head; slot != kNoSlot;) {
-    const SessionSlot& session = state_->session(slot);
-    const Slot next = session.next;
-    if (session.expires() > now.instant && session.last_seen() + purge.idle <= now.instant) {
-      ++count;
-      if (!purge.dry_run) remove(slot, SlotState::kPurged, now);
-    }
-    slot = next;
-  }
-  return count;
 }
 
 // --- terms ---
@@ -287,11 +247,14 @@ void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now&
   session.started_ms = state_->next_gone();
   session.set_expires(now.instant);
   record(session.user, undo::Removed{slot, started_ms, expires_ms}, Remove{session.row});
-  if (was_ended_by_others(why))
+  if (state_->is_stored_gone(slot))
     record(session.user, undo::Forgotten{}, PutGone{state_->gone_row(slot)});
   std::unique_ptr<EventMore> more;
   if (const EvictedBy* by = state_->table.evicted_by(slot)) {
     more = std::make_unique<EventMore>(EventMore{{}, *by, {}});
+  } else if (const std::string* message = state_->table.message(slot)) {
+    more = std::make_unique<EventMore>();
+    more->message = *message;
   }
   publish(event_of(why), session.user, session.name, active, 0, std::move(more), now);
 }

@@ -10,10 +10,12 @@
 #include "session/policy.hpp"
 #include "session/state.hpp"
 #include "session/take_overs.hpp"
+#include "session/user_ref.hpp"
 #include "session/user_state.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,11 +31,15 @@ struct Decision {
   Sequence waits_for = 0;
 };
 
-// How far a purge of all users has got. It spares sessions that started since it began.
+// How far a purge of all users has got. It spares sessions that started since it began. The
+// registry must outlive it.
 struct PurgeCursor {
   Slot next = 0;
   Slot end = 0;
   std::int64_t last_row = 0;
+  // The users whose sessions were met, where that is of interest; kept meanwhile.
+  std::vector<bool> is_met{};  // by slot
+  std::deque<UserRef> met{};
 
   bool done() const { return next >= end; }
 };
@@ -67,6 +73,7 @@ class Registry {
   Registry(const Policy& policy, std::uint64_t hash_seed, std::uint64_t names_seed)
       : policy_(policy), state_(std::make_unique<State>(hash_seed, names_seed)) {
     bound_memory();
+    state_->set_longest(policy_.longest, {});
   }
   Registry(Registry&&) = default;
   Registry& operator=(Registry&&) = delete;  // changes_ must go before the state does
@@ -111,8 +118,8 @@ class Registry {
   void sweep(std::uint32_t slots, Millis next_look, const Now& now);
 
   // A purge of all users, in steps that look at so many slots each, so that others are answered in
-  // between. The answer is a Purged with the count of this step alone.
-  PurgeCursor begin_purge() const { return {0, slots(), next_row_ - 1}; }
+  // between. The answer is a Purged with the count of sessions of this step alone.
+  PurgeCursor begin_purge() const { return {0, slots(), next_row_ - 1, {}, {}}; }
   Decision purge_some(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots, const Now& now);
 
   // For a clean stop: ends all that has expired, saves every lease that heartbeats have moved, and
@@ -170,6 +177,8 @@ class Registry {
 
   std::size_t active_sessions() const { return state_->table.active_sessions(); }
   std::size_t active_users() const { return state_->table.active_users(); }
+  // Users who are kept out, those among them whose time was over when it was last swept.
+  std::size_t blocks() const { return state_->blocks.size(); }
   std::uint32_t slots() const { return state_->table.end(); }
 
  private:
@@ -200,6 +209,10 @@ class Registry {
   Answer decide(const SetPlan& set, const Now& now);
   Answer decide(const RemovePlan& remove, const Now& now);
   Answer decide(const ListPlans& list, const Now& now);
+  Answer decide(const ShowBlock& show, const Now& now);
+  Answer decide(const SetBlock& set, const Now& now);
+  Answer decide(const Unblock& unblock, const Now& now);
+  Answer decide(const ListBlocks& list, const Now& now);
 
   bool restore_row(Row row, const Now& now);
   void take_in(const UserState::Session& known, const Now& now);
@@ -208,11 +221,19 @@ class Registry {
   bool restore_row(const GoneRow& row, const Now& now);
   bool restore_row(const LimitRow& row, const Now& now);
   bool restore_row(const PlanRow& row, const Now& now);
+  bool restore_row(BlockRow row, const Now& now);
 
   Terms terms_of(Slot user) const;
   std::vector<RuleInForce> rules_of(Slot user) const;
   std::optional<Refused> refuse_rules(const RulePatch& rules, std::string_view whose) const;
   UserLimit limit_of(std::string_view name, Slot user, const Now& now);
+
+  // keeping users out
+  UserBlock block_of(std::string_view name, Slot user, const Now& now) const;
+  void put_block(UserRef user, std::optional<Block> block, const Now& now);
+  void publish_block(Slot user, const Block* block, const Now& now);
+  Blocked refuse_blocked(const Start& start, Slot user, const Block& block, const Terms& terms,
+                         const Now& now);
 
   // starting and renewing
   std::optional<Answer> refuse_admitted(const Judged& judged, Slot user, const Now& now);
@@ -241,9 +262,10 @@ class Registry {
   void set_ttl(SessionSlot& session, Millis ttl);
 
   // ending
-  std::uint64_t purge_user(Slot user, const Purge& purge, const Now& now);
-  std::uint64_t purge_slots(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots,
-                            const Now& now);
+  Purged purge_user(Slot user, const Purge& purge, const Now& now);
+  Purged purge_slots(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots, const Now& now);
+  bool is_meant(const Purge& purge, Slot slot, const Now& now) const;
+  void purge_one(const Purge& purge, Slot slot, const Now& now);
   void expire_due(Slot user, const Now& now);
   void remove(Slot slot, SlotState why, const Now& now);
   void remove(Slot slot, SlotState why, std::uint32_t active, const Now& now);

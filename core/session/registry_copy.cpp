@@ -11,6 +11,9 @@ namespace {
 void copy_user(State& state, Slot user, std::vector<Change>& out) {
   const UserSlot& owner = state.user(user);
   if (!owner.rule.empty()) out.emplace_back(PutLimit{state.limit_row(user)});
+  if (const Block* block = state.blocks.find(user)) {
+    out.emplace_back(PutBlock{{owner.name.str(), *block}});
+  }
   for (const HoldOffs::One& each : state.hold_offs.of(user)) {
     out.emplace_back(PutHoldOff{row_of(each, owner.name.str())});
   }
@@ -18,7 +21,8 @@ void copy_user(State& state, Slot user, std::vector<Change>& out) {
 
 void copy_session(State& state, Slot slot, std::vector<Change>& out) {
   const SessionSlot& session = state.session(slot);
-  if (was_ended_by_others(session.state)) out.emplace_back(PutGone{state.gone_row(slot)});
+  if (session.is_gone() && state.is_stored_gone(slot))
+    out.emplace_back(PutGone{state.gone_row(slot)});
   if (session.state == SlotState::kActive) out.emplace_back(Insert{state.session_row(slot)});
 }
 

@@ -4,6 +4,7 @@
 #include "rules/rule_text.hpp"
 #include "session/broken.hpp"
 #include "session/held_user.hpp"
+#include "session/wording.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -71,6 +72,7 @@ Denied Registry::deny(const Start& start, Slot user, const Terms& terms,
     const std::uint32_t excess =
         violations.empty() ? owner.active - terms.limit : violations.front().counted.excess;
     denied.retry_after = nth_of(std::move(ends), excess) - now.instant;
+    denied.message = denial_text(policy_.denial, denied);
     return denied;
   }
   const Violation& first = violations.front();
@@ -83,6 +85,7 @@ Denied Registry::deny(const Start& start, Slot user, const Terms& terms,
   }
   if (room) denied.retry_after = *room - now.instant;
   denied.broken = broken_of(violations);
+  denied.message = denial_text(policy_.denial, denied);
   return denied;
 }
 
@@ -102,11 +105,13 @@ Answer Registry::decide(const Explain& explain, const Now& now) {
       explain_renewal(explain, slot, terms, said);
       return said;
     }
+    said.blocked = state_->blocks.find(user, now.instant) != nullptr;
   }
   const HeldUser held(*state_, user, policy_.hold_off, now.instant);
   const Applicant applicant = applicant_of(explain);
   const Admission admission = admit(applicant, terms, held);
-  said.would = admission.verdict == Admission::Verdict::kDenied ? Explanation::Would::kDeny
+  said.would = said.blocked                                       ? Explanation::Would::kBlocked
+               : admission.verdict == Admission::Verdict::kDenied ? Explanation::Would::kDeny
                : admission.verdict == Admission::Verdict::kWouldDeny
                    ? Explanation::Would::kStartObserved
                    : Explanation::Would::kStart;

@@ -32,8 +32,8 @@ bool Registry::restore_row(Row row, const Now& now) {
   session.row = row.id;
   set_ttl(session, ttl);
   session.set_started(std::min(row.started, now.instant));
-  session.set_lease(
-      std::min(row.last_seen, now.instant),
+  state_->give_lease(
+      session, std::min(row.last_seen, now.instant),
       std::clamp(row.expires, now.instant + heartbeat_interval(ttl), now.instant + ttl));
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
@@ -67,6 +67,15 @@ bool Registry::restore_row(const LimitRow& row, const Now& /*now*/) {
   if (rule.empty()) return false;
   const UserRef user = state_->table.keep(row.user);
   state_->set_rule(user.slot(), rule, row.numbers);
+  return true;
+}
+
+// Those that are over come too: the sweeper takes their rows away.
+bool Registry::restore_row(BlockRow row, const Now& now) {
+  UserRef user = state_->table.keep(row.user);
+  if (state_->blocks.find(user.slot()) != nullptr) return false;
+  row.block.since = std::min(row.block.since, now.instant);
+  state_->blocks.put(std::move(user), std::move(row.block));
   return true;
 }
 

@@ -59,6 +59,9 @@ Answer Registry::decide(const Start& start, const Now& now) {
     expire_due(user, now);
     const Slot slot = state_->table.find_session(user, start.session.text());
     if (state_->is_active(slot)) return renew_by_start(start, slot, terms, now);
+    if (const Block* block = state_->blocks.find(user, now.instant)) {
+      return refuse_blocked(start, user, *block, terms, now);
+    }
     if (start.never_revives && keeps_out(slot, now)) return refuse_revival(start, slot, terms, now);
   }
   const Admission admission =
@@ -163,13 +166,13 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   bool was_told = false;
   if (gone_slot != kNoSlot) {
     gone.number = state_->session(gone_slot).gone_number();
-    was_told = was_ended_by_others(state_->session(gone_slot).state);
+    was_told = state_->is_stored_gone(gone_slot);
   }
   SessionSlot& session = state_->session(slot);
   session.row = next_row_++;
   set_ttl(session, ttl);
   session.set_started(now.instant);
-  session.set_lease(now.instant, now.instant + ttl);
+  state_->give_lease(session, now.instant, now.instant + ttl);
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
   if (!start.details.empty()) state_->table.set_details(slot, start.details);
@@ -237,7 +240,7 @@ Granted Registry::renew(Slot slot, const Renewal& renewal, std::uint32_t limit, 
   if (another_ttl) set_ttl(session, *renewal.ttl);
   const auto ahead = (now.instant - session.last_seen()).count() + session.unsaved_ms;
   session.unsaved_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 1, UINT32_MAX));
-  session.set_lease(now.instant, now.instant + session.ttl());
+  state_->give_lease(session, now.instant, now.instant + session.ttl());
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
   Granted granted = grant(*state_, session, renewal.user, renewal.session, limit, now);

@@ -55,6 +55,11 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     if (!dropped) break;
     record(kNoSlot, undo::Forgotten{}, DropHoldOff{*dropped});
   }
+  for (std::uint32_t i = 0; i < slots; ++i) {
+    const UserRef user = state.blocks.drop_over(now.instant);
+    if (user.slot() == kNoSlot) break;
+    record(kNoSlot, undo::Forgotten{}, DropBlock{state.user(user.slot()).name.str()});
+  }
   state.replaced.drop_over(slots, policy_.hold_off, now.instant);
   flush_usage(slots, false, now);
 }

@@ -19,6 +19,7 @@ auto find_by_name(Entries& entries, std::string_view session) {
 void Registry::take_in(UserState&& state, const Now& now) {
   state.rule.user = state.user;
   if (!state.rule.empty()) restore_row(state.rule, now);
+  if (state.block) restore_row(BlockRow{state.user, std::move(*state.block)}, now);
   for (UserState::Gone& each : state.gone) {
     each.row.user = state.user;
     each.row.id = state_->next_gone();
@@ -47,7 +48,7 @@ void Registry::take_in(const UserState::Session& known, const Now& now) {
   set_ttl(session, std::clamp(row.ttl, kMinLease, kMaxLease));
   session.set_started(row.started);
   const Instant last_seen = std::min(row.last_seen, now.instant);
-  session.set_lease(last_seen, std::min(row.expires, now.instant + session.ttl()));
+  state_->give_lease(session, last_seen, std::min(row.expires, now.instant + session.ttl()));
   session.start = row.start;
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
@@ -68,12 +69,15 @@ UserState Registry::take_out(std::string_view name, const Now& now) {
   if (after.starts_due && *after.starts_due <= now.instant.time_since_epoch()) {
     after.starts_due.reset();
   }
+  after.set_rest = std::move(before.set_rest);
   const Slot user = state_->table.find_user(name);
   if (user == kNoSlot) return after;
   const UserRef kept =
       state_->table.keep(user);  // what is let go of may be all that is known of it
   after.rule = state_->limit_row(user);
   state_->set_rule(user, {});
+  after.block = state_->blocks.put(state_->table.keep(user), std::nullopt);
+  if (after.block && after.block->is_over(now.instant)) after.block.reset();
   for (const HoldOffs::One& each : state_->hold_offs.of(user)) {
     if (each.since + policy_.hold_off > now.instant) after.marks.push_back(row_of(each, {}));
   }

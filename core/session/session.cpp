@@ -11,7 +11,7 @@ Row copy_of(const Row& row) {
 
 GoneRow copy_of(const GoneRow& row) {
   GoneRow copy{row.id,  row.user, row.session, row.reason, row.at,
-               row.ttl, nullptr,  row.row,     row.start};
+               row.ttl, nullptr,  row.row,     row.start,  row.message};
   if (row.by) copy.by = std::make_unique<EvictedBy>(*row.by);
   return copy;
 }

@@ -5,6 +5,7 @@
 #include "session/policy.hpp"
 #include "session/viewer.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -65,7 +66,7 @@ struct EvictedBy {
 enum class EndReason : std::uint8_t { kEnded, kExpired, kEvicted, kPurged, kOtherStart };
 
 // A session that is gone, for as long as it is remembered why. A database keeps those alone that
-// were evicted or purged.
+// were evicted or purged, or whose viewer is to be told something.
 struct GoneRow {
   std::int64_t id = 0;  // ascends with each session that goes
   std::string user;
@@ -77,6 +78,7 @@ struct GoneRow {
   // The latest of its starts, as its token names it; 0 where that is not known any more.
   std::int64_t row = 0;
   std::uint32_t start = 0;
+  std::string message{};  // what an operator has to say to the viewer; empty for nothing
 };
 
 GoneRow copy_of(const GoneRow& row);
@@ -99,7 +101,29 @@ struct PlanRow {
   RuleNumbers numbers{};
 };
 
+// What an operator has to say to viewers has at most so many bytes.
+inline constexpr std::size_t kMaxMessageBytes = 512;
+inline constexpr Millis kMaxBlock = std::chrono::hours(24 * 3660);
+
+// An operator keeps a user out: none of its sessions starts until it is over or lifted.
+struct Block {
+  Instant since;
+  std::optional<Millis> length{};  // none: until it is lifted
+  std::string message{};           // for the viewer; empty for none
+
+  std::optional<Instant> until() const {
+    return length ? std::optional(since + *length) : std::nullopt;
+  }
+  bool is_over(Instant now) const { return length && since + *length <= now; }
+  bool operator==(const Block&) const = default;
+};
+
+struct BlockRow {
+  std::string user;
+  Block block;
+};
+
 // What the store gives back at start-up.
-using StoredRow = std::variant<PlanRow, LimitRow, Row, HoldOffRow, GoneRow>;
+using StoredRow = std::variant<PlanRow, LimitRow, BlockRow, Row, HoldOffRow, GoneRow>;
 
 }  // namespace concur

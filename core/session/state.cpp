@@ -4,6 +4,23 @@
 
 namespace concur {
 
+// A lease that ended at that age goes on as the sign of life before has it.
+void State::set_longest(Millis longest, Instant now) {
+  const Millis before = std::exchange(longest_, longest);
+  if (before == longest) return;
+  for (Slot slot = 0; slot < table.end(); ++slot) {
+    SessionSlot& each = session(slot);
+    if (each.state != SlotState::kActive || each.expires() <= now) continue;
+    Instant expires = each.expires();
+    if (expires == latest_end(before, each.started())) {
+      expires = std::max(expires, each.last_seen() + each.ttl());
+    }
+    give_lease(each, each.last_seen(), expires);
+    UserSlot& owner = table.user(each.user);
+    owner.earliest = std::min(owner.earliest, each.expires());
+  }
+}
+
 // Looks anew where a lease may have run out; the bound is exact again once the expired are swept.
 std::uint32_t State::active_at(Slot user, Instant now) {
   UserSlot& owner = table.user(user);
@@ -116,7 +133,8 @@ GoneRow State::gone_row(Slot slot) {
               gone.ttl(),
               nullptr,
               gone.row,
-              gone.start};
+              gone.start,
+              message_of(slot)};
   if (const EvictedBy* by = table.evicted_by(slot)) row.by = std::make_unique<EvictedBy>(*by);
   return row;
 }
@@ -153,6 +171,7 @@ void State::restore_gone(const GoneRow& row, Instant now) {
   gone.ttl_ms = static_cast<std::uint32_t>(std::clamp(row.ttl, kMinLease, kMaxLease).count());
   gone.set_expires(std::min(row.at, now));
   if (row.by) table.set_evicted_by(slot, *row.by);
+  if (!row.message.empty()) table.set_message(slot, row.message);
   queue_gone(slot);
 }
 
@@ -185,7 +204,7 @@ bool State::forget(const GoneQueue::One& gone, Instant then) {
   const SessionSlot& forgotten = table.session(gone.slot);
   if (!forgotten.is_gone_as(gone.number)) return true;
   if (is_remembered(gone.slot, then)) return false;
-  if (was_ended_by_others(forgotten.state)) drop_rows({gone.number, gone.number});
+  if (is_stored_gone(gone.slot)) drop_rows({gone.number, gone.number});
   table.release(gone.slot);
   return true;
 }
@@ -208,6 +227,11 @@ void State::append_info(std::vector<SessionInfo>& to, Slot slot, const Now& now)
   info.last_seen_at = now.to_wall(shown.last_seen());
   info.expires_at = now.to_wall(shown.expires());
   if (const Details* details = table.details(slot)) info.details = *details;
+}
+
+std::string State::message_of(Slot slot) const {
+  const std::string* message = table.message(slot);
+  return message == nullptr ? std::string() : *message;
 }
 
 std::optional<Eviction> State::eviction_of(Slot slot, const Now& now) {

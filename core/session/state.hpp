@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "session/answer.hpp"
+#include "session/blocks.hpp"
 #include "session/gone.hpp"
 #include "session/grace.hpp"
 #include "session/hold_offs.hpp"
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -35,20 +37,28 @@ class State {
   // The only way to a session's lease: it has got its grace when it is judged.
   SessionSlot& session(Slot slot) {
     SessionSlot& found = table.session(slot);
-    if (grace.pending()) grace.give(found);
+    if (grace.pending()) give_grace(found);
     return found;
   }
   // The same, by whoever looks at all slots, round and round.
   SessionSlot& session_in_round(Slot slot) {
     SessionSlot& found = table.session(slot);
     if (grace.pending()) {
-      grace.give(found);
+      give_grace(found);
       grace.looked_at(slot);
     }
     return found;
   }
   UserSlot& user(Slot slot) { return table.user(slot); }
   bool is_active(Slot slot) { return slot != kNoSlot && session(slot).state == SlotState::kActive; }
+
+  // At that age sessions expire, whatever their leases; 0: at none. Those that are active at that
+  // moment are looked at, all of them.
+  void set_longest(Millis longest, Instant now);
+  // The only way to give an active session a lease: it is no longer than the session may be.
+  void give_lease(SessionSlot& session, Instant last_seen, Instant expires) const {
+    session.set_lease(last_seen, std::min(expires, latest_end(longest_, session.started())));
+  }
 
   // How many of the user's sessions are active at that moment, those that nobody has noticed to be
   // expired left out.
@@ -109,9 +119,16 @@ class State {
   void append_info(std::vector<SessionInfo>& to, Slot slot, const Now& now);
   // Where a session was evicted.
   std::optional<Eviction> eviction_of(Slot slot, const Now& now);
+  // What the viewer of one that went is to be told; empty for nothing.
+  std::string message_of(Slot slot) const;
+  // Why it went is told after a restart, too.
+  bool is_stored_gone(Slot slot) const {
+    return was_ended_by_others(table.session(slot).state) || table.message(slot) != nullptr;
+  }
 
   Table table;  // first, so that it outlives the UserRefs of the others
   Plans plans;
+  Blocks blocks;
   HoldOffs hold_offs;
   ReplacedNames replaced;
   UsageRecord usage;
@@ -121,6 +138,11 @@ class State {
  private:
   std::unordered_map<Slot, RuleNumbers> rule_numbers_;  // of those whose rule has some
 
+  void give_grace(SessionSlot& session) const {
+    if (session.state != SlotState::kActive) return;
+    grace.give(session);
+    give_lease(session, session.last_seen(), session.expires());
+  }
   void count_active(Slot user, std::uint32_t before);
   Millis memory_of(const SessionSlot& gone) const;
   void queue_gone(Slot slot);
@@ -128,6 +150,7 @@ class State {
   bool forget_first(Instant then);
   bool forget_first_kept(Instant then);
 
+  Millis longest_{};
   GoneQueue gone_;
   Millis remember_ = kRememberGone;
   std::size_t most_gone_ = 0;

@@ -331,6 +331,7 @@ void Table::release(Slot slot) {
   unindex_session(slot);
   details_.erase(slot);
   evicted_by_.erase(slot);
+  messages_.erase(slot);
   const Slot owner = sessions_[slot].user;
   sessions_.release(slot);
   let_go(owner);

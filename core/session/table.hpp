@@ -6,6 +6,7 @@
 #include "session/plans.hpp"
 #include "session/session.hpp"
 #include "session/slab.hpp"
+#include "session/slot_texts.hpp"
 #include "session/start_token.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -158,6 +160,11 @@ class Table {
   void set_evicted_by(Slot slot, EvictedBy by);
   void clear_evicted_by(Slot slot) { evicted_by_.erase(slot); }
 
+  // What an operator has to say to the viewer of one that went; null for nothing.
+  const std::string* message(Slot slot) const { return messages_.find(slot); }
+  void set_message(Slot slot, std::string_view message) { messages_.set(slot, message); }
+  void clear_message(Slot slot) { messages_.erase(slot); }
+
   Slot users_end() const { return users_.end(); }
   Slot end() const { return sessions_.end(); }
   std::size_t active_sessions() const { return active_; }
@@ -251,6 +258,7 @@ class Table {
   Index device_index_;  // an active session of each device
   boost::unordered_flat_map<Slot, std::unique_ptr<Details>> details_;
   boost::unordered_flat_map<Slot, EvictedBy> evicted_by_;
+  SlotTexts messages_;
   std::size_t active_ = 0;
   std::size_t active_users_ = 0;
   mutable Slot found_ = kNoSlot;  // the user found last

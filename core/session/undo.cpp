@@ -30,6 +30,7 @@ void Removed::roll_back(State& state) const {
   session.started_ms = started_ms;
   session.expires_ms = expires_ms;
   state.table.clear_evicted_by(slot);
+  state.table.clear_message(slot);
   state.relink(slot);
   UserSlot& owner = state.user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
@@ -41,7 +42,7 @@ void Saved::roll_back(State& state) const {
   if (session.ttl_ms == ttl_ms) return;
   const Instant seen = session.last_seen();
   session.ttl_ms = ttl_ms;
-  session.set_lease(seen, seen + session.ttl());
+  state.give_lease(session, seen, seen + session.ttl());
   UserSlot& owner = state.user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
 }
@@ -56,6 +57,8 @@ void HeldOff::roll_back(State& state) const {
 void Dropped::roll_back(State& state) const { state.drop_rows(gone); }
 
 void Ruled::roll_back(State& state) { state.set_rule(user.slot(), before, std::move(numbers)); }
+
+void Blocked::roll_back(State& state) { state.blocks.put(user.another(), std::move(before)); }
 
 void Planned::roll_back(State& state) { state.plans.put_back(plan, std::move(before)); }
 

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
 
 // What each kind of change still does to the state: on_durable() once it is stored, roll_back()
@@ -73,6 +74,14 @@ struct Ruled {
   void roll_back(State& state);
 };
 
+// A user was blocked, or no longer is.
+struct Blocked {
+  UserRef user;
+  std::optional<Block> before;
+  void on_durable(State&) const {}
+  void roll_back(State& state);
+};
+
 struct Planned {
   PlanId plan;
   Plan before;
@@ -107,7 +116,8 @@ struct Forgotten {
 using Undo =
     std::variant<undo::Started, undo::Removed, undo::Saved, std::unique_ptr<undo::Described>,
                  undo::HeldOff, undo::Dropped, std::unique_ptr<undo::Ruled>,
-                 std::unique_ptr<undo::Planned>, std::unique_ptr<undo::Recorded>, undo::Forgotten>;
+                 std::unique_ptr<undo::Blocked>, std::unique_ptr<undo::Planned>,
+                 std::unique_ptr<undo::Recorded>, undo::Forgotten>;
 static_assert(sizeof(Undo) <= 24);
 
 }  // namespace concur

@@ -33,6 +33,8 @@ struct UserState {
   std::vector<HoldOffRow> marks{};  // oldest first
   std::vector<ReplacedNames::One> replaced{};
   LimitRow rule{};
+  std::optional<Block> block{};
+  std::string set_rest{};  // what a newer one wrote behind these two
   // When the next start would be on time, as the throttle counts; absent: at once.
   std::optional<std::chrono::nanoseconds> starts_due{};
 };

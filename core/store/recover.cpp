@@ -100,7 +100,7 @@ std::string placeholders(std::size_t count) {
 // Columns were added to these at the end. A row that was written before is shorter, and the new
 // ones have their default there.
 std::size_t columns_before(std::string_view table, std::size_t now) {
-  if (table == "history" || table == "history_parts") return now - 1;
+  if (table == "history" || table == "history_parts" || table == "gone") return now - 1;
   if (table == "hold_offs" || table == "sessions") return now - 2;
   return now;
 }
@@ -129,8 +129,8 @@ bool fits(const Target& target, const std::vector<Value>& row) {
   return true;
 }
 
-// The tables differ in their kind, or in the number or the types of their columns: by these a row
-// is known, for its page does not name its table.
+// The tables differ in their kind, in the number or the types of their columns, or in what stands
+// there: by these a row is known, for its page does not name its table.
 Result<std::vector<Target>> targets_of(Sqlite& db) {
   auto tables = db.prepare(
       "SELECT name, wr, ncol FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
@@ -165,7 +165,7 @@ Result<std::vector<Target>> targets_of(Sqlite& db) {
 
 // The default of the columns that were added.
 Value added_to(std::string_view table) {
-  return table == "hold_offs" ? Value() : Value(std::int64_t{0});
+  return table == "hold_offs" || table == "gone" ? Value() : Value(std::int64_t{0});
 }
 
 void bind(Statement& to, const std::vector<Value>& row) {
@@ -220,51 +220,66 @@ class Salvage {
   }
 
  private:
-  Target* target_of(const PageContent& page, const std::vector<Value>& row) {
-    Target* by_number = nullptr;
+  // Those that may have such a row; those where each value fits its column first.
+  std::vector<Target*> targets_of(const PageContent& page, const std::vector<Value>& row) {
+    std::vector<Target*> found;
     for (Target& each : targets_) {
-      const bool may_be = each.keyed == page.keyed && row.size() <= each.columns &&
-                          row.size() >= each.columns_before;
-      if (may_be && fits(each, row)) return &each;
-      if (may_be && by_number == nullptr) by_number = &each;
+      if (each.keyed == page.keyed && row.size() <= each.columns &&
+          row.size() >= each.columns_before) {
+        found.push_back(&each);
+      }
     }
-    return by_number;
+    std::ranges::stable_partition(found, [&row](Target* each) { return fits(*each, row); });
+    return found;
   }
 
   Result<void> take(const PageContent& page) {
     Target* last = nullptr;
-    for (std::vector<Value> row : page.rows) {
-      Target* target = target_of(page, row);
-      if (target == nullptr) {
+    for (const std::vector<Value>& row : page.rows) {
+      const auto targets = targets_of(page, row);
+      if (targets.empty()) {
         ++report_.foreign_rows;
         continue;
       }
-      last = target;
-      row.resize(target->columns, added_to(target->table.name));
-      if (auto done = take(*target, row); !done) return done;
+      const auto taker = take(targets, row);
+      if (!taker) return taker.error();
+      last = *taker;
     }
     // All rows of a page are of one table.
     if (last != nullptr) last->table.unreadable += page.unreadable_rows;
     return {};
   }
 
-  Result<void> take(Target& target, const std::vector<Value>& row) {
+  // The first that does not refuse it; where all do, it counts for the first of them.
+  Result<Target*> take(const std::vector<Target*>& targets, const std::vector<Value>& row) {
+    std::string refusal;
+    for (Target* target : targets) {
+      std::vector<Value> whole = row;
+      whole.resize(target->columns, added_to(target->table.name));
+      const auto refused = take(*target, whole);
+      if (!refused) return refused.error();
+      if (refused->empty()) return target;
+      if (refusal.empty()) refusal = *refused;
+    }
+    Target& first = *targets.front();
+    if (first.table.invalid++ == 0 && report_.first_invalid.empty()) {
+      report_.first_invalid = text::format("{}: {}", first.table.name, refusal);
+    }
+    return &first;
+  }
+
+  // Why it is left out; empty where it is not.
+  Result<std::string> take(Target& target, const std::vector<Value>& row) {
     auto refusal = refusal_of(target, row);
-    if (!refusal) return refusal.error();
-    if (refusal->empty()) {
-      bind(target.insert, row);
-      auto done = target.insert.run();
-      if (done) {
-        ++target.table.rows;
-        return done;
-      }
-      if (sqlite3_errcode(db_.handle()) != SQLITE_CONSTRAINT) return done;
-      *refusal = done.error().message;
+    if (!refusal || !refusal->empty()) return refusal;
+    bind(target.insert, row);
+    const auto done = target.insert.run();
+    if (done) {
+      ++target.table.rows;
+      return std::string();
     }
-    if (target.table.invalid++ == 0 && report_.first_invalid.empty()) {
-      report_.first_invalid = text::format("{}: {}", target.table.name, *refusal);
-    }
-    return {};
+    if (sqlite3_errcode(db_.handle()) != SQLITE_CONSTRAINT) return done.error();
+    return done.error().message;
   }
 
   static Result<std::string> refusal_of(Target& target, const std::vector<Value>& row) {
@@ -299,7 +314,8 @@ Result<RecoverReport> salvage(PageReader& reader, const std::string& path) {
   // no boot has an empty name.
   done = db->exec(
       "INSERT OR IGNORE INTO boots(id, boot_id) SELECT boot, '' FROM sessions "
-      "UNION SELECT boot, '' FROM hold_offs UNION SELECT boot, '' FROM gone; COMMIT");
+      "UNION SELECT boot, '' FROM hold_offs UNION SELECT boot, '' FROM gone "
+      "UNION SELECT boot, '' FROM blocks; COMMIT");
   if (!done) return done.error();
   return std::move(salvage).report();
 }

@@ -3,6 +3,7 @@
 #include "base/utf8.hpp"
 #include "session/id.hpp"
 #include "session/policy.hpp"
+#include "session/wording.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -43,6 +44,8 @@ std::string refusal_of(std::string_view what, const std::string& name) {
   const auto id = Id::parse(what, name);
   return id ? std::string() : id.error().message;
 }
+
+bool is_valid_message(const std::string& message) { return check_message(message).has_value(); }
 
 constexpr const char* kOutOfRange = "cannot accept row: a number is out of range";
 
@@ -131,8 +134,14 @@ ReadRow read_gone(const Statement& from, const Now& now, std::int64_t boot) {
       refusal = "cannot accept row: by_device is malformed";
     row.reason = EndReason::kEvicted;
     row.by = std::make_unique<EvictedBy>(std::move(by));
+  } else if (refusal.empty() && reason == stored_word_of(EndReason::kEnded)) {
+    row.reason = EndReason::kEnded;
   } else if (refusal.empty() && reason != stored_word_of(EndReason::kPurged)) {
     refusal = "cannot accept row: its reason is unknown";
+  }
+  row.message = from.text(10);
+  if (refusal.empty() && !is_valid_message(row.message)) {
+    refusal = "cannot accept row: its message is malformed";
   }
   if (refusal.empty()) {
     row.at = Instant(Millis(at - offset));
@@ -176,6 +185,27 @@ ReadRow read_limit(const Statement& from, const Now& /*now*/, std::int64_t /*boo
   return {std::move(row), std::move(refusal)};
 }
 
+ReadRow read_block(const Statement& from, const Now& now, std::int64_t boot) {
+  BlockRow row{from.text(0), {}};
+  const std::int64_t since = from.integer(1);
+  const std::int64_t length = from.is_null(2) ? 0 : from.integer(2);
+  row.block.message = from.text(3);
+  const std::int64_t offset = from.integer(5) == boot ? from.integer(4) : now.offset().count();
+  std::string refusal = refusal_of("user", row.user);
+  if (refusal.empty() && !is_valid_message(row.block.message)) {
+    refusal = "cannot accept row: its message is malformed";
+  }
+  const bool is_sane_length = length >= 0 && length <= kMaxBlock.count();
+  if (refusal.empty() && (!is_sane(since) || !is_sane_length || !is_sane(offset))) {
+    refusal = kOutOfRange;
+  }
+  if (refusal.empty()) {
+    row.block.since = Instant(Millis(since - offset));
+    if (!from.is_null(2)) row.block.length = Millis(length);
+  }
+  return {std::move(row), std::move(refusal)};
+}
+
 ReadRow read_plan(const Statement& from, const Now& /*now*/, std::int64_t /*boot*/) {
   const ReadTerms terms = read_terms(from, 1, 2);
   PlanRow row{from.text(0), terms.limit.value_or(0), terms.on_limit, read_numbers(from, 3)};
@@ -193,6 +223,7 @@ constexpr RowSource kSources[kRowSources] = {
      "SELECT user, max_sessions, plan, on_limit, (SELECT group_concat(rule || '=' || max) "
      "FROM rule_numbers WHERE of = 'user' AND name = user) FROM limits",
      read_limit},
+    {"blocks", "SELECT user, since, length, message, clock_offset, boot FROM blocks", read_block},
     {"sessions",
      "SELECT id, user, session, started_at, last_seen_at, expires_at, ttl, clock_offset, boot, "
      "device, ip, content, meta, start, fleet_start FROM sessions ORDER BY id",
@@ -202,14 +233,15 @@ constexpr RowSource kSources[kRowSources] = {
      "ORDER BY since",
      read_hold_off},
     {"gone",
-     "SELECT id, user, session, reason, by_session, by_device, at, ttl, clock_offset, boot "
-     "FROM gone ORDER BY id",
+     "SELECT id, user, session, reason, by_session, by_device, at, ttl, clock_offset, boot, "
+     "message FROM gone ORDER BY id",
      read_gone},
 };
 
 }  // namespace
 
 std::string_view stored_word_of(EndReason reason) {
+  if (reason == EndReason::kEnded) return "ended";
   return reason == EndReason::kEvicted ? "evicted" : "purged";
 }
 

@@ -30,11 +30,11 @@ struct RowSource {
   ReadRow (*read)(const Statement& from, const Now& now, std::int64_t boot);
 };
 
-// As it stands in the database: evicted, purged. No other reason does.
+// As it stands in the database: evicted, purged, ended. No other reason does.
 std::string_view stored_word_of(EndReason reason);
 
 // In the order in which they must be taken in: what others name comes first.
-inline constexpr std::size_t kRowSources = 5;
+inline constexpr std::size_t kRowSources = 6;
 const RowSource (&row_sources())[kRowSources];
 
 }  // namespace concur

@@ -136,8 +136,9 @@ constexpr std::array kMigrations{
         identity INTEGER PRIMARY KEY
       ) STRICT;
     )",
-    // 10. Numbers of users and plans for rules that the config has by name; and how many starts of
-    // a user rules denied in an hour, the limit's denials left out.
+    // 10. Numbers of users and plans for rules that the config has by name; how many starts of a
+    // user rules denied in an hour, the limit's denials left out; users whom operators keep out,
+    // from when on, and for how long, where there is an end to it; and what viewers are told.
     R"(
       CREATE TABLE rule_numbers(
         of TEXT NOT NULL CHECK(of IN ('user', 'plan')),
@@ -153,6 +154,15 @@ constexpr std::array kMigrations{
         denials INTEGER NOT NULL,
         PRIMARY KEY(hour, user, rule)
       ) STRICT, WITHOUT ROWID;
+      CREATE TABLE blocks(
+        user TEXT PRIMARY KEY,
+        since INTEGER NOT NULL,
+        length INTEGER,
+        message TEXT,
+        clock_offset INTEGER NOT NULL,
+        boot INTEGER NOT NULL REFERENCES boots(id)
+      ) STRICT, WITHOUT ROWID;
+      ALTER TABLE gone ADD COLUMN message TEXT;
     )",
 };
 

@@ -91,7 +91,7 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .drop_hold_off = one("DELETE FROM hold_offs WHERE id = ?"),
       .put_gone = one(
           "INSERT OR REPLACE INTO gone(id, user, session, reason, by_session, by_device, at, ttl, "
-          "clock_offset, boot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+          "clock_offset, boot, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       .drop_gone = one("DELETE FROM gone WHERE id BETWEEN ? AND ?"),
       .put_limit = one(
           "INSERT OR REPLACE INTO limits(user, max_sessions, plan, on_limit) VALUES (?, ?, ?, ?)"),
@@ -101,6 +101,10 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .drop_plan = one("DELETE FROM plans WHERE plan = ?"),
       .put_number = one("INSERT INTO rule_numbers(of, name, rule, max) VALUES (?, ?, ?, ?)"),
       .drop_numbers = one("DELETE FROM rule_numbers WHERE of = ? AND name = ?"),
+      .put_block =
+          one("INSERT OR REPLACE INTO blocks(user, since, length, message, clock_offset, boot) "
+              "VALUES (?, ?, ?, ?, ?, ?)"),
+      .drop_block = one("DELETE FROM blocks WHERE user = ?"),
       .add_part =
           one("INSERT INTO history_parts(hour, user, starts, denials, evictions, peak, attempted, "
               "excess, devices, addresses, conflicts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
@@ -289,6 +293,7 @@ Result<void> Store::write(const PutGone& put, Millis offset) {
   to.bind(8, row.ttl.count());
   to.bind(9, offset.count());
   to.bind(10, boot_);
+  bind_optional(to, 11, row.message);
   return to.run();
 }
 
@@ -345,6 +350,27 @@ Result<void> Store::write(const DropPlan& drop, Millis /*offset*/) {
   if (auto done = write_numbers("plan", drop.plan, {}); !done) return done;
   statements_.drop_plan.bind(1, drop.plan);
   return statements_.drop_plan.run();
+}
+
+Result<void> Store::write(const PutBlock& put, Millis offset) {
+  const Block& block = put.row.block;
+  Statement& to = statements_.put_block;
+  to.bind(1, put.row.user);
+  to.bind(2, millis(block.since, offset));
+  if (block.length) {
+    to.bind(3, block.length->count());
+  } else {
+    to.bind_null(3);
+  }
+  bind_optional(to, 4, block.message);
+  to.bind(5, offset.count());
+  to.bind(6, boot_);
+  return to.run();
+}
+
+Result<void> Store::write(const DropBlock& drop, Millis /*offset*/) {
+  statements_.drop_block.bind(1, drop.user);
+  return statements_.drop_block.run();
 }
 
 Result<void> Store::write(const AddUsage& add, Millis /*offset*/) {

@@ -40,9 +40,9 @@ class Store {
   static Result<Store> open(const std::string& path, Durability durability, const std::string& boot,
                             const std::function<void()>* tick = nullptr);
 
-  // Gives every stored row to `take`: plans, limits, sessions in ascending order of ids, hold-offs
-  // in the order they began, the gone in the order they went; times on the boot clock of now:
-  // exactly, where the row was written in this boot, else by the wall clock.
+  // Gives every stored row to `take`: plans, limits, blocks, sessions in ascending order of ids,
+  // hold-offs in the order they began, the gone in the order they went; times on the boot clock of
+  // now: exactly, where the row was written in this boot, else by the wall clock.
   Result<LoadReport> load(const Now& now, const TakeRow& take, const ExpectRows& expect = {});
 
   struct Loaded;
@@ -126,6 +126,8 @@ class Store {
     Statement drop_plan;
     Statement put_number;
     Statement drop_numbers;
+    Statement put_block;
+    Statement drop_block;
     Statement add_part;
     Statement add_rule_denials;
     Statement put_box;
@@ -174,6 +176,8 @@ class Store {
   Result<void> write_numbers(std::string_view of, std::string_view name,
                              const RuleNumbers& numbers);
   Result<void> write(const DropPlan& drop, Millis offset);
+  Result<void> write(const PutBlock& put, Millis offset);
+  Result<void> write(const DropBlock& drop, Millis offset);
   Result<void> write(const AddUsage& add, Millis offset);
   Result<void> write(const PutBox& put, Millis offset);
   static Result<Store> make_ready(Sqlite db, Durability durability, const std::string& boot);

@@ -24,8 +24,9 @@ _concur() {
       --socket) socket=${COMP_WORDS[i + 1]:-} ;;
     esac
     case $word in
-      --dry-run | --all | --force | --renewed | --help | --version) ;;
+      --dry-run | --all | --replace-all | --force | --renewed | --help | --version) ;;
       --*) ((++i)) ;;
+      list) if [ "$verb" = block ]; then verb='block list'; elif [ -z "$verb" ]; then verb="${group:+$group }$word"; else name=$word; fi ;;
       limit | plan | fleet) if [ -z "$verb$group" ]; then group=$word; fi ;;
       *) if [ -z "$verb" ]; then verb="${group:+$group }$word"; else name=$word; fi ;;
     esac
@@ -36,36 +37,43 @@ _concur() {
     --session | --replace)
       mapfile -t COMPREPLY < <(compgen -W "$(_concur_names session "$user" "$socket")" -- "$cur") && return ;;
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
-    --on-limit) mapfile -t COMPREPLY < <(compgen -W 'deny evict-oldest evict-newest' -- "$cur") && return ;;
+    --on-limit)
+      options='deny evict-oldest evict-newest'
+      if [ "$verb" = 'limit set' ]; then options="$options default"; fi
+      mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") && return
+      ;;
     --if-unavailable) mapfile -t COMPREPLY < <(compgen -W 'allow deny' -- "$cur") && return ;;
     --output)
       case $verb in
-        'limit list') options='json ndjson' ;;
+        'limit list' | 'block list') options='json ndjson' ;;
         report | status | fleet*) options='json table' ;;
         *) options='json ndjson table' ;;
       esac
       mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") && return
       ;;
-    --timeout | --ttl | --start | --limit | --device | --ip | --content | --meta | --idle | --max | --plan | --since | --top | \
+    --timeout | --older-than | --block | --for | --message | --ttl | --start | --limit | --device | --ip | --content | --meta | --idle | --max | --plan | --since | --top | \
       --what-if-limit | --interval) return ;;
   esac
 
-  start='--user --session --ttl --limit --device --ip --content --meta --on-limit --replace'
+  start='--user --session --ttl --limit --device --ip --content --meta --on-limit --replace --replace-all'
   case $verb in
     '')
       case $group in
         limit) options='get set unset list' ;;
         plan) options='set unset list' ;;
         fleet) options='check status' ;;
-        *) options='start heartbeat end list purge run report status limit plan fleet batch watch top backup --version' ;;
+        *) options='start heartbeat end list purge run report status limit plan block unblock fleet batch watch top backup --version' ;;
       esac
       ;;
     start) options=$start ;;
     run) options="$start --if-unavailable --" ;;
     heartbeat) options='--user --session --ttl --start' ;;
-    end) options='--user --session --start' ;;
+    end) options='--user --session --start --message' ;;
     list) options='--user --output' ;;
-    purge) options='--user --idle --all --dry-run' ;;
+    purge) options='--user --idle --older-than --ip --device --content --meta --all --block --message --dry-run' ;;
+    block) options='list --user --for --message' ;;
+    unblock) options='--user' ;;
+    'block list') options='--output' ;;
     report) options='--since --top --user --what-if-limit --output' ;;
     status | 'fleet check' | 'fleet status') options='--output' ;;
     watch) options='--user --since --renewed' ;;

@@ -16,12 +16,12 @@ end
 
 # True where that is the command, and for limit, plan and fleet its second word.
 function __concur_is
-    set -l said (string match -r -- '^(?:limit|plan|fleet|start|heartbeat|end|list|purge|run|report|status|batch|watch|top|backup|get|set|unset|check)$' (commandline -opc))
+    set -l said (string match -r -- '^(?:limit|plan|fleet|block|unblock|start|heartbeat|end|list|purge|run|report|status|batch|watch|top|backup|get|set|unset|check)$' (commandline -opc))
     set -l count (count $argv)
     test (count $said) -ge $count; and test "$said[1..$count]" = "$argv"
 end
 
-set -l commands start heartbeat end list purge run report status limit plan fleet batch watch top backup
+set -l commands start heartbeat end list purge run report status limit plan block unblock fleet batch watch top backup
 complete -c concur -f
 complete -c concur -l socket -rF -d 'the daemon\'s socket'
 complete -c concur -l timeout -x -d 'how long to wait for an answer'
@@ -38,6 +38,8 @@ complete -c concur -n $none -a report -d 'report shared accounts'
 complete -c concur -n $none -a status -d 'show the state of the daemon'
 complete -c concur -n $none -a limit -d 'the limits of users'
 complete -c concur -n $none -a plan -d 'named limits'
+complete -c concur -n $none -a block -d 'keep a user out'
+complete -c concur -n $none -a unblock -d 'let a user in again'
 complete -c concur -n $none -a fleet -d 'check or show the fleet'
 complete -c concur -n $none -a batch -d 'execute commands from standard input'
 complete -c concur -n $none -a watch -d 'print events as they happen'
@@ -62,15 +64,28 @@ for verb in start run
     complete -c concur -n "__concur_is $verb" -l meta -x -d 'key=value, kept with the session'
     complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest evict-newest' -d 'if the limit is reached'
     complete -c concur -n "__concur_is $verb" -l replace -xa '(__concur_names session)' -d 'the session to replace'
+    complete -c concur -n "__concur_is $verb" -l replace-all -d 'replace all others of the user'
 end
 complete -c concur -n '__concur_is run' -l if-unavailable -xa 'allow deny' -d 'if the daemon does not answer'
 
-for verb in list purge report watch 'limit get' 'limit set' 'limit unset'
+for verb in list purge block unblock report watch 'limit get' 'limit set' 'limit unset'
     complete -c concur -n "__concur_is $verb" -l user -xa '(__concur_names user)' -d 'the account'
 end
 complete -c concur -n '__concur_is list' -l output -xa 'json ndjson table' -d 'how to print them'
 complete -c concur -n '__concur_is purge' -l idle -x -d 'without a start or heartbeat for this long'
+complete -c concur -n '__concur_is purge' -l older-than -x -d 'started so long ago'
+complete -c concur -n '__concur_is purge' -l ip -x -d 'from this address'
+complete -c concur -n '__concur_is purge' -l device -x -d 'on this device'
+complete -c concur -n '__concur_is purge' -l content -x -d 'that play this'
+complete -c concur -n '__concur_is purge' -l meta -x -d 'with this key=value in their meta'
 complete -c concur -n '__concur_is purge' -l all -d 'all sessions'
+complete -c concur -n '__concur_is purge' -l block -x -d 'also block their users, for so long'
+for verb in end purge block
+    complete -c concur -n "__concur_is $verb" -l message -x -d 'what the viewer is told'
+end
+complete -c concur -n '__concur_is block' -l for -x -d 'how long'
+complete -c concur -n '__concur_is block; and not __fish_seen_subcommand_from list' -a list -d 'who is blocked'
+complete -c concur -n '__concur_is block list' -l output -xa 'json ndjson' -d 'how to print them'
 complete -c concur -n '__concur_is purge' -l dry-run -d 'only count the sessions'
 complete -c concur -n '__concur_is report' -l since -x -d 'how far back'
 complete -c concur -n '__concur_is report' -l top -x -d 'how many users'

@@ -10,6 +10,8 @@ complete -c concurrencyd -l limit -x -d 'active sessions a user may have at once
 complete -c concurrencyd -l lease -x -d 'how long a session stays active without a heartbeat'
 complete -c concurrencyd -l on-limit -xa 'deny evict-oldest evict-newest' -d 'what to do with a start above the limit'
 complete -c concurrencyd -l hold-off -x -d 'how long an evicted viewer may not evict, and who evicted it stays'
+complete -c concurrencyd -l longest -x -d 'end a session at that age'
+complete -c concurrencyd -l denial-message -x -d 'what a viewer who is denied is told'
 complete -c concurrencyd -l mode -xa 'enforce observe' -d 'enforce the limit, or only observe'
 complete -c concurrencyd -l start-rate -x -d 'starts per user and minute'
 complete -c concurrencyd -l max-sessions -x -d 'active sessions of all users'

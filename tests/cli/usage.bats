@@ -175,12 +175,39 @@ teardown() { remove_dir; }
   expect_error 2 "concur: cannot read --socket: it is empty"
 }
 
-@test "purge takes exactly one of what it can purge by" {
-  for options in "" "--user abc --all" "--idle 1h --all" "--user abc --idle 1h" "--dry-run"; do
+@test "purge takes all alone, or something that says which" {
+  for options in "" "--dry-run" "--block 1h" "--message x"; do
     # shellcheck disable=SC2086
     concur_run purge $options
-    expect_error 2 "concur: cannot purge: it takes exactly one of --user, --idle and --all"
+    expect_error 2 "concur: cannot purge: it takes --all, or at least one of *"
   done
+  for options in "--user abc --all" "--idle 1h --all" "--all --ip ::1" "--all --meta a=b"; do
+    # shellcheck disable=SC2086
+    concur_run purge $options
+    expect_error 2 "concur: cannot purge: --all stands alone; *"
+  done
+  concur_run purge --all --block 1h
+  expect_error 2 "concur: cannot purge: --block does not go with --all"
+  concur_run purge --meta a=b --meta a=c
+  expect_error 2 "concur: cannot purge: --meta names 'a' twice"
+}
+
+@test "replacing one and replacing all exclude each other" {
+  concur_run start --user abc --session s1 --replace s2 --replace-all
+  expect_error 2 "concur: cannot start: --replace and --replace-all exclude each other"
+  concur_run run --user abc --session s1 --replace s2 --replace-all -- true
+  expect_error 2 "concur: cannot run: --replace and --replace-all exclude each other"
+}
+
+@test "block and unblock take a user" {
+  concur_run block
+  expect_error 2 "concur: cannot block: it takes --user USER"
+  concur_run block --for 1h
+  expect_error 2 "concur: cannot block: it takes --user USER"
+  concur_run unblock
+  expect_error 2 "concur: cannot unblock: it takes --user USER"
+  concur_run block list --output table
+  expect_error 2 "concur: cannot read --output 'table': *"
 }
 
 @test "an error is one line whatever it quotes" {

@@ -5,6 +5,7 @@
 #include "api/request_body.hpp"
 #include "base/utf8.hpp"
 #include "session/id.hpp"
+#include "session/wording.hpp"
 #include "support/claim.hpp"
 #include "support/fuzz_target.hpp"
 
@@ -103,8 +104,22 @@ void check_line(std::string_view text) {
 }
 
 void check_purge(const PurgeBody& body) {
-  claim(body.idle >= Millis(0), "idle is no less than nothing");
-  claim(!body.user || body.idle == Millis(0), "one of user and idle");
+  const Purge& purge = body.purge;
+  claim(purge.idle >= Millis(0) && purge.older_than >= Millis(0), "no age is less than nothing");
+  claim(!purge.block || (*purge.block > Millis(0) && *purge.block <= kMaxBlock),
+        "a block is within its bounds");
+  claim(check_message(purge.message).has_value(), "a message can be passed on");
+  const bool some = body.user || purge.idle > Millis(0) || purge.older_than > Millis(0) ||
+                    !purge.ip.empty() || !purge.device.empty() || !purge.content.empty() ||
+                    !purge.meta.empty();
+  claim(some || !purge.block, "not everybody is kept out");
+  for (const auto& [key, value] : purge.meta) claim(is_utf8(value), "meta is UTF-8");
+}
+
+void check_block(const BlockBody& body) {
+  claim(!body.length || (*body.length > Millis(0) && *body.length <= kMaxBlock),
+        "a block is within its bounds");
+  claim(check_message(body.message).has_value(), "a message can be passed on");
 }
 
 void check_rule(const RuleBody& body) {
@@ -118,7 +133,7 @@ void check_rule(const RuleBody& body) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 6) {
     case 0:
       check(parse_start_body(text), check_start);
       check_heartbeat(text);
@@ -132,8 +147,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 3:
       check(parse_limit_body(text), check_rule);
       break;
-    default:
+    case 4:
       check(parse_plan_body(text), check_rule);
+      break;
+    default:
+      check(parse_block_body(text), check_block);
   }
   return 0;
 }

@@ -49,7 +49,7 @@ void must(const Result<void>& result) {
 // The names of our tables with none of their types.
 constexpr const char* kUntyped =
     "DROP TABLE plans; DROP TABLE limits; DROP TABLE sessions; DROP TABLE hold_offs;"
-    "DROP TABLE history; DROP TABLE gone;"
+    "DROP TABLE history; DROP TABLE gone; DROP TABLE blocks;"
     "CREATE TABLE plans(plan PRIMARY KEY, max_sessions, on_limit);"
     "CREATE TABLE limits(user PRIMARY KEY, max_sessions, plan, on_limit);"
     "CREATE TABLE sessions(id INTEGER PRIMARY KEY, user, session, started_at, last_seen_at, "
@@ -59,16 +59,18 @@ constexpr const char* kUntyped =
     "CREATE TABLE hold_offs(id INTEGER PRIMARY KEY, user, session, device, since, clock_offset, "
     "boot, address, mark);"
     "CREATE TABLE gone(id INTEGER PRIMARY KEY, user, session, reason, by_session, by_device, at, "
-    "ttl, clock_offset, boot);"
+    "ttl, clock_offset, boot, message);"
+    "CREATE TABLE blocks(user PRIMARY KEY, since, length, message, clock_offset, boot);"
     "CREATE TABLE history(hour, user, starts, denials, evictions, peak, attempted, excess, devices,"
     "addresses, PRIMARY KEY(hour, user));";
 
 const std::map<std::string_view, std::pair<std::string, int>> kTables{
     {"plans", {"INSERT OR IGNORE INTO plans VALUES(?,?,?)", 3}},
     {"limits", {"INSERT OR IGNORE INTO limits VALUES(?,?,?,?)", 4}},
-    {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 14}},
+    {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 15}},
     {"hold_offs", {"INSERT OR IGNORE INTO hold_offs VALUES(?,?,?,?,?,?,?,?,?)", 9}},
-    {"gone", {"INSERT OR IGNORE INTO gone VALUES(?,?,?,?,?,?,?,?,?,?)", 10}},
+    {"gone", {"INSERT OR IGNORE INTO gone VALUES(?,?,?,?,?,?,?,?,?,?,?)", 11}},
+    {"blocks", {"INSERT OR IGNORE INTO blocks VALUES(?,?,?,?,?,?)", 6}},
     {"history", {"INSERT OR IGNORE INTO history VALUES(?,?,?,?,?,?,?,?,?,?)", 10}},
 };
 
@@ -99,7 +101,7 @@ class HostileDatabase {
     must(
         writer_->exec("PRAGMA synchronous = OFF; BEGIN; DELETE FROM plans; DELETE FROM limits;"
                       "DELETE FROM sessions; DELETE FROM hold_offs; DELETE FROM gone;"
-                      "DELETE FROM history;"));
+                      "DELETE FROM history; DELETE FROM blocks;"));
     for (std::size_t rows = 0; rows < kMostRows && !input.empty(); ++rows) {
       std::string_view line = cut(input, '\n');
       const auto insert = inserts_.find(cut(line, '|'));
@@ -115,7 +117,7 @@ class HostileDatabase {
     return must(
         writer_->number("SELECT (SELECT count(*) FROM plans) + (SELECT count(*) FROM limits) + "
                         "(SELECT count(*) FROM sessions) + (SELECT count(*) FROM hold_offs) + "
-                        "(SELECT count(*) FROM gone)"));
+                        "(SELECT count(*) FROM gone) + (SELECT count(*) FROM blocks)"));
   }
 
   Store& store() { return *store_; }
@@ -255,11 +257,16 @@ void use(Fixture& fixture, const std::vector<SessionInfo>& sessions) {
       claim(granted->renewed || granted->limit == kUnlimited || granted->active <= granted->limit,
             "never more than the limit");
     } else {
-      claim(std::holds_alternative<Denied>(started), "a start is granted or denied");
+      const Answer block = fixture.ask(ShowBlock{user});
+      claim(std::holds_alternative<Blocked>(started) == std::get<UserBlock>(block).blocked,
+            "who is kept out is told so, and nobody else");
+      claim(std::holds_alternative<Denied>(started) || std::holds_alternative<Blocked>(started),
+            "a start is granted, denied or kept out");
     }
     fixture.ask(ShowLimit{user});
   }
   fixture.ask(ListLimits{});
+  fixture.ask(ListBlocks{});
   fixture.ask(ListPlans{});
 }
 

@@ -71,6 +71,9 @@ void check_valid(const UserState& state) {
       !state.starts_due || *state.starts_due <= (kNow + std::chrono::minutes(1)).time_since_epoch(),
       "a start is on time within a minute");
   claim(!state.rule.limit || *state.rule.limit <= kMaxLimit, "a limit is one");
+  claim(!state.block || state.block->since <= kNow, "nobody is kept out from later on");
+  claim(!state.block || !state.block->length || *state.block->length <= kMaxBlock,
+        "a block is within its bounds");
 }
 
 Command command_of(char letter, std::string_view session) {

@@ -250,7 +250,8 @@ void Driver::look_at_everything() {
     ask(ListUser{*Id::parse("user", name)});
     ask(ShowLimit{*Id::parse("user", name)});
   }
-  for (const Command& command : std::vector<Command>{ListAll{}, ListLimits{}, ListPlans{}}) {
+  for (const Command& command :
+       std::vector<Command>{ListAll{}, ListLimits{}, ListPlans{}, ListBlocks{}}) {
     ask(command);
   }
   machine_.run();

@@ -118,6 +118,7 @@ class Driver {
   bool match_gone(const std::string& name, Model::User& who, std::string& why);
   bool match_sessions(const std::string& name, Model::User& who, std::string& why);
   bool match_hold_offs(const std::string& name, Model::User& who, std::string& why);
+  bool match_block(const std::string& name, Model::User& who, std::string& why);
   bool match_limits(const Model::State& found, std::string& why);
   bool match_leases(const Model::State& found, std::string& why);
   Model::Lease found_lease(const std::string& user, const std::string& session);

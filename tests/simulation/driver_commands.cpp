@@ -36,6 +36,10 @@ Start Driver::any_start() {
     start.on_limit = any_on_limit();
   }
   if (random_.one_in(6)) start.replace = session();
+  if (random_.one_in(20)) {
+    start.replace.reset();
+    start.replace_all = true;
+  }
   start.refuse_repeat_above_limit = random_.one_in(10);
   start.keeps_token = random_.one_in(6);
   return start;
@@ -45,7 +49,7 @@ Command Driver::any_operator_command() {
   const Id plan = *Id::parse("plan", kPlans[random_.below(kPlans.size())]);
   const auto limit = static_cast<std::uint32_t>(random_.below(5));
   const auto on_limit = any_on_limit();
-  switch (random_.below(7)) {
+  switch (random_.below(9)) {
     case 0:
     case 1: {
       SetLimit set{user()};
@@ -81,8 +85,23 @@ Command Driver::any_operator_command() {
       if (!random_.one_in(4)) purge.user = user();
       if (random_.one_in(2)) purge.idle = Millis(random_.below(15'000));
       purge.dry_run = random_.one_in(3);
+      if (random_.one_in(4)) purge.older_than = Millis(random_.below(15'000));
+      if (random_.one_in(4)) purge.ip = text::format("192.0.2.{}", random_.below(3));
+      if (random_.one_in(4)) purge.device = text::format("d{}", random_.below(3));
+      if (random_.one_in(6)) purge.content = text::format("c{}", random_.below(3));
+      if (random_.one_in(4)) purge.block = Millis(random_.between(1, 30'000));
+      purge.blocks_anyway = purge.user.has_value();
+      if (random_.one_in(2)) purge.message = text::format("m{}", random_.below(3));
       return purge;
     }
+    case 6: {
+      SetBlock block{user()};
+      if (!random_.one_in(4)) block.length = Millis(random_.between(1, 30'000));
+      if (random_.one_in(2)) block.message = text::format("m{}", random_.below(3));
+      return block;
+    }
+    case 7:
+      return Unblock{user()};
     default:
       return ShowLimit{user()};
   }
@@ -96,7 +115,9 @@ Command Driver::any_command() {
     if (random_.one_in(8)) beat.ttl = kTtls[random_.below(kTtls.size())];
     return beat;
   }
-  if (which < 17) return End{user(), session()};
+  if (which < 17) {
+    return End{user(), session(), {}, random_.one_in(4) ? std::string("bye") : std::string()};
+  }
   if (which < 18) return ListUser{user()};
   return any_operator_command();
 }

@@ -1,6 +1,7 @@
 // The driver's part about the end of a service and the start of the next: what must be found again.
 #include "base/text.hpp"
 #include "driver.hpp"
+#include "store/rows.hpp"
 #include "text.hpp"
 
 #include <algorithm>
@@ -237,7 +238,7 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
     Model::User& who = found.users[name];
     who.replaced.clear();
     if (!match_sessions(name, who, why) || !match_hold_offs(name, who, why) ||
-        !match_gone(name, who, why)) {
+        !match_gone(name, who, why) || !match_block(name, who, why)) {
       return false;
     }
   }
@@ -249,7 +250,8 @@ bool Driver::matches(const Model::State& state, Model::State& found, std::string
 bool Driver::match_gone(const std::string& name, Model::User& who, std::string& why) {
   const Now now = machine_.clock.now();
   std::erase_if(who.gone, [](const auto& each) {
-    return each.second.reason == EndReason::kEnded || each.second.reason == EndReason::kExpired;
+    return (each.second.reason == EndReason::kEnded && each.second.message.empty()) ||
+           each.second.reason == EndReason::kExpired;
   });
   std::map<std::string, Machine::Gone> rows;
   for (const Machine::Gone& each : found_gone_[name]) rows[each.session] = each;
@@ -262,11 +264,10 @@ bool Driver::match_gone(const std::string& name, Model::User& who, std::string& 
     gone.other_boot = gone.other_boot || rebooted_;
     if (gone.other_boot) gone.at = by_wall(gone.wall);
     const auto row = rows.find(session);
-    const bool evicted = gone.reason == EndReason::kEvicted;
-    const bool same = row != rows.end() && row->second.at == gone.wall &&
-                      row->second.reason == (evicted ? "evicted" : "purged") &&
-                      row->second.by_session == gone.by.session &&
-                      row->second.by_device == gone.by.device;
+    const bool same =
+        row != rows.end() && row->second.at == gone.wall &&
+        row->second.reason == stored_word_of(gone.reason) && row->second.message == gone.message &&
+        row->second.by_session == gone.by.session && row->second.by_device == gone.by.device;
     if (!same && !was_over && !model_.is_forgotten(gone, now)) {
       why = text::format("why {}/{} is gone is lost", name, session);
       return false;
@@ -280,12 +281,15 @@ bool Driver::match_gone(const std::string& name, Model::User& who, std::string& 
     }
   }
   for (const auto& [session, row] : rows) {
-    Model::Gone gone{row.reason == "evicted" ? EndReason::kEvicted : EndReason::kPurged,
+    Model::Gone gone{row.reason == "evicted" ? EndReason::kEvicted
+                     : row.reason == "ended" ? EndReason::kEnded
+                                             : EndReason::kPurged,
                      {row.by_session, row.by_device},
                      by_wall(row.at),
                      row.ttl,
                      row.at,
                      true};
+    gone.message = row.message;
     if (model_.is_forgotten(gone, now) ||
         std::ranges::count(who.sessions, session, &Model::Session::name) > 0)
       continue;
@@ -296,6 +300,39 @@ bool Driver::match_gone(const std::string& name, Model::User& who, std::string& 
     who.gone[session] = gone;
   }
   return true;
+}
+
+// A block that is over may stand in the database yet, and hold again after a reboot.
+bool Driver::match_block(const std::string& name, Model::User& who, std::string& why) {
+  const Now now = machine_.clock.now();
+  std::optional<UserBlock> found;
+  machine_.service().submit(
+      ShowBlock{*Id::parse("user", name)}, now,
+      [&found](const Result<Answer>& answer) { found = std::get<UserBlock>(*answer); });
+  if (!who.kept_out) {
+    if (found->blocked) why = name + " is kept out, and nobody knows of it";
+    return !found->blocked;
+  }
+  Model::KeptOut& kept_out = *who.kept_out;
+  concur::Block& block = kept_out.block;
+  const bool was_over = block.is_over(stopped_.instant);
+  kept_out.other_boot = kept_out.other_boot || rebooted_;
+  if (kept_out.other_boot) {
+    block.since =
+        std::min(Instant((kept_out.since - now.offset()).time_since_epoch()), now.instant);
+  }
+  if (!found->blocked) {
+    const bool is_over = was_over || block.is_over(now.instant);
+    if (is_over) who.kept_out.reset();
+    if (!is_over) why = name + " is kept out no longer";
+    return is_over;
+  }
+  const bool same =
+      found->since == now.to_wall(block.since) && found->message == block.message &&
+      found->until ==
+          (block.length ? std::optional(now.to_wall(block.since + *block.length)) : std::nullopt);
+  if (!same) why = name + " is kept out by another block";
+  return same;
 }
 
 bool Driver::match_sessions(const std::string& name, Model::User& who, std::string& why) {

@@ -119,14 +119,14 @@ std::vector<Machine::HoldOff> Machine::hold_offs() {
 
 std::vector<Machine::Gone> Machine::gone() {
   Sqlite db = Sqlite::open(kPath).value();
-  Statement rows =
-      db.prepare(
-            "SELECT user, session, reason, by_session, by_device, at, ttl FROM gone ORDER BY id")
-          .value();
+  Statement rows = db.prepare(
+                         "SELECT user, session, reason, by_session, by_device, at, ttl, message "
+                         "FROM gone ORDER BY id")
+                       .value();
   std::vector<Gone> all;
   while (rows.step().value()) {
     all.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4),
-                   WallTime(Millis(rows.integer(5))), Millis(rows.integer(6))});
+                   WallTime(Millis(rows.integer(5))), Millis(rows.integer(6)), rows.text(7)});
   }
   return all;
 }

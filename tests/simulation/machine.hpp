@@ -43,6 +43,7 @@ class Machine {
     std::string by_device;
     WallTime at;
     Millis ttl{};
+    std::string message;
   };
 
   Disk disk;

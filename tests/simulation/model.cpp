@@ -112,6 +112,7 @@ void Model::shift(Millis by) {
     for (Session& each : user.sessions) each.started += by;
     for (Session& each : user.lapsed) each.started += by;
     for (HoldOff& each : user.hold_offs) each.since += by;
+    if (user.kept_out) user.kept_out->block.since += by;
     for (auto& [session, gone] : user.gone) gone.at += by;
   });
   for (auto& [id, lease] : leases_) {
@@ -393,6 +394,12 @@ Answer Model::decide(const Start& start, const Now& now) {
     return granted;
   }
 
+  if (const auto* block = block_of(name, now)) {
+    Blocked blocked{name, session, count(user.sessions), terms.limit, block->message};
+    if (block->length) blocked.retry_after = block->since + *block->length - now.instant;
+    return blocked;
+  }
+
   // Who leaves of itself: the same device's, then the one that is to be replaced.
   const std::string viewer = viewer_of(user, session, start.details, now);
   std::map<std::string, std::string> viewers;
@@ -419,15 +426,18 @@ Answer Model::decide(const Start& start, const Now& now) {
   const Millis held = left_of(user, Mark::kHeldOff, viewer, now);
   bool replace_would_help = false;
   std::vector<std::string> displaced;
-  if (start.replace) {
-    const std::string target(start.replace->text());
-    const bool is_there = find(user.sessions, target) != user.sessions.end();
-    if (is_there && std::ranges::count(leaving, target) == 0) {
-      const bool own = viewers[target] == viewer;
-      if (own || held == Millis(0)) leaving.push_back(target);
-      if (!own && held == Millis(0)) displaced.push_back(target);
-      replace_would_help = !own && held > Millis(0) && active <= terms.limit;
-    }
+  std::vector<std::string> targets;
+  for (const Session& each : user.sessions) {
+    const bool is_named =
+        start.replace_all || (start.replace && start.replace->text() == each.name);
+    if (is_named && std::ranges::count(leaving, each.name) == 0) targets.push_back(each.name);
+  }
+  for (const std::string& target : targets) {
+    const bool own = viewers[target] == viewer;
+    if (own || held == Millis(0)) leaving.push_back(target);
+    if (!own && held == Millis(0)) displaced.push_back(target);
+    const bool makes_room = start.replace_all || active <= terms.limit;
+    if (!own && held > Millis(0) && makes_room) replace_would_help = true;
   }
   std::vector<std::string> evicted;
   std::vector<std::string> own;
@@ -555,6 +565,7 @@ Answer Model::decide(const Heartbeat& beat, const Now& now) {
   }
   if (why == nullptr) return Unknown{name, session};
   concur::Gone answer{name, session, why->reason, {}};
+  answer.message = why->message;
   if (why->reason == EndReason::kEvicted) answer.eviction = Eviction{why->by, now.to_wall(why->at)};
   return answer;
 }
@@ -570,11 +581,14 @@ Answer Model::decide(const End& end, const Now& now) {
                 : gone != nullptr && is_earlier(end.start, gone->id)) {
     answer.reason = EndReason::kOtherStart;
   } else if (is_active) {
-    remove(user, answer.session, {EndReason::kEnded, {}, now.instant}, now);
+    Gone ended{EndReason::kEnded, {}, now.instant};
+    ended.message = end.message;
+    remove(user, answer.session, ended, now);
     changed_ = true;
     answer.ended = true;
   } else if (gone != nullptr) {
     answer.reason = gone->reason;
+    answer.message = gone->message;
     if (answer.reason == EndReason::kEvicted) {
       answer.eviction = Eviction{gone->by, now.to_wall(gone->at)};
     }
@@ -589,6 +603,7 @@ Answer Model::decide(const ListUser& list, const Now& now) {
   for (const Session& each : state_.users[name].sessions) {
     answer.sessions.push_back(info(name, each, now));
   }
+  answer.blocked = block_of(name, now) != nullptr;
   return answer;
 }
 
@@ -602,18 +617,85 @@ Answer Model::decide(const ListAll& /*list*/, const Now& now) {
 
 Answer Model::decide(const Purge& purge, const Now& now) {
   Purged answer{0, purge.dry_run};
+  if (purge.block && !purge.dry_run) answer.blocked = 0;
+  if (purge.block && purge.blocks_anyway && !purge.dry_run)
+    state_.users[std::string(purge.user->text())];
   for (auto& [name, user] : state_.users) {
     if (purge.user && purge.user->text() != name) continue;
     if (!purge.dry_run) settle_lapsed(user);
-    for (const Session& each : std::vector<Session>(user.sessions)) {
-      if (leases_.at(each.id).seen + purge.idle > now.instant) continue;
-      ++answer.count;
-      if (purge.dry_run) continue;
-      remove(user, each.name, {EndReason::kPurged, {}, now.instant}, now);
+    std::vector<Session> meant;
+    for (const Session& each : user.sessions) {
+      const Details& has = each.details;
+      const bool is_meant = leases_.at(each.id).seen + purge.idle <= now.instant &&
+                            each.started + purge.older_than <= now.instant &&
+                            (purge.ip.empty() || purge.ip == has.ip) &&
+                            (purge.device.empty() || purge.device == has.device) &&
+                            (purge.content.empty() || purge.content == has.content);
+      if (is_meant) meant.push_back(each);
+    }
+    answer.count += meant.size();
+    if (purge.dry_run) {
+      answer.users += meant.empty() ? 0 : 1;
+      continue;
+    }
+    if (purge.block && (!meant.empty() || purge.blocks_anyway)) {
+      keep_out(user, purge.block, purge.message, now);
+      ++*answer.blocked;
+    }
+    for (const Session& each : meant) {
+      Gone gone{EndReason::kPurged, {}, now.instant};
+      gone.message = purge.message;
+      remove(user, each.name, gone, now);
       changed_ = true;
     }
   }
   return answer;
+}
+
+// --- who is kept out ---
+
+const concur::Block* Model::block_of(const std::string& user, const Now& now) {
+  const auto& kept_out = state_.users[user].kept_out;
+  return kept_out && !kept_out->block.is_over(now.instant) ? &kept_out->block : nullptr;
+}
+
+void Model::keep_out(User& user, std::optional<Millis> length, const std::string& message,
+                     const Now& now) {
+  user.kept_out = KeptOut{{now.instant, length, message}, now.wall(), false};
+  changed_ = true;
+}
+
+Answer Model::decide(const ShowBlock& show, const Now& now) {
+  const std::string name(show.user.text());
+  UserBlock answer{name};
+  const concur::Block* block = block_of(name, now);
+  if (block == nullptr) return answer;
+  answer.blocked = true;
+  answer.since = now.to_wall(block->since);
+  if (block->length) answer.until = now.to_wall(block->since + *block->length);
+  answer.message = block->message;
+  return answer;
+}
+
+Answer Model::decide(const SetBlock& set, const Now& now) {
+  keep_out(state_.users[std::string(set.user.text())], set.length, set.message, now);
+  return decide(ShowBlock{set.user}, now);
+}
+
+Answer Model::decide(const Unblock& unblock, const Now& now) {
+  const std::string name(unblock.user.text());
+  changed_ = block_of(name, now) != nullptr;
+  if (changed_) state_.users[name].kept_out.reset();
+  return UserBlock{name};
+}
+
+Answer Model::decide(const ListBlocks& /*list*/, const Now& now) {
+  BlockPage page;
+  for (const std::string& name : users()) {
+    if (block_of(name, now) == nullptr) continue;
+    page.blocks.push_back(std::get<UserBlock>(decide(ShowBlock{*Id::parse("user", name)}, now)));
+  }
+  return page;
 }
 
 // --- limits and plans ---

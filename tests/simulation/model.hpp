@@ -36,6 +36,14 @@ class Model {
     WallTime wall{};  // `at`, as it was then
     bool other_boot = false;
     std::int64_t id = 0;  // the session's; 0: nobody knows any more
+    std::string message{};
+  };
+  // An operator keeps a user out.
+  struct KeptOut {
+    concur::Block block;
+    WallTime since;  // as it was then
+    bool other_boot = false;
+    bool operator==(const KeptOut&) const = default;
   };
   // What happened to a viewer, who is known by the device, else the address, else the session.
   struct HoldOff {
@@ -63,6 +71,7 @@ class Model {
     // viewer: "tv s1". Is not stored.
     std::map<std::string, Instant> replaced;
     Rule rule;
+    std::optional<KeptOut> kept_out;
   };
   struct Plan {
     std::uint32_t limit = 0;
@@ -166,6 +175,10 @@ class Model {
   Answer decide(const SetPlan& set, const Now& now);
   Answer decide(const RemovePlan& remove, const Now& now);
   Answer decide(const ListPlans& list, const Now& now);
+  Answer decide(const ShowBlock& show, const Now& now);
+  Answer decide(const SetBlock& set, const Now& now);
+  Answer decide(const Unblock& unblock, const Now& now);
+  Answer decide(const ListBlocks& list, const Now& now);
 
   bool is_earlier(const std::optional<StartToken>& start, std::int64_t session) const;
   void accept_start(const std::optional<StartToken>& start, std::int64_t session);
@@ -192,6 +205,9 @@ class Model {
   Denied deny(const Start& start, std::uint32_t attempted, std::uint32_t limit, const Now& now);
   SessionInfo info(const std::string& user, const Session& session, const Now& now) const;
   UserLimit limit_of(const std::string& user, const Now& now);
+  const concur::Block* block_of(const std::string& user, const Now& now);
+  void keep_out(User& user, std::optional<Millis> length, const std::string& message,
+                const Now& now);
   PlanInfo plan_info(const std::string& plan) const;
 
   State state_;

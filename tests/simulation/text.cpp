@@ -71,25 +71,42 @@ struct AnswerText {
                         a.session, a.active, a.attempted, a.limit, a.retry_after.count(),
                         number(a.hold_off), text_of(a.sessions, true));
   }
+  std::string operator()(const Blocked& a) const {
+    return text::format("blocked {}/{} active {} limit {} retry {} '{}'", a.user, a.session,
+                        a.active, a.limit, number(a.retry_after), a.message);
+  }
+  std::string operator()(const UserBlock& a) const {
+    const std::string until = a.until ? format_utc(*a.until) : "-";
+    return a.blocked ? text::format("block {} since {} until {} '{}'", a.user, format_utc(a.since),
+                                    until, a.message)
+                     : text::format("no block {}", a.user);
+  }
+  std::string operator()(const BlockPage& a) const {
+    std::vector<std::string> lines;
+    for (const UserBlock& each : a.blocks) lines.push_back((*this)(each));
+    std::ranges::sort(lines);
+    return text::format("blocks: {}", text::join(lines, "; "));
+  }
   std::string operator()(const Gone& a) const {
-    return text::format("gone {}/{} why {}{}", a.user, a.session, static_cast<int>(a.reason),
-                        text_of(a.eviction));
+    return text::format("gone {}/{} why {}{} '{}'", a.user, a.session, static_cast<int>(a.reason),
+                        text_of(a.eviction), a.message);
   }
   std::string operator()(const Unknown& a) const {
     return text::format("unknown {}/{}", a.user, a.session);
   }
   std::string operator()(const Ended& a) const {
     const std::string why = a.reason ? std::to_string(static_cast<int>(*a.reason)) : "-";
-    return text::format("ended {}/{} {} active {} why {}{}", a.user, a.session, a.ended, a.active,
-                        why, text_of(a.eviction));
+    return text::format("ended {}/{} {} active {} why {}{} '{}'", a.user, a.session, a.ended,
+                        a.active, why, text_of(a.eviction), a.message);
   }
   std::string operator()(const UserSessions& a) const {
-    return text::format("list {} active {} limit {}:{}", a.user, a.active, a.limit,
-                        text_of(a.sessions, true));
+    return text::format("list {} active {} limit {}{}:{}", a.user, a.active, a.limit,
+                        a.blocked ? " blocked" : "", text_of(a.sessions, true));
   }
   std::string operator()(const Page& a) const { return "all:" + text_of(a.sessions, false); }
   std::string operator()(const Purged& a) const {
-    return text::format("purged {} dry {}", a.count, a.dry_run);
+    return text::format("purged {} dry {} users {} blocked {}", a.count, a.dry_run, a.users,
+                        number(a.blocked));
   }
   std::string operator()(const UserLimit& a) const {
     return text::format("limit {} {} from {} plan [{}] {} active {}", a.user, a.limit,
@@ -122,7 +139,10 @@ struct CommandText {
   std::string operator()(const Start& c) const {
     return text::format("start {}/{} ttl {} limit {} {} on-limit {} replace {}{}{}{}",
                         c.user.text(), c.session.text(), number(c.ttl), number(c.limit),
-                        told(c.details), word(c.on_limit), c.replace ? c.replace->text() : "-",
+                        told(c.details), word(c.on_limit),
+                        c.replace       ? c.replace->text()
+                        : c.replace_all ? "all"
+                                        : "-",
                         c.refuse_repeat_above_limit ? " first service's" : "", told(c.start),
                         c.keeps_token ? " keeps its token" : "");
   }
@@ -131,13 +151,16 @@ struct CommandText {
                         told(c.start));
   }
   std::string operator()(const End& c) const {
-    return text::format("end {}/{}{}", c.user.text(), c.session.text(), told(c.start));
+    return text::format("end {}/{}{} '{}'", c.user.text(), c.session.text(), told(c.start),
+                        c.message);
   }
   std::string operator()(const ListUser& c) const { return text::format("list {}", c.user.text()); }
   std::string operator()(const ListAll&) const { return "list all"; }
   std::string operator()(const Purge& c) const {
-    return text::format("purge {} idle {}{}", c.user ? c.user->text() : "all", c.idle.count(),
-                        c.dry_run ? " dry" : "");
+    return text::format("purge {} idle {} older {} ip {} device {} content {} block {}{} '{}'{}",
+                        c.user ? c.user->text() : "all", c.idle.count(), c.older_than.count(), c.ip,
+                        c.device, c.content, number(c.block), c.blocks_anyway ? " in any case" : "",
+                        c.message, c.dry_run ? " dry" : "");
   }
   std::string operator()(const ShowLimit& c) const {
     return text::format("limit {}", c.user.text());
@@ -160,6 +183,16 @@ struct CommandText {
     return text::format("remove plan {}{}", c.plan.text(), c.force ? " by force" : "");
   }
   std::string operator()(const ListPlans&) const { return "plans"; }
+  std::string operator()(const ShowBlock& c) const {
+    return text::format("block {}", c.user.text());
+  }
+  std::string operator()(const SetBlock& c) const {
+    return text::format("set block {} for {} '{}'", c.user.text(), number(c.length), c.message);
+  }
+  std::string operator()(const Unblock& c) const {
+    return text::format("unblock {}", c.user.text());
+  }
+  std::string operator()(const ListBlocks&) const { return "blocks"; }
 };
 
 }  // namespace

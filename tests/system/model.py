@@ -112,9 +112,10 @@ class OneOfTokens:
 
 
 class Session:
-    __slots__ = ("name", "details", "lease", "started", "seen", "expires", "token", "first")
+    __slots__ = ("model", "name", "details", "lease", "started", "seen", "leased", "token", "first")
 
-    def __init__(self, name, details, lease, now, token):
+    def __init__(self, model, name, details, lease, now, token):
+        self.model = model
         self.name = name
         self.token = token  # of its latest start
         self.first = token
@@ -122,7 +123,26 @@ class Session:
         self.lease = lease
         self.started = now
         self.seen = now
-        self.expires = now + lease
+        self.leased = now + lease  # until when, by its lease
+
+    @property
+    def expires(self):
+        longest = self.model.longest
+        return self.leased if longest is None else min(self.leased, self.started + longest)
+
+
+class Block:
+    """A user whom an operator keeps out."""
+
+    __slots__ = ("since", "length", "message")
+
+    def __init__(self, since, length, message):
+        self.since = since
+        self.length = length  # None: until it is lifted
+        self.message = message
+
+    def is_over(self, now):
+        return self.length is not None and self.since + self.length <= now
 
 
 class Terms:
@@ -145,15 +165,16 @@ NO_TERMS = Terms()
 class Gone:
     """A session that is no more, and why."""
 
-    __slots__ = ("reason", "since", "lease", "token", "by", "by_itself")
+    __slots__ = ("reason", "since", "lease", "token", "by", "by_itself", "message")
 
-    def __init__(self, reason, since, lease, token, by=None):
+    def __init__(self, reason, since, lease, token, by=None, message=None):
         self.reason = reason
         self.since = since
         self.lease = lease
         self.token = token  # of its latest start; None: a restart made the daemon forget it
         self.by = by  # of an evicted one: the session, and its device if it named one, that took its place
         self.by_itself = False  # its own viewer evicted it, who is known by an address
+        self.message = message  # what an operator had to say
 
     def is_after(self, token):
         """It was of a later start than that one."""
@@ -195,6 +216,9 @@ class Model:
         self.lease = lease
         self.on_limit = on_limit
         self.mode = mode
+        self.longest = None  # the age at which a session expires, in milliseconds
+        self.wording = None  # of denials
+        self.blocks = {}  # user -> Block
         self.users = {}  # user -> {session name: Session}, oldest start first
         self.gone = {}  # (user, session name) -> Gone
         self.tokens = {}  # (user, session name) -> the tokens of all starts of that name
@@ -228,9 +252,54 @@ class Model:
         self.everything_active(now)
         return sorted({user for (user, _), gone in self.gone.items() if gone.reason == "expired"})
 
-    def _remove(self, user, session, reason, now, by=None):
+    def _remove(self, user, session, reason, now, by=None, message=None):
         del self.users[user][session.name]
-        self.gone[user, session.name] = Gone(reason, now, session.lease, session.token, by)
+        self.gone[user, session.name] = Gone(reason, now, session.lease, session.token, by, message)
+        self.met["expired at an age"] += reason == "expired" and now < session.leased
+        self.met["told a message"] += message is not None
+
+    def set_longest(self, longest, now):
+        """Who is active goes on by the new one; who is not does not come back."""
+        self.everything_active(now)
+        self.longest = longest
+
+    # ---- who is kept out -----------------------------------------------------------------------------------------
+
+    def block_of(self, user, now):
+        block = self.blocks.get(user)
+        return None if block is None or block.is_over(now) else block
+
+    def get_block(self, user, now):
+        block = self.block_of(user, now)
+        return 200, {"user": user, "blocked": False} if block is None else self._block_shown(user, block)
+
+    def put_block(self, user, body, now):
+        """`for` in whole seconds."""
+        self.blocks[user] = Block(now, body["for"] * 1000 if "for" in body else None, body.get("message"))
+        return self.get_block(user, now)
+
+    def delete_block(self, user, now):
+        self.blocks.pop(user, None)
+        return self.get_block(user, now)
+
+    def list_blocks(self, now):
+        return [self._block_shown(user, block) for user, block in self.blocks.items() if not block.is_over(now)]
+
+    def _block_shown(self, user, block):
+        shown = {"user": user, "blocked": True, "since": rfc3339(block.since + self.wall_minus_boot)}
+        if block.length is not None:
+            shown["until"] = rfc3339(block.since + block.length + self.wall_minus_boot)
+        if block.message is not None:
+            shown["message"] = block.message
+        return shown
+
+    def _blocked(self, user, name, block, limit, now):
+        self.met["blocked"] += 1
+        refused = {"error": "blocked", "message": block.message or TEXT, "user": user, "session": name,
+                   "concurrentSessions": len(self.users[user]), "limit": limit}
+        if block.length is not None:
+            refused["retryAfter"] = (block.since + block.length - now) / 1000
+        return refused
 
     # ---- what holds for a user -----------------------------------------------------------------------------------
 
@@ -318,7 +387,11 @@ class Model:
             for what in ("ip", "content", "meta"):
                 if what in body:
                     session.details = {**session.details, what: body[what]}
+            self.met["blocked, and goes on"] += self.block_of(user, now) is not None
             return 200, self._renewed(user, session, limit, now)
+        block = self.block_of(user, now)
+        if block is not None:
+            return 409, self._blocked(user, name, block, limit, now)
         extra = self._admit(user, name, body, limit, now)
         if "error" in extra:
             return 409, extra
@@ -342,7 +415,8 @@ class Model:
         met["no reconnect: fought over"] += bool(on_device) and fought_over
         reconnected = [] if fought_over else nearest[:1]
         replaceable = [each for each in sessions.values()
-                       if each.name == body.get("replace") and each.name != name and each not in reconnected]
+                       if (each.name == body.get("replace") or body.get("replaceAll")) and each.name != name
+                       and each not in reconnected]
         replaced = [each for each in replaceable if not held_off or viewers[each.name] == viewer]
         leaving = reconnected + replaced
         count = len(sessions) - len(leaving) + 1
@@ -367,7 +441,8 @@ class Model:
             else:
                 met["denied: replace makes no room"] += len(replaced)
                 denial = self._denial(user, name, limit, now)
-                if replaceable and not replaced and count - 1 <= limit:
+                spared = [each for each in replaceable if each not in replaced]
+                if spared and (body.get("replaceAll") or count - 1 <= limit):
                     denial["holdOff"] = held_off / 1000
                 elif on_limit != "deny":
                     denial["holdOff"] = sorted(waits.values())[count - limit - 1] / 1000
@@ -381,6 +456,7 @@ class Model:
             met["reconnect of one who is held off"] += held_off > 0
         if replaced:
             met["replace" if not reconnected else "replace with a reconnect"] += 1
+            met["replace all: several"] += bool(body.get("replaceAll")) and len(replaced) > 1
         elif replaceable:
             met["replace passed over: held off"] += 1
         elif "replace" in body:
@@ -418,7 +494,7 @@ class Model:
             self._conflict(self._usage_of(user, now))
         self.gone.pop((user, name), None)
         lease = body["ttl"] * 1000 if "ttl" in body else self.lease
-        sessions[name] = Session(name, {what: body[what] for what in self.DETAILS if what in body}, lease, now,
+        sessions[name] = Session(self, name, {what: body[what] for what in self.DETAILS if what in body}, lease, now,
                                  self._new_token(user, name))
         self._count(user, name, body, limit, now, started=True, denied="wouldDeny" in extra,
                     evictions=len(displaced) + any(viewers[each] != viewer for each in extra.get("wouldEvict", ())),
@@ -551,14 +627,14 @@ class Model:
             return explained
         return OneOf((explained, forgotten)) if gone.reason == "expired" else forgotten
 
-    def end(self, user, name, now, token=None):
+    def end(self, user, name, now, token=None, message=None):
         sessions = self.active(user, now)
         session = sessions.get(name)
         if session is not None:
             if token is not None and token.count < session.token.count:
                 return 200, {"user": user, "session": name, "ended": False, "concurrentSessions": len(sessions),
                              "reason": "other_start"}
-            self._remove(user, session, "ended", now)
+            self._remove(user, session, "ended", now, message=message)
             return 200, {"user": user, "session": name, "ended": True, "concurrentSessions": len(sessions)}
         body = {"user": user, "session": name, "ended": False, "concurrentSessions": len(sessions)}
         gone = self.gone.get((user, name))
@@ -572,6 +648,7 @@ class Model:
             "user": user,
             "concurrentSessions": len(sessions),
             "limit": self.limit_of(user),
+            "blocked": True if self.block_of(user, now) is not None else ABSENT,
             "sessions": [self.shown(each) for each in sessions.values()],
         }
 
@@ -580,16 +657,28 @@ class Model:
         return [{"user": user, **self.shown(each)}
                 for user, sessions in self.everything_active(now).items() for each in sessions.values()]
 
-    def purge(self, now, user=None, idle=None, dry_run=False):
-        """Of one user, of sessions without a sign of life for longer than `idle` milliseconds, or (neither) of all."""
+    def purge(self, now, user=None, idle=None, dry_run=False, older_than=None, block=None, message=None, **has):
+        """Of one user, of sessions without a sign of life for longer than `idle` milliseconds, older than `older_than`, that
+        have this device, ip, content and all of this meta; where nothing is said, of all. `block` in whole seconds."""
         chosen = {user: self.active(user, now)} if user is not None else self.everything_active(now)
         doomed = [(each, session) for each, sessions in chosen.items() for session in sessions.values()
-                  if idle is None or now - session.seen > idle]
+                  if (idle is None or now - session.seen > idle) and (older_than is None or now - session.started > older_than)
+                  and all(session.details.get(what) == wanted for what, wanted in has.items() if what != "meta")
+                  and has.get("meta", {}).items() <= session.details.get("meta", {}).items()]
+        users = {each for each, _ in doomed}
         if dry_run:
-            return 200, {"wouldPurge": len(doomed)}
+            return 200, {"wouldPurge": len(doomed), "users": len(users)}
+        answer = {"purged": len(doomed)}
+        if block is not None:
+            kept_out = users | ({user} if user is not None else set())
+            for each in kept_out:
+                self.blocks[each] = Block(now, block * 1000, message)
+            answer["blocked"] = len(kept_out)
+            self.met["purged and blocked"] += bool(doomed)
+        self.met["purged some by what they have"] += bool(has) and 0 < len(doomed) < sum(map(len, self.users.values()))
         for each, session in doomed:
-            self._remove(each, session, "purged", now)
-        return 200, {"purged": len(doomed)}
+            self._remove(each, session, "purged", now, message=message)
+        return 200, answer
 
     # ---- limits --------------------------------------------------------------------------------------------------
 
@@ -694,9 +783,12 @@ class Model:
                     return 400, self._too_many(user, len(sessions))
             self._renewed(user, session, limit, now)
         else:
+            if self.block_of(user, now) is not None:
+                self.met["blocked on the first service"] += 1
+                return 400, self._too_many(user, len(sessions) + 1)
             extra = self._admit(user, name, {}, limit, now)
             if "error" in extra:
-                return 400, extra["message"]
+                return 400, self._too_many(user, len(sessions) + 1)
         return 200, {"user": user, "concurrentSessions": len(sessions)}
 
     def first_service_end(self, user, name, now):
@@ -707,10 +799,10 @@ class Model:
 
     def restarted(self, now):
         """A clean stop and a start: leases as they were, but each with a heartbeat interval left; limits and plans as
-        they were; still held off, protected and fought over who was. Who was evicted or purged is told so still; the
-        memory of other ends is lost, and who was waiting for room, and what was replaced on which device."""
+        they were; still held off, protected and fought over who was. Who was evicted or purged is told so still, and who
+        was told something; the memory of other ends is lost, and who was waiting for room, and what was replaced on which device."""
         self.restarted_at = now
-        self.gone = {each: gone for each, gone in self.gone.items() if gone.reason in ("evicted", "purged")}
+        self.gone = {each: gone for each, gone in self.gone.items() if gone.reason in ("evicted", "purged") or gone.message}
         for gone in self.gone.values():
             gone.by_itself = False
             gone.token = None
@@ -719,7 +811,7 @@ class Model:
         self.waiting.clear()
         for sessions in self.users.values():
             for session in sessions.values():
-                session.expires = max(session.expires, now + session.lease // 3)
+                session.leased = max(session.leased, now + session.lease // 3)
 
     def crashed(self, now, seen):
         """kill -9 and a start: what was answered is there, but for the latest heartbeats, and which starts were others of
@@ -730,7 +822,7 @@ class Model:
                 if seen[user, session.name] > session.seen:
                     raise AssertionError(f"{user}/{session.name} was seen before it was")
                 session.seen = seen[user, session.name]
-                session.expires = max(session.seen + session.lease, now + session.lease // 3)
+                session.leased = max(session.seen + session.lease, now + session.lease // 3)
 
     def sessions_started_again(self, now):
         """User and session, of those active."""
@@ -755,7 +847,7 @@ class Model:
 
     def _renewed(self, user, session, limit, now):
         session.seen = now
-        session.expires = now + session.lease
+        session.leased = now + session.lease
         return self._started(user, session, limit)
 
     def _started(self, user, session, limit):
@@ -773,7 +865,7 @@ class Model:
         sessions = self.users[user]
         return {
             "error": "limit_reached",
-            "message": self._too_many(user, len(sessions) + 1),
+            "message": self._denial_text(user, len(sessions), limit),
             "user": user,
             "session": name,
             "concurrentSessions": len(sessions),
@@ -785,9 +877,17 @@ class Model:
     def _why(self, gone, token):
         if gone.is_after(token):
             return {"reason": "other_start"}
+        if gone.message is not None:
+            return {"reason": gone.reason, "message": gone.message}
         if gone.by is None:
             return {"reason": gone.reason}
         return {"reason": gone.reason, "evictedBy": {**gone.by, "at": rfc3339(gone.since + self.wall_minus_boot)}}
+
+    def _denial_text(self, user, active, limit):
+        if self.wording is None:
+            return self._too_many(user, active + 1)
+        names = {"{user}": user, "{attempted}": str(active + 1), "{active}": str(active), "{limit}": str(limit)}
+        return re.sub("|".join(map(re.escape, names)), lambda found: names[found.group()], self.wording)
 
     @staticmethod
     def _too_many(user, streams):
@@ -797,7 +897,7 @@ class Model:
 # Fields may be added to answers at any time. These, though, mean something by being absent.
 SIGNIFICANT_FIELDS = frozenset(
     "error message retryAfter holdOff sessions device ip content meta reason evictedBy evicted wouldDeny wouldEvict "
-    "ended next purged wouldPurge plan onLimit excess".split())
+    "ended next purged wouldPurge plan onLimit excess blocked until".split())
 
 
 def difference(actual, expected, where="answer"):

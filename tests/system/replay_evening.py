@@ -10,7 +10,9 @@ plans and changes them. Time is virtual: the daemon reads a frozen clock that mo
 happens in a tick is pipelined over a few keep-alive connections, one user's requests always down the same one. Some
 ticks fall exactly on the instant at which a lease or a hold-off runs out, a millisecond before, or one after. In
 mid-evening the daemon is restarted three times and killed twice, somebody sets the wall clock a day forward and two days back, and by
-reload the daemon evicts instead of denying for an hour, has a lower limit twice, and only observes for a while.
+reload the daemon evicts instead of denying for an hour, has a lower limit twice, and only observes for a while. Operators
+block users and let them in again, purge by what sessions have, and tell viewers why; for a while no session may be older
+than some age.
 
 Exit code 0: every answer was right.
 """
@@ -44,6 +46,12 @@ ODD_NAMES = ["zoë müller", "a/b?c=d&e", 'say "hi"', "back\\slash", "100%", "�
 
 PLANS = {"single": {"limit": 1}, "family": {"limit": 5}, "premium": {"limit": 4, "onLimit": "evict-oldest"},
          "staff": {"limit": 0}, "last in": {"limit": 2, "onLimit": "evict-newest"}, "Tarif „Zoë“ 50%/a?": {"limit": 2, "onLimit": "deny"}}
+
+
+
+
+def block_path(user):
+    return f"/v1/users/{segment(user)}/block"
 
 
 # How many households the planted sharers' accounts were sold to.
@@ -256,6 +264,11 @@ class Evening:
                 (0.54, self.operator_changes_settings, {"limit": 1}),
                 (0.54, self.operator_asks_who_is_above),
                 (0.62, self.operator_changes_settings, {"limit": LIMIT}),
+                (0.15, self.operator_changes_settings, {"longest": "75m"}),
+                (0.36, self.operator_changes_settings, {"denial-message": "{user}: {attempted} > {limit} ({active}) {user}"}),
+                (0.57, self.operator_changes_settings, {"longest": "40m"}),
+                (0.60, self.operator_changes_settings, {"denial-message": None}),
+                (0.66, self.operator_changes_settings, {"longest": None}),
                 (0.64, self.operator_changes_settings, {"mode": "observe"}),
                 (0.74, self.operator_changes_settings, {"mode": "enforce"})):
             self._at(int(share * EVENING), action, subject)
@@ -265,6 +278,10 @@ class Evening:
             self._at(minute * MINUTE, self.operator_purges_a_user)
         for minute in range(25, EVENING // MINUTE, 40):
             self._at(minute * MINUTE, self.operator_purges_idle_sessions)
+        for minute in range(4, EVENING // MINUTE, 3):
+            self._at(minute * MINUTE, self.operator_blocks_and_unblocks)
+        for minute in range(6, EVENING // MINUTE, 7):
+            self._at(minute * MINUTE, self.operator_purges_by_what_sessions_have)
         for share in (0.35, 0.62, 0.9):
             self._at(int(share * EVENING), self.operator_lists_everybody)
         self._at(int(0.45 * EVENING), self.operator_only_asks_what_a_purge_would_do)
@@ -302,7 +319,7 @@ class Evening:
     def take_over(self, taking):
         """A start that is to take another stream's place."""
         player, other = taking
-        body = {**player.body, "replace": other}
+        body = {**player.body, **({"replaceAll": True} if self.rng.random() < 0.15 else {"replace": other})}
         if self.rng.random() < 0.2:
             body["onLimit"] = "evict-oldest"
         expected = self.model.start(player.viewer.name, player.session, body, self.now)
@@ -331,7 +348,9 @@ class Evening:
         patience = 12 if player.viewer.shares else 2
         if self.now > player.until or (player.denials > patience and not player.viewer.planted_devices):
             return
-        if player.takes and type(denial) is dict and player.denials % 2:
+        if self.model.block_of(player.viewer.name, self.now) is not None:
+            self._come_back_when_let_in(player, denial)
+        elif player.takes and type(denial) is dict and player.denials % 2:
             other = rng.choice(denial["sessions"])["session"] if rng.random() < 0.95 else "nobody"
             self._at(self.now + rng.choice((0, 0, 7 * SECOND)), self.take_over, (player, other))
         elif type(denial) is dict and "holdOff" in denial and rng.random() < 0.10:
@@ -347,6 +366,14 @@ class Evening:
             self._at(max(self.now + 1, room + rng.choice((-1, 0, 0, 1))), self.switch_on, player, exact=True)
         else:
             self._at(self.now + rng.randint(5 * SECOND, 4 * MINUTE), self.switch_on, player)
+
+    def _come_back_when_let_in(self, player, denial):
+        """Some at the very moment, or a millisecond before it; others look again in a while."""
+        if type(denial) is dict and "retryAfter" in denial and self.rng.random() < 0.5:
+            over = self.now + round(denial["retryAfter"] * 1000) + self.rng.choice((-1, 0, 0, 1))
+            self._at(max(self.now + 1, over), self.switch_on, player, exact=True)
+        else:
+            self._at(self.now + self.rng.randint(1 * MINUTE, 10 * MINUTE), self.switch_on, player)
 
     def _next_sign_of_life(self, player):
         player.turn += 1
@@ -493,9 +520,11 @@ class Evening:
                       self.model.first_service_end(viewer.name, player.session, self.now))
         else:
             token = player.known_token()
-            request = (player.end if token is None else
-                       harness.request("DELETE", f"{player.path}?start={segment(token.text)}"))
-            self._ask(viewer, request, self.model.end(viewer.name, player.session, self.now, token))
+            message = f"Gute Nacht, {player.number} & all" if self.rng.random() < 0.05 else None
+            said = {"start": token and token.text, "message": message}
+            query = "&".join(f"{name}={segment(value)}" for name, value in said.items() if value is not None)
+            request = harness.request("DELETE", f"{player.path}?{query}") if query else player.end
+            self._ask(viewer, request, self.model.end(viewer.name, player.session, self.now, token, message))
 
     def look_at_the_list(self, player):
         viewer = player.viewer
@@ -544,6 +573,65 @@ class Evening:
         self._ask_alone("POST", "/v1/purge", {"idle": said, "dryRun": True},
                         self.model.purge(self.now, idle=idle * SECOND, dry_run=True))
         self._ask_alone("POST", "/v1/purge", {"idle": said}, self.model.purge(self.now, idle=idle * SECOND))
+
+    def operator_purges_by_what_sessions_have(self, _):
+        rng, now = self.rng, self.now
+        have = [(user, each) for user, sessions in self.model.everything_active(now).items() for each in sessions.values()]
+        if not have:
+            return
+        user, session = rng.choice(have)
+        said = dict(rng.sample(sorted(session.details.items()), min(len(session.details), rng.randint(1, 2))))
+        if "meta" in said:
+            said["meta"] = dict(rng.sample(sorted(said["meta"].items()), 1))
+        wanted = dict(said)
+        ages = {now - each.started for _, each in have}
+        if not said or rng.random() < 0.3:
+            said["olderThan"] = rng.randint(60, 5400)
+            while said["olderThan"] * SECOND in ages:
+                said["olderThan"] += 1
+            wanted["older_than"] = said["olderThan"] * SECOND
+        if rng.random() < 0.2:
+            said["user"] = wanted["user"] = user
+        if said.keys() <= {"content", "meta", "olderThan"} and rng.random() < 0.7:
+            said["user"] = wanted["user"] = user  # or too many would have to go
+        self._ask_alone("POST", "/v1/purge", {**said, "dryRun": True}, self.model.purge(now, dry_run=True, **wanted))
+        if rng.random() < 0.4:
+            said["block"] = wanted["block"] = rng.randint(60, 900)
+        if rng.random() < 0.5:
+            said["message"] = wanted["message"] = rng.choice(("Please call us.", "„Zoë“: 50 %"))
+        if wanted.get("user") in {viewer.name for viewer in self.planted}:
+            return
+        if any(user in {viewer.name for viewer in self.planted} for user in self._meant_by(wanted)):
+            said.pop("block", None)
+            wanted.pop("block", None)
+        self._ask_alone("POST", "/v1/purge", said, self.model.purge(now, **wanted))
+
+    def _meant_by(self, wanted):
+        details = {name: value for name, value in wanted.items() if name in Model.DETAILS}
+        return {user for user, sessions in self.model.users.items() for each in sessions.values()
+                if all(each.details.get(name) == value for name, value in details.items() if name != "meta")}
+
+    def operator_blocks_and_unblocks(self, _):
+        rng = self.rng
+        for viewer in rng.sample(self.customers, max(2, len(self.customers) // 1000)):
+            if rng.random() < 0.7 and self.model.users:
+                watched = self.viewer_of[rng.choice(list(self.model.users))]
+                viewer = viewer if watched.planted_devices else watched
+            said = {}
+            if rng.random() < 0.8:
+                said["for"] = rng.randint(10, 1200)
+            if rng.random() < 0.6:
+                said["message"] = rng.choice(("Please call us.", "„Zoë“: 50 %"))
+            self._ask(viewer, harness.request("PUT", block_path(viewer.name), said or None),
+                      self.model.put_block(viewer.name, said, self.now))
+        for user in rng.sample(sorted(self.model.blocks), min(len(self.model.blocks), 2)):
+            viewer = self.viewer_of[user]
+            self._ask(viewer, harness.request("GET", block_path(user)), self.model.get_block(user, self.now))
+            if rng.random() < 0.5 or self.model.blocks[user].length is None:
+                self._ask(viewer, harness.request("DELETE", block_path(user)), self.model.delete_block(user, self.now))
+
+    def operator_lists_blocks(self, _):
+        self._list_page_by_page("/v1/blocks", "blocks", ("user",), 5, self.model.list_blocks(self.now))
 
     def operator_only_asks_what_a_purge_would_do(self, _):
         self._ask_alone("POST", "/v1/purge", {"all": True, "dryRun": True}, self.model.purge(self.now, dry_run=True))
@@ -650,17 +738,23 @@ class Evening:
 
     def operator_lists_limits_and_plans(self, _):
         self._list_page_by_page("/v1/limits", "limits", ("user",), 700, self.model.list_limits(self.now))
+        self.operator_lists_blocks(None)
         self._ask_alone("GET", "/v1/plans", None, self.model.list_plans())
         for name in [*PLANS, "no such plan"]:
             self._ask_alone("GET", harness.plan_path(name), None, self.model.get_plan(name, self.now))
 
     def operator_changes_settings(self, subject):
         [settings] = subject
+        if "longest" in settings:
+            self._notice_expiries()
         self._flush()
         said = self._reload(settings)
         self.model.limit = said.get("limit") or LIMIT
         self.model.on_limit = said.get("on-limit") or "deny"
         self.model.mode = said.get("mode") or "enforce"
+        longest = said.get("longest")
+        self.model.set_longest(int(longest[:-1]) * MINUTE if longest else None, self.now)
+        self.model.wording = said.get("denial-message")
         self.counts["reloads"] += 1
 
     def _reload(self, settings):
@@ -939,6 +1033,8 @@ COVERAGE_GOALS = [
     "users in the report", "reports of one user, hour by hour",
     "kills", "late heartbeats", "late ends", "renewed as itself", "heartbeats with a lease", "session gone: other_start",
     "starts that a crash made forget", "token newer than remembered",
+    "blocked", "blocked, and goes on", "blocked on the first service", "purged and blocked", "purged some by what they have",
+    "told a message", "expired at an age", "replace all: several",
 ]
 
 

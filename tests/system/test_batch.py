@@ -62,8 +62,8 @@ class Batches(unittest.TestCase):
         reported = [line.get("message") for line in lines]
         self.assertTrue(reported[0].startswith("cannot read line 1: "), reported[0])
         self.assertEqual(reported[2], "cannot read line 5: it takes a JSON object")
-        self.assertEqual(reported[3], "cannot read line 6: its command is start, heartbeat or end")
-        self.assertEqual(reported[4], "cannot read line 7: its command is start, heartbeat or end")
+        self.assertEqual(reported[3], "cannot read line 6: its command is start, heartbeat, end, limit, plan, block or unblock")
+        self.assertEqual(reported[4], "cannot read line 7: its command is start, heartbeat, end, limit, plan, block or unblock")
         self.assertEqual(reported[5], "cannot accept field 'colour': it is not known")
         self.assertEqual(reported[6], "Please specify a userId and sessionId")
         self.assertEqual(reported[7], "cannot accept field 'device': it is for starts alone")

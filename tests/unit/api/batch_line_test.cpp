@@ -57,7 +57,9 @@ TEST_CASE("parse_batch_line") {
   SUBCASE("says which line cannot be read, or which field") {
     CHECK(trouble("oops").starts_with("cannot read line 7: "));
     CHECK(trouble("[]") == "cannot read line 7: it takes a JSON object");
-    CHECK(trouble("{}") == "cannot read line 7: its command is start, heartbeat or end");
+    CHECK(
+        trouble("{}") ==
+        "cannot read line 7: its command is start, heartbeat, end, limit, plan, block or unblock");
     CHECK(trouble(R"({"command":1})") ==
           "cannot read line 7: its command is start, heartbeat or end");
     CHECK(trouble(R"({"command":"end","user":null})") ==
@@ -91,5 +93,56 @@ TEST_CASE("parse_batch_line") {
     }
     CHECK(trouble(R"({"command":"end","user":"u","session":"s","start":""})").empty());
     CHECK_FALSE(line.body->start.has_value());
+  }
+}
+
+TEST_CASE("parse_batch_line reads what operators set") {
+  BatchLine line;
+  const auto read = [&line](std::string_view text) {
+    const auto done = parse_batch_line(text, 1, line);
+    return done ? std::string() : done.error().message;
+  };
+  SUBCASE("limits, as the body of the route has them") {
+    CHECK(read(R"({"command":"limit","user":"u","limit":5,"plan":"gold","onLimit":null})").empty());
+    CHECK(line.command == BatchCommand::kLimit);
+    CHECK(line.user == "u");
+    CHECK(**line.rule.limit == 5);
+    CHECK(**line.rule.plan == "gold");
+    CHECK_FALSE((*line.rule.on_limit).has_value());
+  }
+  SUBCASE("plans, blocks and their end") {
+    CHECK(read(R"({"command":"plan","plan":"gold","limit":5})").empty());
+    CHECK(line.plan == "gold");
+    CHECK(**line.rule.limit == 5);
+    CHECK(read(R"({"command":"block","user":"u","for":"7d","message":"Call us."})").empty());
+    CHECK(*line.block.length == 7 * 24h);
+    CHECK(line.block.message == "Call us.");
+    CHECK(line.plan.empty());
+    CHECK(read(R"({"command":"block","user":"u"})").empty());
+    CHECK_FALSE(line.block.length.has_value());
+    CHECK(line.block.message.empty());
+    CHECK(read(R"({"command":"unblock","user":"u"})").empty());
+  }
+  SUBCASE("an end's message, and none of the line before") {
+    CHECK(read(R"({"command":"end","user":"u","session":"s","message":"Bye."})").empty());
+    CHECK(line.message == "Bye.");
+    CHECK(read(R"({"command":"end","user":"u","session":"s"})").empty());
+    CHECK(line.message.empty());
+  }
+  SUBCASE("and refuses what does not go with the command") {
+    for (const char* text :
+         {R"({"command":"limit","user":"u"})",
+          R"({"command":"limit","user":"u","session":"s","limit":1})",
+          R"({"command":"limit","user":"u","max":5})", R"({"command":"plan","plan":"gold"})",
+          R"({"command":"plan","plan":"gold","limit":null})",
+          R"({"command":"plan","user":"u","plan":"gold","limit":1})",
+          R"({"command":"block","user":"u","for":0})", R"({"command":"block","user":"u","ttl":5})",
+          R"({"command":"unblock","user":"u","for":"1h"})",
+          R"({"command":"start","user":"u","session":"s","message":"x"})",
+          R"({"command":"start","user":"u","session":"s","replace":"a","replaceAll":true})",
+          R"({"command":"end","user":"u","session":"s","message":"a\nb"})"}) {
+      CAPTURE(text);
+      CHECK_FALSE(read(text).empty());
+    }
   }
 }

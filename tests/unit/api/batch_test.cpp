@@ -208,3 +208,31 @@ TEST_CASE("CommandBatch breaks off where others need the memory of what it owes"
   CHECK(exchange.read(State::kBroken).empty());
   CHECK(exchange.memory.total() == 800'000);
 }
+
+TEST_CASE("CommandBatch: what operators set") {
+  const std::string lines =
+      "{\"command\":\"limit\",\"user\":\"u\",\"limit\":5}\n"
+      "{\"command\":\"plan\",\"plan\":\"gold\",\"limit\":5}\n"
+      "{\"command\":\"plan\",\"plan\":\"none\",\"limit\":5}\n"
+      "{\"command\":\"block\",\"user\":\"u\",\"for\":60}\n"
+      "{\"command\":\"unblock\",\"user\":\"\"}\n";
+  SUBCASE("is asked of the service, but for what no operator can set") {
+    Exchange exchange;
+    CHECK(exchange.batch->take(lines));
+    exchange.batch->finish();
+    CHECK(exchange.service.submitted == 3);
+  }
+  SUBCASE("is refused to clients, line by line") {
+    Exchange exchange(false);
+    exchange.batch->take(lines);
+    exchange.batch->finish();
+    const std::string answers = exchange.read(State::kEnd);
+    CHECK(lines_in(answers) == 5);
+    std::size_t refused = 0;
+    for (std::size_t at = 0; (at = answers.find("\"status\":403", at)) != std::string::npos; ++at) {
+      ++refused;
+    }
+    CHECK(refused == 5);
+    CHECK(exchange.service.submitted == 0);
+  }
+}

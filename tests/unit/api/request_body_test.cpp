@@ -197,17 +197,110 @@ TEST_CASE("parse_start_parameter") {
 }
 
 TEST_CASE("parse_purge_body") {
-  CHECK(parse_purge_body(R"({"user":"abc"})")->user == "abc");
-  CHECK(parse_purge_body(R"({"idle":"5m","dryRun":true})")->idle == 5min);
-  CHECK(parse_purge_body(R"({"idle":"5m","dryRun":true})")->dry_run);
-  CHECK(parse_purge_body(R"({"all":true})")->idle == 0ms);
-  for (const char* text :
-       {"", "{}", "{\"all\":false}", "{\"all\":true,\"user\":\"a\"}", "{\"user\":\"a\",\"idle\":5}",
-        "{\"dryRun\":true}", "{\"idle\":0}", "{\"idle\":-5}", "{\"user\":5}",
-        "{\"all\":true,\"x\":1}", "{\"all\":true,\"dryRun\":1}"}) {
-    CAPTURE(text);
-    CHECK(parse_purge_body(text).has_error());
+  SUBCASE("reads which sessions are meant, as they have it") {
+    CHECK(parse_purge_body(R"({"user":"abc"})")->user == "abc");
+    CHECK(parse_purge_body(R"({"user":"abc"})")->purge.blocks_anyway);
+    CHECK(parse_purge_body(R"({"all":true})")->purge.idle == 0ms);
+    const auto body = parse_purge_body(
+        R"({"idle":"5m","olderThan":60,"ip":"[2001:DB8::1]:443","device":"tv","content":"film",)"
+        R"("meta":{"app":"web","hd":true,"version":2},"dryRun":true})");
+    REQUIRE(body.has_value());
+    const Purge& purge = body->purge;
+    CHECK(purge.idle == 5min);
+    CHECK(purge.older_than == 1min);
+    CHECK(purge.ip == "2001:db8::1");
+    CHECK(purge.device == "tv");
+    CHECK(purge.content == "film");
+    REQUIRE(purge.meta.size() == 3);
+    CHECK(purge.meta[0] == std::pair<std::string, std::string>("app", "web"));
+    CHECK(purge.meta[1] == std::pair<std::string, std::string>("hd", "true"));
+    CHECK(purge.meta[2] == std::pair<std::string, std::string>("version", "2"));
+    CHECK(purge.dry_run);
+    CHECK_FALSE(purge.blocks_anyway);
   }
+  SUBCASE("reads what else is to be done") {
+    const auto body = parse_purge_body(R"({"ip":"::1","block":"2h","message":"Call us."})");
+    REQUIRE(body.has_value());
+    CHECK(*body->purge.block == 2h);
+    CHECK(body->purge.message == "Call us.");
+    CHECK_FALSE(parse_purge_body(R"({"ip":"::1","block":null})")->purge.block.has_value());
+    CHECK(parse_purge_body(R"({"all":true,"message":"Call us."})").has_value());
+  }
+  SUBCASE("refuses anything that might mean more than it seems to") {
+    for (const char* text : {"",
+                             "{}",
+                             "[]",
+                             R"({"all":false})",
+                             R"({"all":null})",
+                             R"({"all":true,"user":"a"})",
+                             R"({"dryRun":true})",
+                             R"({"message":"x"})",
+                             R"({"block":"1h"})",
+                             R"({"idle":0})",
+                             R"({"idle":-5})",
+                             R"({"idle":null})",
+                             R"({"olderThan":0})",
+                             R"({"user":5})",
+                             R"({"user":""})",
+                             R"({"user":null})",
+                             R"({"user":"a","ip":""})",
+                             R"({"user":"a","ip":null})",
+                             R"({"user":"a","ip":","})",
+                             R"({"device":""})",
+                             R"({"device":null,"ip":"::1"})",
+                             R"({"content":[]})",
+                             R"({"meta":{}})",
+                             R"({"meta":null,"ip":"::1"})",
+                             R"({"meta":[],"ip":"::1"})",
+                             R"({"meta":{"a":null}})",
+                             R"({"meta":{"a":{}}})",
+                             R"({"all":true,"x":1})",
+                             R"({"all":true,"dryRun":1})",
+                             R"({"all":true,"block":"1h"})",
+                             R"({"ip":"::1","block":0})",
+                             R"({"ip":"::1","block":true})",
+                             R"({"ip":"::1","message":"a\nb"})",
+                             R"({"ip":"::1","message":5})"}) {
+      CAPTURE(text);
+      CHECK(parse_purge_body(text).has_error());
+    }
+  }
+}
+
+TEST_CASE("parse_block_body") {
+  CHECK_FALSE(parse_block_body("")->length.has_value());
+  CHECK_FALSE(parse_block_body(" {} ")->length.has_value());
+  CHECK_FALSE(parse_block_body(R"({"for":null,"message":""})")->length.has_value());
+  CHECK(*parse_block_body(R"({"for":"7d","message":"Call us."})")->length == 7 * 24h);
+  CHECK(parse_block_body(R"({"for":1.5,"message":"Call us."})")->message == "Call us.");
+  const std::string long_one = R"({"message":")" + std::string(513, 'a') + R"("})";
+  for (const std::string_view text :
+       {std::string_view("[]"), std::string_view(R"({"for":0})"),
+        std::string_view(R"({"for":"4000d"})"), std::string_view(R"({"for":true})"),
+        std::string_view(R"({"until":5})"), std::string_view(R"({"message":"a\tb"})"),
+        std::string_view(long_one)}) {
+    CAPTURE(text);
+    CHECK(parse_block_body(text).has_error());
+  }
+}
+
+TEST_CASE("parse_start_body takes one way to replace") {
+  CHECK(parse_start_body(R"({"replaceAll":true})")->replace_all);
+  for (const char* text : {R"({"replaceAll":false})", R"({"replaceAll":null})",
+                           R"({"replaceAll":""})", R"({"replaceAll":true,"replace":""})"}) {
+    CAPTURE(text);
+    CHECK(parse_start_body(text).has_value());
+  }
+  CHECK(parse_start_body(R"({"replaceAll":true,"replace":"s1"})").has_error());
+  CHECK(parse_start_body(R"({"replaceAll":1})").has_error());
+}
+
+TEST_CASE("set_plan_of knows no plan that is called as none") {
+  const auto body = parse_plan_body(R"({"limit":5})");
+  CHECK(set_plan_of(*Id::parse("plan", "gold"), *body).has_value());
+  CHECK(set_plan_of(*Id::parse("plan", "None"), *body).has_value());
+  CHECK(set_plan_of(*Id::parse("plan", "none"), *body).has_error());
+  CHECK(set_plan_of(*Id::parse("plan", "default"), *body).has_error());
 }
 
 TEST_CASE("parse_limit_body") {

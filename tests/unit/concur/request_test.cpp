@@ -51,6 +51,27 @@ TEST_CASE("request_of an operator's commands") {
   CHECK(text_of(request_of(Purge{.idle = 1h, .dry_run = true})) ==
         R"(POST /v1/purge {"idle":3600,"dryRun":true})");
   CHECK(text_of(request_of(Purge{.all = true})) == R"(POST /v1/purge {"all":true})");
+  CHECK(text_of(request_of(Purge{.older_than = 2h,
+                                 .ip = "::1",
+                                 .device = "",
+                                 .meta = {{"app", "web"}, {"k", "v"}},
+                                 .block = 60s,
+                                 .message = "Call us."})) ==
+        R"(POST /v1/purge {"olderThan":7200,"ip":"::1","device":"","meta":{"app":"web","k":"v"},)"
+        R"("block":60,"message":"Call us."})");
+  CHECK(text_of(request_of(Block{"a/b", 1h, "Call us."})) ==
+        R"(PUT /v1/users/a%2Fb/block {"for":3600,"message":"Call us."})");
+  CHECK(text_of(request_of(Block{"abc"})) == "PUT /v1/users/abc/block");
+  CHECK(text_of(request_of(Unblock{"abc"})) == "DELETE /v1/users/abc/block");
+  CHECK(text_of(request_of(BlockList{}, "")) == "GET /v1/blocks?limit=1000");
+  CHECK(text_of(request_of(End{{"abc", "s"}, {}, "Bye now."})) ==
+        "DELETE /v1/users/abc/sessions/s?message=Bye%20now.");
+  LimitSet cleared{.user = "abc"};
+  cleared.max.emplace();
+  cleared.plan.emplace();
+  cleared.on_limit.emplace();
+  CHECK(text_of(request_of(cleared)) ==
+        R"(PUT /v1/users/abc/limit {"limit":null,"plan":null,"onLimit":null})");
   CHECK(text_of(request_of(LimitGet{"a/b"})) == "GET /v1/users/a%2Fb/limit");
   CHECK(text_of(request_of(LimitSet{.user = "abc", .max = 5, .plan = "Tarif \"1\""})) ==
         R"(PUT /v1/users/abc/limit {"limit":5,"plan":"Tarif \"1\""})");

@@ -238,7 +238,7 @@ TEST_CASE("resolve_settings: bad values name their source") {
     c.inputs.flags["limit"] = "three";
     CHECK(c.bad() ==
           "cannot set limit to 'three' (flag): it takes a whole number from 0 (no limit) to "
-          "1000000000");
+          "1000000000, alone or with 'distinct device', 'distinct network' or 'distinct content'");
   }
   SUBCASE("a variable") {
     c.variables["CONCURRENCYD_DURABILITY"] = "most";

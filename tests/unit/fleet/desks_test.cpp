@@ -562,3 +562,69 @@ TEST_CASE("Desks end what is over though nobody asks") {
   CHECK(f.a.count(EventKind::kExpired) == 1);
   CHECK(f.a.served.users() == 0);
 }
+
+TEST_CASE("Desks: what operators say of a user holds at each box") {
+  DesksFixture fixture;
+  SUBCASE("a block, with what is said, until it is over") {
+    fixture.start(fixture.a, "s1");
+    const auto shown = fixture.ask<UserBlock>(fixture.a, SetBlock{id("u"), 10min, "Not today."});
+    CHECK(shown.blocked);
+    const auto refused = fixture.ask<Blocked>(fixture.b, Start{id("u"), id("s2")});
+    CHECK(refused.message == "Not today.");
+    CHECK(*refused.retry_after <= 10min);
+    CHECK(fixture.beat(fixture.b, "s1").renewed);
+    CHECK(fixture.ask<UserSessions>(fixture.b, ListUser{id("u")}).blocked);
+    fixture.clock.tick(10min);
+    fixture.start(fixture.b, "s2");
+    CHECK_FALSE(fixture.known().block.has_value());
+  }
+  SUBCASE("a block is lifted by another box") {
+    fixture.ask<UserBlock>(fixture.a, SetBlock{id("u"), {}, ""});
+    CHECK_FALSE(fixture.ask<UserBlock>(fixture.b, Unblock{id("u")}).blocked);
+    fixture.start(fixture.a, "s1");
+  }
+  SUBCASE("a block that a box brings along holds where there is none") {
+    fixture.ask<UserBlock>(fixture.a, SetBlock{id("u"), 1h, "The fleet's."});
+    bool done = false;
+    fixture.b.desks.submit_where_unset(SetBlock{id("u"), {}, "The box's."}, fixture.clock.now(),
+                                       [&done](Result<Answer>&& answer) {
+                                         REQUIRE(answer.has_value());
+                                         done = true;
+                                       });
+    for (int i = 0; i < 60 && !done; ++i) fixture.tick();
+    CHECK(fixture.known().block->message == "The fleet's.");
+    fixture.ask<UserBlock>(fixture.a, Unblock{id("u")});
+    done = false;
+    fixture.b.desks.submit_where_unset(SetBlock{id("u"), {}, "The box's."}, fixture.clock.now(),
+                                       [&done](Result<Answer>&&) { done = true; });
+    for (int i = 0; i < 60 && !done; ++i) fixture.tick();
+    CHECK(fixture.known().block->message == "The box's.");
+  }
+  SUBCASE("a block holds while the engine is away, and cannot be set then") {
+    fixture.ask<UserBlock>(fixture.a, SetBlock{id("u"), {}, "Not today."});
+    fixture.cut_off(fixture.a);
+    CHECK(fixture.ask<Blocked>(fixture.a, Start{id("u"), id("s1")}).degraded);
+    CHECK(fixture.refused(fixture.a, Unblock{id("u")}) == ErrorKind::kUnavailable);
+  }
+  SUBCASE("what a viewer is told, whoever ended the session") {
+    fixture.start(fixture.a, "s1");
+    fixture.start(fixture.a, "s2");
+    fixture.ask<Ended>(fixture.b, End{id("u"), id("s1"), {}, "Good night."});
+    fixture.ask<Purged>(fixture.b, Purge{.user = id("u"), .message = "Please call us."});
+    CHECK(fixture.ask<Gone>(fixture.a, Heartbeat{id("u"), id("s1")}).message == "Good night.");
+    CHECK(fixture.ask<Gone>(fixture.a, Heartbeat{id("u"), id("s2")}).message == "Please call us.");
+  }
+}
+
+TEST_CASE("Desks: a session's age counts from its start, at each box") {
+  Policy policy = unthrottled();
+  policy.longest = 5min;
+  DesksFixture fixture(policy);
+  const WallTime latest = fixture.start(fixture.a, "s1").expires_at + 210s;
+  for (int i = 0; i < 9; ++i) {
+    fixture.clock.tick(30s);
+    CHECK(fixture.beat(i % 2 == 0 ? fixture.b : fixture.a, "s1").expires_at <= latest);
+  }
+  fixture.clock.tick(31s);
+  CHECK(fixture.ask<Gone>(fixture.b, Heartbeat{id("u"), id("s1")}).reason == EndReason::kExpired);
+}

@@ -64,6 +64,7 @@ UserState user_of_every_kind() {
   state.gone.back().row.by = std::make_unique<EvictedBy>(EvictedBy{"s2", "tv", true});
   state.gone.back().far = true;
   state.gone.push_back(gone_as("p", EndReason::kPurged));
+  state.gone.back().row.message = "Please call us: 1,2";
   std::ranges::sort(state.gone, {}, [](const auto& each) { return each.row.at; });
   state.marks.push_back({5, {}, "s1", "tv", kNow - 9s, "192.0.2.1", Mark::kHeldOff});
   state.marks.push_back({5, {}, "s1", "", kNow - 8s, "", Mark::kProtected});
@@ -73,6 +74,8 @@ UserState user_of_every_kind() {
   state.replaced = {{0, kNow - 2s}, {UINT64_MAX, kNow - 1s}};
   state.starts_due = kNow.time_since_epoch() + 8'571'428'571ns;
   state.rule = {{}, 4, OnLimit::kEvictNewest, "family"};
+  state.block = Block{kNow - 3s, 1h, "Not today: b5:x,"};
+  state.set_rest = "z3:new";
   return state;
 }
 
@@ -129,6 +132,8 @@ void check_valid(const UserState& state) {
   for (const ReplacedNames::One& each : state.replaced) CHECK(each.since <= kNow);
   if (state.starts_due) CHECK(*state.starts_due <= kNow.time_since_epoch() + 1min);
   if (state.rule.limit) CHECK(*state.rule.limit <= kMaxLimit);
+  if (state.block) CHECK(state.block->since <= kNow);
+  if (state.block && state.block->length) CHECK(*state.block->length <= kMaxBlock);
 }
 
 // A judge can work with it: each heartbeat is answered, and what comes of it can be read again.

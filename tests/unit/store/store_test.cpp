@@ -56,6 +56,45 @@ TEST_CASE("Store keeps what is committed") {
     CHECK(rows[1].session == "s3");
     CHECK_FALSE(rows[1].details);
   }
+  SUBCASE("whom operators keep out, and what viewers are told") {
+    std::vector<Change> changes;
+    changes.emplace_back(PutBlock{{"abc", {now.instant - 1min, 1h, "Not today."}}});
+    changes.emplace_back(PutBlock{{"abc", {now.instant, 2h, "Nor tomorrow."}}});
+    changes.emplace_back(PutBlock{{"xyz", {now.instant, {}, ""}}});
+    changes.emplace_back(PutBlock{{"free", {now.instant, {}, ""}}});
+    changes.emplace_back(DropBlock{"free"});
+    changes.emplace_back(PutGone{
+        {11, "abc", "s1", EndReason::kPurged, now.instant, 90s, nullptr, 1, 0, "Please call us."}});
+    changes.emplace_back(
+        PutGone{{12, "abc", "s2", EndReason::kEnded, now.instant, 90s, nullptr, 2, 0, "Bye."}});
+    {
+      Store store = open_store(path);
+      REQUIRE(store.commit(changes, now.offset()).has_value());
+    }
+    const auto rows_at = [&path](const Now& then, const std::string& boot) {
+      Store store = open_store(path, boot);
+      std::vector<StoredRow> rows;
+      const auto report = store.load(then, [&](StoredRow row) {
+        rows.push_back(std::move(row));
+        return true;
+      });
+      CHECK(report->refused == 0);
+      REQUIRE(rows.size() == 4);
+      return rows;
+    };
+    const auto rows = rows_at(now, "boot-1");
+    CHECK(std::get<BlockRow>(rows[0]).block == Block{now.instant, 2h, "Nor tomorrow."});
+    CHECK(std::get<BlockRow>(rows[1]).user == "xyz");
+    CHECK(std::get<BlockRow>(rows[1]).block == Block{now.instant, {}, ""});
+    CHECK(std::get<GoneRow>(rows[2]).message == "Please call us.");
+    CHECK(std::get<GoneRow>(rows[3]).reason == EndReason::kEnded);
+    CHECK(std::get<GoneRow>(rows[3]).message == "Bye.");
+    // After a reboot by the wall clock.
+    Now later{Instant(10s), {}, {}, {}};
+    later.wall_offset = now.wall().time_since_epoch() + 1h - 10s;
+    const auto block = std::get<BlockRow>(rows_at(later, "boot-2")[0]).block;
+    CHECK(*block.until() - later.instant == 1h);
+  }
   SUBCASE("limits, plans and hold-offs, and what a session was described with anew") {
     std::vector<Change> changes;
     changes.emplace_back(PutPlan{{"gold", 5, OnLimit::kEvictOldest}});

@@ -65,6 +65,8 @@ inline std::string described(const SessionInfo& of) {
 // Those that are held by others.
 std::string described(const UserLimit& of);
 std::string described(const PlanInfo& of);
+std::string described(const UserBlock& of);
+std::string described(const Block& of);
 std::string described(const Event& of);
 std::string described(const EventMore& of);
 
@@ -96,7 +98,13 @@ inline std::string described(const Denied& of) {
   return "denied " +
          joined({described(of.user), described(of.session), described(of.active),
                  described(of.attempted), described(of.limit), described(of.retry_after),
-                 described(of.sessions), described(of.hold_off), described(of.degraded)});
+                 described(of.sessions), described(of.hold_off), described(of.degraded),
+                 described(of.message)});
+}
+inline std::string described(const Blocked& of) {
+  return "blocked " + joined({described(of.user), described(of.session), described(of.active),
+                              described(of.limit), described(of.message), described(of.retry_after),
+                              described(of.degraded)});
 }
 inline std::string described(const Throttled& of) {
   return "throttled " +
@@ -106,7 +114,7 @@ inline std::string described(const Throttled& of) {
 inline std::string described(const Gone& of) {
   return "gone " + joined({described(of.user), described(of.session), described(of.reason),
                            described(of.eviction), described(of.active), described(of.limit),
-                           described(of.degraded)});
+                           described(of.degraded), described(of.message)});
 }
 inline std::string described(const Unknown& of) {
   return "unknown " + joined({described(of.user), described(of.session), described(of.degraded)});
@@ -114,17 +122,25 @@ inline std::string described(const Unknown& of) {
 inline std::string described(const Ended& of) {
   return "ended " + joined({described(of.user), described(of.session), described(of.ended),
                             described(of.active), described(of.reason), described(of.eviction),
-                            described(of.degraded)});
+                            described(of.degraded), described(of.message)});
 }
 inline std::string described(const UserSessions& of) {
   return "sessions " + joined({described(of.user), described(of.active), described(of.limit),
-                               described(of.sessions), described(of.next)});
+                               described(of.sessions), described(of.next), described(of.blocked)});
+}
+inline std::string described(const UserBlock& of) {
+  return "block " + joined({described(of.user), described(of.blocked), described(of.since),
+                            described(of.until), described(of.message)});
+}
+inline std::string described(const BlockPage& of) {
+  return "blocks " + joined({described(of.blocks), described(of.next)});
 }
 inline std::string described(const Page& of) {
   return "page " + joined({described(of.sessions), described(of.next)});
 }
 inline std::string described(const Purged& of) {
-  return "purged " + joined({described(of.count), described(of.dry_run)});
+  return "purged " + joined({described(of.count), described(of.dry_run), described(of.users),
+                             described(of.blocked)});
 }
 inline std::string described(const UserLimit& of) {
   return "limit " + joined({described(of.user), described(of.limit), described(of.from),
@@ -149,8 +165,8 @@ inline std::string described(const Answer& of) {
 // --- events ---
 
 inline std::string described(const EventMore& of) {
-  return joined(
-      {described(of.details), described(of.evicted_by), described(of.plan), described(of.fight)});
+  return joined({described(of.details), described(of.evicted_by), described(of.plan),
+                 described(of.fight), described(of.message), described(of.until)});
 }
 inline std::string described(const Event& of) {
   return "event " + joined({described(of.kind), described(of.would_deny), described(of.removed),
@@ -171,7 +187,7 @@ inline std::string described(const UserState::Session& of) {
 }
 inline std::string described(const GoneRow& of) {
   return joined({described(of.session), described(of.reason), described(of.at), described(of.ttl),
-                 described(of.by), described(of.row), described(of.start)});
+                 described(of.by), described(of.row), described(of.start), described(of.message)});
 }
 inline std::string described(const UserState::Gone& of) {
   return joined({described(of.row), described(of.far), described(of.rest)});
@@ -182,6 +198,9 @@ inline std::string described(const HoldOffRow& of) {
 }
 inline std::string described(const ReplacedNames::One& of) {
   return joined({std::to_string(of.hash), described(of.since)});
+}
+inline std::string described(const Block& of) {
+  return joined({described(of.since), described(of.length), described(of.message)});
 }
 inline std::string described(const LimitRow& of) {
   return joined({described(of.limit), described(of.on_limit), described(of.plan)});
@@ -200,7 +219,7 @@ inline std::string described(const UserState& of) {
   return "user " + described(of.user) + described_in_any_order(of.sessions) + "\n gone" +
          described_in_any_order(of.gone) + "\n marks" + described_in_any_order(of.marks) +
          "\n replaced" + described_in_any_order(of.replaced) + "\n " + described(of.rule) + " " +
-         described(of.starts_due);
+         described(of.starts_due) + " " + described(of.block) + " " + described(of.set_rest);
 }
 
 }  // namespace concur::test

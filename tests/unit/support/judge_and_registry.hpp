@@ -31,6 +31,7 @@ class JudgeAndRegistry {
       : keep_(std::move(keep)),
         random_(seed),
         hold_off_(once_in(4) ? Millis(0) : Millis(std::chrono::seconds(20 + dice(60)))),
+        longest_(once_in(3) ? std::chrono::seconds(40 + dice(200)) : Millis(0)),
         policy_(policy()),
         registry_(policy_, 1, kNamesSeed),
         judge_(policy_, 2, kNamesSeed) {
@@ -75,6 +76,8 @@ class JudgeAndRegistry {
     constexpr std::uint32_t kRates[] = {0, 3, 7, 200};
     policy.start_rate = kRates[dice(4)];
     policy.max_sessions = 0;
+    policy.longest = longest_;
+    if (once_in(3)) policy.denial = "{user} {limit} {active} {attempted}";
     return policy;
   }
 
@@ -87,7 +90,7 @@ class JudgeAndRegistry {
 
   Command any_command(const char* user) {
     const char* const session = one_of(kSessions);
-    const std::uint32_t kind = dice(32);
+    const std::uint32_t kind = dice(34);
     if (kind < 15) {
       Start start{id(user), id(session)};
       if (once_in(4)) start.ttl = std::chrono::seconds(5 + dice(100));
@@ -96,6 +99,10 @@ class JudgeAndRegistry {
                        once_in(5) ? "{\"a\":1}" : ""};
       if (once_in(3)) start.on_limit = any_on_limit();
       if (once_in(6)) start.replace = id(one_of(kSessions));
+      if (once_in(12)) {
+        start.replace.reset();
+        start.replace_all = true;
+      }
       start.refuse_repeat_above_limit = once_in(8);
       start.start = any_token(user, session);
       start.keeps_token = once_in(8);
@@ -108,8 +115,11 @@ class JudgeAndRegistry {
       beat.start = any_token(user, session);
       return beat;
     }
-    if (kind < 26) return End{id(user), id(session), any_token(user, session)};
-    if (kind < 27) return Purge{id(user), std::chrono::seconds(dice(30)), once_in(3)};
+    if (kind < 26) {
+      return End{id(user), id(session), any_token(user, session), once_in(3) ? "Good night." : ""};
+    }
+    if (kind < 27) return any_purge(user);
+    if (kind >= 32) return any_block(user);
     if (kind < 28) return ShowLimit{id(user)};
     if (kind < 29) {
       SetLimit set{id(user)};
@@ -123,6 +133,26 @@ class JudgeAndRegistry {
       return set;
     }
     return ListUser{id(user), {}, once_in(3) ? 2 : kMaxListed};
+  }
+
+  Purge any_purge(const char* user) {
+    Purge purge{id(user), std::chrono::seconds(dice(30)), once_in(3)};
+    if (once_in(4)) purge.older_than = std::chrono::seconds(dice(60));
+    if (once_in(4)) purge.device = one_of(kDevices);
+    if (once_in(4)) purge.ip = one_of(kAddresses);
+    if (once_in(4)) purge.content = "film";
+    if (once_in(4)) purge.meta = {{"a", "1"}};
+    if (once_in(3)) purge.block = std::chrono::seconds(1 + dice(100));
+    purge.blocks_anyway = once_in(2);
+    if (once_in(2)) purge.message = "Please call us.";
+    return purge;
+  }
+  Command any_block(const char* user) {
+    if (once_in(3)) return Unblock{id(user)};
+    if (once_in(3)) return ShowBlock{id(user)};
+    SetBlock block{id(user), {}, once_in(2) ? "Not today." : ""};
+    if (!once_in(4)) block.length = std::chrono::seconds(1 + dice(30));
+    return block;
   }
 
   void step() {
@@ -219,6 +249,9 @@ class JudgeAndRegistry {
         expected[mark->row.user].marks.push_back(std::move(mark->row));
       } else if (auto* limit = std::get_if<PutLimit>(&each)) {
         expected[limit->row.user].rule = limit->row;
+      } else if (auto* block = std::get_if<PutBlock>(&each)) {
+        if (block->row.block.is_over(now.instant)) continue;
+        expected[block->row.user].block = std::move(block->row.block);
       }
     }
     for (const char* const user : kUsers) {
@@ -231,6 +264,8 @@ class JudgeAndRegistry {
       });
       REQUIRE(described_in_any_order(marks) == described_in_any_order(known.marks));
       REQUIRE(described(state.rule) == described(known.rule));
+      const bool is_blocked = state.block && !state.block->is_over(now.instant);
+      REQUIRE((is_blocked ? described(*state.block) : "-") == described(known.block));
     }
   }
 
@@ -239,6 +274,7 @@ class JudgeAndRegistry {
   FakeClock clock_;
   // The same throughout: what is over by a shorter one does not come back with a longer one.
   Millis hold_off_;
+  Millis longest_;  // nor with a longer one of these
   Policy policy_;
   Registry registry_;
   Judge judge_;

@@ -63,7 +63,7 @@ struct RegistryFixture {
   }
 
   void set_policy(const Rules& rules) {
-    registry.set_policy(Policy{rules, Protection{.start_rate = 0}}, clock.now());
+    registry.set_policy(Policy{rules, Protection{.start_rate = 0}, Wording{}}, clock.now());
   }
 
   Granted start(std::string_view user, std::string_view session) {
