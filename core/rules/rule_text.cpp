@@ -326,7 +326,7 @@ Result<LimitText> parse_limit(std::string_view text) {
                                  "'distinct device', 'distinct network' or 'distinct content'",
                                  kMaxLimit)};
   const auto number = read_number(words, 0);
-  if (!number) return takes;
+  if (!number || text.back() == ' ' || text.front() == ' ') return takes;
   LimitText limit{*number};
   if (words.at_end()) return limit;
   Rule counted;

@@ -152,10 +152,11 @@ TEST_CASE("The value of the setting limit") {
   CHECK(good_limit("0").limit == kUnlimited);
   CHECK_FALSE(good_limit("5 sessions").counts);
   CHECK(good_limit("3 distinct device").counts == Attribute::Kind::kDevice);
-  CHECK(good_limit(" 2  distinct network ").counts == Attribute::Kind::kNetwork);
+  CHECK(good_limit("2  distinct network").counts == Attribute::Kind::kNetwork);
   CHECK(to_text(good_limit("2 distinct content")) == "2 distinct content");
-  for (const char* text : {"", "-1", "three", "3 distinct", "3 distinct ip", "3 distinct type",
-                           "3 devices", "3 distinct device per content", "1000000001", "0x3"}) {
+  for (const char* text :
+       {"", "3 ", " 3", "-1", "three", "3 distinct", "3 distinct ip", "3 distinct type",
+        "3 devices", "3 distinct device per content", "1000000001", "0x3"}) {
     INFO(text);
     CHECK(parse_limit(text).has_error());
   }

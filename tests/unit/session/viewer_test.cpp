@@ -20,7 +20,7 @@ namespace {
 // A registry, and the rows that a store would keep of it.
 class Life {
  public:
-  explicit Life(const Rules& rules) : policy_{rules, Protection{.start_rate = 0}} { begin(); }
+  explicit Life(const Rules& rules) : policy_{rules, Protection{.start_rate = 0}, {}} { begin(); }
 
   Answer ask(const Command& command) {
     const Answer answer = registry_->apply(command, clock.now()).answer;
@@ -262,7 +262,8 @@ TEST_CASE("Hold-off, switched off") {
 TEST_CASE("Hold-off is as long as the policy says, also of what happened before") {
   Life life(Rules{.limit = 1, .lease = 10h});
   CHECK(play(life, OnLimit::kEvictOldest, "a=ok b=ok:a") == "a=ok b=ok:a");
-  Policy longer{Rules{.limit = 1, .lease = 10h, .hold_off = 10min}, Protection{.start_rate = 0}};
+  Policy longer{
+      Rules{.limit = 1, .lease = 10h, .hold_off = 10min}, Protection{.start_rate = 0}, {}};
   life.registry().set_policy(longer, life.clock.now());
   CHECK(play(life, OnLimit::kEvictOldest, "+240 a=no:360") == "+240 a=no:360");
 }
