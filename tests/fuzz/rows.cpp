@@ -92,6 +92,7 @@ class HostileDatabase {
     for (const auto& [name, table] : kTables) {
       sqlite3_stmt* insert = nullptr;
       sqlite3_prepare_v2(writer_->handle(), table.first.c_str(), -1, &insert, nullptr);
+      claim(insert != nullptr, "each table takes rows");
       inserts_.emplace(name, insert);
     }
   }

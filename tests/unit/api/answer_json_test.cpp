@@ -64,7 +64,7 @@ TEST_CASE("to_response is the contract to the letter") {
           "{\"user\":\"abc\",\"session\":\"xyz\",\"ended\":false,\"concurrentSessions\":1,"
           "\"reason\":\"other_start\"}\n");
     CHECK(to_response(Purged{2, false}).body == "{\"purged\":2}\n");
-    CHECK(to_response(Purged{2, true}).body == "{\"wouldPurge\":2}\n");
+    CHECK(to_response(Purged{2, true, 1}).body == "{\"wouldPurge\":2,\"users\":1}\n");
   }
   SUBCASE("lists") {
     CHECK(to_response(UserSessions{"abc", 0, 3, {}, {}}).body ==

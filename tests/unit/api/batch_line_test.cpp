@@ -60,8 +60,9 @@ TEST_CASE("parse_batch_line") {
     CHECK(
         trouble("{}") ==
         "cannot read line 7: its command is start, heartbeat, end, limit, plan, block or unblock");
-    CHECK(trouble(R"({"command":1})") ==
-          "cannot read line 7: its command is start, heartbeat or end");
+    CHECK(
+        trouble(R"({"command":1})") ==
+        "cannot read line 7: its command is start, heartbeat, end, limit, plan, block or unblock");
     CHECK(trouble(R"({"command":"end","user":null})") ==
           "cannot accept field 'user': it takes text");
     CHECK(trouble(R"({"command":"end","colour":1})") ==

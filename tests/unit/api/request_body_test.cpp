@@ -245,7 +245,7 @@ TEST_CASE("parse_purge_body") {
                              R"({"user":null})",
                              R"({"user":"a","ip":""})",
                              R"({"user":"a","ip":null})",
-                             R"({"user":"a","ip":","})",
+                             R"({"user":"a","ip":[]})",
                              R"({"device":""})",
                              R"({"device":null,"ip":"::1"})",
                              R"({"content":[]})",

@@ -362,7 +362,9 @@ TEST_CASE("read_user counts a session that it cannot read, by its lease") {
 }
 
 TEST_CASE("difference lets what is decided anew replace what could not be read") {
-  UserFields fields = write_user(user_of_every_kind());
+  UserState let_in = user_of_every_kind();
+  let_in.block.reset();
+  UserFields fields = write_user(let_in);
   const auto decide = [&fields](const Command& command) {
     Policy policy = unthrottled();
     policy.limit = kUnlimited;
