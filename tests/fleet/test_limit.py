@@ -476,6 +476,33 @@ class Lists(FleetTest):
                     self.move_the_slot_of(f"viewer{number}")
             self.assertEqual(sorted({each for each in found if each[0].startswith("viewer")}), self.expected)
 
+    def slots_asked(self):
+        """How often servers were asked for the keys of a slot so far."""
+        said = [node.info("commandstats").get("cmdstat_cluster|getkeysinslot", "calls=0,") for node in servers.nodes]
+        return sum(int(each.partition("=")[2].partition(",")[0]) for each in said)
+
+    def test_slots_are_asked_one_by_one_only_while_one_is_moved(self):
+        before = self.slots_asked()
+        self.assertEqual(self.at[0].plan("family", {"limit": 5}).status, 200)
+        for number in range(9):
+            self.assertEqual(self.at[number % 3].limit(f"viewer{number}", {"plan": "family"}).status, 200)
+        self.assertEqual(self.at[1].get("/v1/plans").json()["plans"], [{"plan": "family", "limit": 5, "users": 9}])
+        self.assertEqual(len(self.pages(self.at[2], "/v1/limits", "limits", 1000)), 9)
+        self.assertEqual(sorted(self.everybody(self.at[1])), self.expected)
+        self.assertEqual(self.slots_asked(), before)
+
+        slot = cluster.slot_of(cluster.user_key(self.fleet, "viewer1"))
+        source = servers.owner_of(cluster.user_key(self.fleet, "viewer1"))
+        target = next(each for each in servers.primaries() if each is not source)
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+        try:
+            self.assertEqual(self.at[1].get("/v1/plans").json()["plans"][0]["users"], 9)
+        finally:
+            for node in (source, target):
+                node.ask("CLUSTER", "SETSLOT", slot, "STABLE")
+        self.assertGreaterEqual(self.slots_asked(), before + cluster.SLOTS)
+
     def move_the_slot_of(self, user):
         key = cluster.user_key(self.fleet, user)
         source = servers.owner_of(key)
