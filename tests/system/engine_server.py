@@ -48,7 +48,7 @@ class EngineServer:
         command = [program(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
                    "--logfile", str(self.folder / "log")]
         for name, value in self.settings.items():
-            command += [f"--{name}", value]
+            command += [f"--{name}", str(value)]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         atexit.register(self.kill)
