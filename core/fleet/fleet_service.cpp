@@ -322,6 +322,7 @@ void FleetService::tick() {
       store_usage();
       journal_.tick();
     }
+    journal_.go_on();
     if (finishing_) stop_when_idle();
   });
 }
