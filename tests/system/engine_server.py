@@ -15,7 +15,7 @@ WELL = {"appendonly": "yes", "save": "", "maxmemory": "100mb", "maxmemory-policy
 
 
 def program():
-    path = shutil.which("redis-server") or shutil.which("valkey-server")
+    path = os.environ.get("CONCUR_REDIS_SERVER") or shutil.which("redis-server") or shutil.which("valkey-server")
     if path is None:
         raise harness.TestSetupError("no server of Redis or Valkey is here: packaging/install-build-needs --with-engine")
     return path
