@@ -200,7 +200,8 @@ struct Watch {
 
 struct Backup {
   static constexpr const char* kVerb = "back up";
-  std::string file;  // where to; not empty
+  std::string file;    // where to; not empty
+  bool local = false;  // of a box of a fleet: what it keeps itself
 };
 
 struct Top {

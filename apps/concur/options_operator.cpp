@@ -84,6 +84,7 @@ void add_options(CLI::App& app, BlockList& list) {
 
 void add_options(CLI::App& app, Backup& backup) {
   add_text(app, "FILE", "", "The file to write, which must not exist yet", backup.file);
+  add_flag(app, "--local", "Of a box of a fleet: what it keeps itself", backup.local);
   add_footer(app,
              "The daemon keeps answering meanwhile. A daemon can be started on the copy.\n"
              "Examples:\n"

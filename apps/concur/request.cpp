@@ -237,7 +237,9 @@ Request request_of(const Watch& watch) {
   return {"GET", query.take(), {}};
 }
 
-Request request_of(const Backup& /*backup*/) { return {"POST", "/v1/backup", {}}; }
+Request request_of(const Backup& backup) {
+  return {"POST", backup.local ? "/v1/backup?local=true" : "/v1/backup", {}};
+}
 
 Request request_of(const Batch& /*batch*/) { return {"POST", "/v1/batch", {}}; }
 

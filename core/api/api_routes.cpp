@@ -61,7 +61,7 @@ std::span<const Route> Api::routes() {
       {"PUT", "/v1/plans/{plan}", &Api::set_plan, Role::kOperator, kBody},
       {"DELETE", "/v1/plans/{plan}", &Api::remove_plan, Role::kOperator, {.query = "force"}},
       {"GET", "/v1/report", &Api::report, Role::kOperator, kReport},
-      {"POST", "/v1/backup", &Api::backup, Role::kOperator},
+      {"POST", "/v1/backup", &Api::backup, Role::kOperator, {.query = "local"}},
       {"POST", "/v1/batch", &Api::batch, Role::kClient, kBody, Role::kOperator},
       {"GET", "/v1/events", &Api::events, Role::kClient, kWatch, Role::kOperator},
       {"GET", "/v1/fleet", &Api::fleet, Role::kOperator},

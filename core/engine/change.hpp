@@ -77,15 +77,21 @@ struct ReadOutcome {
 
 // How far a walk over all keys has come; of its beginning everything is zero.
 struct WalkPosition {
-  std::uint64_t at = 0;          // a slot, or the cursor of a server without cluster mode
-  std::uint64_t generation = 0;  // of that server, for another one's cursor means nothing
+  static constexpr std::uint64_t kBySlots = 1;  // as a generation
 
+  std::uint64_t at = 0;          // a slot, or the cursor of a server
+  std::uint64_t generation = 0;  // of the servers, for a cursor means nothing to others
+  std::uint64_t server = 0;      // of a cluster: which of its primaries the cursor is of
+
+  static WalkPosition by_slots(std::uint64_t slot = 0) { return {slot, kBySlots, 0}; }
+  bool is_by_slots() const { return generation == kBySlots; }
   bool operator==(const WalkPosition&) const = default;
 };
 
 // Some of the keys that the engine has, and where to go on; without `next` these were the last.
 struct KeysOutcome {
   bool available = false;
+  bool anew = false;  // there are none, and `next` is a beginning: all come, also those before
   std::vector<std::string> keys{};
   std::optional<WalkPosition> next{};
   std::string cause{};

@@ -22,7 +22,8 @@ Engine::Engine(Turn& turn, const Clock& clock, Dialer& dialer, EngineConfig conf
     : turn_(turn),
       clock_(clock),
       config_(std::move(config)),
-      surroundings_{turn, clock, dialer, config_.login, config_.timeout} {}
+      surroundings_{turn, clock, dialer, config_.login, config_.timeout},
+      scan_(clock, [this](RequestPtr request) { route(std::move(request)); }) {}
 
 Engine::~Engine() = default;
 
@@ -32,17 +33,46 @@ void Engine::change(const Change& change, Instant deadline, OnChange done) {
   route(std::make_unique<ChangeRequest>(change, deadline, std::move(done)));
 }
 
+// In a cluster a server that is a replica by now answers MOVED.
 void Engine::read(std::string key, std::vector<std::string> fields, Instant deadline, OnRead done) {
-  route(
-      std::make_unique<ReadRequest>(std::move(key), std::move(fields), deadline, std::move(done)));
+  const bool cluster = mode_ == Survey::Mode::kCluster;
+  route(std::make_unique<ReadRequest>(cluster ? Script::kRead : Script::kReadAsPrimary,
+                                      std::move(key), std::move(fields), deadline,
+                                      std::move(done)));
 }
 
 void Engine::keys(WalkPosition from, Instant deadline, OnKeys done) {
-  if (mode_ == Survey::Mode::kSingle) {
-    return route(std::make_unique<ScanRequest>(from, generation_, deadline, std::move(done)));
+  switch (mode_) {
+    case Survey::Mode::kUnknown:
+      return keys_once_known(from, deadline, std::move(done));
+    case Survey::Mode::kSingle:
+      return scan_.keys_of_one(from, deadline, std::move(done));
+    case Survey::Mode::kCluster:
+      break;
   }
-  const auto slot = static_cast<Slot>(std::min<std::uint64_t>(from.at, kSlots - 1));
-  route(std::make_unique<KeysRequest>(config_.prefix, slot, deadline, std::move(done)));
+  if (from.is_by_slots()) {
+    const auto slot = static_cast<Slot>(std::min<std::uint64_t>(from.at, kSlots - 1));
+    return route(std::make_unique<KeysRequest>(config_.prefix, slot, deadline, std::move(done)));
+  }
+  std::vector<Slot> slots;
+  for (const Address& each : topology_.primaries()) {
+    if (const auto slot = topology_.slot_owned_by(each)) slots.push_back(*slot);
+  }
+  scan_.keys_of_cluster(from, std::move(slots), deadline, std::move(done));
+}
+
+// Something else waits until somebody has said what the servers are.
+void Engine::keys_once_known(WalkPosition from, Instant deadline, OnKeys done) {
+  auto shared = std::make_shared<OnKeys>(std::move(done));
+  read(config_.prefix + "absent", {"t"}, deadline,
+       [this, from, deadline, shared](ReadOutcome&& outcome) {
+         if (outcome.available && mode_ != Survey::Mode::kUnknown) {
+           return keys(from, deadline, std::move(*shared));
+         }
+         KeysOutcome failed;
+         failed.cause = outcome.cause;
+         (*shared)(std::move(failed));
+       });
 }
 
 // --- where requests go ---
@@ -162,6 +192,7 @@ void Engine::on_redirect(RequestPtr request, Refusal refusal, std::string_view e
     ++counters_.moved;
     survey_wanted_ = true;
     topology_.set_owner(redirect->slot, redirect->to);
+    scan_.forget();
   } else {
     ++counters_.asked;
   }
@@ -179,6 +210,7 @@ void Engine::on_lost(RequestPtr request) {
 void Engine::on_disconnected() {
   ++counters_.reconnects;
   survey_wanted_ = true;
+  scan_.forget();
 }
 
 // --- time ---
@@ -261,9 +293,6 @@ void Engine::conclude_survey() {
   if (survey->mode() != Survey::Mode::kUnknown) mode_ = survey->mode();
   if (survey->topology()) {
     trouble_.clear();
-    if (mode_ == Survey::Mode::kSingle && !survey->topology()->agrees_with(topology_)) {
-      generation_ = static_cast<std::uint64_t>(clock_.now().wall().time_since_epoch().count());
-    }
     return adopt(*survey->topology());
   }
   trouble_ = survey->cause();
@@ -277,6 +306,7 @@ void Engine::adopt(Topology topology) {
   topology_ = std::move(topology);
   for (const Address& address : topology_.primaries()) primary_at(address);
   if (same) return;
+  scan_.forget();
   lost_ = false;
   route_again();
 }

@@ -9,6 +9,7 @@
 #include "engine/primary.hpp"
 #include "engine/request.hpp"
 #include "engine/router.hpp"
+#include "engine/scan.hpp"
 #include "engine/survey.hpp"
 #include "engine/topology.hpp"
 #include "engine/wire.hpp"
@@ -79,6 +80,7 @@ class Engine final : private Router {
   // Walks over all keys: begins at the beginning, and goes on with what the outcome calls next,
   // until there is none. A key that is there all the time is seen at least once, also while slots
   // are moved and over a failover. A call may bring no keys, and a failed one can be made again.
+  // Where the walk had to begin anew the outcome says so.
   void keys(WalkPosition from, Instant deadline, OnKeys done);
 
   // Begins a turn of its own.
@@ -92,8 +94,6 @@ class Engine final : private Router {
   // Gives all that is under way its outcome.
   void close();
 
-  // Whether keys() goes by slots; false while nobody has said.
-  bool is_cluster() const { return mode_ == Survey::Mode::kCluster; }
   EngineHealth health() const;
   Counters counters() const;
   // The clock of the key's primary minus our boot clock; none before its first answer.
@@ -124,6 +124,7 @@ class Engine final : private Router {
   void on_lost(RequestPtr request) override;
   void flush_later() override { turn_.at(Turn::Stage::kSend, flush_step_); }
   void on_disconnected() override;
+  void keys_once_known(WalkPosition from, Instant deadline, OnKeys done);
 
   // --- time ---
   void check_time();
@@ -156,8 +157,8 @@ class Engine final : private Router {
   std::unique_ptr<Survey> survey_;
   bool survey_wanted_ = true;
   Instant next_survey_{};
-  std::size_t next_asked_ = 0;    // of all that could be
-  std::uint64_t generation_ = 0;  // of the server without cluster mode: a new one for each
+  std::size_t next_asked_ = 0;  // of all that could be
+  Scan scan_;
 };
 
 }  // namespace concur::engine

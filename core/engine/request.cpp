@@ -98,9 +98,10 @@ void ChangeRequest::finish(ChangeOutcome&& outcome) {
 
 // --- reads ---
 
-ReadRequest::ReadRequest(std::string key, std::vector<std::string> fields, Instant its_deadline,
-                         OnRead done)
+ReadRequest::ReadRequest(Script script, std::string key, std::vector<std::string> fields,
+                         Instant its_deadline, OnRead done)
     : Request(slot_of(key), its_deadline),
+      script_(script),
       key_(std::move(key)),
       fields_(std::move(fields)),
       done_(std::move(done)) {}
@@ -149,7 +150,7 @@ bool KeysRequest::take_prelude(Reply& reply) {
 Request::Taken KeysRequest::take(Reply& reply) {
   if (!parse_read(reply)) return Taken::kMalformed;
   outcome_.available = true;
-  if (slot + 1U < kSlots) outcome_.next = WalkPosition{slot + 1U};
+  if (slot + 1U < kSlots) outcome_.next = WalkPosition::by_slots(slot + 1U);
   unlink();
   call(done_, std::move(outcome_));
   return Taken::kDone;
@@ -160,12 +161,11 @@ void KeysRequest::fail(std::string_view cause) {
   call(done_, failed_keys(cause));
 }
 
-ScanRequest::ScanRequest(WalkPosition from, const std::uint64_t& generation, Instant its_deadline,
-                         OnKeys done)
-    : Request(Slot{0}, its_deadline),
-      generation_(generation),
-      begun_(generation),
-      cursor_(text::Digits(from.generation == generation ? from.at : 0).view()),
+// --- of one server ---
+
+ScanRequest::ScanRequest(Slot its_slot, std::uint64_t cursor, Instant its_deadline, OnKeys done)
+    : ServerRequest(its_slot, its_deadline),
+      cursor_(text::Digits(cursor).view()),
       done_(std::move(done)) {}
 
 void ScanRequest::put(Words& words) const {
@@ -181,11 +181,7 @@ Request::Taken ScanRequest::take(Reply& reply) {
   KeysOutcome outcome;
   if (!cursor || !take_texts(reply.elements[1], outcome.keys)) return Taken::kMalformed;
   outcome.available = true;
-  if (begun_ != generation_) {
-    outcome.next = WalkPosition{0, generation_};
-  } else if (*cursor != 0) {
-    outcome.next = WalkPosition{*cursor, begun_};
-  }
+  if (*cursor != 0) outcome.next = WalkPosition{*cursor};
   unlink();
   call(done_, std::move(outcome));
   return Taken::kDone;
@@ -194,6 +190,25 @@ Request::Taken ScanRequest::take(Reply& reply) {
 void ScanRequest::fail(std::string_view cause) {
   unlink();
   call(done_, failed_keys(cause));
+}
+
+NodesRequest::NodesRequest(Slot its_slot, Instant its_deadline, OnNodes done)
+    : ServerRequest(its_slot, its_deadline), done_(std::move(done)) {}
+
+void NodesRequest::put(Words& words) const { words.insert(words.end(), {"CLUSTER", "NODES"}); }
+
+Request::Taken NodesRequest::take(Reply& reply) {
+  if (!reply.is_text()) return Taken::kMalformed;
+  unlink();
+  const auto last = std::move(done_);
+  last(std::move(reply.text));
+  return Taken::kDone;
+}
+
+void NodesRequest::fail(std::string_view cause) {
+  unlink();
+  const auto last = std::move(done_);
+  last(Error{ErrorKind::kUnavailable, std::string(cause)});
 }
 
 }  // namespace concur::engine

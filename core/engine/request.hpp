@@ -2,6 +2,7 @@
 
 #include "base/callback.hpp"
 #include "base/clock.hpp"
+#include "base/result.hpp"
 #include "engine/change.hpp"
 #include "engine/reply.hpp"
 #include "engine/scripts.hpp"
@@ -114,10 +115,12 @@ class ChangeRequest final : public Request {
 
 class ReadRequest final : public Request {
  public:
-  ReadRequest(std::string key, std::vector<std::string> fields, Instant its_deadline, OnRead done);
+  // kRead or kReadAsPrimary.
+  ReadRequest(Script script, std::string key, std::vector<std::string> fields, Instant its_deadline,
+              OnRead done);
 
   void put(Words& words) const override;
-  std::optional<Script> script() const override { return Script::kRead; }
+  std::optional<Script> script() const override { return script_; }
   Taken take(Reply& reply) override;
   void fail(std::string_view cause) override;
   std::optional<WallTime> told() const override { return told_; }
@@ -125,6 +128,7 @@ class ReadRequest final : public Request {
   std::size_t size() const override { return key_.size(); }
 
  private:
+  Script script_;
   std::string key_;
   std::vector<std::string> fields_;
   WallTime told_{};
@@ -156,26 +160,44 @@ class KeysRequest final : public Request {
   OnKeys done_;
 };
 
-// Some keys of the server without cluster mode, from a position on. Its cursor is of no use for
-// another one, which may have taken its place even meanwhile: then the walk begins anew.
-class ScanRequest final : public Request {
+// A command for the server that owns a slot, whoever that is: it knows no redirects.
+class ServerRequest : public Request {
  public:
-  // `generation` is that of the server at any time; it must outlive the request.
-  ScanRequest(WalkPosition from, const std::uint64_t& generation, Instant its_deadline,
-              OnKeys done);
+  using Request::Request;
+
+  std::optional<Script> script() const override { return std::nullopt; }
+  std::size_t size() const override { return 0; }
+};
+
+// Some keys of one server, from a cursor of its own on; where to go on is a cursor too.
+class ScanRequest final : public ServerRequest {
+ public:
+  ScanRequest(Slot its_slot, std::uint64_t cursor, Instant its_deadline, OnKeys done);
 
   void put(Words& words) const override;
-  std::optional<Script> script() const override { return std::nullopt; }
   Taken take(Reply& reply) override;
   void fail(std::string_view cause) override;
   bool is_done() const override { return !done_; }
-  std::size_t size() const override { return cursor_.size(); }
 
  private:
-  const std::uint64_t& generation_;
-  const std::uint64_t begun_;  // the generation that the cursor is of
   std::string cursor_;
   OnKeys done_;
+};
+
+// What a server of a cluster knows of all servers; why not, where it does not say.
+using OnNodes = Callback<void(Result<std::string>&&), 32>;
+
+class NodesRequest final : public ServerRequest {
+ public:
+  NodesRequest(Slot its_slot, Instant its_deadline, OnNodes done);
+
+  void put(Words& words) const override;
+  Taken take(Reply& reply) override;
+  void fail(std::string_view cause) override;
+  bool is_done() const override { return !done_; }
+
+ private:
+  OnNodes done_;
 };
 
 }  // namespace concur::engine

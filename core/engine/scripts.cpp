@@ -63,7 +63,7 @@ return {0, now}
 )";
 
 // ARGV: the fields; all where none are named.
-constexpr std::string_view kRead = R"(#!lua flags=no-writes
+constexpr std::string_view kReadBody = R"(
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if #ARGV == 0 then return {now, redis.call('HGETALL', KEYS[1])} end
@@ -127,6 +127,9 @@ std::string_view source_of(Script script) {
   static const std::string kChange = text::format("#!lua{}", kChangeBody);
   static const std::string kChangeDespiteFull =
       text::format("#!lua flags=allow-oom{}", kChangeBody);
+  static const std::string kRead = text::format("#!lua flags=no-writes{}", kReadBody);
+  // Of what may write a replica says READONLY before it runs.
+  static const std::string kReadAsPrimary = text::format("#!lua flags=allow-oom{}", kReadBody);
   switch (script) {
     case Script::kChange:
       return kChange;
@@ -134,6 +137,8 @@ std::string_view source_of(Script script) {
       return kChangeDespiteFull;
     case Script::kRead:
       return kRead;
+    case Script::kReadAsPrimary:
+      return kReadAsPrimary;
   }
   return {};
 }

@@ -17,10 +17,11 @@ enum class Script {
   kChange,             // refused where the engine's memory is full
   kChangeDespiteFull,  // the same, and not refused
   kRead,
+  kReadAsPrimary,  // the same, and refused by a replica: without cluster mode nothing else tells
 };
-inline constexpr std::size_t kScripts = 3;
+inline constexpr std::size_t kScripts = 4;
 inline constexpr std::array<Script, kScripts> kAllScripts{
-    Script::kChange, Script::kChangeDespiteFull, Script::kRead};
+    Script::kChange, Script::kChangeDespiteFull, Script::kRead, Script::kReadAsPrimary};
 
 std::string_view source_of(Script script);
 

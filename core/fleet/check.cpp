@@ -233,7 +233,8 @@ FleetFindings check_of(const FleetFacts& facts) {
 std::string rights_needed(const FleetConfig& config) {
   return text::format(
       "~{0}:* +eval +evalsha +script|load +time +wait +role +asking +cluster|slots "
-      "+cluster|getkeysinslot +scan +hget +hset +hdel +hgetall +hexists +pttl +pexpire +persist",
+      "+cluster|getkeysinslot +cluster|nodes +scan +hget +hset +hdel +hgetall +hexists +pttl "
+      "+pexpire +persist",
       config.name);
 }
 

@@ -104,7 +104,12 @@ void Desks::sync_all_served() {
 void Desks::tick(bool engine_is_whole) {
   const Instant now = to_.clock.now().instant;
   for (const std::string& user : to_.served.take_due(kMaxSyncs, now)) sync(user);
-  if (!engine_is_whole) return;
+  if (!engine_is_whole) {
+    if (!cut_off_at_) cut_off_at_ = now;
+    return;
+  }
+  if (cut_off_at_ && now - *cut_off_at_ > kMaxCutOff) agreed_since_ = *cut_off_at_;
+  cut_off_at_.reset();
   if (to_sync_.empty() && !unsynced_.empty()) {
     for (const std::string& user : unsynced_) to_sync_.push_back(user);
     unsynced_.clear();

@@ -44,6 +44,9 @@ class Desks {
  public:
   // Of users whose state is brought to an engine that may have forgotten it, so many at once.
   static constexpr std::size_t kMaxSyncs = 64;
+  // Cut off for longer, this box's sessions come back by the rules: nobody remembers any more whom
+  // others removed meanwhile.
+  static constexpr Millis kMaxCutOff = std::chrono::hours(24);
 
   struct Surroundings {
     boost::asio::io_context& loop;
@@ -139,6 +142,8 @@ class Desks {
   void run_ready();
   void decide(Desk& desk);
   Decided judge(Desk& desk, ReadUser& read, const Now& now, Millis ahead, bool away);
+  std::size_t heal(UserState& state, const Now& now, Millis ahead);
+  std::size_t limit_of(const UserState& state, const Now& now);
   void name_boxes(Answer& answer, const UserState& state) const;
   Answer judge_one(Pending& pending, const UserState& before, std::int64_t& last_start,
                    const Now& now);
@@ -178,6 +183,8 @@ class Desks {
   Backlog backlog_{"the fleet's engine"};
   std::int64_t last_start_ = 0;
   Instant grace_until_{};
+  std::optional<Instant> cut_off_at_;
+  Instant agreed_since_ = Instant::min();  // when it was last cut off for too long: its beginning
 };
 
 }  // namespace concur

@@ -105,7 +105,7 @@ void Desks::decide_away(Desk& desk, const std::string& cause, bool unknown) {
   }
   desk.away = write_user(decided.after);
   unsynced_.insert(desk.user);
-  to_.served.update(decided.after, box_, std::move(decided.removed), ahead, now.instant);
+  to_.served.update(decided.after, box_, std::move(decided.removed), ahead, now.instant, false);
   to_.judge.count(desk.user, decided.notes, decided.now);
   to_.publish(std::move(decided.events));
   const ErrorKind kind = unknown ? ErrorKind::kTimeout : ErrorKind::kUnavailable;

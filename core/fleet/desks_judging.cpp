@@ -3,6 +3,7 @@
 #include "fleet/desks.hpp"
 #include "fleet/gone_memory.hpp"
 #include "fleet/session_lookup.hpp"
+#include "session/id.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -69,13 +70,36 @@ void keep_leases(const std::vector<Lease>& leases, const std::vector<std::string
 
 }  // namespace
 
+// After a cut-off that was too long, what is only known here is more only within the limit.
+std::size_t Desks::heal(UserState& state, const Now& now, Millis ahead) {
+  const bool is_long = cut_off_at_ && now.instant - *cut_off_at_ > kMaxCutOff;
+  const Instant since = is_long ? *cut_off_at_ : agreed_since_;
+  const std::size_t limit =
+      to_.served.has_any_since(state.user, since) ? limit_of(state, now) : SIZE_MAX;
+  return to_.served.heal(state, box_, ahead, now.instant, since, limit);
+}
+
+std::size_t Desks::limit_of(const UserState& state, const Now& now) {
+  UserState terms;
+  terms.user = state.user;
+  terms.rule = state.rule;
+  const auto user = Id::parse("user", state.user);
+  if (!user) return SIZE_MAX;
+  to_.judge.open(std::move(terms), now);
+  const Answer shown = to_.judge.apply(ShowLimit{*user}, 1);
+  to_.judge.close();
+  const auto* const limit = std::get_if<UserLimit>(&shown);
+  return limit == nullptr || limit->limit == kUnlimited ? SIZE_MAX : limit->limit;
+}
+
 // What the commands lead to on that state, which is used up.
 Desks::Decided Desks::judge(Desk& desk, ReadUser& read, const Now& now, Millis ahead, bool away) {
   Decided decided;
   decided.ahead = ahead;
   decided.now = {now.instant + ahead, {}, now.asleep, now.since_boot};
   const Instant there = decided.now.instant;
-  decided.reclaimed = to_.served.heal(read.state, box_, ahead, now.instant);
+  decided.reclaimed =
+      away ? to_.served.heal(read.state, box_, ahead, now.instant) : heal(read.state, now, ahead);
   if (away && unavailable_ == Unavailable::kLocal) {
     // Only this box's sessions make room for others: the rest are as protected.
     for (const UserState::Session& each : read.state.sessions) {

@@ -181,7 +181,26 @@ void FleetService::report(const ReportQuery& query, ReportReply reply) {
 void FleetService::backup(BackupReply reply) {
   reply(Error{ErrorKind::kUnsupported,
               "cannot back up a fleet: its sessions are in the engine, which has its own backups "
-              "(BGSAVE); see concurrencyd-fleet(7)"});
+              "(BGSAVE); what this box keeps is copied by concur backup --local; see "
+              "concurrencyd-fleet(7)"});
+}
+
+void FleetService::backup_local(BackupReply reply) {
+  if (finishing_) {
+    return reply(Error{ErrorKind::kUnavailable, "cannot back up: the daemon is stopping"});
+  }
+  if (copier_.full()) {
+    return reply(Error{ErrorKind::kUnavailable, "cannot back up: another backup is being made"});
+  }
+  // What was answered may still wait to be stored.
+  auto shared = std::make_shared<BackupReply>(std::move(reply));
+  journal_.when_stored([this, shared] {
+    copier_.submit(
+        [path = parts_.path, files = journal_.files()](Interruption& interruption) -> Result<Fd> {
+          return copy_database(files.get(), path, interruption);
+        },
+        std::move(*shared));
+  });
 }
 
 void FleetService::check_fleet(CheckReply reply) {
@@ -304,6 +323,7 @@ void FleetService::tick() {
       store_usage();
       journal_.tick();
     }
+    journal_.go_on();
     if (finishing_) stop_when_idle();
   });
 }

@@ -67,6 +67,7 @@ class FleetService final : public Service {
   void check_fleet(CheckReply reply) override;
   void report(const ReportQuery& query, ReportReply reply) override;
   void backup(BackupReply reply) override;
+  void backup_local(BackupReply reply) override;
   void configure(const ServiceConfig& config) override;
   const std::string& trouble() const override { return trouble_; }
   ServiceStatus status() const override;

@@ -53,6 +53,7 @@ void Journal::add(Change&& change) {
 void Journal::when_stored(Callback<void()> then) {
   if (!waiting_.empty() && trouble_.empty()) {
     after_next_.push_back(std::move(then));
+    runner_.turn().at(Turn::Stage::kCommit, flush_step_);
   } else if (committing_) {
     after_this_.push_back(std::move(then));
   } else {
@@ -61,7 +62,12 @@ void Journal::when_stored(Callback<void()> then) {
 }
 
 void Journal::flush() {
-  if (!committing_ && !waiting_.empty() && trouble_.empty()) hand_over();
+  if (!committing_ && !waiting_.empty() && trouble_.empty() && is_due()) hand_over();
+}
+
+bool Journal::is_due() const {
+  const bool is_awaited = !after_next_.empty() || finished_;
+  return is_awaited || clock_.now().since_boot - began_.since_boot >= kPause;
 }
 
 void Journal::hand_over() {
@@ -108,7 +114,7 @@ void Journal::on_outcome(const CommitOutcome& outcome) {
   }
   release(std::exchange(after_this_, {}));
   if (!trouble_.empty()) release(std::exchange(after_next_, {}));
-  if (!waiting_.empty() && trouble_.empty()) hand_over();
+  flush();
   if (finished_ && !committing_) std::exchange(finished_, {})();
 }
 

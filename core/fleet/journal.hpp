@@ -23,16 +23,20 @@ class Journal {
  public:
   // Changes that wait; beyond it, while the disk fails, new ones are not stored.
   static constexpr std::size_t kMaxWaiting = 1'000'000;
+  // From one commit to the next, where nobody waits for it: all that comes meanwhile is one commit.
+  static constexpr Millis kPause{50};
 
   // `path` is the database's, for the log. All references must outlive it.
   Journal(LoopRunner& runner, const Clock& clock, Logger& log, Store store, std::string path);
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // Committed at the end of this turn, with all that comes in it.
+  // Committed soon, with all that comes until then.
   void add(Change&& change);
   // Calls `then` once all that was added so far is stored, or could not be.
   void when_stored(Callback<void()> then);
+  // To be called often: commits what is due.
+  void go_on() { flush(); }
   // To be called once a second: tries again what failed, and looks after the files.
   void tick();
 
@@ -48,6 +52,7 @@ class Journal {
 
  private:
   void flush();
+  bool is_due() const;
   void hand_over();
   void on_outcome(const CommitOutcome& outcome);
   void release(std::vector<Callback<void()>>&& those);

@@ -4,6 +4,8 @@
 #include "session/id.hpp"
 #include "session/purge_match.hpp"
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -25,16 +27,18 @@ struct Place {
   auto of_user() const { return std::tie(at, hash); }
 };
 
+// A user stands behind where the walk was, by less than a step.
 Cursor cursor_of(const Place& place) {
-  return Cursor(text::format("f{:x}.{:x}.{:x}.{:x}.{:x}", place.walk.at, place.walk.generation,
-                             place.at, place.hash, place.row + 1));
+  return Cursor(text::format("f{:x}.{:x}.{:x}.{:x}.{:x}.{:x}", place.walk.at, place.walk.generation,
+                             place.walk.server, place.at - place.walk.at, place.hash,
+                             place.row + 1));
 }
 
 std::optional<Place> place_of(const Cursor& cursor) {
   if (cursor.empty()) return Place();
   std::string_view text = cursor.text();
   if (!text.starts_with('f')) return std::nullopt;
-  std::array<std::uint64_t, 5> numbers{};
+  std::array<std::uint64_t, 6> numbers{};
   for (std::uint64_t& number : numbers) {
     text.remove_prefix(1);
     const auto [rest, failed] = std::from_chars(text.data(), text.data() + text.size(), number, 16);
@@ -43,11 +47,10 @@ std::optional<Place> place_of(const Cursor& cursor) {
     const bool is_last = &number == &numbers.back();
     if (text.empty() != is_last || (!is_last && text.front() != '.')) return std::nullopt;
   }
-  if (numbers[0] >= engine::kSlots && numbers[1] == 0) return std::nullopt;
-  return Place{{numbers[0], numbers[1]},
-               numbers[2],
-               numbers[3],
-               static_cast<std::int64_t>(numbers[4] & INT64_MAX) - 1};
+  const engine::WalkPosition walk{numbers[0], numbers[1], numbers[2]};
+  if (walk.is_by_slots() && walk.at >= engine::kSlots) return std::nullopt;
+  return Place{walk, walk.at + numbers[3], numbers[4],
+               static_cast<std::int64_t>(numbers[5] & INT64_MAX) - 1};
 }
 
 Now at(WallTime engine) { return {Instant(engine.time_since_epoch()), {}, {}, {}}; }
@@ -118,7 +121,7 @@ void Lists::list(const ListAll& list, Instant until, Service::Reply reply) {
         page.next = cursor_of({from.walk, user.at, user.hash, each.row.id});
       }
     }
-    page.next = step.next ? cursor_of({*step.next}) : Cursor();
+    page.next = step.next ? cursor_of({*step.next, step.next->at}) : Cursor();
     if (page.sessions.empty() && step.next && clock_.now().instant < until) {
       return this->list(ListAll{page.next, most}, until, std::move(*shared));
     }
@@ -146,7 +149,7 @@ void Lists::list(const ListLimits& list, Instant until, Service::Reply reply) {
       page.limits.push_back(std::move(std::get<UserLimit>(shown)));
       page.next = cursor_of({from.walk, user.at, user.hash, 0});
     }
-    page.next = step.next ? cursor_of({*step.next}) : Cursor();
+    page.next = step.next ? cursor_of({*step.next, step.next->at}) : Cursor();
     if (page.limits.empty() && step.next && clock_.now().instant < until) {
       return this->list(ListLimits{page.next, most}, until, std::move(*shared));
     }
@@ -206,6 +209,7 @@ void Lists::go_on(const std::shared_ptr<Purging>& purging) {
   walk_.step(*purging->next, [this, purging](WalkStep&& step) {
     if (!step.available) return purging->reply(unavailable(step.cause));
     purging->next = step.next;
+    if (step.anew && purging->dry_run) purging->purged.count = 0;
     for (WalkedUser& each : step.users) {
       const Instant now = at(each.now).instant;
       const ReadUser read = read_user(each.user, each.fields, now);
@@ -248,6 +252,8 @@ void Lists::purge_more(const std::shared_ptr<Purging>& purging) {
 
 struct Lists::Counting {
   PlanUsers found;
+  boost::unordered_flat_set<std::uint64_t>
+      met;  // of those who have one: a walk may meet them again
   std::function<void(PlanUsers&&)> done;
 };
 
@@ -263,9 +269,13 @@ void Lists::go_on(const std::shared_ptr<Counting>& counting, const engine::WalkP
       counting->found.cause = step.cause;
       return counting->done(std::move(counting->found));
     }
+    if (step.anew) {
+      counting->found.plans.clear();
+      counting->met.clear();
+    }
     for (const WalkedUser& each : step.users) {
       ReadUser read = read_user(each.user, each.fields, at(each.now).instant);
-      if (read.state.rule.plan.empty()) continue;
+      if (read.state.rule.plan.empty() || !counting->met.insert(each.hash).second) continue;
       const std::string plan = read.state.rule.plan;
       const bool has_limit = read.state.rule.limit.has_value();
       const auto id = Id::parse("user", each.user);

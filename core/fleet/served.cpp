@@ -44,7 +44,7 @@ void Served::restore(Row row, const Now& now) {
   const std::string user = row.user;
   OfUser& of = users_[user];
   const Instant saved = row.expires;
-  of.sessions.push_back({std::move(row), stored, {}, saved});
+  of.sessions.push_back({std::move(row), stored, {}, saved, now.instant});
   ++sessions_;
   schedule(user, of);
 }
@@ -52,7 +52,7 @@ void Served::restore(Row row, const Now& now) {
 // --- what is known ---
 
 void Served::update(const UserState& state, std::uint64_t box, std::vector<GoneRow> removed,
-                    Millis ahead, Instant now) {
+                    Millis ahead, Instant now, bool agreed) {
   auto found = users_.find(state.user);
   const bool serves =
       std::ranges::any_of(state.sessions, [box](const auto& each) { return each.box == box; });
@@ -68,7 +68,9 @@ void Served::update(const UserState& state, std::uint64_t box, std::vector<GoneR
     if (!stays) drop(of, i);
   }
   for (const UserState::Session& each : state.sessions) {
-    if (each.box == box && each.row.expires - ahead > now) put(of, each.row, ahead);
+    if (each.box == box && each.row.expires - ahead > now) {
+      put(of, each.row, ahead, agreed ? now : Instant());
+    }
   }
   for (GoneRow& each : removed) {
     each.at -= ahead;
@@ -87,7 +89,7 @@ void Served::remember(OfUser& of, GoneRow gone) {
   of.removed.push_back(std::move(gone));
 }
 
-void Served::put(OfUser& of, const Row& row, Millis ahead) {
+void Served::put(OfUser& of, const Row& row, Millis ahead, Instant agreed) {
   const auto known = find_by_name(of.sessions, row.session);
   if (known == of.sessions.end()) {
     Row own = copy_of(row);
@@ -96,11 +98,12 @@ void Served::put(OfUser& of, const Row& row, Millis ahead) {
     stored.fleet_id = row.id;
     stored.id = ++last_stored_;
     const Instant saved = own.expires;
-    of.sessions.push_back({std::move(own), stored.id, row.started, saved});
+    of.sessions.push_back({std::move(own), stored.id, row.started, saved, agreed});
     ++sessions_;
     return journal_(Insert{std::move(stored)});
   }
   Session& session = *known;
+  session.agreed = std::max(session.agreed, agreed);
   session.row.started = row.started - ahead;
   session.started_there = row.started;
   session.row.last_seen = row.last_seen - ahead;
@@ -145,9 +148,24 @@ void Served::save_leases() {
 
 // --- healing ---
 
-std::size_t Served::heal(UserState& state, std::uint64_t box, Millis ahead, Instant now) const {
+bool Served::has_any_since(std::string_view user, Instant agreed_since) const {
+  const OfUser* const of = find(user);
+  return of != nullptr && std::ranges::any_of(of->sessions, [agreed_since](const Session& each) {
+           return each.agreed <= agreed_since;
+         });
+}
+
+std::size_t Served::heal(UserState& state, std::uint64_t box, Millis ahead, Instant now,
+                         Instant agreed_since, std::size_t limit) const {
   const OfUser* const of = find(state.user);
   if (of == nullptr) return 0;
+  const auto is_one_too_many = [&](const Session& each) {
+    if (each.agreed > agreed_since) return false;
+    const auto active = std::ranges::count_if(state.sessions, [&](const auto& other) {
+      return other.row.expires > now + ahead && other.row.session != each.row.session;
+    });
+    return static_cast<std::size_t>(active) >= limit;
+  };
   std::size_t reclaimed = 0;
   for (const GoneRow& each : of->removed) {
     const auto active = find_by_name(state.sessions, each.session);
@@ -164,6 +182,11 @@ std::size_t Served::heal(UserState& state, std::uint64_t box, Millis ahead, Inst
       if (active->row.id > each.row.id) continue;  // the later start keeps the name
       const bool same = active->row.id == each.row.id;
       if (same && active->row.expires > now + ahead) continue;
+      if (is_one_too_many(each)) continue;
+      // Another box heard of it since, and made its lease shorter than is known here.
+      if (same && active->box != box && active->row.last_seen > each.row.last_seen + ahead) {
+        continue;
+      }
       if (same) {
         ++reclaimed;
         active->row.last_seen = each.row.last_seen + ahead;
@@ -179,8 +202,9 @@ std::size_t Served::heal(UserState& state, std::uint64_t box, Millis ahead, Inst
         const bool is_it = gone->row.row == each.row.id;
         if (is_it && gone->row.reason != EndReason::kExpired) continue;
         if (gone->row.row > each.row.id) continue;
-        state.gone.erase(gone);
       }
+      if (is_one_too_many(each)) continue;
+      if (gone != state.gone.end()) state.gone.erase(gone);
     }
     UserState::Session session{copy_of(each.row)};
     move_clock(session.row, ahead);

@@ -29,6 +29,7 @@ class Served {
     std::int64_t stored = 0;  // the id of its row in this box's database
     Instant started_there;    // as the fleet has it; 0: not known
     Instant saved;            // the lease's end, as stored
+    Instant agreed{};         // when the engine last took it; never, where it has not
   };
   struct OfUser {
     std::vector<Session> sessions;  // oldest start first
@@ -49,16 +50,21 @@ class Served {
 
   // The user's state is that from now on, on a clock that is `ahead` of the boot clock: those of
   // its sessions are served here whose box this is. `removed`: those that this box's decision took
-  // away.
+  // away. `agreed`: the engine took it.
   void update(const UserState& state, std::uint64_t box, std::vector<GoneRow> removed, Millis ahead,
-              Instant now);
+              Instant now, bool agreed = true);
 
   // Brings the state to what this box knows for certain, and counts the sessions that were
   // missing: sessions served here that the engine does not have, or has as lapsed or expired, are
   // active again, even above the limit; those that ended here are gone. Nobody is given back who
   // was ended, evicted or purged by anyone, or whose name has another, later start. A state as the
-  // engine has it comes back with a lease no shorter than it was.
-  std::size_t heal(UserState& state, std::uint64_t box, Millis ahead, Instant now) const;
+  // engine has it comes back with a lease no shorter than it was. Those that the engine did not
+  // take after `agreed_since` come back as long as there are fewer sessions than `limit`: so long
+  // ago, others do not remember whom they removed.
+  std::size_t heal(UserState& state, std::uint64_t box, Millis ahead, Instant now,
+                   Instant agreed_since = Instant::min(), std::size_t limit = SIZE_MAX) const;
+  // Whether it serves sessions of the user that the engine did not take after that.
+  bool has_any_since(std::string_view user, Instant agreed_since) const;
 
   // A start that was given up, whatever became of it, is to end.
   void withdraw(std::string_view user, GoneRow start);
@@ -88,7 +94,7 @@ class Served {
   };
 
   static void remember(OfUser& of, GoneRow gone);
-  void put(OfUser& of, const Row& row, Millis ahead);
+  void put(OfUser& of, const Row& row, Millis ahead, Instant agreed);
   void drop(OfUser& of, std::size_t index);
   void schedule(const std::string& user, OfUser& of);
 

@@ -216,6 +216,14 @@ bool read_set(std::string_view text, Instant now, UserState& state) {
   return true;
 }
 
+// Of a session that could not be read; starts have larger ones.
+constexpr std::int64_t kUnreadId = 1;
+
+bool stands_for_unread(const engine::Field& row) {
+  UserState::Session session;
+  return row.value && read_row(*row.value, session) && session.row.id == kUnreadId;
+}
+
 constexpr std::chrono::nanoseconds kMostDue = std::chrono::minutes(1);
 
 std::string write_due(std::chrono::nanoseconds due) {
@@ -289,7 +297,8 @@ UserFields difference(const UserFields& before, const UserFields& after, const R
     } else if (order > 0) {
       changes.push_back(*next++);
     } else {
-      if (old->value != next->value && !is_unread_session(old->name)) changes.push_back(*next);
+      const bool is_kept = is_unread_session(old->name) && stands_for_unread(*next);
+      if (old->value != next->value && !is_kept) changes.push_back(*next);
       ++old;
       ++next;
     }
@@ -325,7 +334,7 @@ ReadUser read_user(std::string_view user, const UserFields& fields, Instant now)
         }
         known = read_row(value, session);
         if (!known) {
-          session.row.id = 1;
+          session.row.id = kUnreadId;
           session.row.started = std::min(session.row.last_seen, now);
           session.row.ttl =
               std::clamp(session.row.expires - session.row.last_seen, kMinLease, kMaxLease);

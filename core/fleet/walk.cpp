@@ -40,21 +40,21 @@ void Walk::step(const engine::WalkPosition& from, Callback<void(WalkStep&&), 56>
   read_keys(running, from);
 }
 
-// Of a cluster some slots at once; of one server as many keys as it gives.
+// Some slots at once; of a server as many keys as it gives.
 void Walk::read_keys(const std::shared_ptr<Running>& running, const engine::WalkPosition& from) {
   const Instant deadline = clock_.now().instant + timeout_;
   const std::uint64_t slots =
-      engine_.is_cluster()
-          ? std::min(kSlotsAtOnce,
-                     engine::kSlots - std::min<std::uint64_t>(from.at, engine::kSlots - 1))
-          : 1;
+      from.is_by_slots() ? std::min(kSlotsAtOnce, engine::kSlots - std::min<std::uint64_t>(
+                                                                       from.at, engine::kSlots - 1))
+                         : 1;
   running->waiting = slots;
   for (std::uint64_t i = 0; i < slots; ++i) {
-    const engine::WalkPosition at{from.at + i, from.generation};
+    const engine::WalkPosition at{from.at + i, from.generation, from.server};
     const bool is_last = i + 1 == slots;
     engine_.keys(at, deadline, [this, running, at, is_last](engine::KeysOutcome&& outcome) {
       if (!outcome.available) running->failure = outcome.cause;
       if (is_last) running->step.next = outcome.next;
+      running->step.anew |= outcome.anew;
       for (std::string& key : outcome.keys) {
         std::string user = user_of_(key);
         if (user.empty()) continue;

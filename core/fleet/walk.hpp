@@ -28,6 +28,7 @@ struct WalkedUser {
 // Some users, and where to go on; without `next` these were the last.
 struct WalkStep {
   bool available = false;
+  bool anew = false;  // there are none, and all come, also those who were met before
   std::vector<WalkedUser> users{};
   std::optional<engine::WalkPosition> next{};
   std::string cause{};

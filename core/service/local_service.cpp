@@ -153,8 +153,7 @@ void LocalService::backup(BackupReply reply) {
   }
   copier_.submit(
       [path = path_, files = committer_.files()](Interruption& interruption) -> Result<Fd> {
-        if (auto there = check_in_place(files.get(), path); !there) return there.error();
-        return copy_database(path, interruption);
+        return copy_database(files.get(), path, interruption);
       },
       std::move(reply));
 }

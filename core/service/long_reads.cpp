@@ -43,7 +43,9 @@ Result<Report> read_report(const std::vector<AddUsage>& record, const ReportQuer
   return report;
 }
 
-Result<Fd> copy_database(const std::string& path, Interruption& interruption) {
+Result<Fd> copy_database(const DatabaseFiles* files, const std::string& path,
+                         Interruption& interruption) {
+  if (auto there = check_in_place(files, path); !there) return there.error();
   constexpr const char* kWhat = "copy";
   auto copy = DatabaseCopy::open(path);
   if (!copy) return cannot(kWhat, path, copy.error());

@@ -28,6 +28,8 @@ Result<Report> read_report(const std::string& path, const ReportQuery& query,
 Result<Report> read_report(const std::vector<AddUsage>& record, const ReportQuery& query,
                            std::int64_t first_hour, Interruption& interruption);
 
-Result<Fd> copy_database(const std::string& path, Interruption& interruption);
+// The same of `files` as check_in_place() has it.
+Result<Fd> copy_database(const DatabaseFiles* files, const std::string& path,
+                         Interruption& interruption);
 
 }  // namespace concur

@@ -57,6 +57,8 @@ class Service {
   // not kept here.
   using BackupReply = Callback<void(Result<Fd>)>;
   virtual void backup(BackupReply reply) = 0;
+  // The same of what is kept here, where that is not all.
+  virtual void backup_local(BackupReply reply) { backup(std::move(reply)); }
 
   // What is wrong with the fleet's engine and its boxes, and how to mend it. It asks each server,
   // which may take some seconds. kUnavailable while another check is under way; kUnsupported where

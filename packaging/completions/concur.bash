@@ -24,7 +24,7 @@ _concur() {
       --socket) socket=${COMP_WORDS[i + 1]:-} ;;
     esac
     case $word in
-      --dry-run | --all | --replace-all | --force | --renewed | --help | --version) ;;
+      --dry-run | --all | --replace-all | --force | --local | --renewed | --help | --version) ;;
       --*) ((++i)) ;;
       list) if [ "$verb" = block ]; then verb='block list'; elif [ -z "$verb" ]; then verb="${group:+$group }$word"; else name=$word; fi ;;
       limit | plan | fleet) if [ -z "$verb$group" ]; then group=$word; fi ;;
@@ -84,7 +84,7 @@ _concur() {
     'plan set') options='--max --on-limit' ;;
     'plan unset') options='--force' ;;
     backup)
-      options=''
+      options='--local'
       if [ -z "$name" ] && [[ $cur != -* ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return; fi
       ;;
     *) options='' ;;

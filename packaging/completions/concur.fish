@@ -97,6 +97,7 @@ complete -c concur -n '__concur_is watch' -l since -x -d 'from this event on'
 complete -c concur -n '__concur_is watch' -l renewed -d 'also renewals'
 complete -c concur -n '__concur_is top' -l interval -x -d 'how often to ask'
 complete -c concur -n '__concur_is backup' -F
+complete -c concur -n '__concur_is backup' -l local -d 'what a box of a fleet keeps itself'
 complete -c concur -n '__concur_is limit; and not __fish_seen_subcommand_from get set unset list' -a 'get set unset list'
 complete -c concur -n '__concur_is plan; and not __fish_seen_subcommand_from set unset list' -a 'set unset list'
 complete -c concur -n '__concur_is fleet; and not __fish_seen_subcommand_from check status' -a 'check status'

@@ -42,6 +42,18 @@ def process_ratio(results, name):
     return cell and cell["ratio"]
 
 
+def fleet_row(results, work, figure):
+    for row in results.get("fleet", {}).get("rates", ()):
+        if row["work"] == work and row[figure]:
+            return row[figure]["median"]
+    return None
+
+
+def fleet_part(results, part, figure):
+    cell = results.get("fleet", {}).get(part)
+    return figure(cell) if cell else None
+
+
 def evaluate(results):
     """Each mark with its verdict."""
     marks = []
@@ -79,6 +91,17 @@ def evaluate(results):
         full_house(results, "start_seconds", "start_seconds_rewritten"), most=0.7)
     add("concur start as a process, against redis-cli EVALSHA", process_ratio(results, "redis-cli EVALSHA"), most=0.25)
     add("concur start as a process, against true", process_ratio(results, "true"), most=2)
+    add("fleet: starts, 50 connections, against a script a start", fleet_row(results, "starts", "ratio"), least=1.2)
+    add("fleet: starts, 1 connection, median latency against a script a start",
+        fleet_row(results, "starts, one connection", "p50_ratio"), most=1.5)
+    add("fleet: heartbeats, 50 connections, against a script each", fleet_row(results, "heartbeats", "ratio"), least=1.2)
+    for work in ("start", "heartbeat"):
+        add(f"fleet: conflicts of three boxes, {work}s",
+            fleet_part(results, "three", lambda cell, work=work: cell[work]["conflicts_percent"]), most=1, unit=" %")
+    add("fleet: after kill -9 of a primary, until the engine answers for all again, at a node time-out of 3 s",
+        fleet_part(results, "takeover", lambda cell: max(cell["seconds"])), most=7, unit=" s")
+    add("fleet: memory in the engine a session, UUID names, three a user",
+        fleet_part(results, "memory", lambda cell: cell["box"][3]), most=280, unit=" bytes")
     return marks
 
 

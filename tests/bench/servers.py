@@ -332,7 +332,8 @@ def output_of(command):
 
 def load(server, work, options, timeout):
     """Runs the load program against the server and returns its report."""
-    command = [program(BENCH_DIR, "load", "CONCUR_BENCH_DIR"), "--socket", server.socket,
+    where = ["--socket", server.socket] if server.socket else []
+    command = [program(BENCH_DIR, "load", "CONCUR_BENCH_DIR"), *where,
                "--protocol", server.protocol, "--work", work, "--limit", str(LIMIT),
                *server.load_options(), *[str(option) for option in options]]
     try:

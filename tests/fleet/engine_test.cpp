@@ -234,6 +234,17 @@ TEST_CASE("a primary and its replica without cluster mode") {
     CHECK(client.change(set("k", "2")).result == Kind::kApplied);
     CHECK(second.ask({"HGET", "k", "v"}) == "2");
   }
+  SUBCASE("are followed by reads alone: a primary that was made a replica answers none") {
+    follow(first, second);  // it is told nothing any more: nobody is its primary
+    CHECK(first.ask({"HGET", "k", "v"}) == "1");
+    const auto outcome = client.read("k");
+    CHECK_FALSE(outcome.available);
+    CHECK(outcome.cause.find("READONLY") != std::string::npos);
+    second.must({"REPLICAOF", "NO", "ONE"});
+    client.run_until_whole();
+    CHECK(client.change(set("k", "2")).result == Kind::kApplied);
+    CHECK(client.read("k").fields == Fields{{"v", "2"}});
+  }
   SUBCASE("are walked by a cursor") {
     for (int i = 0; i < 3000; ++i) first.ask({"HSET", "t:" + std::to_string(i), "v", "1"});
     std::set<std::string> seen;
@@ -316,15 +327,20 @@ TEST_CASE("a cluster of three primaries and three replicas") {
     }
     CHECK(client.engine().counters().moved == 0);
 
-    std::multiset<std::string> seen;
-    for (engine::WalkPosition at;;) {
-      const auto outcome = client.keys(at);
-      REQUIRE(outcome.available);
-      seen.insert(outcome.keys.begin(), outcome.keys.end());
-      if (!outcome.next) break;
-      at = *outcome.next;
+    for (const auto& from : {engine::WalkPosition(), engine::WalkPosition::by_slots()}) {
+      std::multiset<std::string> seen;
+      int calls = 0;
+      for (engine::WalkPosition at = from;;) {
+        const auto outcome = client.keys(at);
+        REQUIRE(outcome.available);
+        seen.insert(outcome.keys.begin(), outcome.keys.end());
+        ++calls;
+        if (!outcome.next) break;
+        at = *outcome.next;
+      }
+      CHECK(seen.size() == 300);
+      CHECK(calls == (from.is_by_slots() ? 16384 : 4));
     }
-    CHECK(seen.size() == 300);
   }
   SUBCASE("is followed while a slot is moved, and walked") {
     const std::string id_of_first = cluster[0].ask({"CLUSTER", "MYID"});
@@ -338,7 +354,7 @@ TEST_CASE("a cluster of three primaries and three replicas") {
     CHECK(client.engine().counters().asked >= 1);
     CHECK(cluster[0].ask({"CLUSTER", "COUNTKEYSINSLOT", "7"}) == "1");
     CHECK(cluster[1].ask({"CLUSTER", "COUNTKEYSINSLOT", "7"}) == "1");
-    const auto keys = client.keys({7});
+    const auto keys = client.keys(engine::WalkPosition::by_slots(7));
     CHECK(std::set<std::string>(keys.keys.begin(), keys.keys.end()) ==
           std::set<std::string>{key_at(7, "stays"), key_at(7, "new")});
     cluster[0].must({"MIGRATE", "127.0.0.1", std::to_string(cluster[1].port()), key_at(7, "stays"),
@@ -347,7 +363,7 @@ TEST_CASE("a cluster of three primaries and three replicas") {
     cluster[0].must({"CLUSTER", "SETSLOT", "7", "NODE", id_of_second});
     CHECK(client.change(set(key_at(7, "stays"), "2")).result == Kind::kApplied);
     CHECK(client.engine().counters().moved >= 1);
-    CHECK(client.keys({7}).keys.size() == 2);
+    CHECK(client.keys(engine::WalkPosition::by_slots(7)).keys.size() == 2);
   }
   SUBCASE(
       "is answered again after kill -9 of a primary, and nobody waits for longer than the "

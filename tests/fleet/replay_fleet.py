@@ -8,8 +8,9 @@ without cluster mode and its replica, or, with --servers cluster, three primarie
 one frozen clock, so that leases and hold-offs run out at the millisecond that the model says. In mid-evening boxes are restarted and killed, slots are moved, primaries change places with
 their replicas, and the boxes' wall clocks, which mean nothing in a fleet, are set by a day; nobody may notice.
 
-What differs from a single daemon, and is not compared: the report (hours without sharing are no part of the fleet's), and how
-long it is told who was evicted or purged, which is a day here.
+What differs from a single daemon, and is not compared: how long it is told who was evicted or purged, which is a day here, and
+of the report what rests on hours without sharing, which are no part of the fleet's, and the hours in which a box was killed; of
+all others denials, evictions, conflicts and peaks are the model's.
 
 Exit code 0: every answer was right.
 """
@@ -25,7 +26,7 @@ import cluster  # which finds the modules of the system tests
 import harness
 import replay_evening
 from harness import SECOND
-from model import Model, OneOf, difference
+from model import HOUR, Model, OneOf, difference, rfc3339
 from replay_evening import LIMIT, Mismatch
 
 BOXES = ("north", "south", "west")
@@ -87,6 +88,7 @@ class FleetEvening(replay_evening.Evening):
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
+        self.killed_at = []
         # Who have a plan each, and do nothing: whether a box knows the plans is seen by what holds for them.
         self.on_plans = {}
         for plan in [*replay_evening.PLANS, "nobody's"]:
@@ -191,6 +193,7 @@ class FleetEvening(replay_evening.Evening):
         self._box_comes_back(lambda box: box.stop(), "restarts")
 
     def daemon_is_killed(self, _):
+        self.killed_at.append(self.clock.wall)
         self._box_comes_back(lambda box: box.kill(), "kills")
 
     def slots_are_moved(self, _):
@@ -232,12 +235,37 @@ class FleetEvening(replay_evening.Evening):
 
     def owner_asks_who_shares(self):
         """Who shares most is seen whole: each household of an account that was sold on, whichever box it asked."""
+        # Boxes hand over what they recorded by and by, once a second, after some minutes.
+        for _ in range(20):
+            self._pass(60 * SECOND)
         ranked = self.fleet.ask_each([harness.request("GET", "/v1/report?since=7d&top=1000")])[0].json()["users"]
         by_name = {each["user"]: each for each in ranked}
+        since = self.clock.wall - 7 * replay_evening.DAY
+        users = sorted(self.model.usage)
+        for user in {viewer.name for viewer in self.planted} | set(self.rng.sample(users, min(200, len(users)))):
+            self._check_the_hours_of(user, since)
         for viewer in self.planted:
             if viewer.name not in by_name:
                 raise Mismatch(f"{viewer.name} is not in the report")
             self.counts["sharers seen whole"] += by_name[viewer.name]["devices"] == viewer.planted_devices
+
+    def _check_the_hours_of(self, user, since):
+        """Where no box was killed, who forgets the sharing that it saw in the last minutes."""
+        answer = self.fleet.ask_each([harness.request("GET", f"/v1/report?since=7d&user={harness.segment(user)}")])[0]
+        said = {each["hour"]: each for each in answer.json()["hours"]}
+        expected = {each["hour"]: each for each in self.model.report_of(user, since)["hours"]}
+        if said.keys() - expected.keys():
+            raise Mismatch(f"report of {user}: {said} and not {expected}")
+        killed = {rfc3339(hour * HOUR) for at in self.killed_at for hour in (at // HOUR - 1, at // HOUR)}
+        for hour in expected.keys() - killed:
+            # Hours without sharing are no part of the fleet's.
+            figures = [{what: each.get(hour, {}).get(what, 0) for what in ("denials", "evictions", "conflicts", "peak")}
+                       for each in (said, expected)]
+            if hour not in said and figures[1]["peak"] < 2:
+                figures[1]["peak"] = 0
+            if figures[0] != figures[1]:
+                raise Mismatch(f"report of {user}, {hour}: {figures[0]} instead of {figures[1]}")
+            self.counts["hours of users in the report"] += hour in said
 
 
 # Time jumps: what waits for a while must not think that another is gone.

@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -72,7 +73,8 @@ class Server {
   ~Server() { kill(); }
 
   void start() {
-    std::vector<std::string> words{CONCUR_REDIS_SERVER,
+    const char* const chosen = std::getenv("CONCUR_REDIS_SERVER");
+    std::vector<std::string> words{chosen != nullptr ? chosen : CONCUR_REDIS_SERVER,
                                    "--port",
                                    std::to_string(port_),
                                    "--bind",

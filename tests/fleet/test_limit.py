@@ -6,6 +6,7 @@ the others. (Faults: test_faults.py. A whole evening, each answer against a mode
 
 import collections
 import json
+import pathlib
 import signal
 import subprocess
 import time
@@ -476,6 +477,33 @@ class Lists(FleetTest):
                     self.move_the_slot_of(f"viewer{number}")
             self.assertEqual(sorted({each for each in found if each[0].startswith("viewer")}), self.expected)
 
+    def slots_asked(self):
+        """How often servers were asked for the keys of a slot so far."""
+        said = [node.info("commandstats").get("cmdstat_cluster|getkeysinslot", "calls=0,") for node in servers.nodes]
+        return sum(int(each.partition("=")[2].partition(",")[0]) for each in said)
+
+    def test_slots_are_asked_one_by_one_only_while_one_is_moved(self):
+        before = self.slots_asked()
+        self.assertEqual(self.at[0].plan("family", {"limit": 5}).status, 200)
+        for number in range(9):
+            self.assertEqual(self.at[number % 3].limit(f"viewer{number}", {"plan": "family"}).status, 200)
+        self.assertEqual(self.at[1].get("/v1/plans").json()["plans"], [{"plan": "family", "limit": 5, "users": 9}])
+        self.assertEqual(len(self.pages(self.at[2], "/v1/limits", "limits", 1000)), 9)
+        self.assertEqual(sorted(self.everybody(self.at[1])), self.expected)
+        self.assertEqual(self.slots_asked(), before)
+
+        slot = cluster.slot_of(cluster.user_key(self.fleet, "viewer1"))
+        source = servers.owner_of(cluster.user_key(self.fleet, "viewer1"))
+        target = next(each for each in servers.primaries() if each is not source)
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+        try:
+            self.assertEqual(self.at[1].get("/v1/plans").json()["plans"][0]["users"], 9)
+        finally:
+            for node in (source, target):
+                node.ask("CLUSTER", "SETSLOT", slot, "STABLE")
+        self.assertGreaterEqual(self.slots_asked(), before + cluster.SLOTS)
+
     def move_the_slot_of(self, user):
         key = cluster.user_key(self.fleet, user)
         source = servers.owner_of(key)
@@ -590,6 +618,69 @@ class Restarts(FleetTest):
             self.started(south.start("viewer", f"s{number}"), status=200)
         self.denied(south.start("viewer", "one more"))
         self.boxes[0].start()
+
+
+class OtherVersions(FleetTest):
+    """What a box of a later version may have written, beside boxes of this one."""
+
+    def test_it_is_kept_and_counted(self):
+        north, south, west = self.at
+        self.started(north.start("viewer", "s0", {"device": "tv"}))
+        self.started(south.start("viewer", "s1"))
+        key = cluster.user_key(self.fleet, "viewer")
+        engine = servers.owner_of(key)
+        row, lease = (engine.ask("HGET", key, field) for field in ("ss0", "ls0"))
+        later = {"ss0": row + b"z4:more", "ls0": lease + b"z3:new", "x": b"9of another kind", "ss9": b"9a row of another form",
+                 "ls9": lease}
+        engine.ask("HSET", key, *(word for field in later.items() for word in field))
+
+        for connection in self.at:
+            self.assertEqual(set(self.sessions(connection, "viewer")), {"s0", "s1", "s9"})
+        self.denied(west.start("viewer", "one more"))
+        self.assertEqual(south.heartbeat("viewer", "s0").status, 200)
+        self.assertEqual(west.heartbeat("viewer", "s9").status, 200)
+        self.started(west.start("viewer", "s0", {"content": "another"}), status=200)
+        self.assertTrue(engine.ask("HGET", key, "ss0").endswith(b"z4:more"))
+        self.assertTrue(engine.ask("HGET", key, "ls0").endswith(b"z3:new"))
+        self.assertEqual([engine.ask("HGET", key, field) for field in ("x", "ss9")], [later["x"], later["ss9"]])
+        self.assertEqual(north.list("viewer").json()["sessions"][1]["content"], "another")
+        self.assertTrue(north.end("viewer", "s9").json()["ended"])
+        self.started(south.start("viewer", "one more"))
+
+
+class Backups(FleetTest):
+    def test_a_box_copies_what_it_keeps_itself(self):
+        north, south, _ = self.at
+        self.assertEqual(north.plan("family", {"limit": 5}).status, 200)
+        self.started(north.start("viewer", "s0", {"device": "tv"}))
+        self.started(south.start("viewer", "s1"))
+        copy = str(self.boxes[0].folder / "copy.db")
+        refused = harness.concur("backup", copy, socket=self.boxes[0].socket)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("concur backup --local", refused.stderr)
+        done = harness.concur("backup", "--local", copy, socket=self.boxes[0].socket)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["file"], copy)
+
+        # The box itself goes on with it, as the one that it was.
+        label = north.list("viewer").json()["sessions"][0]["box"]
+        self.boxes[0].stop()
+        for path in self.boxes[0].folder.glob("*.db*"):
+            if path.name != "copy.db":
+                path.unlink()
+        pathlib.Path(copy).rename(self.boxes[0].database)
+        self.boxes[0].start()
+        north = self.connect(self.boxes[0])
+        self.assertEqual(north.heartbeat("viewer", "s0").status, 200)
+        listed = north.list("viewer").json()["sessions"]
+        self.assertEqual([(each["session"], each["box"]) for each in listed], [("s0", label), ("s1", "south")])
+        self.assertEqual(north.get("/v1/status").json()["sessions"], 1)
+
+    def test_a_single_daemon_takes_it_for_the_whole(self):
+        with cluster.Box("single", [], *self.OPTIONS, fleet=self.fleet) as single:
+            copy = str(single.folder / "copy.db")
+            done = harness.concur("backup", "--local", copy, socket=single.socket)
+            self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class Moves(FleetTest):

@@ -358,5 +358,49 @@ class Clocks(LinkTest):
         self.assertEqual(load.degraded(), 0)
 
 
+class Day(LinkTest):
+    """Hours that pass for servers and boxes alike."""
+
+    def setUp(self):
+        fault_case.FaultTest.setUp(self)
+        self.clock = harness.TestClock(harness.private_folder())
+        self.clock.run_with_offsets(0, 0)
+        self.pair = cluster.Pair()
+        for each in (self.pair.primary, *self.pair.replicas):
+            each.environment = self.clock.environment()
+        self.enterContext(self.pair)
+        self.relays = {name: self.enterContext(cluster.Relay(self.pair.primary)) for name in NAMES}
+
+    def test_a_box_is_cut_off_for_more_than_a_day(self):
+        """What it serves comes back within the limit: the others do not remember whom they purged."""
+        north, south = (self.enterContext(cluster.Box(
+            name, [self.relays[name]], "--lease", "12h", "--limit", str(LIMIT), "--fleet-timeout", f"{TIMEOUT:g}s", fleet="day",
+            clock=self.clock)) for name in NAMES[:2])
+        with north.connect() as at_north, south.connect() as at_south:
+            for number in range(LIMIT):
+                self.started(at_south.start("viewer", f"s{number}"))
+            self.started(at_south.start("other", "s"))
+            self.relays["south"].set_mode("refuse")
+            harness.wait_until(lambda: at_south.heartbeat("viewer", "s0").json().get("degraded"), "it is cut off", within=10)
+            self.assertEqual(at_north.ask(harness.request("POST", "/v1/purge", {"user": "viewer"})).json(), {"purged": LIMIT})
+            self.started(at_north.start("viewer", "n0"))
+            for passed in (9, 18, 27):
+                self.clock.run_with_offsets(passed * 3600 * 1000, passed * 3600 * 1000)
+                harness.wait_until(lambda: "degraded" not in at_north.heartbeat("viewer", "n0").json(), "north goes on", within=10)
+                for user, session in (("viewer", "s0"), ("viewer", "s1"), ("viewer", "s2"), ("other", "s")):
+                    self.assertEqual(at_south.heartbeat(user, session).status, 200)
+            for number in range(1, LIMIT):
+                self.started(at_north.start("viewer", f"n{number}"))
+            self.assertEqual(at_south.heartbeat("viewer", "s0").status, 200)
+            self.relays["south"].set_mode("pass")
+            harness.wait_until(lambda: at_south.limit("viewer").status == 200, "the box is in the fleet again", within=20)
+            for number in range(LIMIT):
+                self.assertIn(at_south.heartbeat("viewer", f"s{number}").status, (404, 410))
+            for connection in (at_north, at_south):
+                self.assertEqual(self.sessions(connection, "viewer"), ["n0", "n1", "n2"])
+                self.assertEqual(self.sessions(connection, "other"), ["s"])
+            self.assertEqual(at_south.heartbeat("other", "s").status, 200)
+
+
 if __name__ == "__main__":
     unittest.main()

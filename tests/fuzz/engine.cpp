@@ -190,7 +190,8 @@ class Play {
     engine_.change({.key = "f:b", .guards = {}, .fields = {{"v", "2"}}, .acknowledged = false},
                    deadline, counted());
     engine_.read("f:a", {}, deadline, counted());
-    engine_.keys({3}, deadline, counted());
+    engine_.keys(engine::WalkPosition::by_slots(3), deadline, counted());
+    engine_.keys({}, deadline, counted());
     work();
   }
   void tick() {

@@ -15,7 +15,7 @@ WELL = {"appendonly": "yes", "save": "", "maxmemory": "100mb", "maxmemory-policy
 
 
 def program():
-    path = shutil.which("redis-server") or shutil.which("valkey-server")
+    path = os.environ.get("CONCUR_REDIS_SERVER") or shutil.which("redis-server") or shutil.which("valkey-server")
     if path is None:
         raise harness.TestSetupError("no server of Redis or Valkey is here: packaging/install-build-needs --with-engine")
     return path
@@ -48,7 +48,7 @@ class EngineServer:
         command = [program(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
                    "--logfile", str(self.folder / "log")]
         for name, value in self.settings.items():
-            command += [f"--{name}", value]
+            command += [f"--{name}", str(value)]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         atexit.register(self.kill)

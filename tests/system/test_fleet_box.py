@@ -4,9 +4,12 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import unittest
 
+import certificates
+import engine_server
 import harness
 from engine_server import EngineServer
 
@@ -125,6 +128,9 @@ class Alone(unittest.TestCase):
                 pathlib.Path(f"/proc/{daemon.pid}/net/tcp6").read_text()
             inodes = {f"socket:[{line.split()[9]}]" for line in table.splitlines() if not line.startswith("  sl")}
             self.assertEqual(names & inodes, set())
+            maps = pathlib.Path(f"/proc/{daemon.pid}/maps").read_text()
+            for library in ("libssl", "libcrypto", "libhiredis"):
+                self.assertNotIn(library, maps, "what only a fleet needs is not loaded")
 
 
 class Files(unittest.TestCase):
@@ -167,6 +173,69 @@ class Files(unittest.TestCase):
         with harness.Daemon(settings=self.settings) as daemon:
             daemon.reload({**self.settings, "fleet-ack": "primary"})
             self.assertIn("fleet-ack stays replica until the next start, which will set it to primary", daemon.log_text())
+
+
+class Certificates(unittest.TestCase):
+    """A box whose engine stands behind TLS; what it believes is rotated while it runs."""
+
+    def setUp(self):
+        self.authority = certificates.Authority()
+        self.trusted = harness.private_folder() / "trusted.pem"
+        shutil.copy(self.authority.certificate, self.trusted)
+        port = engine_server.free_port()
+        certificate, key = self.authority.sign("first")
+        self.engine = self.enterContext(EngineServer(tls_port=port, tls_cert_file=certificate, tls_key_file=key,
+                                                     tls_ca_cert_file=self.authority.certificate, tls_auth_clients="no"))
+        self.settings = {"fleet": f"valkeys://127.0.0.1:{port}", "fleet-ca-file": str(self.trusted), "fleet-timeout": "1s"}
+        self.daemon = self.enterContext(harness.Daemon(settings=self.settings))
+        wait_for_state(self.daemon, "ok")
+        self.connection = self.enterContext(self.daemon.connect())
+
+    def serve_as(self, certificate, key):
+        """From its next connections on, which are made at once."""
+        self.engine.must("CONFIG", "SET", "tls-cert-file", str(certificate), "tls-key-file", str(key))
+        self.engine.must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    def start(self, session):
+        answer = self.connection.start("viewer", session)
+        self.assertEqual(answer.status, 201, answer)
+        return answer.json().get("degraded", False)
+
+    def trouble(self):
+        return self.connection.get("/v1/fleet").json()["primaries"][0].get("trouble", "")
+
+    def test_one_that_has_run_out_is_as_an_engine_that_is_away_until_it_is_renewed(self):
+        self.assertFalse(self.start("s0"))
+        self.serve_as(*self.authority.sign("expired", days=-1))
+        wait_for_state(self.daemon, "down")
+        self.assertTrue(self.start("s1"))
+        beat = self.connection.heartbeat("viewer", "s0")
+        self.assertEqual((beat.status, beat.json()["degraded"]), (200, True))
+        self.assertIn("certificate has expired", self.trouble())
+        self.serve_as(*self.authority.sign("renewed"))
+        wait_for_state(self.daemon, "ok")
+        self.assertFalse(self.start("s2"))
+        harness.wait_until(lambda: len(self.connection.list("viewer").json()["sessions"]) == 3, "nobody was lost")
+
+    def test_of_another_authority_once_it_is_trusted(self):
+        self.assertFalse(self.start("s0"))
+        other = certificates.Authority()
+        self.serve_as(*other.sign("other"))
+        wait_for_state(self.daemon, "down")
+        self.assertTrue(self.start("s1"))
+        self.assertIn("its certificate is not accepted", self.trouble())
+        shutil.copy(other.certificate, self.trusted)
+        self.daemon.reload(self.settings)
+        wait_for_state(self.daemon, "ok")
+        self.assertFalse(self.start("s2"))
+
+    def test_a_file_that_is_none_leaves_what_was(self):
+        self.trusted.write_text("no certificate\n")
+        self.daemon.reload(self.settings)
+        harness.wait_until(lambda: "the old certificates stay" in self.daemon.log_text(), "the log says so")
+        self.engine.must("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        wait_for_state(self.daemon, "ok")
+        self.assertFalse(self.start("s0"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/unix_socket.hpp"
+#include "load/cluster.hpp"
 #include "load/names.hpp"
 
 #include <array>
@@ -73,7 +74,7 @@ struct PeerTerms {
 };
 
 struct RedisScripts {
-  std::string socket;
+  Servers servers;
   /// The directory of start.lua, heartbeat.lua and end.lua.
   std::string directory;
   PeerTerms terms;
@@ -82,6 +83,9 @@ struct RedisScripts {
 /// Loads the scripts into the server and returns the requests that run them by their hashes.
 /// Throws std::runtime_error.
 Dialect resp_dialect(const RedisScripts& scripts);
+
+/// The same at each primary of a cluster, where starts and ends wait for one replica.
+Dialect cluster_dialect(const RedisScripts& scripts);
 
 /// Runs the functions of functions.sql, prepared on each connection.
 Dialect postgres_dialect(const PeerTerms& terms);

@@ -69,35 +69,85 @@ RequestTemplate make_request(const std::string& hash, const std::vector<std::str
   return request;
 }
 
-Answer read_resp(std::string_view bytes, Operation operation) {
+// A number, and the end of its line; 0 while it is incomplete.
+struct Number {
+  std::size_t end = 0;
+  bool valid = false;
+  long value = 0;
+};
+
+Number read_number(std::string_view bytes) {
   const std::size_t end = bytes.find('\n');
   if (end == std::string_view::npos) {
     return {};
   }
-  long value = 0;
-  const bool integer =
+  Number number{.end = end + 1};
+  number.valid =
       bytes[0] == ':' &&
-      std::from_chars(bytes.data() + 1, bytes.data() + end, value).ec == std::errc{};
-  return {.head = end + 1,
+      std::from_chars(bytes.data() + 1, bytes.data() + end, number.value).ec == std::errc{};
+  return number;
+}
+
+Answer read_resp(std::string_view bytes, Operation operation) {
+  const Number count = read_number(bytes);
+  return {.head = count.end,
           .body = 0,
-          .status = integer ? status_of_count(value, operation) : kMalformed};
+          .status = count.valid ? status_of_count(count.value, operation) : kMalformed};
+}
+
+// What WAIT says stands behind the count; where no replica had it in time the primary's word is
+// taken, as the daemon does.
+Answer read_acknowledged(std::string_view bytes, Operation operation) {
+  Answer answer = read_resp(bytes, operation);
+  if (operation == Operation::heartbeat || answer.head == 0 || answer.status == kMalformed) {
+    return answer;
+  }
+  const Number replicas = read_number(bytes.substr(answer.head));
+  if (replicas.end == 0) {
+    return {};
+  }
+  answer.head += replicas.end;
+  answer.status = replicas.valid ? answer.status : kMalformed;
+  return answer;
+}
+
+struct Hashes {
+  std::string start;
+  std::string heartbeat;
+  std::string end;
+};
+
+Hashes load_scripts(const Fd& fd, const std::string& directory) {
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kLoadWait, sizeof kLoadWait);
+  const auto load = [&](const char* name) {
+    return load_script(fd, fmt::format("{}/{}", directory, name));
+  };
+  return {.start = load("start.lua"), .heartbeat = load("heartbeat.lua"), .end = load("end.lua")};
+}
+
+Dialect make_dialect(const RedisScripts& scripts) {
+  Hashes hashes;
+  for (std::size_t at = 0; at < scripts.servers.count(); ++at) {
+    hashes = load_scripts(scripts.servers.connect(at), scripts.directory);
+  }
+  const std::string lease_ms =
+      std::to_string(std::chrono::milliseconds(scripts.terms.lease).count());
+  return {.requests = {make_request(hashes.start, {lease_ms, std::to_string(scripts.terms.limit)}),
+                       make_request(hashes.heartbeat, {lease_ms}), make_request(hashes.end, {})},
+          .read = &read_resp};
 }
 
 }  // namespace
 
-Dialect resp_dialect(const RedisScripts& scripts) {
-  const Fd fd = connect_unix(scripts.socket);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kLoadWait, sizeof kLoadWait);
-  const auto load = [&](const char* name) {
-    return load_script(fd, fmt::format("{}/{}", scripts.directory, name));
-  };
-  const std::string lease_ms =
-      std::to_string(std::chrono::milliseconds(scripts.terms.lease).count());
-  return {
-      .requests = {make_request(load("start.lua"), {lease_ms, std::to_string(scripts.terms.limit)}),
-                   make_request(load("heartbeat.lua"), {lease_ms}),
-                   make_request(load("end.lua"), {})},
-      .read = &read_resp};
+Dialect resp_dialect(const RedisScripts& scripts) { return make_dialect(scripts); }
+
+Dialect cluster_dialect(const RedisScripts& scripts) {
+  const std::string wait = "*3\r\n" + bulk("WAIT") + bulk("1") + bulk("250");
+  Dialect dialect = make_dialect(scripts);
+  dialect.requests[static_cast<std::size_t>(Operation::start)].bytes += wait;
+  dialect.requests[static_cast<std::size_t>(Operation::end)].bytes += wait;
+  dialect.read = &read_acknowledged;
+  return dialect;
 }
 
 }  // namespace concur::bench

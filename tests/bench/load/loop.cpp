@@ -39,18 +39,19 @@ void control(const Fd& epoll, int operation, int fd, std::size_t at, unsigned ev
 
 Loop::Loop(const LoopSettings& settings, const Dialect& dialect, const SessionNames& names,
            Work& work)
-    : names_(&names),
+    : servers_(settings.servers),
+      names_(&names),
       work_(&work),
       pacer_(settings.pace),
       by_second_(settings.by_second),
       expect_only_200_(settings.expect_only_200),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      watching_writes_(settings.connections, false) {
+      watching_writes_(settings.connections * settings.servers.count(), false) {
   // An open loop wakes at exact moments; the usual slack of 50 µs would count as latency.
   ::prctl(PR_SET_TIMERSLACK, 1UL);
-  connections_.reserve(settings.connections);
-  for (std::size_t at = 0; at < settings.connections; ++at) {
-    Fd fd = connect_unix(settings.socket);
+  connections_.reserve(watching_writes_.size());
+  for (std::size_t at = 0; at < watching_writes_.size(); ++at) {
+    Fd fd = servers_.connect(at % servers_.count());
     if (dialect.greet) {
       dialect.greet(fd);
     }
@@ -67,8 +68,8 @@ Outcome Loop::run() {
   last_answer_ = begin_;
   pacer_.begin(begin_);
   if (!pacer_.open_loop()) {
-    for (std::size_t at = 0; at < connections_.size(); ++at) {
-      top_up(connections_[at], Clock::now());
+    for (std::size_t at = 0; at < connections_.size(); at += servers_.count()) {
+      top_up(at, Clock::now());
       flush(at);
     }
   }
@@ -128,7 +129,7 @@ void Loop::handle(std::size_t at, unsigned events) {
       drop(at, "connection closed by the server");
       return;
     }
-    top_up(connection, now);
+    top_up(at, now);
   }
   flush(at);
 }
@@ -159,18 +160,37 @@ void Loop::add_to_second(const Answered& answered, Clock::time_point now) {
   outcome_.by_second[at].add(now - answered.asked.since);
 }
 
-void Loop::ask(Connection& connection, Clock::time_point now) {
-  const Request request = work_->next();
+void Loop::ask(Connection& connection, const Request& request, Clock::time_point now) {
   connection.ask(request, pacer_.send(now), *names_);
   if (unanswered_++ == 0) {
     waiting_since_ = now;
   }
 }
 
-void Loop::top_up(Connection& connection, Clock::time_point now) {
-  while (connection.has_room() && pacer_.may_send(now)) {
-    ask(connection, now);
+void Loop::top_up(std::size_t at, Clock::time_point now) {
+  if (servers_.count() > 1) {
+    return ask_owner(at / servers_.count(), now);
   }
+  while (connections_[at].has_room() && pacer_.may_send(now)) {
+    ask(connections_[at], work_->next(), now);
+  }
+}
+
+// A client of a cluster has one request under way, whichever server it is at.
+void Loop::ask_owner(std::size_t client, Clock::time_point now) {
+  const std::size_t first = client * servers_.count();
+  for (std::size_t at = first; at < first + servers_.count(); ++at) {
+    if (!connections_[at].has_room()) {
+      return;
+    }
+  }
+  if (!pacer_.may_send(now)) {
+    return;
+  }
+  const Request request = work_->next();
+  const std::size_t at = first + servers_.owner(request.user);
+  ask(connections_[at], request, now);
+  flush(at);
 }
 
 // Hands each due request to the next connection that has room; without one they wait, late.
@@ -185,7 +205,7 @@ void Loop::send_due(Clock::time_point now) {
       continue;
     }
     full = 0;
-    ask(connection, now);
+    ask(connection, work_->next(), now);
     flush(at);
   }
 }

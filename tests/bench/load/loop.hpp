@@ -1,5 +1,6 @@
 #pragma once
 
+#include "load/cluster.hpp"
 #include "load/connection.hpp"
 #include "load/outcome.hpp"
 #include "load/pacer.hpp"
@@ -12,7 +13,8 @@
 namespace concur::bench {
 
 struct LoopSettings {
-  std::string socket;
+  Servers servers;
+  /// Clients, each with a connection to each server.
   unsigned connections;
   unsigned pipeline;
   bool bursts;
@@ -39,14 +41,16 @@ class Loop {
   void handle(std::size_t at, unsigned events);
   void add_to_second(const Answered& answered, Clock::time_point now);
   void take_answer(const Answered& answered, Clock::time_point now);
-  void ask(Connection& connection, Clock::time_point now);
-  void top_up(Connection& connection, Clock::time_point now);
+  void ask(Connection& connection, const Request& request, Clock::time_point now);
+  void top_up(std::size_t at, Clock::time_point now);
+  void ask_owner(std::size_t client, Clock::time_point now);
   void send_due(Clock::time_point now);
   void flush(std::size_t at);
   void watch(std::size_t at);
   void drop(std::size_t at, const std::string& why);
   void wait_for_events(Clock::time_point now);
 
+  Servers servers_;
   const SessionNames* names_;
   Work* work_;
   Pacer pacer_;

@@ -28,7 +28,11 @@ Dialect make_dialect(const Options& options) {
     case Protocol::echo:
       break;
     case Protocol::resp:
-      return resp_dialect({.socket = options.socket, .directory = options.scripts, .terms = terms});
+      return resp_dialect(
+          {.servers = options.servers, .directory = options.scripts, .terms = terms});
+    case Protocol::cluster:
+      return cluster_dialect(
+          {.servers = options.servers, .directory = options.scripts, .terms = terms});
     case Protocol::postgres:
       return postgres_dialect(terms);
   }
@@ -40,9 +44,10 @@ void prepare(const Options& options, const Dialect& dialect, const SessionNames&
                              .first_user = options.first_user,
                              .prepared = 0,
                              .seed = options.seed});
-  Loop loop({.socket = options.socket,
+  const bool cluster = options.protocol == Protocol::cluster;
+  Loop loop({.servers = options.servers,
              .connections = kPrepareConnections,
-             .pipeline = kPreparePipeline,
+             .pipeline = cluster ? 1 : kPreparePipeline,
              .bursts = false,
              .pace = {.requests = options.prepared(), .duration = {}, .rate = 0},
              .by_second = false,
@@ -65,7 +70,7 @@ Outcome measure(const Options& options) {
                            .first_user = options.first_user,
                            .prepared = options.prepared(),
                            .seed = options.seed});
-  Loop loop({.socket = options.socket,
+  Loop loop({.servers = options.servers,
              .connections = options.connections,
              .pipeline = options.pipeline,
              .bursts = options.flow != Flow::window,
@@ -73,7 +78,8 @@ Outcome measure(const Options& options) {
              .by_second = options.by_second,
              .expect_only_200 = echo},
             dialect, names, work);
-  const pid_t server = server_process(options.socket);
+  // Of a cluster it is spread over several.
+  const pid_t server = options.servers.ports.empty() ? server_process(options.servers.socket) : 0;
   const auto server_before = processor_time(server);
   const auto client_before = processor_time(::getpid());
   Outcome outcome = loop.run();

@@ -4,20 +4,24 @@
 
 #include <getopt.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace concur::bench {
 
 constexpr std::string_view kHelp =
     R"(usage: load --socket PATH (--seconds S | --requests N) [OPTION]...
+       load --protocol cluster --ports P,... (--seconds S | --requests N) [OPTION]...
 
 Loads a server of stream limits over its Unix socket and prints one JSON object.
 
   --protocol http            concurrencyd, or one that answers as it does (default)
              resp            Redis with the scripts
+             cluster         a cluster of Redis with the scripts
              postgres        PostgreSQL with the functions
              echo            a server that answers 200 to every HTTP request
   --work start               starts of random users, new sessions (default)
@@ -44,6 +48,8 @@ Loads a server of stream limits over its Unix socket and prints one JSON object.
                              there already: those of --work fill (default yes)
   --lease S                  seconds, for Redis and PostgreSQL only (default 90)
   --scripts DIR              start.lua, heartbeat.lua and end.lua, for Redis only
+  --ports P,...              of the primaries on loopback, each of which owns as many slots, in
+                             order; each of the N connections is one to each of them
 
 The sessions that a work needs are started first and not counted: one a user for heartbeat,
 mixed and churn, as many as the limit for denial. Exit codes: 0, 1 if any answer was not the
@@ -52,9 +58,10 @@ expected one or the server could not be reached, 2 usage.
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Protocol>, 4> kProtocols{
+constexpr std::array<std::pair<std::string_view, Protocol>, 5> kProtocols{
     {{"http", Protocol::http},
      {"resp", Protocol::resp},
+     {"cluster", Protocol::cluster},
      {"postgres", Protocol::postgres},
      {"echo", Protocol::echo}}};
 constexpr std::array<std::pair<std::string_view, Flow>, 3> kFlows{
@@ -104,10 +111,22 @@ Number number(std::string_view option, std::string_view value, Number least, Num
   return result;
 }
 
+std::vector<std::uint16_t> ports(std::string_view option, std::string_view value) {
+  std::vector<std::uint16_t> all;
+  while (!value.empty()) {
+    const std::string_view each = value.substr(0, value.find(','));
+    value.remove_prefix(std::min(value.size(), each.size() + 1));
+    all.push_back(number<std::uint16_t>(option, each, 1, 65535));
+  }
+  return all;
+}
+
 void set(Options& options, std::string_view option, std::string_view value) {
   constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
   if (option == "socket") {
-    options.socket = value;
+    options.servers.socket = value;
+  } else if (option == "ports") {
+    options.servers.ports = ports(option, value);
   } else if (option == "protocol") {
     options.protocol = by_name(kProtocols, option, value);
   } else if (option == "work") {
@@ -149,13 +168,17 @@ void set(Options& options, std::string_view option, std::string_view value) {
 }
 
 void check(const Options& options) {
-  if (options.socket.empty()) {
-    throw UsageError("--socket is missing");
+  const bool cluster = options.protocol == Protocol::cluster;
+  if (cluster ? options.servers.ports.empty() : options.servers.socket.empty()) {
+    throw UsageError(cluster ? "--ports are missing" : "--socket is missing");
+  }
+  if (cluster && (options.pipeline > 1 || options.pace.rate > 0)) {
+    throw UsageError("--protocol cluster takes no --pipeline and no --rate");
   }
   if (options.pace.requests == 0 && options.pace.duration.count() == 0) {
     throw UsageError("--seconds or --requests is missing");
   }
-  if (options.protocol == Protocol::resp && options.scripts.empty()) {
+  if ((cluster || options.protocol == Protocol::resp) && options.scripts.empty()) {
     throw UsageError("--scripts is missing");
   }
   if (options.flow == Flow::batch && options.protocol != Protocol::http) {
@@ -192,10 +215,10 @@ std::uint64_t Options::prepared() const {
 }
 
 Options parse_options(int argc, char** argv) {
-  constexpr std::array<const char*, 18> kNames{
-      "socket",   "protocol", "work",    "connections", "pipeline",  "seconds",
-      "requests", "rate",     "users",   "limit",       "seed",      "lease",
-      "scripts",  "flow",     "prepare", "first-user",  "by-second", "sessions"};
+  constexpr std::array<const char*, 19> kNames{
+      "socket",  "protocol",   "work",      "connections", "pipeline", "seconds", "requests",
+      "rate",    "users",      "limit",     "seed",        "lease",    "scripts", "flow",
+      "prepare", "first-user", "by-second", "sessions",    "ports"};
   std::array<option, kNames.size() + 2> table{};
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     table[i] = {.name = kNames[i], .has_arg = required_argument, .flag = nullptr, .val = 1};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "load/cluster.hpp"
 #include "load/pacer.hpp"
 #include "load/work.hpp"
 
@@ -11,7 +12,7 @@
 
 namespace concur::bench {
 
-enum class Protocol : std::uint8_t { http, resp, postgres, echo };
+enum class Protocol : std::uint8_t { http, resp, cluster, postgres, echo };
 
 /// How the requests of one connection follow each other.
 enum class Flow : std::uint8_t {
@@ -21,7 +22,7 @@ enum class Flow : std::uint8_t {
 };
 
 struct Options {
-  std::string socket;
+  Servers servers;
   Protocol protocol = Protocol::http;
   WorkKind work = WorkKind::start;
   unsigned connections = 50;

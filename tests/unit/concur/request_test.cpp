@@ -83,6 +83,7 @@ TEST_CASE("request_of an operator's commands") {
   CHECK(text_of(request_of(PlanList{})) == "GET /v1/plans");
   CHECK(text_of(request_of(PlanList{"p"})) == "GET /v1/plans/p");
   CHECK(text_of(request_of(Backup{"file"})) == "POST /v1/backup");
+  CHECK(text_of(request_of(Backup{"file", true})) == "POST /v1/backup?local=true");
 }
 
 TEST_CASE("request_of questions has their parameters in the query") {

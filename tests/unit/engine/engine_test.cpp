@@ -835,6 +835,9 @@ TEST_CASE("Engine without cluster mode") {
     f.servers.close(kFirst);
     f.pass(1s);
     f.walk(before);
+    REQUIRE(f.walked.size() == 3);
+    CHECK(f.walked[2].anew);
+    f.walk(*f.walked[2].next);
     CHECK(f.servers.held.front().words[1] == "0");
   }
 }
@@ -842,9 +845,136 @@ TEST_CASE("Engine without cluster mode") {
 TEST_CASE("Engine walks a cluster") {
   Fixture f;
   f.begin();
+  const auto nodes = [](const std::string& of_first, const std::string& epoch = "1") {
+    return [of_first, epoch](const Address& address) {
+      const std::string slots = address == kFirst    ? of_first
+                                : address == kSecond ? "5461-10922"
+                                                     : "10923-16383";
+      return bulk("other 10.0.0.9:6379@1 slave x 0 0 7 connected\n" + to_text(address) + "id " +
+                  to_text(address) + "@16379,h myself,master - 0 1795449600000 " + epoch +
+                  " connected " + slots + "\n");
+    };
+  };
+  const auto answer_nodes = [&f](const auto& say) {
+    for (int i = 0; i < 3; ++i) {
+      REQUIRE(f.servers.held.size() > 0);
+      REQUIRE(f.servers.held[0].words == Words{"CLUSTER", "NODES"});
+      f.answer(say(f.asked()));
+    }
+  };
+  const auto still = nodes("0-5460");
+  // Up to where the keys of the first primary are asked for.
+  const auto begin = [&] {
+    f.walk({});
+    answer_nodes(still);
+    REQUIRE(f.walked.size() == 1);
+    REQUIRE(f.walked[0].next.has_value());
+    CHECK(f.walked[0].keys.empty());
+    f.walk(*f.walked[0].next);
+  };
+  const auto go_on = [&] { f.walk(*f.walked.back().next); };
+  const auto scanned = [](const std::string& cursor, const Words& keys) {
+    return array({bulk(cursor), texts(keys)});
+  };
+
+  SUBCASE("primary by primary, where nothing is moved before or after") {
+    begin();
+    const Address first = f.asked();
+    CHECK(f.servers.held[0].words == Words{"SCAN", "0", "COUNT", "1000"});
+    f.answer(scanned("5", {"a"}));
+    CHECK(f.walked.back().keys == Words{"a"});
+    go_on();
+    CHECK(f.asked() == first);
+    CHECK(f.servers.held[0].words[1] == "5");
+    f.answer(scanned("0", {}));
+    go_on();
+    CHECK(f.asked() != first);
+    f.answer(scanned("0", {"b"}));
+    go_on();
+    f.answer(scanned("0", {"c"}));
+    answer_nodes(still);
+    CHECK(f.walked.size() == 5);
+    CHECK(f.walked.back().keys == Words{"c"});
+    CHECK(f.walked.back().available);
+    CHECK_FALSE(f.walked.back().next.has_value());
+    CHECK_FALSE(f.walked.back().anew);
+  }
+  SUBCASE("by slots, where") {
+    std::string of_first = "0-5460";
+    SUBCASE("a slot is on its way") { of_first = "0-5460 [7->-abc]"; }
+    SUBCASE("not all slots have an owner") { of_first = "0-5459"; }
+    f.walk({});
+    if (of_first == "0-5460") {
+      SUBCASE("nobody may ask") {
+        for (int i = 0; i < 3; ++i) f.answer(error("NOPERM no permissions"));
+      }
+      SUBCASE("a primary says that it is none") {
+        for (int i = 0; i < 2; ++i) f.answer(still(f.asked()));
+        f.answer(bulk("id 10.0.0.1:6379@16379 myself,slave x 0 0 1 connected\n"));
+      }
+    } else {
+      answer_nodes(nodes(of_first));
+    }
+    REQUIRE(f.walked.size() == 1);
+    CHECK(f.walked[0].next == WalkPosition::by_slots());
+  }
+  SUBCASE("anew by slots, where the end finds that") {
+    std::string of_first = "0-5460";
+    std::string epoch = "1";
+    SUBCASE("a slot is on its way") { of_first = "0-5460 [93-<-abc]"; }
+    SUBCASE("slots were moved there and back") { epoch = "2"; }
+    begin();
+    f.answer(scanned("0", {"a"}));
+    for (int i = 0; i < 2; ++i) {
+      go_on();
+      f.answer(scanned("0", {"b"}));
+    }
+    answer_nodes(nodes(of_first, epoch));
+    CHECK(f.walked.back().anew);
+    CHECK(f.walked.back().keys.empty());
+    CHECK(f.walked.back().next == WalkPosition::by_slots());
+  }
+  SUBCASE("anew by slots, where a connection was lost meanwhile: a cursor is the process's") {
+    begin();
+    f.answer(scanned("5", {"a"}));
+    f.servers.close(kSecond);
+    f.pass(1s);
+    go_on();
+    CHECK(f.walked.back().anew);
+    CHECK(f.walked.back().next == WalkPosition::by_slots());
+  }
+  SUBCASE("anew by slots, where a slot has another owner by now") {
+    begin();
+    f.change(kOfFirst);
+    f.answer(moved(kThird), 1);
+    f.answer(scanned("5", {"a"}));
+    CHECK(f.walked.back().anew);
+    CHECK(f.walked.back().next == WalkPosition::by_slots());
+  }
+  SUBCASE("that it does not know yet, once it does") {
+    Fixture later;
+    later.engine = std::make_unique<Engine>(later.turn, later.clock, later.servers, later.config);
+    later.walk({});
+    for (int i = 0; i < 3; ++i) later.tick();
+    later.answer(found({}));
+    REQUIRE(later.servers.held.size() == 3);
+    CHECK(later.servers.held[0].words == Words{"CLUSTER", "NODES"});
+  }
+  SUBCASE("or says why it cannot") {
+    begin();
+    f.answer(error("NOPERM no permissions"));
+    REQUIRE(f.walked.size() == 2);
+    CHECK_FALSE(f.walked[1].available);
+    CHECK(f.walked[1].cause.find("NOPERM") != std::string::npos);
+  }
+}
+
+TEST_CASE("Engine walks a cluster by slots") {
+  Fixture f;
+  f.begin();
 
   SUBCASE("slot by slot, and learns from a key that is not there whether one is moved") {
-    f.walk({});
+    f.walk(WalkPosition::by_slots());
     REQUIRE(f.servers.held.size() == 2);
     CHECK(f.servers.held[0].words == Words{"CLUSTER", "GETKEYSINSLOT", "0", "65536"});
     CHECK(f.servers.held[1].words[1] == FakeServers::script_name(engine::Script::kRead));
@@ -854,10 +984,10 @@ TEST_CASE("Engine walks a cluster") {
     f.answer(found({}));
     REQUIRE(f.walked.size() == 1);
     CHECK(f.walked[0].keys == Words{"a", "b"});
-    CHECK(f.walked[0].next == WalkPosition{1});
+    CHECK(f.walked[0].next == WalkPosition::by_slots(1));
   }
   SUBCASE("of a slot that is being moved both servers, the one first that it leaves") {
-    f.walk({});
+    f.walk(WalkPosition::by_slots());
     f.answer(texts({"a", "b"}));
     f.answer(ask(kThird));
     CHECK(f.servers.held_words() == Words{"CLUSTER", "ASKING", "EVALSHA"});
@@ -869,7 +999,7 @@ TEST_CASE("Engine walks a cluster") {
     CHECK(f.walked[0].keys == Words{"a", "b", "c"});
   }
   SUBCASE("of a slot that was moved the new owner alone") {
-    f.walk({});
+    f.walk(WalkPosition::by_slots());
     f.answer(texts({"a"}));
     f.answer(moved(kThird));
     CHECK(f.asked() == kThird);
@@ -879,7 +1009,7 @@ TEST_CASE("Engine walks a cluster") {
     CHECK(f.walked[0].keys == Words{"b"});
   }
   SUBCASE("to the end") {
-    f.walk({16383});
+    f.walk(WalkPosition::by_slots(16383));
     f.answer(texts({}));
     f.answer(found({}));
     REQUIRE(f.walked.size() == 1);
@@ -887,14 +1017,14 @@ TEST_CASE("Engine walks a cluster") {
     CHECK_FALSE(f.walked[0].next.has_value());
   }
   SUBCASE("or says why it cannot") {
-    f.walk({});
+    f.walk(WalkPosition::by_slots());
     f.answer(error("NOPERM no permissions"));
     REQUIRE(f.walked.size() == 1);
     CHECK_FALSE(f.walked[0].available);
     CHECK(f.walked[0].cause == "NOPERM no permissions");
     f.answer(found({}));
     CHECK(f.walked.size() == 1);
-    f.walk({});
+    f.walk(WalkPosition::by_slots());
     f.answer(integer(1));
     CHECK(f.walked.size() == 1);
     f.pass(1s);

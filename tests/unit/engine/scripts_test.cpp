@@ -36,6 +36,7 @@ TEST_CASE("source_of") {
     CHECK(source_of(Script::kChange).starts_with("#!lua\n"));
     CHECK(source_of(Script::kChangeDespiteFull).starts_with("#!lua flags=allow-oom\n"));
     CHECK(source_of(Script::kRead).starts_with("#!lua flags=no-writes\n"));
+    CHECK(source_of(Script::kReadAsPrimary).starts_with("#!lua flags=allow-oom\n"));
   }
 }
 

@@ -276,6 +276,14 @@ TEST_CASE("Desks decide again where somebody else was first") {
     CHECK(f.names() == "s1 s2");
     CHECK(f.a.count(EventKind::kExpired) == 0);
   }
+  SUBCASE("with a lease that is shorter by now than this box knows it") {
+    f.start(f.a, "s1");
+    f.start(f.a, "s2");
+    f.ask<Granted>(f.b, Heartbeat{id("u"), id("s1"), Millis(10'000)});
+    f.clock.tick(20s);
+    CHECK(f.beat(f.a, "s2").active == 1);
+    CHECK(f.start(f.a, "s3").active == 2);
+  }
 }
 
 TEST_CASE("Desks deny only by what the engine has now") {
@@ -549,6 +557,56 @@ TEST_CASE("Desks heal an engine that forgot") {
     f.pass(200ms);
     CHECK(f.names() == "");
     CHECK(f.is_gone("s1", EndReason::kEnded));
+  }
+}
+
+TEST_CASE("Desks that were cut off") {
+  Policy policy = policy_with(OnLimit::kDeny, 2);
+  policy.lease = std::chrono::hours(12);
+  DesksFixture f(policy);
+  f.start(f.a, "s1");
+  f.start(f.a, "s2");
+  f.cut_off(f.a);
+  f.pass(2s);
+  f.ask<Ended>(f.b, End{id("u"), id("s1")});
+  const auto hours_pass = [&f](int hours) {
+    for (int passed = 0; passed < hours; passed += 9) {
+      f.clock.tick(std::chrono::hours(9));
+      for (const char* session : {"s1", "s2"}) CHECK(f.beat(f.a, session).degraded);
+      if (f.names().find("s3") != std::string::npos) f.beat(f.b, "s3");
+    }
+  };
+
+  SUBCASE("for less than a day bring everybody back who was not removed meanwhile") {
+    f.ask<Ended>(f.b, End{id("u"), id("s2")});
+    f.memory.hashes[kKey].erase("gs2");
+    f.start(f.b, "s3");
+    hours_pass(18);
+    f.start(f.b, "s4");
+    f.reconnect(f.a);
+    CHECK(f.beat(f.a, "s2").renewed);
+    CHECK(f.names() == "s2 s3 s4");
+  }
+  SUBCASE(
+      "for more than a day bring back whom the rules let in: nobody knows of removals any more") {
+    f.ask<Ended>(f.b, End{id("u"), id("s2")});
+    f.start(f.b, "s3");
+    hours_pass(27);
+    f.start(f.b, "s4");
+    CHECK_FALSE(f.is_gone("s1", EndReason::kEnded));
+    f.reconnect(f.a);
+    f.ask<Unknown>(f.a, Heartbeat{id("u"), id("s1")});
+    CHECK(f.denied(f.a, "s2").active == 2);
+    CHECK(f.names() == "s3 s4");
+  }
+  SUBCASE(
+      "for more than a day bring everybody back to an engine that was emptied, up to the limit") {
+    f.memory.hashes.clear();
+    hours_pass(27);
+    f.start(f.b, "s3");
+    f.reconnect(f.a);
+    CHECK(f.beat(f.a, "s1").renewed);
+    CHECK(f.names() == "s1 s3");
   }
 }
 

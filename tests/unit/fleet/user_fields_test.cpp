@@ -332,7 +332,7 @@ TEST_CASE("read_user counts a session that it cannot read, by its lease") {
   const auto decide = [&](const Command& command, Instant at) {
     ReadUser known = read_user("u", fields, at);
     judge.open(std::move(known.state), {at, {}, {}, {}});
-    Answer answer = judge.apply(command, 1);
+    Answer answer = judge.apply(command, 7);
     UserState after = judge.close();
     known = read_user("u", fields, at);
     const UserFields change = difference(fields, write_user(after), known);
@@ -358,6 +358,14 @@ TEST_CASE("read_user counts a session that it cannot read, by its lease") {
     decide(End{id("u"), id("other")}, kNow + 80s);
     CHECK(value_of(fields, "ss{1}") == nullptr);
     CHECK(value_of(fields, "ls{1}") == nullptr);
+  }
+  SUBCASE("it starts anew, as its lease has run out") {
+    const Granted granted = std::get<Granted>(decide(Start{id("u"), id("s{1}")}, kNow + 80s));
+    CHECK_FALSE(granted.renewed);
+    const ReadUser later = read_user("u", fields, kNow + 80s);
+    CHECK(later.unread_sessions.empty());
+    REQUIRE(find(later.state) != later.state.sessions.end());
+    CHECK(find(later.state)->row.started == kNow + 80s);
   }
 }
 

@@ -28,19 +28,19 @@ TEST_CASE("read_report and copy_database") {
   }
   SUBCASE("copy, again and again") {
     for (int i = 0; i < 2; ++i) {
-      const auto copied = copy_database(path, interruption);
+      const auto copied = copy_database(nullptr, path, interruption);
       REQUIRE(copied.has_value());
       CHECK(lseek(copied->get(), 0, SEEK_END) > 0);
     }
   }
   SUBCASE("say which database cannot be copied") {
-    const auto copied = copy_database(none, interruption);
+    const auto copied = copy_database(nullptr, none, interruption);
     REQUIRE(copied.has_error());
     CHECK(copied.error().message.starts_with("cannot copy " + none + ": "));
   }
   SUBCASE("do not begin any more once they are interrupted") {
     interruption.stop();
     CHECK(read_report(path, {}, 0, interruption).has_error());
-    CHECK(copy_database(path, interruption).has_error());
+    CHECK(copy_database(nullptr, path, interruption).has_error());
   }
 }

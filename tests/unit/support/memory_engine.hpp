@@ -25,7 +25,9 @@ class MemoryEngine {
   std::optional<std::string> reply(const Words& words) {
     if (words[0] == "WAIT") return integer(1);
     if (words[0] != "EVALSHA" || words.size() < 4) return std::nullopt;
-    if (words[1] == FakeServers::script_name(engine::Script::kRead)) return read(words);
+    for (const auto script : {engine::Script::kRead, engine::Script::kReadAsPrimary}) {
+      if (words[1] == FakeServers::script_name(script)) return read(words);
+    }
     const bool despite_full =
         words[1] == FakeServers::script_name(engine::Script::kChangeDespiteFull);
     if (full && !despite_full) return error("OOM command not allowed when used memory");
