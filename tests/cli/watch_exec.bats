@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # concur watch --exec: a command for each event.
 
-# shellcheck disable=SC2016,SC2030,SC2031
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034
 
 load helper
 
@@ -13,7 +13,6 @@ teardown() { remove_dir; }
 
 # concur watch --exec in the background, ready; $WATCH is its pid. What the command prints goes to $DIR/out.
 start_watch() {
-  local from=$(($(wc -l 2>/dev/null <"$DIR/ready" || echo 0)))
   env --default-signal concur watch --exec "$@" >>"$DIR/out" 2>>"$DIR/err" 3>&- &
   WATCH=$!
   PIDS+=("$WATCH")
@@ -21,7 +20,7 @@ start_watch() {
 }
 
 # It has come as far as to block SIGTERM and to read it from a descriptor, and to have one connection open.
-reads_signals() { ls -l "/proc/$WATCH/fd" 2>/dev/null | grep -q signalfd && watches; }
+reads_signals() { [ -n "$(find "/proc/$WATCH/fd" -lname "*signalfd*" 2>/dev/null)" ] && watches; }
 watches() { [ "$(concur status | jq .connections)" -gt 1 ]; }
 
 end_watch() {
@@ -51,14 +50,15 @@ state_is() { [ "$(jq .seq "$DIR/state")" = "$1" ]; }
 @test "the command is the shell's, as it is written, with no descriptor of ours and the signals that concur was given" {
   start_daemon
   ls -l /proc/self/fd >"$DIR/given" 3>&-
-  start_watch 'ls -l /proc/self/fd >"$DIR/fds"; grep -E "^Sig(Blk|Ign)" /proc/self/status >"$DIR/signals"; echo "a  b" '\''$x'\'' | tr a-z A-Z >"$DIR/said"'
+  start_watch 'ls -l /proc/self/fd >"$DIR/fds"; grep -E "^Sig(Blk|Ign)" /proc/self/status >"$DIR/signals"
+    echo "a  b" '\''$x'\'' | tr a-z A-Z >"$DIR/said"'
   starts s1
   eventually test -s "$DIR/said"
   [ "$(cat "$DIR/said")" = 'A  B $X' ]
-  ! grep -E 'socket|signalfd|eventpoll|timerfd' "$DIR/fds"
+  run ! grep -E 'socket|signalfd|eventpoll|timerfd' "$DIR/fds"
   # Beside them it has what this test itself was given, and no more.
   [ "$(descriptors given)" = "$(descriptors fds)" ]
-  ! grep -v '0000000000000000$' "$DIR/signals"
+  run ! grep -v '0000000000000000$' "$DIR/signals"
 }
 
 descriptors() { awk '$9 ~ /^[0-9]+$/ {print $9}' "$DIR/$1" | sort -n | xargs; }
@@ -163,7 +163,7 @@ has_lines() { [ "$(wc -l <"$DIR/out")" -eq "$1" ]; }
   eventually out_is "s1 s2 s3 s4"
   end_watch
   [ "$status" -eq 0 ] && [ ! -s "$DIR/err" ]
-  ls "$DIR" | grep -v new
+  [ ! -e "$DIR/state.new" ]
 }
 
 @test "--state: one that was killed repeats what was not done, and nothing that was" {
