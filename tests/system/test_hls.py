@@ -2,6 +2,7 @@
 makes of it."""
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -19,8 +20,11 @@ LEASE = 90 * harness.SECOND
 SEGMENT = 2 * harness.SECOND  # as the clock goes; the stream itself is shorter
 
 
-def make_stream(folder):
-    """A film of 20 segments, of half a second each."""
+@functools.cache
+def stream():
+    """A folder with a film of 20 segments, of half a second each, and their names."""
+    folder = harness.private_folder() / "hls"
+    os.chmod(folder.parent, 0o755)
     folder.mkdir()
     done = subprocess.run(
         ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=10", "-t", "10", "-c:v", "libx264", "-preset",
@@ -28,7 +32,7 @@ def make_stream(folder):
          "-hls_playlist_type", "vod", "film.m3u8"],
         cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=harness.seconds(60))
     assert done.returncode == 0, done.stderr
-    return [line for line in (folder / "film.m3u8").read_text().splitlines() if line.endswith(".ts")]
+    return folder, [line for line in (folder / "film.m3u8").read_text().splitlines() if line.endswith(".ts")]
 
 
 class Viewer:
@@ -70,7 +74,7 @@ class Site(unittest.TestCase):
     def setUp(self):
         self.folder = harness.private_folder()
         os.chmod(self.folder, 0o755)
-        self.segments = make_stream(self.folder / "hls")
+        films, self.segments = stream()
         self.clock = harness.TestClock(self.folder) if self.CLOCK else None
         self.daemon = self.enterContext(harness.Daemon("--socket-mode", "0666", clock=self.clock, folder=self.folder))
         self.port, origin = free_port(), free_port()
@@ -87,7 +91,7 @@ http {{
   access_log off;
   client_body_temp_path {self.folder}/b; proxy_temp_path {self.folder}/p; fastcgi_temp_path {self.folder}/f;
   uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
-  server {{ listen 127.0.0.1:{origin}; root {self.folder}; }}
+  server {{ listen 127.0.0.1:{origin}; root {films.parent}; }}
   {text}
 }}
 """)

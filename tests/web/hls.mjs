@@ -32,6 +32,7 @@ const browser = await chromium.launchPersistentContext(profile, {
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
   args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--autoplay-policy=no-user-gesture-required'],
 });
+browser.setDefaultTimeout(120_000); // a machine may be busy
 await browser.route(`${site}/page`, (route) => route.fulfill({contentType: 'text/html', body: page('cmcd: {},')}));
 await browser.route(`${site}/plain`, (route) => route.fulfill({contentType: 'text/html', body: page('')}));
 await browser.route(`${site}/hls.js`, (route) => route.fulfill({path: hlsJs, contentType: 'text/javascript'}));
@@ -129,6 +130,6 @@ for (const [name, check] of Object.entries(checks)) {
   console.log(JSON.stringify({name, failure}));
 }
 await browser.close();
-fs.rmSync(profile, {recursive: true, force: true});
+fs.rmSync(profile, {recursive: true, force: true, maxRetries: 10});
 other.closeAllConnections();
 other.close();

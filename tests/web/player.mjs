@@ -75,6 +75,8 @@ const browser = await chromium.launchPersistentContext(profile, {
   ignoreDefaultArgs: ['--disable-back-forward-cache'],
 });
 
+browser.setDefaultTimeout(120_000); // a machine may be busy
+
 async function open(query = '') {
   const page = await browser.newPage();
   await page.goto(`${origin}/watch${query}`);
@@ -249,6 +251,6 @@ for (const [name, check] of Object.entries(checks)) {
   console.log(JSON.stringify({name, failure, ms: Math.round(performance.now() - begun)}));
 }
 await browser.close();
-fs.rmSync(profile, {recursive: true, force: true});
+fs.rmSync(profile, {recursive: true, force: true, maxRetries: 10});
 site.closeAllConnections();
 site.close();
