@@ -22,8 +22,10 @@ Error cannot_run(const std::string& name, int error) {
 }
 
 // In the child. Returns only if it failed, having written errno to `report`.
-void become(char* const argv[], bool own_group, const Signals& signals, const Fd& report) {
+void become(char* const argv[], bool own_group, const Signals& signals, int input,
+            const Fd& report) {
   if (own_group) ::setpgid(0, 0);
+  if (input != STDIN_FILENO) ::dup2(input, STDIN_FILENO);
   signals.restore();
   ::execvp(argv[0], argv);
   const int error = errno;
@@ -32,7 +34,8 @@ void become(char* const argv[], bool own_group, const Signals& signals, const Fd
 
 }  // namespace
 
-Result<Child> Child::spawn(const std::vector<std::string>& command, const Signals& signals) {
+Result<Child> Child::spawn(const std::vector<std::string>& command, const Signals& signals,
+                           int input) {
   std::vector<std::string> words = command;
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
@@ -48,7 +51,7 @@ Result<Child> Child::spawn(const std::vector<std::string>& command, const Signal
   const pid_t pid = ::fork();
   if (pid < 0) return cannot_run(command[0], errno);
   if (pid == 0) {
-    become(argv.data(), own_group, signals, to);
+    become(argv.data(), own_group, signals, input, to);
     ::_exit(127);
   }
   to.close();

@@ -21,8 +21,10 @@ namespace concur::cli {
 class Child {
  public:
   // Looks the command up in PATH, as a shell does. It gets the signal mask that this process began
-  // with. kAbsent where there is no such command, kInvalid where it cannot be run.
-  static Result<Child> spawn(const std::vector<std::string>& command, const Signals& signals);
+  // with, and `input` as its standard input where that is not this process's own. kAbsent where
+  // there is no such command, kInvalid where it cannot be run.
+  static Result<Child> spawn(const std::vector<std::string>& command, const Signals& signals,
+                             int input = 0);
 
   bool running() const { return !status_; }
 

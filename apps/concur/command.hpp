@@ -1,5 +1,6 @@
 #pragma once
 
+#include "at_most.hpp"
 #include "base/clock.hpp"
 #include "on_limit.hpp"
 
@@ -191,11 +192,21 @@ struct Batch {
   static constexpr const char* kVerb = "batch";
 };
 
+// What is run for each event in place of printing it.
+struct Exec {
+  std::string command{};              // for /bin/sh; empty: events are printed
+  std::vector<std::string> events{};  // their names; all where none is there
+  std::optional<std::string> state{};
+  std::optional<Rarely> at_most{};
+};
+
 struct Watch {
   static constexpr const char* kVerb = "watch";
   std::optional<std::string> user{};  // all users where none is named
   std::optional<std::uint64_t> since{};
+  std::optional<std::string> boot{};  // the daemon's life that `since` is of
   bool renewed = false;
+  Exec exec{};
 };
 
 struct Backup {

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace concur::cli {
@@ -61,6 +62,36 @@ std::uint32_t read_count(const char* option, const std::string& text, std::uint3
 
 std::uint64_t read_number(const char* option, const std::string& text) {
   return read_whole(option, text, std::numeric_limits<std::uint64_t>::max());
+}
+
+std::vector<std::string> read_words(const char* option, const std::string& text,
+                                    std::initializer_list<std::string_view> among) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+    if (std::find(among.begin(), among.end(), words.back()) != among.end()) continue;
+    std::string all;
+    for (const auto& word : among) all += text::format("{}{}", all.empty() ? "" : ", ", word);
+    reject(text::format("cannot read {} '{}': there is no '{}'; there are {}", option, text,
+                        words.back(), all));
+  }
+  return words;
+}
+
+Rarely read_rarely(const char* option, const std::string& text) {
+  const std::size_t slash = text.find('/');
+  std::uint32_t most = 0;
+  const char* end = text.data() + std::min(slash, text.size());
+  const auto [rest, failed] = std::from_chars(text.data(), end, most);
+  const auto within =
+      slash == std::string::npos ? Result<Millis>(Error{}) : parse_duration(text.substr(slash + 1));
+  if (failed != std::errc() || rest != end || most == 0 || !within || within->count() == 0) {
+    reject(
+        text::format("cannot read {} '{}': it takes N/DURATION, for example 1/10m", option, text));
+  }
+  return {most, *within};
 }
 
 std::pair<std::string, std::string> read_pair(const std::string& text) {

@@ -8,7 +8,9 @@
 #include <initializer_list>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -26,6 +28,10 @@ std::uint32_t read_count(const char* option, const std::string& text,
 std::uint64_t read_number(const char* option, const std::string& text);
 std::pair<std::string, std::string> read_pair(const std::string& text);
 OutputFormat read_format(const std::string& text, std::initializer_list<OutputFormat> among);
+// Words between commas, each of them one of `among`.
+std::vector<std::string> read_words(const char* option, const std::string& text,
+                                    std::initializer_list<std::string_view> among);
+Rarely read_rarely(const char* option, const std::string& text);
 OnLimit read_on_limit(const std::string& text);
 
 // How often an option may be given.

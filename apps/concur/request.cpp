@@ -233,6 +233,7 @@ Request request_of(const Watch& watch) {
   Query query("/v1/events");
   if (watch.user) query.add("user", *watch.user);
   if (watch.since) query.add("since", text::format("{}", *watch.since));
+  if (watch.boot) query.add("boot", *watch.boot);
   if (watch.renewed) query.add("renewed", "true");
   return {"GET", query.take(), {}};
 }

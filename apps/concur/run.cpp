@@ -10,6 +10,7 @@
 #include "top.hpp"
 #include "view.hpp"
 #include "watch.hpp"
+#include "watch_exec.hpp"
 
 namespace concur::cli {
 
@@ -44,8 +45,6 @@ Result<ExitCode> run_one(Client& client, const FleetShow& show) { return run_vie
 
 Result<ExitCode> run_one(Client& client, const Batch& batch) { return run_batch(client, batch); }
 
-Result<ExitCode> run_one(Client& client, const Watch& watch) { return run_watch(client, watch); }
-
 Result<ExitCode> run_one(Client& client, const Backup& backup) {
   return run_backup(client, backup);
 }
@@ -62,6 +61,9 @@ Result<int> run(const Options& options) {
   const auto run_chosen = [&]<class T>(const T& chosen) -> Result<int> {
     if constexpr (std::is_same_v<T, Run>) {
       return run_session(client, options.sockets, chosen);
+    } else if constexpr (std::is_same_v<T, Watch>) {
+      if (chosen.exec.command.empty()) return status_of(run_watch(client, chosen));
+      return status_of(run_watch_exec(client, options.sockets, chosen));
     } else if constexpr (std::is_same_v<T, Top>) {
       return exec_top(options, chosen);
     } else {

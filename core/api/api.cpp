@@ -171,6 +171,12 @@ void Api::events(const Call& call, Respond respond) {
     if (!since) return respond(to_response(since.error()));
     watch.since = *since;
   }
+  if (const auto boot = call.target.query("boot")) {
+    if (!watch.since) {
+      return respond(error_response(400, "cannot read boot: it says whose number since is"));
+    }
+    watch.boot = *boot;
+  }
   const auto renewed = switch_of(call.target, "renewed");
   if (!renewed) return respond(to_response(renewed.error()));
   watch.renewed = *renewed;

@@ -25,7 +25,7 @@ std::string_view refusal_of(Role least) {
 std::span<const Route> Api::routes() {
   static constexpr Input kPage{.query = "after limit"};
   static constexpr Input kReport{.query = "since top user whatIfLimit"};
-  static constexpr Input kWatch{.query = "user since renewed"};
+  static constexpr Input kWatch{.query = "user since boot renewed"};
   static constexpr Input kBody{.body = true};
   static constexpr Input kAnything{.ignores_others = true};
   static constexpr Input kViewers{.ignores_others = true, .of_viewers = true};

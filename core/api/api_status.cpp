@@ -109,6 +109,11 @@ void Api::status(const Call&, Respond respond) {
   write_rate(json, "evictions", figures.events.evictions);
   write_rate(json, "expiries", figures.events.expiries);
   json.end_object();
+  json.key("events")
+      .begin_object()
+      .field("boot", figures.events.boot)
+      .field("seq", figures.events.published)
+      .end_object();
   std::visit([&json](const auto& storage) { write_storage(json, storage); }, status.storage);
   if (status.fleet) {
     json.key("fleet").begin_object();

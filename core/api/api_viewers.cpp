@@ -28,7 +28,7 @@ Asked read_asked(const HookRequest& hook) {
   const HookUrl& url = hook.url();
   const HookEvent& event = hook.event();
   Asked asked = find_asked({url.user, url.session ? *url.session : kNone, url.device, kNone,
-                            url.content ? *url.content : kNone},
+                            url.content ? *url.content : kNone, kNone, kNone},
                            hook.text());
   if (!url.session) asked.session = event.session;
   if (asked.details.device.empty()) asked.details.device = event.device;

@@ -18,6 +18,9 @@ namespace {
 // A cache must not keep what holds for this moment.
 constexpr std::string_view kNoStore = "Cache-Control: no-store\r\n";
 
+// Of each of those that are found, so that together they are within the bound of a start's meta.
+constexpr std::size_t kMaxAttributeBytes = 128;
+
 Sources sources_of(std::string_view text) { return std::move(parse_sources(text).value()); }
 
 // Who is asked about is said once, or it is not said.
@@ -25,6 +28,25 @@ std::optional<std::string> find_name(const Sources& sources, const SourceText& t
   Finding finding = find(sources, text);
   if (finding.repeated) return std::string();
   return std::move(finding.value);
+}
+
+// As a start's, where there is any: {"type":"tv","kind":"live"}.
+std::string meta_of(const AskedSources& sources, const SourceText& text) {
+  const auto attribute = [&text](const Sources& of) {
+    const auto value = find(of, text).value;
+    return value ? std::string(cut_text(detail_of(*value), kMaxAttributeBytes)) : std::string();
+  };
+  const std::string type = attribute(sources.type);
+  const std::string kind = attribute(sources.kind);
+  if (type.empty() && kind.empty()) return {};
+  std::string meta;
+  JsonWriter json(meta);
+  json.begin_object();
+  if (!type.empty()) json.field("type", type);
+  if (!kind.empty()) json.field("kind", kind);
+  json.end_object().end_line();
+  meta.pop_back();  // the end of the line
+  return meta;
 }
 
 Response refusal(int status, std::string_view reason, std::string_view error,
@@ -105,6 +127,8 @@ AuthorizeConfig::AuthorizeConfig()
       device(sources_of("param:device header:x-concur-device")),
       ip(sources_of("param:ip header:x-concur-ip")),
       content(sources_of("param:content header:x-concur-content cmcd:cid")),
+      type(sources_of("param:type header:x-concur-type")),
+      kind(sources_of("param:kind header:x-concur-kind cmcd:st")),
       uri("x-original-uri") {}
 
 std::string detail_of(std::string_view text) {
@@ -125,6 +149,7 @@ Asked find_asked(const AskedSources& sources, SourceText text) {
   }
   const auto content = find(sources.content, text).value;
   if (content) asked.details.content = detail_of(*content);
+  asked.details.meta = meta_of(sources, text);
   return asked;
 }
 
@@ -146,7 +171,9 @@ Asked read_asked(const AuthorizeConfig& config, const Request& request) {
       break;
     }
   }
-  return find_asked({config.user, config.session, config.device, config.ip, config.content}, text);
+  return find_asked({config.user, config.session, config.device, config.ip, config.content,
+                     config.type, config.kind},
+                    text);
 }
 
 void append_encoded(std::string& headers, std::string_view name, std::string_view value) {

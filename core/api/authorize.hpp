@@ -23,6 +23,8 @@ struct AuthorizeConfig {
   Sources device;
   Sources ip;
   Sources content;
+  Sources type;                 // of the device; rules judge by these two
+  Sources kind;                 // of what is watched: live or vod
   std::string uri;              // the field that has the URI that the viewer asked for
   std::optional<Millis> lease;  // of the sessions it starts or renews; none: the daemon's
 
@@ -43,6 +45,8 @@ struct AskedSources {
   const Sources& device;
   const Sources& ip;
   const Sources& content;
+  const Sources& type;  // these two become the meta of the session
+  const Sources& kind;
 };
 Asked find_asked(const AskedSources& sources, SourceText text);
 

@@ -73,18 +73,21 @@ void write_more(JsonWriter& json, EventKind kind, const EventMore& more) {
   if (!more.message.empty()) json.field("message", more.message);
 }
 
-void begin_line(JsonWriter& json, std::uint64_t number, WallTime at, std::string_view name,
-                std::string_view box) {
-  json.begin_object().field("seq", number).field("at", at).field("event", name);
-  if (!box.empty()) json.field("box", box);
+void begin_line(JsonWriter& json, const EventLog& log, std::uint64_t number, WallTime at,
+                std::string_view name) {
+  json.begin_object()
+      .field("boot", log.boot())
+      .field("seq", number)
+      .field("at", at)
+      .field("event", name);
+  if (!log.box().empty()) json.field("box", log.box());
 }
 
 }  // namespace
 
-void append_event(std::string& out, std::uint64_t number, const Event& event,
-                  std::string_view box) {
+void append_event(std::string& out, const EventLog& log, std::uint64_t number, const Event& event) {
   JsonWriter json(out);
-  begin_line(json, number, event.at, name_of(event.kind), box);
+  begin_line(json, log, number, event.at, name_of(event.kind));
   if (!event.user.equals("")) json.field("user", event.user.str());
   if (!event.session.equals("")) json.field("session", event.session.str());
   if (event.kind != EventKind::kLimitChanged) json.field("concurrentSessions", event.active);
@@ -109,7 +112,8 @@ EventStream::EventStream(EventLog& log, const Clock& clock, Watch watch,
 void EventStream::place_cursor() {
   next_ = log_.next();
   if (!watch_.since) return;
-  restarted_ = *watch_.since >= log_.next();
+  const bool other_boot = !watch_.boot.empty() && watch_.boot != log_.boot();
+  restarted_ = other_boot || *watch_.since >= log_.next();
   const std::uint64_t seen = restarted_ ? 0 : *watch_.since;
   next_ = std::max(seen + 1, log_.oldest());
   missed_ = next_ - 1 - seen;
@@ -119,7 +123,7 @@ void EventStream::place_cursor() {
 // Its number is that of the last event lost: who asks for what is after it misses nothing more.
 void EventStream::append_lost(std::string& out) {
   JsonWriter json(out);
-  begin_line(json, next_ - 1, clock_.now().wall(), "dropped", log_.box());
+  begin_line(json, log_, next_ - 1, clock_.now().wall(), "dropped");
   json.field("missed", missed_);
   if (restarted_) json.field("restarted", true);
   json.end_object().end_line();
@@ -127,7 +131,7 @@ void EventStream::append_lost(std::string& out) {
 
 void EventStream::append_overtaken(std::string& out) {
   JsonWriter json(out);
-  begin_line(json, log_.oldest() - 1, clock_.now().wall(), "dropped", log_.box());
+  begin_line(json, log_, log_.oldest() - 1, clock_.now().wall(), "dropped");
   json.field("missed", log_.oldest() - next_)
       .field("message", "cannot go on: the reader is more than 65,536 events behind")
       .end_object()
@@ -146,7 +150,7 @@ BodySource::State EventStream::read(std::string& out, std::size_t room) {
   for (std::uint64_t looked = 0; next_ < log_.next(); ++next_, ++looked) {
     if (out.size() >= room || looked == kMaxLookedAt) return State::kMore;
     const Event& event = log_.at(next_);
-    if (wants(event)) append_event(out, next_, event, log_.box());
+    if (wants(event)) append_event(out, log_, next_, event);
   }
   if (draining_) return State::kEnd;
   waker_.leave_waiting();

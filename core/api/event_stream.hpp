@@ -19,6 +19,7 @@ namespace concur {
 struct Watch {
   std::string user{};                    // empty: all users
   std::optional<std::uint64_t> since{};  // the number of the last event seen; none: from now on
+  std::string boot{};                    // in which life of the daemon; empty: in this one
   bool renewed = false;                  // renewals too
 };
 
@@ -60,7 +61,7 @@ class EventStream final : public BodySource {
   EventLog::Reader reader_;  // last: it refers to the rest
 };
 
-// Appends one event as a line. `box` is the label of this box in a fleet, else empty.
-void append_event(std::string& out, std::uint64_t number, const Event& event, std::string_view box);
+// Appends one event of the log as a line.
+void append_event(std::string& out, const EventLog& log, std::uint64_t number, const Event& event);
 
 }  // namespace concur

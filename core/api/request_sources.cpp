@@ -24,6 +24,7 @@ constexpr std::array<std::pair<std::string_view, Source::Kind>, 8> kKinds{
 constexpr unsigned kMaxSegment = 64;
 constexpr std::string_view kCmcdField = "cmcd-session";
 constexpr std::string_view kCmcdParameter = "CMCD";
+constexpr std::string_view kStreamType = "st";
 constexpr std::string_view kTokenPunctuation = "!#$%&'*+-.^_`|~";  // RFC 9110, section 5.6.2
 
 bool is_token_character(char c) {
@@ -109,7 +110,14 @@ Finding cookie_of(std::span<const Field> header, std::string_view name) {
   return all;
 }
 
-Finding cmcd(const SourceText& text, std::string_view key) {
+// What CTA-5004 has as st: live, live with low latency, or on demand.
+void name_stream_type(Finding& finding) {
+  if (!finding.value) return;
+  if (*finding.value == "l" || *finding.value == "ll") *finding.value = "live";
+  if (*finding.value == "v") *finding.value = "vod";
+}
+
+Finding cmcd_as_sent(const SourceText& text, std::string_view key) {
   Finding payload = field(text.header, kCmcdField);
   if (payload.value) {
     Finding of_field = cmcd_value(*payload.value, key);
@@ -121,6 +129,12 @@ Finding cmcd(const SourceText& text, std::string_view key) {
   Finding of_uri = cmcd_value(*payload.value, key);
   of_uri.repeated = of_uri.repeated || payload.repeated;
   return of_uri;
+}
+
+Finding cmcd(const SourceText& text, std::string_view key) {
+  Finding finding = cmcd_as_sent(text, key);
+  if (key == kStreamType) name_stream_type(finding);
+  return finding;
 }
 
 // Nothing where any of it is not there.

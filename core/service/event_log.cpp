@@ -1,8 +1,16 @@
 #include "service/event_log.hpp"
 
+#include "base/text.hpp"
+
+#include <random>
 #include <utility>
 
 namespace concur {
+
+std::string EventLog::random_boot() {
+  std::random_device random;
+  return text::format("{:08x}{:08x}", random(), random());
+}
 
 void EventLog::publish(Event&& event, Instant now) {
   count(event.kind, now);
@@ -40,7 +48,7 @@ void EventLog::count(EventKind kind, Instant now) {
 }
 
 EventFigures EventLog::figures(Instant now) const {
-  return {next_ - 1, readers_.size(), evictions_.rate(now), expiries_.rate(now), purged_};
+  return {boot_, next_ - 1, readers_.size(), evictions_.rate(now), expiries_.rate(now), purged_};
 }
 
 void EventLog::wake_readers() {

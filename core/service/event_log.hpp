@@ -16,7 +16,8 @@ namespace concur {
 
 // What was published since the start.
 struct EventFigures {
-  std::uint64_t published = 0;
+  std::string boot;             // in which all of it was
+  std::uint64_t published = 0;  // so many events, and the number of the last
   std::size_t readers = 0;
   Rate evictions;  // reconnects from the same device among them
   Rate expiries;
@@ -32,10 +33,14 @@ class EventLog {
 
   // `wake_later` arranges that wake_readers() is called in a later turn of the loop. It is asked to
   // once there is something for readers, and not again before that call.
-  explicit EventLog(std::function<void()> wake_later = [] {})
-      : wake_later_(std::move(wake_later)) {}
+  explicit EventLog(
+      std::function<void()> wake_later = [] {}, std::string boot = random_boot())
+      : boot_(std::move(boot)), wake_later_(std::move(wake_later)) {}
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
+
+  // Names this life of the daemon: the numbers of events count within one. Never empty.
+  const std::string& boot() const { return boot_; }
 
   // The numbers of the oldest event still held and of the next to come; equal where none is held.
   std::uint64_t oldest() const { return next_ > kMaxHeld ? next_ - kMaxHeld : 1; }
@@ -78,9 +83,11 @@ class EventLog {
   EventFigures figures(Instant now) const;
 
  private:
+  static std::string random_boot();
   void count(EventKind kind, Instant now);
   void wake_readers_of(const std::string& user);
 
+  std::string boot_;
   std::string box_;
   std::vector<Event> ring_;
   std::uint64_t next_ = 1;

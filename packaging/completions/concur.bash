@@ -76,7 +76,7 @@ _concur() {
     'block list') options='--output' ;;
     report) options='--since --top --user --what-if-limit --output' ;;
     status | 'fleet check' | 'fleet status') options='--output' ;;
-    watch) options='--user --since --renewed' ;;
+    watch) options='--user --since --renewed --exec --events --state --at-most' ;;
     top) options='--interval' ;;
     'limit get' | 'limit unset') options='--user' ;;
     'limit set') options='--user --max --plan --on-limit' ;;

@@ -17,7 +17,7 @@ _concurrencyd() {
     *)
       words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --hold-off --longest --denial-message --mode --start-rate
         --max-sessions --durability --history --socket-mode --socket-group --admin-group --listen --api-key-file
-        --authorize-user --authorize-session --authorize-device --authorize-ip --authorize-content --authorize-uri --authorize-lease
+        --authorize-user --authorize-session --authorize-device --authorize-ip --authorize-content --authorize-type --authorize-kind --authorize-uri --authorize-lease
         --fleet --fleet-name --fleet-user --fleet-password-file --fleet-ca-file --fleet-cert-file --fleet-key-file --fleet-ack
         --fleet-unavailable --fleet-timeout --fleet-cache --box --log-level --log-format --help --version'
       ;;

@@ -215,14 +215,16 @@ class Sources(unittest.TestCase):
     def test_what_the_config_says_by_reload(self):
         settings = {"authorize-user": "cookie:account header:x-account", "authorize-session": "path:3 cookie:sid",
                     "authorize-device": "hash:ip,user-agent", "authorize-ip": "header:x-forwarded-for",
-                    "authorize-content": "path:1", "authorize-uri": "X-Forwarded-Uri"}
+                    "authorize-content": "path:1", "authorize-type": "cookie:screen", "authorize-kind": "cmcd:st path:2",
+                    "authorize-uri": "X-Forwarded-Uri"}
         with harness.Daemon(settings=settings) as daemon, daemon.connect() as connection:
             answer = connection.ask(authorize_request(
-                Cookie="a=b; account=abc", X_Forwarded_Uri="/live/x/s1/seg.ts", X_Original_URI="/forged/x/s9/seg.ts",
+                Cookie="a=b; account=abc; screen=tv", CMCD_Session="st=ll", X_Forwarded_Uri="/live/x/s1/seg.ts", X_Original_URI="/forged/x/s9/seg.ts",
                 X_Forwarded_For="192.0.2.1, 10.0.0.1", User_Agent="player", X_Concur_User="eve"))
             self.assertEqual((answer.status, answer.header("X-Concur-Session")), (204, "s1"))
             session, = connection.list("abc").json()["sessions"]
-            self.assertEqual((session["ip"], session["content"]), ("192.0.2.1", "live"))
+            self.assertEqual((session["ip"], session["content"], session["meta"]),
+                             ("192.0.2.1", "live", {"type": "tv", "kind": "live"}))
             self.assertRegex(session["device"], "^~[0-9a-f]{32}$")
             daemon.reload({"authorize-user": "header:x-account"})
             self.assertEqual(connection.ask(authorize_request(Cookie="account=abc; sid=s1")).status, 401)

@@ -1,6 +1,7 @@
 """What is written about the programs against the programs: the config file, the manual's pages with their examples, --help,
 the completions of the shells."""
 
+import json
 import os
 import pathlib
 import re
@@ -286,7 +287,7 @@ class Examples(unittest.TestCase):
                 self.assertIn(f"{line}  # ", text)
 
     def test_of_watching_tells_who_is_refused(self):
-        examples = [text for text in examples_of("concur.1") if text.startswith("concur watch")]
+        examples = [text for text in examples_of("concur.1") if text.startswith("concur watch |")]
         self.assertEqual(len(examples), 1)
         with open(self.folder / "reported", "w+") as reported:
             watching = subprocess.Popen(["bash", "-c", examples[0]], env=self.environment, stdin=subprocess.DEVNULL,
@@ -303,6 +304,24 @@ class Examples(unittest.TestCase):
             self.daemon.stop()
             watching.wait(harness.seconds(20))
             self.assertEqual(set(pathlib.Path(reported.name).read_text().split()), {"abc"})
+
+    def test_of_a_command_for_each_event_runs_it_once_for_a_user(self):
+        example, = [text for text in examples_of("concur.1") if text.startswith("concur watch --exec")]
+        state, told = self.folder / "state", self.folder / "told"
+        (self.folder / "refused").write_text(f"#!/bin/sh\ncat >>{told}\n")
+        (self.folder / "refused").chmod(0o755)
+        watching = subprocess.Popen(["bash", "-c", "exec " + example.replace("/var/lib/refused", str(state))], cwd=self.folder,
+                                    env=self.environment, stdin=subprocess.DEVNULL)
+        self.addCleanup(watching.wait)
+        self.addCleanup(watching.terminate)
+        harness.wait_until(state.exists, "it watches")
+        with self.daemon.connect() as connection:
+            for user in ("abc", "xyz"):
+                for session in ("s1", "s2", "s3", "s4", "s4"):
+                    connection.start(user, session)
+            last = connection.get("/v1/status").json()["events"]
+        harness.wait_until(lambda: json.loads(state.read_text()) == last, "all is done")
+        self.assertEqual([json.loads(line)["user"] for line in told.read_text().splitlines()], ["abc", "xyz"])
 
 
 class Captures(unittest.TestCase):

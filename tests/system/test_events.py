@@ -101,6 +101,27 @@ class Events(unittest.TestCase):
         self.assertEqual((lines[0]["event"], lines[0]["seq"], lines[0]["restarted"]), ("dropped", 0, True))
         self.assertEqual((lines[1]["seq"], lines[1]["user"]), (1, "user3"))
 
+    def test_a_boot_tells_a_number_of_an_earlier_life_from_one_of_this(self):
+        def boot():
+            return self.connection.get("/v1/status").json()["events"]
+
+        self.connection.start("user0", "s1")
+        before = boot()
+        self.assertEqual(before["seq"], 1)
+        self.connection.close()
+        self.daemon.restart()
+        self.connection = self.enterContext(self.daemon.connect())
+        for number in (1, 2):
+            self.connection.start(f"user{number}", "s1")
+        now = boot()
+        self.assertNotEqual(before["boot"], now["boot"])
+        lines = self.watch(f"?since=1&boot={before['boot']}").lines(3)
+        self.assertEqual([line["event"] for line in lines], ["dropped", "started", "started"])
+        self.assertTrue(lines[0]["restarted"])
+        self.assertEqual({line["boot"] for line in lines}, {now["boot"]})
+        self.assertEqual(self.watch(f"?since=1&boot={now['boot']}").line()["user"], "user2")
+        self.assertEqual(self.connection.get(f"/v1/events?boot={now['boot']}").status, 400)
+
     def test_since_before_what_is_kept_tells_how_many_are_missed(self):
         asks = self.watch("?user=nobody&renewed=true")
         self.connection.start("noise", "s1")

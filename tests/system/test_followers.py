@@ -21,7 +21,7 @@ class MediaServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self):
-        self.playing, self.asked, self.fails = [], [], False
+        self.playing, self.asked, self.fails, self.gone = [], [], False, False
         super().__init__(("127.0.0.1", 0), Control)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -45,7 +45,7 @@ class Control(http.server.BaseHTTPRequestHandler):
             body = {"itemCount": len(ids), "pageCount": 1, "items": [{"id": each, "path": "live/tv1"} for each in ids]}
         else:
             server.asked.append((self.command, path, dict(urllib.parse.parse_qsl(query))))
-            if path.startswith("/v3/") and not path.startswith("/v3/hlssessions/"):
+            if server.gone or path.startswith("/v3/") and not path.startswith("/v3/hlssessions/"):
                 return self.send_error(404)
         data = json.dumps(body or {}).encode()
         self.send_response(200)

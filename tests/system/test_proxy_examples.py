@@ -161,16 +161,17 @@ class Viewers:
 
     def test_a_viewer_forges_nothing(self):
         forged = {"X_Concur_User": "eve", "X_Concur_Session": "forged", "X_Concur_Device": "forged", "X_Concur_IP": "192.0.2.66",
-                  "X_Concur_Content": "forged", "X_Original_URI": "/?CMCD=sid%3D%22forged%22", "X_Forwarded_Uri": "/?user=eve",
+                  "X_Concur_Content": "forged", "X_Concur_Type": "forged", "X_Concur_Kind": "forged", "X_Original_URI": "/?CMCD=sid%3D%22forged%22", "X_Forwarded_Uri": "/?user=eve",
                   "X_Forwarded_For": "192.0.2.66", "X_Api_Key": "forged", "Authorization": "Bearer forged",
                   "Origin": "https://site.example", "Sec_Fetch_Site": "cross-site", "Host": "site.example"}
-        query = "/live/seg.ts?user=eve&session=forged&device=forged&ip=192.0.2.66&content=forged"
+        query = "/live/seg.ts?user=eve&session=forged&device=forged&ip=192.0.2.66&content=forged&type=forged&kind=forged"
         self.assertEqual(self.status(None, None, query, **forged), 401)
         self.assertEqual(self.status("abc", "s1", query, **forged), 200, self.proxy_log())
         self.assertEqual((self.active("eve"), self.active("abc")), ([], ["s1"]))
         with self.daemon.connect() as connection:
             session, = connection.list("abc").json()["sessions"]
-        self.assertEqual((session.get("device"), session.get("content"), session["ip"]), (None, None, "127.0.0.1"))
+        self.assertEqual((session.get("device"), session.get("content"), session.get("meta"), session["ip"]),
+                         (None, None, None, "127.0.0.1"))
         self.assertEqual(self.status("abc&user=eve", "s1&session=s9"), 200)
         self.assertEqual(self.active("eve"), [])
 
@@ -277,7 +278,7 @@ class TrafficServer(Viewers, unittest.TestCase):
         self.daemon_options = ("--listen", f"127.0.0.1:{self.tcp_port}")
         said = re.findall(r"^#   (authorize-[a-z]+) = ?(.*)$", (EXAMPLES / "trafficserver/remap.config").read_text(), re.M)
         self.daemon_settings = dict(said)
-        self.assertEqual(len(said), 5)
+        self.assertEqual(len(said), 7)
         super().setUp()
 
     def begin(self):

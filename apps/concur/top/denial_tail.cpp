@@ -1,7 +1,7 @@
 #include "top/denial_tail.hpp"
 
 #include "answer_values.hpp"
-#include "base/text.hpp"
+#include "request.hpp"
 
 #include <utility>
 
@@ -27,7 +27,8 @@ std::optional<Denial> denial_of(std::string_view line) {
 
 void DenialTail::connect(Client& client) {
   if (stream_ || refused_) return;
-  auto stream = client.open("GET", "/v1/events?since=" + last_, ClientStream::Body::kNone);
+  const auto request = request_of(next_);
+  auto stream = client.open(request.method, request.target, ClientStream::Body::kNone);
   if (!stream) return;
   rest_.clear();
   stream_ = std::move(*stream);
@@ -62,7 +63,8 @@ bool DenialTail::read_lines(std::deque<Denial>& denials) {
     changed = true;
   }
   if (const auto event = read_object(line); event && event->contains("seq")) {
-    last_ = text::format("{}", count_of(*event, "seq"));
+    next_.since = count_of(*event, "seq");
+    next_.boot = text_of(*event, "boot");
   }
   rest_.erase(0, end);
   return changed;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "command.hpp"
 #include "net/client.hpp"
 #include "top/snapshot.hpp"
 
@@ -32,7 +33,7 @@ class DenialTail {
 
   std::optional<ClientStream> stream_;
   std::string rest_;        // a line that is not whole yet
-  std::string last_ = "0";  // the seq of the last event seen
+  Watch next_{.since = 0};  // what comes after the last event seen
   bool refused_ = false;
 };
 

@@ -29,6 +29,8 @@ sub vcl_recv {
     unset req.http.X-Concur-Session;
     unset req.http.X-Concur-Device;
     unset req.http.X-Concur-Content;
+    unset req.http.X-Concur-Type;
+    unset req.http.X-Concur-Kind;
     unset req.http.X-Forwarded-Uri;
     cookie.parse(req.http.Cookie);
     set req.http.X-Concur-IP = client.ip;

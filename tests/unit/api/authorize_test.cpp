@@ -1,6 +1,7 @@
 #include "api/authorize.hpp"
 
 #include "api/api.hpp"
+#include "base/text.hpp"
 #include "support/fake_service.hpp"
 #include "support/moments.hpp"
 
@@ -50,6 +51,22 @@ TEST_CASE("read_asked, where nothing is set,") {
         {"x-original-uri", "/a.ts?CMCD=cid%3D%22c%22%2Csid%3D%22cm%22"}};
     CHECK(asked("/v1/authorize", by_uri).session == "cm");
     CHECK(asked("/v1/authorize", by_uri).details.content == "c");
+  }
+  SUBCASE("finds type and kind, which become the session's meta") {
+    CHECK(asked("/v1/authorize?type=tv&kind=live").details.meta ==
+          R"({"type":"tv","kind":"live"})");
+    CHECK(asked("/v1/authorize", {{"x-concur-type", "a\"b"}}).details.meta == R"({"type":"a\"b"})");
+    for (const auto& [sent, kind] : {std::pair{"l", "live"}, {"ll", "live"}, {"v", "vod"}}) {
+      const auto meta = text::format("{{\"kind\":\"{}\"}}", kind);
+      const auto field = text::format("sid=\"cm\",st={}", sent);
+      CHECK(asked("/v1/authorize", {{"cmcd-session", field}}).details.meta == meta);
+      const auto uri = text::format("/a.ts?CMCD=sid%3D%22cm%22%2Cst%3D{}", sent);
+      CHECK(asked("/v1/authorize", {{"x-original-uri", uri}}).details.meta == meta);
+    }
+    CHECK(asked("/v1/authorize?type=&kind=%ff").details.meta.empty());
+    const std::string much(400, '"');
+    CHECK(asked("/v1/authorize", {{"x-concur-type", much}, {"x-concur-kind", much}})
+              .details.meta.size() < 600);
   }
   SUBCASE("finds the viewer's URI behind the path, and no query of its own then") {
     const std::string tail = "/v1/authorize/live/x.ts?user=eve&CMCD=sid%3D%22cm%22";

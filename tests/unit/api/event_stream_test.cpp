@@ -28,7 +28,7 @@ Event event_of(EventKind kind, std::string_view user, std::string_view session) 
 }
 
 struct Watcher {
-  EventLog log;
+  EventLog log{[] {}, "b1"};
   FakeClock clock;
 
   void happen(EventKind kind, std::string_view user, std::string_view session = "s1") {
@@ -40,9 +40,9 @@ struct Watcher {
 
 std::string line_of(const Event& event) {
   std::string out;
-  append_event(out, 17, event, {});
+  append_event(out, EventLog([] {}, "b1"), 17, event);
   const std::string until_event = out.substr(0, out.find("\"event\""));
-  CHECK(until_event.starts_with("{\"seq\":17,\"at\":\""));
+  CHECK(until_event.starts_with("{\"boot\":\"b1\",\"seq\":17,\"at\":\""));
   return out.substr(until_event.size());
 }
 
@@ -78,8 +78,10 @@ TEST_CASE("append_event") {
           "\n");
   }
   SUBCASE("tells which box of a fleet it is of") {
+    EventLog log([] {}, "b1");
+    log.set_box("edge \"7\"");
     std::string out;
-    append_event(out, 17, event_of(EventKind::kEnded, "abc", "xyz"), "edge \"7\"");
+    append_event(out, log, 17, event_of(EventKind::kEnded, "abc", "xyz"));
     CHECK(out.find(R"("event":"ended","box":"edge \"7\"","user":"abc")") != std::string::npos);
   }
   SUBCASE("tells that a denial was but observed") {
@@ -112,7 +114,7 @@ TEST_CASE("EventStream") {
     CHECK(read(stream, State::kWaiting).empty());
     watcher.happen(EventKind::kEnded, "abc");
     const std::string out = read(stream, State::kWaiting);
-    CHECK(out.starts_with("{\"seq\":2,"));
+    CHECK(out.starts_with("{\"boot\":\"b1\",\"seq\":2,"));
     CHECK(lines_in(out) == 1);
   }
   SUBCASE("wakes its reader only where it was told to wait") {
@@ -146,7 +148,7 @@ TEST_CASE("EventStream") {
   SUBCASE("goes on behind a number that is still kept") {
     for (int i = 0; i < 5; ++i) watcher.happen(EventKind::kStarted, "abc");
     EventStream two = watcher.watch({.since = 3});
-    CHECK(read(two, State::kWaiting).starts_with("{\"seq\":4,"));
+    CHECK(read(two, State::kWaiting).starts_with("{\"boot\":\"b1\",\"seq\":4,"));
     EventStream none = watcher.watch({.since = 5});
     CHECK(read(none, State::kWaiting).empty());
   }
@@ -157,16 +159,27 @@ TEST_CASE("EventStream") {
     EventStream stream = watcher.watch({.since = 4});
     const std::string out = read(stream, State::kMore);
     const std::string first = out.substr(0, out.find('\n'));
-    CHECK(first.starts_with("{\"seq\":10,"));
+    CHECK(first.starts_with("{\"boot\":\"b1\",\"seq\":10,"));
     CHECK(first.ends_with("\"event\":\"dropped\",\"missed\":6}"));
-    CHECK(out.substr(first.size() + 1).starts_with("{\"seq\":11,"));
+    CHECK(out.substr(first.size() + 1).starts_with("{\"boot\":\"b1\",\"seq\":11,"));
   }
   SUBCASE("takes a number that is to come for one of an earlier life") {
     watcher.happen(EventKind::kStarted, "abc");
     EventStream stream = watcher.watch({.since = 2});
     const std::string out = read(stream, State::kWaiting);
-    CHECK(out.find("\"event\":\"dropped\",\"missed\":0,\"restarted\":true}\n{\"seq\":1,") !=
+    CHECK(out.find("\"event\":\"dropped\",\"missed\":0,\"restarted\":true}\n{\"boot\":\"b1\","
+                   "\"seq\":1,") != std::string::npos);
+  }
+  SUBCASE("takes a number of another boot for one of an earlier life, however small") {
+    watcher.happen(EventKind::kStarted, "abc");
+    watcher.happen(EventKind::kEnded, "abc");
+    auto other = watcher.watch({.since = 1, .boot = "b0"});
+    const std::string out = read(other, State::kWaiting);
+    CHECK(out.find("\"event\":\"dropped\",\"missed\":0,\"restarted\":true}\n") !=
           std::string::npos);
+    CHECK(lines_in(out) == 3);
+    auto same = watcher.watch({.since = 1, .boot = "b1"});
+    CHECK(lines_in(read(same, State::kWaiting)) == 1);
   }
   SUBCASE("ends with a last line where it was overtaken") {
     EventStream stream = watcher.watch({});
@@ -177,7 +190,7 @@ TEST_CASE("EventStream") {
     }
     const std::string out = read(stream, State::kEnd);
     CHECK(lines_in(out) == 1);
-    CHECK(out.starts_with("{\"seq\":4,"));
+    CHECK(out.starts_with("{\"boot\":\"b1\",\"seq\":4,"));
     CHECK(out.find("\"event\":\"dropped\",\"missed\":3,\"message\":\"cannot go on: ") !=
           std::string::npos);
     CHECK(read(stream, State::kEnd).empty());

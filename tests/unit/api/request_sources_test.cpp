@@ -68,7 +68,7 @@ TEST_CASE("find") {
     CHECK(value_of("cookie:b", text) == "2");
     CHECK(value_of("header:X-User", text) == "h");
     CHECK(value_of("cmcd:sid", text) == "from-field");
-    CHECK(value_of("cmcd:st", text) == "l");
+    CHECK(value_of("cmcd:st", text) == "live");
     CHECK(value_of("field:user", text) == "f");
   }
   SUBCASE("the first that is there counts, empty or not") {
