@@ -30,6 +30,10 @@ std::string_view name_of(EventKind kind) {
       return "denied";
     case EventKind::kLimitChanged:
       return "limit_changed";
+    case EventKind::kWaiting:
+      return "waiting";
+    case EventKind::kLeft:
+      return "left";
   }
   return "ended";
 }
@@ -39,6 +43,8 @@ bool has_limit(const Event& event) {
     case EventKind::kStarted:
     case EventKind::kRenewed:
     case EventKind::kDenied:
+    case EventKind::kWaiting:
+    case EventKind::kLeft:
       return true;
     case EventKind::kLimitChanged:
       return !event.removed;
@@ -62,6 +68,7 @@ void write_more(JsonWriter& json, EventKind kind, const EventMore& more) {
     json.end_object();
   }
   if (!more.plan.empty()) json.field("plan", more.plan);
+  if (more.waited) json.field("waited", *more.waited);
 }
 
 void begin_line(JsonWriter& json, std::uint64_t number, WallTime at, std::string_view name,

@@ -6,6 +6,7 @@ namespace concur {
 
 void EventLog::publish(Event&& event, Instant now) {
   count(event.kind, now);
+  if (listener_) listener_(event);
   if (ring_.size() < kMaxHeld) {
     ring_.push_back(std::move(event));
   } else {
@@ -33,6 +34,8 @@ void EventLog::count(EventKind kind, Instant now) {
     case EventKind::kEnded:
     case EventKind::kDenied:
     case EventKind::kLimitChanged:
+    case EventKind::kWaiting:
+    case EventKind::kLeft:
       break;
   }
 }

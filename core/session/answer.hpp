@@ -41,6 +41,7 @@ struct Granted {
   bool would_deny = false;                 // observed: enforced, it would have been denied
   std::vector<std::string> would_evict{};  // observed: enforced, these would have been evicted
   bool degraded = false;
+  std::optional<Millis> waited{};  // for room
 };
 
 struct Denied {
@@ -53,6 +54,7 @@ struct Denied {
   std::vector<SessionInfo> sessions;  // oldest first, at most 1000
   std::optional<Millis> hold_off{};   // for how long it may not evict, where that is why
   bool degraded = false;
+  std::optional<Millis> waited{};  // for room, in vain
 };
 
 // A start for which there would be room, too soon after too many sessions of the user that started.

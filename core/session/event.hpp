@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace concur {
@@ -19,14 +20,17 @@ enum class EventKind : std::uint8_t {
   kPurged,
   kDenied,
   kLimitChanged,
+  kWaiting,  // a start is denied for now, and waits for room
+  kLeft,     // whoever waited for room is gone
 };
 
 // What only some events contain.
 struct EventMore {
-  Details details;       // started, denied: as the client gave them, without meta
+  Details details;       // started, denied, waiting, left: as the client gave them, without meta
   EvictedBy evicted_by;  // evicted
   std::string plan;      // limit_changed: the user's, or with no user the one that changed
   bool fight = false;    // started: its device changes hands so often that it is no reconnect now
+  std::optional<Millis> waited{};  // started, denied, left: for room
 };
 
 // Something that happened, for those who watch. Laid out for size: tens of thousands are kept.

@@ -303,7 +303,9 @@ void Registry::publish(EventKind kind, Slot user, const PackedText& session, std
 
 void Registry::publish_denied(const Start& start, Slot user, std::uint32_t limit, const Now& now) {
   std::unique_ptr<EventMore> more;
-  if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
+  if (!start.details.empty() || start.waited) {
+    more = std::make_unique<EventMore>(EventMore{start.details, {}, {}, false, start.waited});
+  }
   publish(EventKind::kDenied, user, PackedText(start.session.text()), state_->user(user).active,
           limit, std::move(more), now);
 }

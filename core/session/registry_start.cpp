@@ -135,11 +135,12 @@ Denied deny(State& state, const Start& start, Slot user, std::uint32_t attempted
                 limit,
                 Millis::max(),
                 {}};
-  denied.sessions.reserve(std::min<std::size_t>(owner.active, kMaxListed));
+  const std::size_t listed = start.tries ? 0 : kMaxListed;
+  denied.sessions.reserve(std::min<std::size_t>(owner.active, listed));
   for (Slot slot = owner.head; slot != kNoSlot;) {
     const SessionSlot& session = state.session(slot);
     denied.retry_after = std::min<Millis>(denied.retry_after, session.expires() - now.instant);
-    if (denied.sessions.size() < kMaxListed) state.append_info(denied.sessions, slot, now);
+    if (denied.sessions.size() < listed) state.append_info(denied.sessions, slot, now);
     slot = session.next;
   }
   return denied;
@@ -167,8 +168,10 @@ Answer Registry::decide(const Start& start, const Now& now) {
     }
     return start_new(judged, now);
   }
-  publish_denied(start, user, terms.limit, now);
-  count_attempt(user, judged, Attempt::Outcome::kRefused, now);
+  if (!start.tries) {
+    publish_denied(start, user, terms.limit, now);
+    count_attempt(user, judged, Attempt::Outcome::kRefused, now);
+  }
   Denied denied = deny(*state_, start, user, state_->user(user).active + 1, terms.limit, now);
   denied.hold_off = admission.held_off;
   return denied;
@@ -253,8 +256,9 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   }
   if (was_told) record(session.user, undo::Forgotten{}, DropGone{gone.number, gone.number});
   std::unique_ptr<EventMore> more;
-  if (!start.details.empty()) {
-    more = std::make_unique<EventMore>(EventMore{start.details, {}, {}, admission.begins_fight});
+  if (!start.details.empty() || start.waited) {
+    more = std::make_unique<EventMore>(
+        EventMore{start.details, {}, {}, admission.begins_fight, start.waited});
   }
   publish(EventKind::kStarted, session.user, session.name, owner.active, terms.limit,
           std::move(more), now);

@@ -55,6 +55,8 @@ Tally tally_of(const Event& event) {
     case EventKind::kRenewed:
     case EventKind::kExpired:
     case EventKind::kLimitChanged:
+    case EventKind::kWaiting:
+    case EventKind::kLeft:
       break;
   }
   return tally;
