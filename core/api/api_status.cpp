@@ -92,6 +92,7 @@ void Api::status(const Call&, Respond respond) {
       .field("uptime", uptime.count())
       .field("sessions", status.sessions)
       .field("users", status.users)
+      .field("waiting", status.waiting)
       .field("connections", info_.connections ? info_.connections() : 0)
       .field("limit", status.policy.limit)
       .field("lease", status.policy.lease)

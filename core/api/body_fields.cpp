@@ -3,6 +3,7 @@
 #include "base/duration.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
+#include "service/service.hpp"
 #include "session/address.hpp"
 #include "session/detail_text.hpp"
 #include "session/id.hpp"
@@ -32,6 +33,16 @@ Result<void> read_ttl(const json::value& value, StartBody& into) {
         "ttl", text::format("{} to {}", format_duration(kMinLease), format_duration(kMaxLease)));
   }
   into.ttl = *ttl;
+  return {};
+}
+
+Result<void> read_wait(const json::value& value, StartBody& into) {
+  const auto wait = read_duration("wait", value);
+  if (!wait) return wait.error();
+  if (*wait > kMaxWait) {
+    return bad_field("wait", text::format("0 (not at all) to {}", format_duration(kMaxWait)));
+  }
+  into.wait = *wait;
   return {};
 }
 
@@ -122,7 +133,7 @@ Result<void> read_meta(const json::value& value, std::string& into) {
 
 bool is_start_field(std::string_view name) {
   constexpr std::string_view kFields[] = {"ttl", "limit",   "onLimit", "replace", "device",
-                                          "ip",  "content", "meta",    "start"};
+                                          "ip",  "content", "meta",    "start",   "wait"};
   return std::ranges::find(kFields, name) != std::end(kFields);
 }
 
@@ -221,6 +232,7 @@ Result<void> read_start_field(std::string_view name, const json::value& value, S
   if (name == "content") return read_content(value, into.details.content);
   if (name == "meta") return read_meta(value, into.details.meta);
   if (name == "start") return keep(read_start(value), into.start);
+  if (name == "wait") return read_wait(value, into);
   return unknown_field(name);
 }
 

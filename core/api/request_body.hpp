@@ -23,6 +23,7 @@ struct StartBody {
   std::optional<OnLimit> on_limit{};
   std::optional<std::string> replace{};  // a session's name
   std::optional<StartToken> start{};
+  std::optional<Millis> wait{};  // for room; 0 to kMaxWait
 };
 
 // An empty body means no options.
