@@ -32,6 +32,7 @@ struct Start {
   std::vector<std::pair<std::string, std::string>> meta{};
   std::optional<OnLimit> on_limit{};
   std::optional<std::string> replace{};
+  std::optional<Millis> wait{};  // for room, where there is none
 };
 
 // What to do where the daemon does not answer.

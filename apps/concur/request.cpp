@@ -103,7 +103,8 @@ Request request_of(const Start& start) {
   if (!start.meta.empty()) body.add("meta", meta.take());
   body.add_on_limit(start.on_limit);
   body.add_text("replace", start.replace);
-  return {"PUT", target_of(start.name), body.take()};
+  body.add_seconds("wait", start.wait);
+  return {"PUT", target_of(start.name), body.take(), start.wait.value_or(Millis(0))};
 }
 
 Request request_of(const Heartbeat& heartbeat) {

@@ -50,7 +50,7 @@ _concur() {
       --what-if-limit | --interval) return ;;
   esac
 
-  start='--user --session --ttl --limit --device --ip --content --meta --on-limit --replace'
+  start='--user --session --ttl --limit --device --ip --content --meta --on-limit --replace --wait'
   case $verb in
     '')
       case $group in
