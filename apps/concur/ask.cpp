@@ -6,7 +6,7 @@
 namespace concur::cli {
 
 Result<HttpAnswer> ask(Client& client, const char* verb, const Request& request) {
-  auto answer = client.request(request.method, request.target, request.body);
+  auto answer = client.request(request.method, request.target, request.body, request.wait);
   if (answer && (!answer->json || answer->body.empty())) {
     return Error{
         ErrorKind::kCorrupt,

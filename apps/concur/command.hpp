@@ -34,6 +34,7 @@ struct Start {
   std::optional<OnLimit> on_limit{};
   std::optional<std::string> replace{};
   bool replace_all = false;  // not with replace
+  std::optional<Millis> wait{};  // for room, where there is none
 };
 
 // What would become of that start.

@@ -50,6 +50,9 @@ void add_start_options(CLI::App& app, Start& start) {
   add_text(app, "--replace", "SESSION", "The session of the same user that this one replaces",
            start.replace);
   add_flag(app, "--replace-all", "Replace all other sessions of the user", start.replace_all);
+  add_option(app, "--wait", "DURATION",
+             "How long to wait for room where there is none, at most 1h; first come, first served",
+             [&start](const std::string& text) { start.wait = read_duration(text); });
 }
 
 }  // namespace
@@ -61,6 +64,7 @@ void add_options(CLI::App& app, Start& start) {
              "  concur start --user abc --session xyz\n"
              "  concur start --user abc --session xyz --ttl 2m --device tv-1 --ip 192.0.2.7\n"
              "  concur start --user abc --session xyz --replace old --on-limit evict-oldest\n"
+             "  concur start --user abc --session xyz --wait 30s\n"
              "Exit status: 0 play, 1 the limit is reached or the user starts too often, 2 invalid "
              "request,\n3 no answer, 4 not permitted");
 }
@@ -116,6 +120,7 @@ void add_options(CLI::App& app, Run& run) {
       "Examples:\n"
       "  concur run --user abc --session xyz -- ffmpeg -i in.mp4 -f hls out.m3u8\n"
       "  concur run --user abc --session xyz --if-unavailable deny -- ./stream.sh\n"
+      "  concur run --user abc --session nightly --wait 1h -- ./transcode.sh\n"
       "Exit status: the command's own, 128+N where signal N ended it; 1 the limit is reached or "
       "the user\n"
       "starts too often, 5 the session is gone, 2 invalid request, 3 no answer (deny), 4 not "

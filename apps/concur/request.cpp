@@ -114,6 +114,7 @@ Object fields_of(const Start& start) {
   body.add_on_limit(start.on_limit);
   body.add_text("replace", start.replace);
   if (start.replace_all) body.add("replaceAll", "true");
+  body.add_seconds("wait", start.wait);
   return body;
 }
 
@@ -130,7 +131,8 @@ void add_rules(Object& body, const RuleNumbers& rules) {
 }  // namespace
 
 Request request_of(const Start& start) {
-  return {"PUT", target_of(start.name), fields_of(start).take()};
+  return {"PUT", target_of(start.name), fields_of(start).take(),
+          start.wait.value_or(Millis(0))};
 }
 
 Request request_of(const Explain& explain) {

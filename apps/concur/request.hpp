@@ -12,6 +12,7 @@ struct Request {
   std::string_view method;
   std::string target;
   std::string body;  // empty: none
+  Millis wait{};     // for so long the daemon may wait before it can answer, beside the timeout
 };
 
 Request request_of(const Start& start);

@@ -86,7 +86,7 @@ bool SessionEvents::concerns_session(std::string_view line) const {
   const auto event = read_object(line);
   if (!event) return false;
   const std::string_view name = member(*event, "event");
-  if (name == "started" || name == "renewed") return false;
+  if (name == "started" || name == "renewed" || name == "waiting") return false;
   return name == "dropped" || member(*event, "session") == name_.session;
 }
 

@@ -19,7 +19,7 @@ namespace json = boost::json;
 constexpr Millis kDefaultLease{90'000};
 constexpr int kBeatsPerLease = 3;
 constexpr Millis kMinInterval{10};
-constexpr double kMaxInterval = 1e9;  // in seconds
+constexpr double kMaxTime = 1e9;  // in seconds
 constexpr Millis kMinRetry{100};
 
 // The members of an answer; none where it has none.
@@ -37,14 +37,13 @@ std::string text_of(const json::object& members, std::string_view name) {
 
 bool is_allowed(const HttpAnswer& answer) { return answer.status >= 200 && answer.status < 300; }
 
-// `before` stays in force where the answer names none.
-Millis interval_of(const json::object& members, Millis before) {
-  const json::value* value = members.if_contains("heartbeatInterval");
+// None where the answer names none, or nothing above zero.
+std::optional<Millis> time_of(const json::object& members, std::string_view name) {
+  const json::value* value = members.if_contains(name);
   boost::system::error_code code;
   const double seconds = value != nullptr ? value->to_number<double>(code) : 0;
-  if (code || !(seconds > 0)) return before;
-  return std::max(kMinInterval,
-                  Millis(static_cast<Millis::rep>(std::min(seconds, kMaxInterval) * 1000)));
+  if (code || !(seconds > 0)) return std::nullopt;
+  return Millis(static_cast<Millis::rep>(std::min(seconds, kMaxTime) * 1000));
 }
 
 }  // namespace
@@ -54,9 +53,9 @@ SessionKeeper::SessionKeeper(Client& client, const Start& start)
       start_(start),
       interval_(std::max(kMinInterval, start.ttl.value_or(kDefaultLease) / kBeatsPerLease)) {}
 
-Result<HttpAnswer> SessionKeeper::start() {
+Result<HttpAnswer> SessionKeeper::start(const Start& start) {
   const Instant asked = clock_.now().instant;
-  auto answer = ask(client_, Start::kVerb, request_of(start_));
+  auto answer = ask(client_, Start::kVerb, request_of(start));
   client_.disconnect();
   if (answer && is_allowed(*answer)) {
     held(*answer, asked);
@@ -103,8 +102,11 @@ void SessionKeeper::beat() {
   lost(*answer);
 }
 
+// The command runs, and must be looked after: it does not wait.
 void SessionKeeper::start_again() {
-  const auto answer = start();
+  Start at_once = start_;
+  at_once.wait.reset();
+  const auto answer = start(at_once);
   if (answer && is_allowed(*answer)) return;
   const bool denied = answer && exit_code_of(answer->status, false) == ExitCode::kDenied;
   if (!denied) return failed(answer);
@@ -125,7 +127,10 @@ void SessionKeeper::held(const HttpAnswer& answer, Instant asked) {
   denial_reported_ = false;
   const json::object members = members_of(answer);
   if (auto token = text_of(members, "start"); !token.empty()) token_ = std::move(token);
-  interval_ = interval_of(members, interval_);
+  if (const auto interval = time_of(members, "heartbeatInterval")) {
+    interval_ = std::max(kMinInterval, *interval);
+  }
+  asked += time_of(members, "waited").value_or(Millis(0));  // it has run since then
   lease_end_ = asked + interval_ * kBeatsPerLease;
   due_ = asked + jittered(interval_);
 }

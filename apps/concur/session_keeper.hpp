@@ -26,8 +26,8 @@ class SessionKeeper {
   SessionKeeper(Client& client, const Start& start);
 
   // The first start: the daemon's answer, or an Error where there is none. Where it is allowed the
-  // state is kHeld.
-  Result<HttpAnswer> start();
+  // state is kHeld. It waits for room, as long as its command says.
+  Result<HttpAnswer> start() { return start(start_); }
 
   // Whether an answer or Error of start() is none of the daemon's judgement.
   static bool is_unavailable(const Result<HttpAnswer>& answer);
@@ -47,6 +47,7 @@ class SessionKeeper {
   Instant due() const { return due_; }  // of the next tick()
 
  private:
+  Result<HttpAnswer> start(const Start& start);
   void beat();
   void start_again();
   void held(const HttpAnswer& answer, Instant asked);

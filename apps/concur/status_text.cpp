@@ -82,6 +82,9 @@ std::optional<std::string> status_text(std::string_view answer, const Terminal& 
   subjects.add("sessions", text::format("{}", count_of(*status, "sessions")));
   subjects.add("users", text::format("{}", count_of(*status, "users")));
   subjects.add("connections", text::format("{}", count_of(*status, "connections")));
+  if (const auto waiting = count_of(*status, "waiting"); waiting > 0) {
+    subjects.add("waiting", text::format("{} for room", waiting));
+  }
   add_policy(*status, subjects);
   if (const auto* rates = object_of(*status, "rates")) {
     for (const char* name : {"starts", "denials", "heartbeats", "ends"}) {

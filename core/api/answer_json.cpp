@@ -103,6 +103,10 @@ void write_eviction(JsonWriter& json, const std::optional<Eviction>& eviction) {
   json.field("at", eviction->at).end_object();
 }
 
+void write_waited(JsonWriter& json, const std::optional<Millis>& waited) {
+  if (waited) json.field("waited", *waited);
+}
+
 void write_degraded(JsonWriter& json, bool degraded) {
   if (degraded) json.field("degraded", true);
 }
@@ -167,6 +171,7 @@ int write(JsonWriter& json, const Granted& granted) {
   write_broken(json, granted.broken);
   write_names(json, "evicted", granted.evicted);
   write_names(json, "wouldEvict", granted.would_evict);
+  write_waited(json, granted.waited);
   write_degraded(json, granted.degraded);
   return granted.renewed ? 200 : 201;
 }
@@ -181,6 +186,7 @@ int write(JsonWriter& json, const Denied& denied) {
   if (denied.retry_after) json.field("retryAfter", *denied.retry_after);
   write_broken(json, denied.broken);
   if (denied.hold_off) json.field("holdOff", *denied.hold_off);
+  write_waited(json, denied.waited);
   write_degraded(json, denied.degraded);
   write_sessions(json, denied.sessions, false);
   return 409;

@@ -42,6 +42,15 @@ void Api::submit(const Command& command, Respond respond) {
   });
 }
 
+void Api::submit_waiting(const Call& call, const Start& start, Millis wait, Respond respond) {
+  const auto place = commands_.submit_waiting(
+      start, wait, [respond = std::move(respond)](const Result<Answer>& answer) {
+        respond(answer ? to_response(*answer) : to_response(answer.error()));
+      });
+  if (place == Service::kNoPlace || call.asker == nullptr) return;
+  call.asker->on_gone([this, place] { service_.leave(place); });
+}
+
 void Api::submit_legacy(const Command& command, Respond respond) {
   commands_.submit(command, [respond = std::move(respond)](const Result<Answer>& answer) {
     respond(answer ? to_first_response(*answer) : to_first_response(answer.error()));
@@ -59,7 +68,9 @@ void Api::start(const Call& call, Respond respond) {
   if (body->limit && !permits(call, call.route->least_widened)) {
     return respond(forbidden(call, "cannot set a limit with a start: that is for operators"));
   }
-  submit(start_of(ids->user, ids->session, *body), std::move(respond));
+  const Start start = start_of(ids->user, ids->session, *body);
+  if (body->wait) return submit_waiting(call, start, *body->wait, std::move(respond));
+  submit(start, std::move(respond));
 }
 
 // Of a session that is not named: of one more.

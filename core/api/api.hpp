@@ -99,6 +99,7 @@ class Api final : public Handler {
     });
   }
   void submit(const Command& command, Respond respond);
+  void submit_waiting(const Call& call, const Start& start, Millis wait, Respond respond);
   void submit_legacy(const Command& command, Respond respond);
 
   struct HookWaits;  // whoever is answered once a hook's command is

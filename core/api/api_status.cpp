@@ -91,7 +91,8 @@ void Api::status(const Call&, Respond respond) {
   json.field("startedAt", now.to_wall(info_.started))
       .field("uptime", uptime.count())
       .field("sessions", status.sessions)
-      .field("users", status.users);
+      .field("users", status.users)
+      .field("waiting", status.waiting);
   if (status.blocks) json.field("blocks", *status.blocks);
   json.field("connections", info_.connections ? info_.connections() : 0)
       .field("limit", status.policy.limit)

@@ -81,6 +81,12 @@ Result<void> read_batch_field(std::string_view name, const json::value& value, B
   }
   if (!into.body) into.body.emplace();
   auto read = read_start_field(name, value, *into.body);
+  if (read && into.body->wait) {
+    return Error{
+        ErrorKind::kInvalid,
+        "cannot accept field 'wait': it is not for batches, whose commands are answered in "
+        "order"};
+  }
   if (!read || takes(into.command, name)) return read;
   return Error{ErrorKind::kInvalid,
                text::format("cannot accept field '{}': it is for starts {}", name,

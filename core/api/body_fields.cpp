@@ -5,6 +5,7 @@
 #include "base/utf8.hpp"
 #include "rules/address.hpp"
 #include "rules/rule.hpp"
+#include "service/service.hpp"
 #include "session/detail_text.hpp"
 #include "session/id.hpp"
 #include "session/policy.hpp"
@@ -34,6 +35,16 @@ Result<void> read_ttl(const json::value& value, StartBody& into) {
         "ttl", text::format("{} to {}", format_duration(kMinLease), format_duration(kMaxLease)));
   }
   into.ttl = *ttl;
+  return {};
+}
+
+Result<void> read_wait(const json::value& value, StartBody& into) {
+  const auto wait = read_duration("wait", value);
+  if (!wait) return wait.error();
+  if (*wait > kMaxWait) {
+    return bad_field("wait", text::format("0 (not at all) to {}", format_duration(kMaxWait)));
+  }
+  into.wait = *wait;
   return {};
 }
 
@@ -166,7 +177,7 @@ Result<void> read_meant_meta(const json::value& value, Purge& into) {
 
 bool is_start_field(std::string_view name) {
   constexpr std::string_view kFields[] = {"ttl", "limit",   "onLimit", "replace", "device",
-                                          "ip",  "content", "meta",    "start",   "replaceAll"};
+                                          "ip",  "content", "meta",    "start",   "replaceAll", "wait"};
   return std::ranges::find(kFields, name) != std::end(kFields);
 }
 
@@ -375,6 +386,7 @@ Result<void> read_start_field(std::string_view name, const json::value& value, S
     into.replace_all = value.get_bool();
     return {};
   }
+  if (name == "wait") return read_wait(value, into);
   return unknown_field(name);
 }
 

@@ -34,6 +34,10 @@ std::string_view name_of(EventKind kind) {
       return "blocked";
     case EventKind::kUnblocked:
       return "unblocked";
+    case EventKind::kWaiting:
+      return "waiting";
+    case EventKind::kLeft:
+      return "left";
   }
   return "ended";
 }
@@ -43,6 +47,8 @@ bool has_limit(const Event& event) {
     case EventKind::kStarted:
     case EventKind::kRenewed:
     case EventKind::kDenied:
+    case EventKind::kWaiting:
+    case EventKind::kLeft:
       return true;
     case EventKind::kLimitChanged:
       return !event.removed;
@@ -71,6 +77,7 @@ void write_more(JsonWriter& json, EventKind kind, const EventMore& more) {
   if (!more.rule.empty()) json.field("rule", more.rule);
   if (more.until) json.field("until", *more.until);
   if (!more.message.empty()) json.field("message", more.message);
+  if (more.waited) json.field("waited", *more.waited);
 }
 
 void begin_line(JsonWriter& json, const EventLog& log, std::uint64_t number, WallTime at,

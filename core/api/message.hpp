@@ -85,6 +85,18 @@ struct Response {
 
 struct Route;
 
+// Who sent a request, for what is answered much later.
+class Asker {
+ public:
+  // While a request is handled: `gone` is called once, where nothing more will come of whoever sent
+  // it before it is answered: the connection is over, or the client has ended its side of it. What
+  // is answered then still reaches a client that only stopped sending.
+  virtual void on_gone(Callback<void()> gone) = 0;
+
+ protected:
+  ~Asker() = default;
+};
+
 // What stands in a path where its pattern has braces, in order.
 using Names = boost::container::static_vector<std::string_view, 2>;
 
@@ -95,6 +107,7 @@ struct Call {
   Names names{};
   const Route* route = nullptr;  // none: there is none for such a request
   bool streams = false;          // its body is handled while it arrives
+  Asker* asker = nullptr;        // null: whoever it is stays
 };
 
 // Answers requests. For the loop thread alone.

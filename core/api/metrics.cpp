@@ -13,6 +13,7 @@ namespace concur {
 namespace {
 
 constexpr double kNanosASecond = 1e9;
+constexpr double kMillisASecond = 1e3;
 
 // In a label's value these three are escaped.
 std::string escaped(std::string_view text) {
@@ -145,6 +146,24 @@ void write_commands(Exposition& to, const CommandCounts& counts) {
   }
 }
 
+void write_waits(Exposition& to, const ServiceStatus& status) {
+  const WaitCounts& counts = status.waits;
+  const auto outcome = [&to](std::string_view name, std::uint64_t count) {
+    to.sample({}, text::format("outcome=\"{}\"", name), count);
+  };
+  to.gauge("waiting_starts", "Starts that wait for room now.", status.waiting);
+  to.head(
+      "waits_total", "counter",
+      "Starts that waited for room by outcome; left were given up by whoever waited, failed had "
+      "another answer, or none.");
+  outcome("started", counts.started);
+  outcome("denied", counts.denied);
+  outcome("left", counts.left);
+  outcome("failed", counts.failed);
+  to.head("wait_duration_seconds", "histogram", "How long they waited, whatever became of them.");
+  to.histogram({}, counts.durations, kMillisASecond);
+}
+
 void write_events(Exposition& to, const EventFigures& events) {
   to.counter("sessions_evicted_total",
              "Sessions that made room for another, reconnects of the same device among them.",
@@ -253,6 +272,7 @@ std::string metrics_text(const Figures& figures, const DaemonInfo& info, const N
   write_daemon(to, info, now);
   write_state(to, figures.service);
   write_commands(to, figures.commands.counts);
+  write_waits(to, figures.service);
   write_events(to, figures.events);
   std::visit([&to](const auto& storage) { write_storage(to, storage); }, figures.service.storage);
   if (figures.service.fleet) write_fleet(to, *figures.service.fleet);

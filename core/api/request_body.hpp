@@ -24,6 +24,7 @@ struct StartBody {
   std::optional<std::string> replace{};  // a session's name
   bool replace_all = false;
   std::optional<StartToken> start{};
+  std::optional<Millis> wait{};  // for room; 0 to kMaxWait
 };
 
 // An empty body means no options.

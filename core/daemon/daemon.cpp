@@ -16,6 +16,7 @@
 #include "net/unix_gate.hpp"
 #include "service/event_log.hpp"
 #include "service/open_service.hpp"
+#include "service/waiting_service.hpp"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -110,7 +111,10 @@ class Daemon {
         watchdog_timer_(loop_),
         service_(must(open_service(service_options(effective.settings, std::move(files)), version),
                       ExitCode::kDatabase)),
-        api_(*service_, events_, memory_, clock_, log) {
+        waiting_(*service_, events_, runner_.turn(), clock_,
+                 effective.settings.fleet.seeds.empty() ? WaitingService::Scope::kAlone
+                                                        : WaitingService::Scope::kShared),
+        api_(waiting_, events_, memory_, clock_, log) {
     api_.set_authorize(effective.settings.authorize);
   }
 
@@ -138,7 +142,7 @@ class Daemon {
                    [operators](std::int64_t uid) { return advice_for(uid, operators); }});
     await_signal();
     let_signals_in();
-    boost::asio::post(loop_, [this] { service_->when_ready([this] { notifier_.ready(); }); });
+    boost::asio::post(loop_, [this] { waiting_.when_ready([this] { notifier_.ready(); }); });
     feed_watchdog();
     runner_.run();
   }
@@ -231,7 +235,7 @@ class Daemon {
     for (const std::string& doubt : doubts_about_rules(effective_)) log_.warning("{}", doubt);
     take_over_keys();
     api_.set_authorize(effective_.settings.authorize);
-    service_->configure(effective_.settings.service);
+    waiting_.configure(effective_.settings.service);
     log_.set_level(effective_.settings.log_level);
     log_.info("reloaded");
   }
@@ -264,6 +268,8 @@ class Daemon {
       log_.warning("stopping with {} connections still busy", connections());
       finish();
     });
+    // Who waits for room is answered now, for all that is owed goes out before the end.
+    waiting_.drain();
     draining_ = servers_.size();
     const auto drained = [this] {
       if (--draining_ == 0) finish();
@@ -275,7 +281,7 @@ class Daemon {
     if (std::exchange(finishing_, true)) return;
     stop_timer_.cancel();
     for (const auto& [server, backlog] : servers_) server->close();
-    service_->finish([this] { loop_.stop(); });
+    waiting_.finish([this] { loop_.stop(); });
   }
 
   const SettingInputs& inputs_;
@@ -292,6 +298,7 @@ class Daemon {
   EventLog events_{[this] { runner_.turn().at(Turn::Stage::kPublish, wake_step_); }};
   OwnStep<&EventLog::wake_readers, EventLog> wake_step_{events_};
   std::unique_ptr<Service> service_;
+  WaitingService waiting_;  // above it
   Api api_;
   std::optional<UnixGate> gate_;
   std::optional<TcpGate> tcp_gate_;

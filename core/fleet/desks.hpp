@@ -4,11 +4,11 @@
 #include "base/turn.hpp"
 #include "engine/engine.hpp"
 #include "fleet/fleet_config.hpp"
-#include "fleet/kept_command.hpp"
 #include "fleet/served.hpp"
 #include "fleet/user_fields.hpp"
 #include "service/backlog.hpp"
 #include "service/fleet_status.hpp"
+#include "service/kept_command.hpp"
 #include "service/service.hpp"
 #include "session/judge.hpp"
 

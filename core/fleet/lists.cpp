@@ -209,7 +209,10 @@ void Lists::go_on(const std::shared_ptr<Purging>& purging) {
   walk_.step(*purging->next, [this, purging](WalkStep&& step) {
     if (!step.available) return purging->reply(unavailable(step.cause));
     purging->next = step.next;
-    if (step.anew && purging->dry_run) purging->purged.count = 0;
+    if (step.anew && purging->purged.dry_run) {
+      purging->purged.count = 0;
+      purging->purged.users = 0;
+    }
     for (WalkedUser& each : step.users) {
       const Instant now = at(each.now).instant;
       const ReadUser read = read_user(each.user, each.fields, now);

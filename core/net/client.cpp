@@ -27,8 +27,10 @@ Client::Client(std::vector<std::string> paths, Millis timeout)
     : paths_(std::move(paths)), timeout_(timeout) {}
 
 Result<HttpAnswer> Client::request(std::string_view method, std::string_view target,
-                                   std::string_view body) {
-  const Deadline deadline = SteadyClock::now() + timeout_;
+                                   std::string_view body, Millis more) {
+  const Millis time = timeout_ + more;
+  const Deadline to_connect = SteadyClock::now() + timeout_;
+  const Deadline deadline = to_connect + more;
   given_up_ = false;
   sent_ = false;
   std::string bytes = text::format("{} {} HTTP/1.1\r\nHost: concurrencyd\r\n", method, target);
@@ -40,17 +42,17 @@ Result<HttpAnswer> Client::request(std::string_view method, std::string_view tar
   if (fd_ && is_closed(fd_)) fd_.close();
   for (;;) {
     if (!fd_) {
-      auto connected = connect(deadline);
+      auto connected = connect(to_connect);
       if (!connected) return std::move(connected).error();
       fd_ = std::move(connected->fd);
       path_ = std::move(connected->path);
     }
-    auto answer = send(bytes, deadline) ? receive(deadline) : no_answer_within(timeout_, path_);
+    auto answer = send(bytes, deadline) ? receive(deadline, time) : no_answer_within(time, path_);
     if (answer) return answer;
     fd_.close();
     // A daemon that stops takes no more on the connections it has: the next one is asked.
     const bool unasked = !sent_ && answer.error().kind == ErrorKind::kUnavailable;
-    if (!unasked || !pause(deadline)) return answer;
+    if (!unasked || !pause(to_connect)) return answer;
   }
 }
 
@@ -107,10 +109,10 @@ bool Client::send(std::string_view bytes, Deadline deadline) {
   return true;
 }
 
-Result<HttpAnswer> Client::receive(Deadline deadline) {
+Result<HttpAnswer> Client::receive(Deadline deadline, Millis time) {
   AnswerReader reader(AnswerParser::Body::kWhole);
   while (!reader.done()) {
-    if (!wait(fd_.get(), POLLIN, deadline)) return no_answer_within(timeout_, path_);
+    if (!wait(fd_.get(), POLLIN, deadline)) return no_answer_within(time, path_);
     if (auto read = reader.read(fd_.get(), path_); !read) return std::move(read).error();
   }
   if (!reader.reusable()) fd_.close();

@@ -23,7 +23,9 @@ class Client {
   // `timeout` for all it does: to connect, to send and to receive.
   Client(std::vector<std::string> paths, Millis timeout);
 
-  // `target` goes out as it is, so it must be percent-encoded; a body goes out as JSON.
+  // `target` goes out as it is, so it must be percent-encoded; a body goes out as JSON. `more` is
+  // time beside the timeout, for what the daemon waits for before it can answer; none of it is for
+  // connecting.
   //
   // Connecting is tried again until the time is over, with growing pauses, for nothing was sent. So
   // is a connection that the daemon closed since the last answer, or before it took any of the
@@ -35,7 +37,7 @@ class Client {
   //   kTimeout      no connection, or no whole answer, in time
   //   kCorrupt      the answer is not HTTP, cut off, or its body is larger than kMaxAnswerBody
   Result<HttpAnswer> request(std::string_view method, std::string_view target,
-                             std::string_view body = {});
+                             std::string_view body = {}, Millis more = Millis(0));
 
   // Begins a request whose answer, and perhaps whose body, are handled as they come, over a
   // connection of its own. Only connecting waits, as for request(), with its errors.
@@ -62,7 +64,7 @@ class Client {
   bool pause(Deadline deadline);
   bool wait(int fd, short events, Deadline until);
   bool send(std::string_view bytes, Deadline deadline);
-  Result<HttpAnswer> receive(Deadline deadline);
+  Result<HttpAnswer> receive(Deadline deadline, Millis time);
 
   std::vector<std::string> paths_;
   Millis timeout_;

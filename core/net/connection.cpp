@@ -48,6 +48,7 @@ void Connection::close() {
   refusal_.reset();
   decide_step_.cancel();
   send_step_.cancel();
+  report_gone();
   closed_(*this);
 }
 
@@ -58,10 +59,10 @@ void Connection::on_ready(unsigned events) {
   const bool over = (events & (EPOLLHUP | EPOLLERR)) != 0;
   if (wants_input()) {
     if (over || (events & EPOLLIN) != 0) receive();
-  } else if (over && answers_.streams() && !in_body()) {
-    // A source may have nothing to send for hours: that nobody is left to read it shows nowhere
-    // else where nothing is read any more.
+  } else if (over && awaits_end()) {
     return close();
+  } else if ((events & EPOLLRDHUP) != 0) {
+    report_gone();
   }
   if (!socket_) return;
   if (blocked_ && (over || (events & EPOLLOUT) != 0)) {
@@ -93,6 +94,7 @@ void Connection::on_end(bool at_end) {
   if (in_body()) give_up_body(400, "it ended before it was whole");
   input_ = Input::kNone;
   if (!at_end || lingers || answers_.empty() || peer_is_gone()) return close();
+  report_gone();
   send_later();
 }
 
@@ -173,6 +175,7 @@ bool Connection::authorize() {
   input_ = Input::kRest;
   call_.request = {parser_.method(), parser_.target(), {}, caller_.role, caller_.name,
                    caller_.uid,      parser_.fields()};
+  call_.asker = this;
   handler_.begin(call_);
   if (call_.streams) parser_.take_body(RequestParser::Body::kStreamed);
   return true;
@@ -212,6 +215,7 @@ bool Connection::take_request() {
                                     .chunks = parser_.takes_chunks(),
                                     .expects_continue = parser_.take_expectation()});
   call_.request.body = parser_.body();
+  handled_ = number;
   auto sink = handler_.handle(call_, responder(number));
   call_.target.clear();
   if (call_.streams) {
@@ -279,6 +283,7 @@ Handler::Respond Connection::responder(AnswerQueue::Number number) {
 }
 
 void Connection::respond(AnswerQueue::Number number, Response&& response) {
+  std::erase_if(to_call_, [number](const auto& each) { return each.first == number; });
   if (!socket_ || aborted_) return;
   if (response.source) {
     response.source->set_waker([weak = weak_from_this()] {
@@ -288,6 +293,21 @@ void Connection::respond(AnswerQueue::Number number, Response&& response) {
   const bool first = answers_.put(number, std::move(response));
   count_memory();
   if (first) send_later();
+}
+
+void Connection::on_gone(Callback<void()> gone) {
+  to_call_.emplace_back(handled_, std::move(gone));
+}
+
+// An answer may come of it at once.
+void Connection::report_gone() {
+  for (const auto& [number, gone] : std::exchange(to_call_, {})) gone();
+}
+
+// A source may have nothing to send for hours, and a request may wait for as long: that nobody is
+// left to be answered shows nowhere else where nothing is read any more.
+bool Connection::awaits_end() const {
+  return !to_call_.empty() || (answers_.streams() && !in_body());
 }
 
 // --- time and the end ---

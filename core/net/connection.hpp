@@ -2,6 +2,7 @@
 
 #include "api/client_memory.hpp"
 #include "api/message.hpp"
+#include "base/callback.hpp"
 #include "base/fd.hpp"
 #include "base/turn.hpp"
 #include "net/answer_queue.hpp"
@@ -16,6 +17,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace concur {
 
@@ -23,7 +26,9 @@ namespace concur {
 // order of the requests. What arrives is read and parsed at the beginning of a turn, decided in its
 // next stage, and answered in the last. Bounded in all directions: bytes read ahead, requests under
 // way, bytes not yet sent, and time; and all connections together by the memory held for clients.
-class Connection final : public Poller::Watcher, public std::enable_shared_from_this<Connection> {
+class Connection final : public Poller::Watcher,
+                         public std::enable_shared_from_this<Connection>,
+                         private Asker {
  public:
   using Closed = std::function<void(Connection&)>;
 
@@ -67,6 +72,7 @@ class Connection final : public Poller::Watcher, public std::enable_shared_from_
   void on_end(bool at_end);
   bool peer_is_gone();
   bool wants_input() const;
+  bool awaits_end() const;
   bool may_take_more() const;
   bool at_request() const { return input_ <= Input::kRest; }
   bool in_request() const { return input_ == Input::kHead || input_ == Input::kRest; }
@@ -87,6 +93,8 @@ class Connection final : public Poller::Watcher, public std::enable_shared_from_
   void skip_body();
   Handler::Respond responder(AnswerQueue::Number number);
   void respond(AnswerQueue::Number number, Response&& response);
+  void on_gone(Callback<void()> gone) override;
+  void report_gone();
 
   // --- what is sent ---
   void send();
@@ -123,7 +131,10 @@ class Connection final : public Poller::Watcher, public std::enable_shared_from_
   AnswerQueue::Number sink_number_ = 0;
 
   AnswerQueue answers_;
-  std::optional<Refusal> refusal_;  // that is sent later, as the last answer
+  // What is called for which requests, those that are not answered yet, if the client is gone.
+  std::vector<std::pair<AnswerQueue::Number, Callback<void()>>> to_call_;
+  AnswerQueue::Number handled_ = 0;  // the request that the handler was given last
+  std::optional<Refusal> refusal_;   // that is sent later, as the last answer
   Deadline<Waits> input_deadline_;
   Deadline<Waits> output_deadline_;
   bool blocked_ = false;  // the socket takes no more for now

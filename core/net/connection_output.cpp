@@ -111,8 +111,9 @@ Tick Connection::patience() const { return caller_.known ? kIdleTime : kUnknownT
 void Connection::update_interest() {
   const bool reads = wants_input();
   Poller::Interest wanted;
-  if (reads || blocked_ || (answers_.streams() && !in_body())) {
-    wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U);
+  if (reads || blocked_ || awaits_end()) {
+    const bool takes_leave = !reads && !to_call_.empty();
+    wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U) | (takes_leave ? EPOLLRDHUP : 0U);
   }
   if (poller_.watch(socket_.get(), *this, watched_, wanted)) {
     watched_ = wanted;

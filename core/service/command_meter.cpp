@@ -4,10 +4,24 @@
 
 namespace concur {
 
+namespace {
+
+// That a start waited for room says nothing of how long answers take.
+std::chrono::nanoseconds waited(const Result<Answer>& answer) {
+  if (!answer) return {};
+  if (const auto* granted = std::get_if<Granted>(&*answer)) {
+    return granted->waited.value_or(Millis(0));
+  }
+  if (const auto* denied = std::get_if<Denied>(&*answer)) return denied->waited.value_or(Millis(0));
+  return {};
+}
+
+}  // namespace
+
 void CommandMeter::count(CommandKind kind, std::chrono::nanoseconds since,
                          const Result<Answer>& answer) {
   const std::chrono::nanoseconds now = clock_.since_boot();
-  counts_.durations[static_cast<std::size_t>(kind)].add((now - since).count());
+  counts_.durations[static_cast<std::size_t>(kind)].add((now - since - waited(answer)).count());
   if (answer) {
     answered(kind, *answer, Instant(std::chrono::floor<Millis>(now)));
   } else {

@@ -34,18 +34,31 @@ class CommandMeter {
   template <class Reply>
   void submit(const Command& command, Reply reply) {
     const Now now = clock_.now();
-    auto counted = [this, since = now.since_boot, kind = kind_of(command),
-                    reply = std::move(reply)](Result<Answer>&& answer) {
-      reply(std::as_const(answer));
-      count(kind, since, answer);
-    };
-    static_assert(Service::Reply::keeps_in_place<decltype(counted)>());
-    service_.submit(command, now, std::move(counted));
+    service_.submit(command, now, counted(kind_of(command), now, std::move(reply)));
+  }
+
+  // As Service::submit_waiting(), the same way.
+  template <class Reply>
+  Service::Place submit_waiting(const Start& start, Millis wait, Reply reply) {
+    const Now now = clock_.now();
+    return service_.submit_waiting(start, wait, now,
+                                   counted(CommandKind::kStart, now, std::move(reply)));
   }
 
   CommandFigures figures(Instant now) const;
 
  private:
+  template <class Reply>
+  auto counted(CommandKind kind, const Now& now, Reply reply) {
+    auto counts = [this, since = now.since_boot, kind,
+                   reply = std::move(reply)](Result<Answer>&& answer) {
+      reply(std::as_const(answer));
+      count(kind, since, answer);
+    };
+    static_assert(Service::Reply::keeps_in_place<decltype(counts)>());
+    return counts;
+  }
+
   void count(CommandKind kind, std::chrono::nanoseconds since, const Result<Answer>& answer);
   void answered(CommandKind kind, const Answer& answer, Instant now);
   void granted(CommandKind kind, const Granted& granted, Instant now);

@@ -51,6 +51,20 @@ struct CommandCounts {
       Histogram(kDurationBounds)};
 };
 
+// From a tenth of a second to an hour, the longest that a start may wait; in milliseconds.
+inline constexpr std::int64_t kWaitBounds[] = {100,     250,     500,       1'000,    2'500,
+                                               5'000,   10'000,  30'000,    60'000,   120'000,
+                                               300'000, 600'000, 1'800'000, 3'600'000};
+
+// Starts that waited for room since the daemon's start, by what became of them.
+struct WaitCounts {
+  std::uint64_t started = 0;
+  std::uint64_t denied = 0;          // their time was over
+  std::uint64_t left = 0;            // whoever waited was gone
+  std::uint64_t failed = 0;          // no answer could be had, or another one
+  Histogram durations{kWaitBounds};  // of all of them; milliseconds
+};
+
 // Commits of a database since the daemon's start.
 struct CommitCounts {
   Histogram durations{kDurationBounds};  // failed ones too; nanoseconds

@@ -14,6 +14,7 @@ std::string EventLog::random_boot() {
 
 void EventLog::publish(Event&& event, Instant now) {
   count(event.kind, now);
+  if (listener_) listener_(event);
   if (ring_.size() < kMaxHeld) {
     ring_.push_back(std::move(event));
   } else {
@@ -43,6 +44,8 @@ void EventLog::count(EventKind kind, Instant now) {
     case EventKind::kLimitChanged:
     case EventKind::kBlocked:
     case EventKind::kUnblocked:
+    case EventKind::kWaiting:
+    case EventKind::kLeft:
       break;
   }
 }

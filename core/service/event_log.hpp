@@ -51,6 +51,9 @@ class EventLog {
 
   void publish(Event&& event, Instant now);
 
+  // Called with each event as it is published: it takes note, and no more. None by default.
+  void set_listener(std::function<void(const Event&)> listener) { listener_ = std::move(listener); }
+
   // In a fleet: the label of this box, by which readers tell its events from other boxes'.
   void set_box(std::string label) { box_ = std::move(label); }
   // Empty where this is no box of a fleet.
@@ -93,6 +96,7 @@ class EventLog {
   std::uint64_t next_ = 1;
   std::uint64_t woken_upto_ = 1;
   std::function<void()> wake_later_;
+  std::function<void(const Event&)> listener_;
   bool waking_ = false;                          // that was asked for
   std::multimap<std::string, Reader*> readers_;  // by user; those of all under the empty name
   std::size_t renewal_readers_ = 0;

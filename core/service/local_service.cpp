@@ -63,6 +63,10 @@ void LocalService::submit(const Command& command, const Now& now, Reply reply) {
   Decision decision = registry_.apply(command, now);
   committer_.command_decided();
   if (registry_.has_events()) publish_events(now);
+  // What is tried again is told nobody, and need not wait for what it rests on.
+  const auto* start = std::get_if<Start>(&command);
+  const bool is_denied = std::holds_alternative<Denied>(decision.answer);
+  if (is_denied && start != nullptr && start->tries) decision.waits_for = 0;
   if (const auto* throttled = std::get_if<Throttled>(&decision.answer)) {
     warn_of_throttled(*throttled, now);
   }

@@ -11,10 +11,16 @@
 #include "session/command.hpp"
 #include "session/report.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace concur {
+
+// How long a start may wait for room at most.
+inline constexpr Millis kMaxWait = std::chrono::hours(1);
 
 // Where streams are counted: the one way in for commands, the one way out for answers. The local
 // one decides in memory and remembers in SQLite; a fleet's decides here and commits to an engine
@@ -42,6 +48,21 @@ class Service {
   // all that the answer says is durable. `now` is the time, just read: for who decides by the clock
   // and who measures both need it. The command's views are not needed after the return.
   virtual void submit(const Command& command, const Now& now, Reply reply) = 0;
+
+  // A start that waits for room, at most so long, where it is denied for want of it: it is answered
+  // once it is let in, or the time is over; all else is as of submit(). Whoever does not let starts
+  // wait answers at once. Gives the place where it waits, for leave(); kNoPlace where it is
+  // answered already, or does not wait.
+  using Place = std::uint64_t;
+  static constexpr Place kNoPlace = 0;
+  virtual Place submit_waiting(const Start& start, Millis /*wait*/, const Now& now, Reply reply) {
+    submit(start, now, std::move(reply));
+    return kNoPlace;
+  }
+
+  // Nobody is there any more for whom the start in that place would wait: it is answered soon, as
+  // denied where it is not let in already. Does nothing where nobody waits there.
+  virtual void leave(Place /*place*/) {}
 
   // A hint: a command about this user is about to be submitted, perhaps with others. What their
   // lookups wait for is fetched for all of them at once.

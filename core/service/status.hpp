@@ -31,6 +31,8 @@ struct ServiceStatus {
   std::string trouble;  // as Service::trouble()
   StorageStatus storage;
   std::optional<FleetStatus> fleet;  // of a box of a fleet
+  std::uint64_t waiting = 0;         // starts that wait for room
+  WaitCounts waits;
 };
 
 }  // namespace concur

@@ -52,6 +52,7 @@ struct Granted {
   std::optional<Attribute::Kind> counts{};  // what the limit counts, where it is not sessions
   std::vector<std::string> would_evict{};   // observed: enforced, these would have been evicted
   bool degraded = false;
+  std::optional<Millis> waited{};  // for room
 };
 
 struct Denied {
@@ -68,7 +69,8 @@ struct Denied {
   bool degraded = false;
   std::vector<Broken> broken{};  // in the order of the rules; where there are rules
   std::optional<Attribute::Kind> counts{};
-  std::string message{};  // as the policy words it; empty: the first service's sentence
+  std::string message{};           // as the policy words it; empty: the first service's sentence
+  std::optional<Millis> waited{};  // for room, in vain
 };
 
 // A start for which there would be room, too soon after too many sessions of the user that started.

@@ -38,6 +38,10 @@ struct Start {
   // Whoever asks cannot tell a start from a sign of life: a session that was ended, evicted or
   // purged is not started again for as long as that is remembered.
   bool never_revives = false;
+  // Where it is denied it will be asked again: then that is not recorded, lists no sessions, and is
+  // answered at once, whether or not it is durable what it rests on.
+  bool tries = false;
+  std::optional<Millis> waited{};  // for room, until now
 };
 
 // What would become of that start, and why, without doing it.

@@ -22,17 +22,20 @@ enum class EventKind : std::uint8_t {
   kLimitChanged,
   kBlocked,
   kUnblocked,
+  kWaiting,  // a start is denied for now, and waits for room
+  kLeft,     // whoever waited for room is gone
 };
 
 // What only some events contain.
 struct EventMore {
-  Details details;        // started, denied: as the client gave them, without meta
+  Details details;        // started, denied, waiting, left: as the client gave them, without meta
   EvictedBy evicted_by;   // evicted
   std::string plan;       // limit_changed: the user's, or with no user the one that changed
   bool fight = false;     // started: its device changes hands so often that it is no reconnect now
   std::string message{};  // ended, purged, blocked: what an operator has to say
   std::optional<WallTime> until{};  // blocked: none where there is no end to it
   std::string rule{};               // denied: the first rule that had no room; empty for the limit
+  std::optional<Millis> waited{};  // started, denied, left: for room
 };
 
 // Something that happened, for those who watch. Laid out for size: tens of thousands are kept.

@@ -294,6 +294,10 @@ void Registry::publish_denied(const Start& start, Slot user, std::uint32_t limit
       more->rule = first.rule().name;
     }
   }
+  if (start.waited) {
+    if (!more) more = std::make_unique<EventMore>();
+    more->waited = start.waited;
+  }
   publish(EventKind::kDenied, user, PackedText(start.session.text()), state_->user(user).active,
           limit, std::move(more), now);
 }

@@ -52,11 +52,12 @@ Denied Registry::deny(const Start& start, Slot user, const Terms& terms,
                 {},
                 {}};
   denied.counts = terms.counts;
+  const std::size_t listed = start.tries ? 0 : kMaxListed;
   const auto list = [&](Slot slot) {
-    if (denied.sessions.size() < kMaxListed) state_->append_info(denied.sessions, slot, now);
+    if (denied.sessions.size() < listed) state_->append_info(denied.sessions, slot, now);
   };
   if (!terms.look_at_attributes() || violations.empty()) {
-    denied.sessions.reserve(std::min<std::size_t>(owner.active, kMaxListed));
+    denied.sessions.reserve(std::min<std::size_t>(owner.active, listed));
     std::vector<Instant> ends;
     ends.reserve(owner.active);
     const bool some_leave = !violations.empty() && !violations.front().sessions.empty();

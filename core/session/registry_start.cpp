@@ -78,8 +78,10 @@ Answer Registry::decide(const Start& start, const Now& now) {
   }
   const UserRef kept = user == kNoSlot ? state_->table.keep(start.user.text()) : UserRef();
   if (user == kNoSlot) user = kept.slot();
-  publish_denied(start, user, terms.limit, admission.violations, now);
-  count_attempt(user, judged, Attempt::Outcome::kRefused, now);
+  if (!start.tries) {
+    publish_denied(start, user, terms.limit, admission.violations, now);
+    count_attempt(user, judged, Attempt::Outcome::kRefused, now);
+  }
   Denied denied = deny(start, user, terms, admission.violations, now);
   denied.hold_off = admission.held_off;
   return denied;
@@ -111,7 +113,7 @@ Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& term
   const std::vector<Violation> violations = judge_change(start, slot, terms);
   const bool repeats = start.refuse_repeat_above_limit && refuses_legacy_repeat(terms, active);
   const bool refused = repeats || !violations.empty();
-  if (refused) {
+  if (refused && !start.tries) {
     publish_denied(start, user, terms.limit, violations, now);
     Admission admission;
     admission.verdict = Admission::Verdict::kDenied;
@@ -186,8 +188,9 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   }
   if (was_told) record(session.user, undo::Forgotten{}, DropGone{gone.number, gone.number});
   std::unique_ptr<EventMore> more;
-  if (!start.details.empty()) {
+  if (!start.details.empty() || start.waited) {
     more = std::make_unique<EventMore>(EventMore{start.details, {}, {}, admission.begins_fight});
+    more->waited = start.waited;
   }
   publish(EventKind::kStarted, session.user, session.name, owner.active, terms.limit,
           std::move(more), now);

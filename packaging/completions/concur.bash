@@ -55,7 +55,7 @@ _concur() {
       --what-if-limit | --interval) return ;;
   esac
 
-  start='--user --session --ttl --limit --device --ip --content --meta --on-limit --replace --replace-all'
+  start='--user --session --ttl --limit --device --ip --content --meta --on-limit --replace --replace-all --wait'
   case $verb in
     '')
       case $group in

@@ -65,6 +65,7 @@ for verb in start run
     complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest evict-newest' -d 'if the limit is reached'
     complete -c concur -n "__concur_is $verb" -l replace -xa '(__concur_names session)' -d 'the session to replace'
     complete -c concur -n "__concur_is $verb" -l replace-all -d 'replace all others of the user'
+    complete -c concur -n "__concur_is $verb" -l wait -x -d 'how long to wait for room'
 end
 complete -c concur -n '__concur_is run' -l if-unavailable -xa 'allow deny' -d 'if the daemon does not answer'
 

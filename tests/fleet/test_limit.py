@@ -229,6 +229,75 @@ class Limit(FleetTest):
         self.assert_everywhere("viewer1", ["s1", "s2"])
 
 
+class Waiting(FleetTest):
+    OPTIONS = ("--lease", "600s", "--limit", "1")
+
+    def waiting(self, box):
+        return self.at[box].get("/v1/status").json()["waiting"]
+
+    def park(self, box, user, session, body=None):
+        before = self.waiting(box)
+        connection = self.connect(self.boxes[box])
+        connection.send(harness.start_request(user, session, (body or {}) | {"wait": 60}))
+        harness.wait_until(lambda: self.waiting(box) == before + 1, "it waits")
+        return connection
+
+    def test_a_slot_that_another_box_frees_is_taken_within_a_second(self):
+        late = []
+        for number in range(max(3, ROUNDS // 2)):
+            user = f"viewer{number}"
+            self.started(self.at[0].start(user, "first"))
+            waiter = self.park(1, user, "second")
+            begin = time.monotonic()
+            if number % 2 == 0:
+                self.assertTrue(self.at[0].end(user, "first").json()["ended"])
+            else:  # a box that does not serve the session, either
+                self.assertEqual(self.purge(self.at[2], user=user), {"purged": 1})
+            self.assertGreater(self.started(waiter.receive())["waited"], 0)
+            late.append(time.monotonic() - begin)
+            self.assert_everywhere(user, ["second"])
+        self.assertLess(sorted(late)[len(late) // 2], 1, "not within a second, in most rounds")
+        self.assertLess(max(late), harness.seconds(1), late)
+
+    def test_its_own_slots_are_given_at_once_and_in_order(self):
+        self.started(self.at[0].start("viewer", "s0"))
+        waiters = [self.park(0, "viewer", f"s{number}") for number in range(1, 6)]
+        for number, waiter in enumerate(waiters):
+            begin = time.monotonic()
+            self.at[0].end("viewer", f"s{number}")
+            self.started(waiter.receive())
+            self.assertLess(time.monotonic() - begin, harness.seconds(0.4))
+            self.assert_everywhere("viewer", [f"s{number + 1}"])
+
+    def test_a_lease_that_runs_out(self):
+        self.started(self.at[2].start("viewer", "s0", {"ttl": 1}))
+        self.started(self.park(0, "viewer", "s1").receive())
+        self.assert_everywhere("viewer", ["s1"])
+
+    def test_of_those_who_wait_on_all_boxes_one_gets_it(self):
+        self.started(self.at[0].start("viewer", "s0"))
+        waiters = [self.park(box, "viewer", f"at{box}-{number}") for number in range(3) for box in range(3)]
+        self.at[1].end("viewer", "s0")
+        for left in range(len(waiters), 0, -1):
+            harness.wait_until(lambda: sum(self.waiting(box) for box in range(3)) == left - 1, "one is let in")
+            [active] = self.sessions(self.at[0], "viewer")
+            self.at[left % 3].end("viewer", active)
+        for waiter in waiters:
+            self.started(waiter.receive())
+        self.assert_everywhere("viewer", [])
+
+    def test_without_room_in_time_it_is_denied_once(self):
+        self.started(self.at[0].start("viewer", "s0"))
+        body = self.denied(self.at[1].start("viewer", "s1", {"wait": 2}))
+        self.assertGreaterEqual(body["waited"], 2)
+        self.assertEqual([each["session"] for each in body["sessions"]], ["s0"])
+        self.assertEqual(self.report("viewer")["denials"], 1)
+
+    def report(self, user):
+        [found] = self.at[1].get(f"/v1/report?user={user}").json()["users"]
+        return found
+
+
 class Races(FleetTest):
     OPTIONS = ("--lease", "600s", "--limit", str(LIMIT), "--hold-off", "0")
 

@@ -57,6 +57,8 @@ Tally tally_of(const Event& event) {
     case EventKind::kLimitChanged:
     case EventKind::kBlocked:
     case EventKind::kUnblocked:
+    case EventKind::kWaiting:
+    case EventKind::kLeft:
       break;
   }
   return tally;

@@ -121,6 +121,7 @@ class Answers(unittest.TestCase):
         connection.start("abc", "s1")
         for session in ("s2", "s3", "s4"):
             connection.start("abc", session)
+        connection.start("abc", "s4", {"wait": 0.01})
         connection.start("abc", "s5", {"onLimit": "evict-oldest", "device": "d5"})
         connection.start("abc", "s6", {"device": "d1", "onLimit": "evict-oldest"})
         connection.heartbeat("abc", "s2")

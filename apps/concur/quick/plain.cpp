@@ -50,6 +50,7 @@ bool take(Start& start, std::string_view option, std::string_view value) {
   if (option == "--content") return take(start.content, value);
   if (option == "--on-limit") return take(start.on_limit, value);
   if (option == "--replace") return take(start.replace, value);
+  if (option == "--wait") return take(start.wait, value);
   return take(start.name, option, value);
 }
 

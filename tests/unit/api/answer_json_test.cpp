@@ -45,6 +45,15 @@ TEST_CASE("to_response is the contract to the letter") {
           "\"device\":\"tv\","
           "\"meta\":{\"a\":1}}]}\n");
   }
+  SUBCASE("for how long it waited") {
+    Granted granted{"abc", "xyz", false, 1, 3, kFour, 30s};
+    granted.waited = 1500ms;
+    CHECK(to_response(granted).body.ends_with(",\"heartbeatInterval\":30,\"waited\":1.5}\n"));
+    Denied denied = denial();
+    denied.waited = 20s;
+    CHECK(to_response(denied).body.find(",\"retryAfter\":41.2,\"waited\":20,\"sessions\":[") !=
+          std::string::npos);
+  }
   SUBCASE("gone, unknown, ended, purged") {
     CHECK(to_response(Gone{"a", "s", EndReason::kExpired}).status == 410);
     CHECK(

@@ -12,6 +12,7 @@
 #include <vector>
 
 using namespace concur;
+using namespace std::chrono_literals;
 using test::FakeClock;
 using test::FakeService;
 
@@ -137,6 +138,64 @@ TEST_CASE("Api refuses what a route does not know") {
   SUBCASE("not before it is known who may") {
     CHECK(fixture.ask("GET", "/v1/report?mistyped=1", Role::kClient).status == 403);
     CHECK(fixture.ask("GET", "/nothing?mistyped=1", Role::kClient).status == 404);
+  }
+}
+
+TEST_CASE("Api lets a start wait that says for how long, until whoever asks is gone") {
+  struct Waits final : FakeService {
+    Place submit_waiting(const Start& start, Millis wait, const Now& now, Reply reply) override {
+      waited = wait;
+      submit(start, now, std::move(reply));
+      return is_answered ? kNoPlace : 7;
+    }
+    void leave(Place place) override { left = place; }
+    Millis waited{-1};
+    Place left = kNoPlace;
+    bool is_answered = false;
+  };
+  struct Someone final : Asker {
+    void on_gone(Callback<void()> call) override { gone = std::move(call); }
+    Callback<void()> gone;
+  };
+  Waits service;
+  FakeClock clock;
+  Logger log{LogLevel::kError, LogFormat::kText};
+  ClientMemory memory{clock, log};
+  EventLog events;
+  Api api{service, events, memory, clock, log};
+  Someone someone;
+  int answered = 0;
+  const auto ask = [&](const char* method, const char* target, const char* body) {
+    Call call;
+    call.request = {method, target, {}, Role::kClient, "uid 1, pid 2"};
+    call.asker = &someone;
+    api.begin(call);
+    call.request.body = body;
+    api.handle(call, [&answered](Response&& response) { answered = response.status; });
+  };
+
+  SUBCASE("with wait") {
+    ask("PUT", "/v1/users/u/sessions/s", R"({"wait":2.5})");
+    CHECK(service.waited == 2500ms);
+    CHECK(answered == 0);
+    REQUIRE(someone.gone);
+    someone.gone();
+    CHECK(service.left == 7);
+    service.answer_oldest();
+    CHECK(answered == 201);
+  }
+  SUBCASE("with wait, where it is answered at once") {
+    service.is_answered = true;
+    ask("PUT", "/v1/users/u/sessions/s", R"({"wait":2.5})");
+    CHECK_FALSE(someone.gone);
+  }
+  SUBCASE("not without wait, and nobody else") {
+    ask("PUT", "/v1/users/u/sessions/s", R"({"ttl":60})");
+    ask("PUT", "/v1/users/u/sessions/s", "");
+    ask("GET", "/startSession/userId/u/sessionId/s", "");
+    ask("GET", "/v1/authorize?user=u&session=s&wait=5", "");
+    CHECK(service.waited == -1ms);
+    CHECK_FALSE(someone.gone);
   }
 }
 

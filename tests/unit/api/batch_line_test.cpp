@@ -54,6 +54,14 @@ TEST_CASE("parse_batch_line") {
     CHECK(line.session.empty());
     CHECK_FALSE(line.body.has_value());
   }
+  SUBCASE("says that nothing waits") {
+    CHECK(
+        trouble(R"({"command":"start","user":"u","session":"s","wait":3})") ==
+        "cannot accept field 'wait': it is not for batches, whose commands are answered in order");
+    CHECK(trouble(R"({"command":"start","user":"u","session":"s","wait":null})").empty());
+    CHECK(trouble(R"({"command":"heartbeat","user":"u","session":"s","wait":3})")
+              .starts_with("cannot accept field 'wait'"));
+  }
   SUBCASE("says which line cannot be read, or which field") {
     CHECK(trouble("oops").starts_with("cannot read line 7: "));
     CHECK(trouble("[]") == "cannot read line 7: it takes a JSON object");

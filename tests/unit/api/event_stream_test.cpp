@@ -68,6 +68,23 @@ TEST_CASE("append_event") {
           R"("device":"tv","ip":"192.0.2.1","content":"film"})"
           "\n");
   }
+  SUBCASE("tells of a start that waits, and what became of it") {
+    Event event = event_of(EventKind::kWaiting, "abc", "xyz");
+    CHECK(line_of(event) ==
+          R"("event":"waiting","user":"abc","session":"xyz","concurrentSessions":1,"limit":3})"
+          "\n");
+    event.more = std::make_unique<EventMore>();
+    event.more->waited = std::chrono::milliseconds(2500);
+    for (const auto& [kind, name] :
+         {std::pair(EventKind::kStarted, "started"), std::pair(EventKind::kDenied, "denied"),
+          std::pair(EventKind::kLeft, "left")}) {
+      event.kind = kind;
+      CHECK(line_of(event) == "\"event\":\"" + std::string(name) +
+                                  R"(","user":"abc","session":"xyz","concurrentSessions":1,)"
+                                  R"("limit":3,"waited":2.5})"
+                                  "\n");
+    }
+  }
   SUBCASE("tells who took an evicted session's place") {
     Event event = event_of(EventKind::kEvicted, "abc", "xyz");
     event.more = std::make_unique<EventMore>();

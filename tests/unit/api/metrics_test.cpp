@@ -125,6 +125,19 @@ TEST_CASE("metrics_text") {
     CHECK(has_line(text, "concurrencyd_heartbeats_total{outcome=\"gone\"} 4"));
     CHECK(has_line(text, "concurrencyd_sessions_evicted_total 9"));
   }
+  SUBCASE("who waits for room, what became of those who did, and how long they waited") {
+    status.waiting = 2;
+    status.waits.left = 3;
+    status.waits.durations.add(1'500);
+    status.waits.durations.add(4'000'000);
+    const std::string text = text_of(figures);
+    CHECK(has_line(text, "concurrencyd_waiting_starts 2"));
+    CHECK(has_line(text, "concurrencyd_waits_total{outcome=\"left\"} 3"));
+    CHECK(has_line(text, "concurrencyd_waits_total{outcome=\"denied\"} 0"));
+    CHECK(has_line(text, "concurrencyd_wait_duration_seconds_bucket{le=\"2.5\"} 1"));
+    CHECK(has_line(text, "concurrencyd_wait_duration_seconds_bucket{le=\"3600\"} 1"));
+    CHECK(has_line(text, "concurrencyd_wait_duration_seconds_sum 4001.5"));
+  }
   SUBCASE("histograms add up, in seconds") {
     Histogram& starts =
         figures.commands.counts.durations[static_cast<std::size_t>(CommandKind::kStart)];

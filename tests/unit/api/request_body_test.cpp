@@ -31,6 +31,13 @@ TEST_CASE("parse_start_body") {
   SUBCASE("reads which start it repeats") {
     CHECK(parse_start_body(R"({"start":"19abc.7"})")->start == StartToken{0x19ABC, 7});
   }
+  SUBCASE("reads for how long it may wait") {
+    CHECK(parse_start_body(R"({"wait":2.5})")->wait == 2500ms);
+    CHECK(parse_start_body(R"({"wait":"1h"})")->wait == 1h);
+    CHECK(parse_start_body(R"({"wait":0})")->wait == 0ms);
+    CHECK(parse_start_body(R"({"wait":3600.001})").error().message ==
+          "cannot accept field 'wait': it takes 0 (not at all) to 1h");
+  }
   SUBCASE("refuses what is not what the field takes") {
     for (const char* text : {"[3]",
                              "\"x\"",
@@ -44,6 +51,9 @@ TEST_CASE("parse_start_body") {
                              "{\"ttl\":-1}",
                              "{\"ttl\":1e300}",
                              "{\"ttl\":\"soon\"}",
+                             "{\"wait\":-1}",
+                             "{\"wait\":\"2h\"}",
+                             "{\"wait\":true}",
                              "{\"limit\":-1}",
                              "{\"limit\":1.5}",
                              "{\"limit\":\"3\"}",
@@ -84,8 +94,8 @@ TEST_CASE("parse_start_body") {
     for (
         const char* text :
         {"null", "[]", "\"\"",
-         R"({"ttl":null,"limit":null,"onLimit":null,"replace":null,"device":null,"ip":null,"content":null,"meta":null,"start":null})",
-         R"({"ttl":"","limit":"","onLimit":"","replace":"","device":"","ip":"","content":"","meta":"","start":""})",
+         R"({"ttl":null,"limit":null,"onLimit":null,"replace":null,"device":null,"ip":null,"content":null,"meta":null,"start":null,"wait":null})",
+         R"({"ttl":"","limit":"","onLimit":"","replace":"","device":"","ip":"","content":"","meta":"","start":"","wait":""})",
          R"({"meta":[]})", R"({"meta":{}})", R"({"meta":{"a":null}})"}) {
       CAPTURE(text);
       const auto body = parse_start_body(text);
@@ -95,6 +105,7 @@ TEST_CASE("parse_start_body") {
       CHECK_FALSE(body->on_limit.has_value());
       CHECK_FALSE(body->replace.has_value());
       CHECK_FALSE(body->start.has_value());
+      CHECK_FALSE(body->wait.has_value());
       CHECK(body->details.empty());
     }
     CHECK(parse_start_body(R"({"meta":{"a":null,"b":""}})")->details.meta == R"({"b":""})");

@@ -43,6 +43,13 @@ TEST_CASE("request_of a stream's commands") {
     start.ttl = 120s;
     start.on_limit = OnLimit::kDeny;
     CHECK(request_of(start).body == R"({"ttl":120,"onLimit":"deny"})");
+    CHECK(request_of(start).wait == 0s);
+  }
+
+  SUBCASE("a start that waits is answered so much later") {
+    start.wait = 1500ms;
+    CHECK(request_of(start).body == R"({"wait":1.500})");
+    CHECK(request_of(start).wait == 1500ms);
   }
 }
 

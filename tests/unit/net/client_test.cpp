@@ -202,6 +202,25 @@ TEST_CASE("Client tells of an answer it cannot have") {
     CHECK(std::chrono::steady_clock::now() - begin >= 100ms);
   }
 
+  SUBCASE("that none came though the daemon was given more time") {
+    FakeDaemon daemon(path, [](Peer& peer) {
+      peer.receive();
+      peer.wait();
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    Client client({path}, 50ms);
+    const auto answer = client.request("PUT", "/", {}, 150ms);
+    REQUIRE(answer.has_error());
+    CHECK(contains(answer.error().message, ": none within 200ms; "));
+    CHECK(std::chrono::steady_clock::now() - begin >= 200ms);
+  }
+
+  SUBCASE("that nobody is there, which is known without that time") {
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK(Client({path}, 50ms).request("PUT", "/", {}, 1h).has_error());
+    CHECK(std::chrono::steady_clock::now() - begin < 1min);
+  }
+
   SUBCASE("that it did not end in time") {
     FakeDaemon daemon(path, [](Peer& peer) {
       peer.receive();

@@ -64,6 +64,12 @@ struct FakeHandler final : Handler {
       Response response;
       response.source = source;
       respond(std::move(response));
+    } else if (target.starts_with("/waits")) {
+      held.emplace(target, std::move(respond));
+      call.asker->on_gone([this, target] {
+        events.push_back("gone " + target);
+        if (held.contains(target)) answer_held(target);
+      });
     } else if (target.starts_with("/held")) {
       held.emplace(target, std::move(respond));
     } else {
@@ -567,6 +573,84 @@ TEST_CASE("Connection of a client that goes away") {
     fixture.receive();
     CHECK(fixture.closed);
     CHECK(fixture.handler.source.use_count() == 1);
+  }
+}
+
+TEST_CASE("Connection of a client that goes away while a request waits") {
+  Fixture fixture;
+  const auto gone = [&fixture] {
+    std::vector<std::string> all;
+    for (const std::string& event : fixture.handler.events) {
+      if (event.starts_with("gone ")) all.push_back(event.substr(5));
+    }
+    return all;
+  };
+  using All = std::vector<std::string>;
+
+  SUBCASE("says so at once, of each") {
+    fixture.send(get("/waits1") + get("/waits2") + get("/held"));
+    CHECK(gone().empty());
+    fixture.client.close();
+    fixture.receive();
+    CHECK(fixture.closed);
+    CHECK(gone() == All{"/waits1", "/waits2"});
+  }
+  SUBCASE("says so where the client only sends no more, and still answers") {
+    fixture.send(get("/waits"));
+    ::shutdown(fixture.client.get(), SHUT_WR);
+    CHECK(fixture.receive().ends_with("/waits"));
+    CHECK(gone() == All{"/waits"});
+    CHECK(fixture.closed);
+  }
+  SUBCASE("and where that came with the request") {
+    fixture.send_only(get("/waits"));
+    ::shutdown(fixture.client.get(), SHUT_WR);
+    CHECK(fixture.receive().ends_with("/waits"));
+    CHECK(gone() == All{"/waits"});
+  }
+  SUBCASE("and where the request was to be the last one") {
+    fixture.send(get("/waits", "Connection: close\r\n"));
+    SUBCASE("gone") {
+      fixture.client.close();
+      fixture.receive();
+      CHECK(fixture.closed);
+    }
+    SUBCASE("it sends no more") {
+      ::shutdown(fixture.client.get(), SHUT_WR);
+      CHECK(fixture.receive().ends_with("/waits"));
+    }
+    CHECK(gone() == All{"/waits"});
+  }
+  SUBCASE("and where no more requests are read") {
+    std::string many = get("/waits");
+    for (int i = 0; i < 200; ++i) many += get("/now");
+    fixture.send(many);
+    fixture.client.close();
+    fixture.receive();
+    CHECK(fixture.closed);
+    CHECK(gone() == All{"/waits"});
+  }
+  SUBCASE("and where the daemon closes it") {
+    fixture.send(get("/waits"));
+    fixture.connection->close();
+    CHECK(gone() == All{"/waits"});
+  }
+  SUBCASE("not of one that is answered") {
+    fixture.send(get("/waits1") + get("/waits2"));
+    fixture.handler.answer_held("/waits1");
+    CHECK(fixture.receive().ends_with("/waits1"));
+    fixture.client.close();
+    fixture.receive();
+    CHECK(gone() == All{"/waits2"});
+  }
+  SUBCASE("and has no time limit for it") {
+    fixture.send(get("/waits"));
+    fixture.pass(5000);
+    CHECK_FALSE(fixture.closed);
+    fixture.handler.answer_held("/waits");
+    CHECK(fixture.receive().ends_with("/waits"));
+    CHECK(gone().empty());
+    CHECK(fixture.closes_after(75));
   }
 }
 

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 using namespace concur;
 
@@ -27,6 +29,15 @@ TEST_CASE("EventLog") {
     CHECK(log.next() == 4);
     CHECK(log.at(1).active == 1);
     CHECK(log.at(3).active == 3);
+  }
+  SUBCASE("calls its listener with each, while there is one") {
+    std::vector<std::uint32_t> heard;
+    log.set_listener([&heard](const Event& event) { heard.push_back(event.active); });
+    log.publish(event_of(4), Instant());
+    log.publish(event_of(5), Instant());
+    log.set_listener(nullptr);
+    log.publish(event_of(6), Instant());
+    CHECK(heard == std::vector<std::uint32_t>{4, 5});
   }
   SUBCASE("keeps the last ones, and overwrites the oldest") {
     for (std::uint32_t i = 1; i <= EventLog::kMaxHeld; ++i) log.publish(event_of(i), Instant());

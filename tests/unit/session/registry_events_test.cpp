@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <string>
 
 using namespace concur;
@@ -62,6 +63,25 @@ TEST_CASE("Registry: events") {
     CHECK(published(fixture) ==
           "limit , started abc/s1 1, denied abc/s2 1, evicted abc/s1 0, started abc/s3 1, "
           "expired abc/s3 0, started abc/s4 1, purged abc/s4 0");
+  }
+  SUBCASE("report a denial that is tried again not at all, and nothing is recorded of it") {
+    fixture.set_policy({.limit = 1});
+    fixture.start("abc", "s1");
+    Start start{id("abc"), id("s2")};
+    start.tries = true;
+    const auto denied = fixture.ask<Denied>(start);
+    CHECK(denied.active == 1);
+    CHECK(denied.attempted == 2);
+    CHECK(denied.retry_after == 90s);
+    CHECK(denied.sessions.empty());
+    CHECK(published(fixture) == "limit , started abc/s1 1");
+    start.tries = false;
+    start.waited = 7s;
+    CHECK(fixture.ask<Denied>(start).sessions.size() == 1);
+    std::optional<Millis> waited;
+    fixture.registry.take_events(
+        [&waited](const Event& event) { waited = event.more ? event.more->waited : std::nullopt; });
+    CHECK(waited == 7s);
   }
   SUBCASE("report limits") {
     fixture.ask(SetLimit{id("abc"), 5});

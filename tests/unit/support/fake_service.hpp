@@ -12,7 +12,7 @@
 namespace concur::test {
 
 // Answers heartbeats at once, and starts when the test says so.
-class FakeService final : public Service {
+class FakeService : public Service {
  public:
   void when_ready(Callback<void()> ready) override { ready(); }
   void submit(const Command& command, const Now& /*now*/, Reply reply) override {

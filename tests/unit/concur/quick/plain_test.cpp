@@ -24,7 +24,7 @@ std::optional<Plain> plain_of(Words words) {
 std::string meaning(const Request& request, const Words& sockets, Millis timeout) {
   std::string text = std::string(request.method) + ' ' + request.target + ' ' + request.body;
   for (const std::string& socket : sockets) text += " of " + socket;
-  return text + " within " + std::to_string(timeout.count());
+  return text + " within " + std::to_string((timeout + request.wait).count());
 }
 
 std::string meaning(const Plain& plain) {
@@ -65,6 +65,7 @@ TEST_CASE("read_plain") {
              {"end", "--user", "a", "--socket", "/a=b", "--session", "b"},
              {"start", "--user", "a", "--session", "b", "--ttl", "2m", "--device", "tv-1", "--ip",
               "192.0.2.7", "--content", "film 1", "--on-limit", "evict-oldest", "--replace", "old"},
+             {"start", "--user", "a", "--session", "b", "--wait", "90s"},
              {"start", "--user", "a", "--session", "b", "--on-limit", "deny"},
              {"start", "--user", "end", "--session", "start"},
              {"start", "--user", "{}", "--session", "[a,b]", "--device=\"x\"", "--content", "a=b"},
@@ -97,6 +98,8 @@ TEST_CASE("read_plain") {
              {"start", "--user", "abc", "--session", "x", "y"},
              {"start", "--user", "abc", "--session", "x", "--"},
              {"start", "--user", "abc", "--session", "x", "--ttl", "soon"},
+             {"start", "--user", "abc", "--session", "x", "--wait", "long"},
+             {"start", "--user", "abc", "--session", "x", "--wait", "1s", "--wait", "2s"},
              {"start", "--user", "abc", "--session", "x", "--on-limit", "perhaps"},
              {"start", "--user", "abc", "--session", "x", "--timeout", "0"},
              {"start", "--user", "abc", "--session", "x", "--limit", "5"},
