@@ -91,6 +91,7 @@ inline Applicant applicant_of(const Start& start) {
   Applicant applicant{start.session.text(), start.details.device,  {},
                       start.details.ip,     start.details.content, start.details.meta};
   if (start.replace) applicant.replaces = start.replace->text();
+  applicant.replaces_all = start.replace_all;
   return applicant;
 }
 
