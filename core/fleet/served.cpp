@@ -183,10 +183,8 @@ std::size_t Served::heal(UserState& state, std::uint64_t box, Millis ahead, Inst
       const bool same = active->row.id == each.row.id;
       if (same && active->row.expires > now + ahead) continue;
       if (is_one_too_many(each)) continue;
-      // Another box heard of it since, and made its lease shorter than is known here.
-      if (same && active->box != box && active->row.last_seen > each.row.last_seen + ahead) {
-        continue;
-      }
+      // Another box made its lease shorter than is known here.
+      if (same && active->box != box && active->row.ttl < each.row.ttl) continue;
       if (same) {
         ++reclaimed;
         active->row.last_seen = each.row.last_seen + ahead;
