@@ -119,7 +119,8 @@ TEST_CASE("to_authorize_response") {
   granted.session = "s 1%é";
   granted.active = 2;
   granted.limit = 3;
-  const std::string no_store = "Cache-Control: no-store\r\n";
+  const std::string no_store =
+      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
   SUBCASE("allows with 204, or 200 for who takes nothing else, and no body") {
     const Response response = to_authorize_response(granted, Allowed::kNoContent);
     CHECK(response.status == 204);
@@ -232,7 +233,8 @@ TEST_CASE("Api at /v1/authorize") {
       CAPTURE(target);
       const Response response = fixture.ask("GET", target);
       CHECK(response.status == 401);
-      CHECK(response.headers == "Cache-Control: no-store\r\n");
+      CHECK(response.headers ==
+            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
     }
     for (const char* target : {"/v1/authorize?user=abc", "/v1/authorize?user=abc&session=",
                                "/v1/authorize?user=abc&session=1&session=2"}) {

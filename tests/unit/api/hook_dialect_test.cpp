@@ -65,7 +65,8 @@ TEST_CASE("What each media server is answered") {
           "X-AuthDuration: 30\r\nX-UserId: a%20b\r\n");
     CHECK(answered("flussonic", {HookOutcome::Kind::kAllowed, {}, "abc", Millis(300)}).headers ==
           "X-AuthDuration: 1\r\nX-UserId: abc\r\n");
-    CHECK(answered("flussonic", {HookOutcome::Kind::kDenied}).headers == "X-AuthDuration: 10\r\n");
+    CHECK(answered("flussonic", {HookOutcome::Kind::kDenied}).headers ==
+          "X-Content-Type-Options: nosniff\r\nX-AuthDuration: 10\r\n");
     CHECK(answered("flussonic", {HookOutcome::Kind::kUndecided}).headers == "Retry-After: 1\r\n");
   }
 }

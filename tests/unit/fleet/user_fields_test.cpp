@@ -316,7 +316,9 @@ TEST_CASE("read_user believes no time further away than it could have been given
 }
 
 TEST_CASE("read_user counts a session that it cannot read, by its lease") {
-  UserFields fields = write_user(user_of_every_kind());
+  UserState some = user_of_every_kind();
+  some.block.reset();
+  UserFields fields = write_user(some);
   value_in(fields, "ss{1}") = "9something else";
   ReadUser read = read_user("u", fields, kNow);
   CHECK(read.unread_sessions == std::vector<std::string>{"s{1}"});

@@ -56,6 +56,8 @@ std::string word_of(EventKind kind) {
     case EventKind::kEvicted:
     case EventKind::kPurged:
     case EventKind::kLimitChanged:
+    case EventKind::kBlocked:
+    case EventKind::kUnblocked:
       break;
   }
   return "another";
