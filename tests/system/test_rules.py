@@ -589,12 +589,12 @@ class Explained(Ruled):
         return seen
 
     def test_is_what_happens(self):
-        seen = self.play(22, rounds(600))
+        seen = self.play(22, rounds(400))
         self.assertEqual(set(seen), {"start", "renew", "deny", "blocked"}, seen)
 
     def test_in_observe_mode_too(self):
         self.daemon.restart("--mode", "observe")
-        self.assertIn("start_observed", self.play(23, rounds(200)))
+        self.assertIn("start_observed", self.play(23, rounds(150)))
 
     def test_says_so_in_a_sentence_and_in_full(self):
         self.start("living room", meta(type="tv"))
