@@ -440,7 +440,7 @@ class Model:
                 met["evicting past the protected"] += any(waits[each.name] for each in candidates[:candidates.index(doomed[-1])])
             else:
                 met["denied: replace makes no room"] += len(replaced)
-                denial = self._denial(user, name, limit, now)
+                denial = self._denial(user, name, limit, now, candidates)
                 spared = [each for each in replaceable if each not in replaced]
                 if spared and (body.get("replaceAll") or count - 1 <= limit):
                     denial["holdOff"] = held_off / 1000
@@ -861,8 +861,10 @@ class Model:
             "heartbeatInterval": session.lease // 3 / 1000,
         }
 
-    def _denial(self, user, name, limit, now):
+    def _denial(self, user, name, limit, now, staying):
+        """There is room once as many of those who stay have run out as are too many."""
         sessions = self.users[user]
+        room = sorted(each.expires for each in staying)[len(staying) - limit]
         return {
             "error": "limit_reached",
             "message": self._denial_text(user, len(sessions), limit),
@@ -870,7 +872,7 @@ class Model:
             "session": name,
             "concurrentSessions": len(sessions),
             "limit": limit,
-            "retryAfter": (min(each.expires for each in sessions.values()) - now) / 1000,
+            "retryAfter": (room - now) / 1000,
             "sessions": [self.shown(each) for each in sessions.values()],
         }
 

@@ -362,7 +362,10 @@ class Evening:
                 self._at(max(self.now + 1, over), self.switch_on, player, exact=True)
         elif rng.random() < 0.10:
             # The moment the daemon names: room there is at that instant, and none a millisecond earlier.
-            room = min(each.expires for each in self.model.active(player.viewer.name, self.now).values())
+            if type(denial) is dict:
+                room = self.now + round(denial["retryAfter"] * 1000)
+            else:
+                room = min(each.expires for each in self.model.active(player.viewer.name, self.now).values())
             self._at(max(self.now + 1, room + rng.choice((-1, 0, 0, 1))), self.switch_on, player, exact=True)
         else:
             self._at(self.now + rng.randint(5 * SECOND, 4 * MINUTE), self.switch_on, player)
