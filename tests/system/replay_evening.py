@@ -50,6 +50,7 @@ RULES = [
     (Rule("old", None, where=[("app", True, ("3.*",))]),
      "forbid where app=3.*"),
 ]
+SETTINGS = {"lease": "600s", "limit": LIMIT, **{f"rule {rule.name}": text for rule, text in RULES}}
 LEASE = 600 * SECOND
 LONGEST_LEASE = 1200 * SECOND
 EVENING = 5 * HOUR
@@ -205,6 +206,7 @@ class Evening:
         self.rng = random.Random(seed)
         self.connection_count = connections
         self.model = self.MODEL(LIMIT, LEASE)
+        self.model.rules = [rule for rule, _ in RULES]
         self.counts = collections.Counter()
         self.longest_tick = 0.0
         self.viewers = [Viewer(number, self.rng, connections) for number in range(users)]
@@ -1028,9 +1030,7 @@ def replay(users, seed, connections, traced=None):
     evening = Evening(users, seed, connections, traced)
     folder = harness.private_folder()
     clock = harness.TestClock(folder)
-    settings = {"lease": "600s", "limit": LIMIT, **{f"rule {rule.name}": text for rule, text in RULES}}
-    evening.model.rules = [rule for rule, _ in RULES]
-    with harness.Daemon(clock=clock, folder=folder, settings=settings) as daemon:
+    with harness.Daemon(clock=clock, folder=folder, settings=SETTINGS) as daemon:
         evening.play(daemon, clock)
     return evening
 
