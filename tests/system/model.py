@@ -481,7 +481,8 @@ class Model:
         met = self.met
 
         counts_devices = any(rule.distinct == "device" and rule.applies(body) for rule in self.rules)
-        on_device = [each for each in sessions.values() if not counts_devices and device is not None and each.details.get("device") == device]
+        on_device = [each for each in sessions.values()
+                     if not counts_devices and device is not None and each.details.get("device") == device]
         nearest = [each for each in on_device if "ip" in body and each.details.get("ip") == body["ip"]] or on_device
         fought_over = device is not None and self.is_fought_over(user, device, now)
         met["no reconnect: fought over"] += bool(on_device) and fought_over
@@ -616,7 +617,7 @@ class Model:
         return Violation(rule, most, counted, list(groups.values()), len(groups) + 1 - most)
 
     def _make_room(self, user, start, limit, on_limit, leaving, reconnected, waits):
-        """Who is evicted, or None, and then how long it takes until somebody may be; and whether a protected one was passed over."""
+        """Who is evicted, or None, and then how long it takes until they may be; whether a protected one was passed over."""
         doomed, passed_over = [], False
         order = list(self.users[user].values())
         while True:
@@ -645,7 +646,7 @@ class Model:
             passed_over = passed_over or bool(kept)
 
     def _violated_by_change(self, user, session, changed):
-        """What has no room for an active session with other content or meta: of what is about it only now, or by another value."""
+        """What has no room for an active session with other content or meta: of what is about it only now, or otherwise."""
         if changed == session.details:
             return []
         anew = [rule for rule in self.rules

@@ -205,6 +205,9 @@ class Decisions(Ruled):
         self.assertEqual((refused.status, refused.header("X-Concur-Reason"), refused.header("X-Concur-Rule"),
                           refused.header("Retry-After"), sorted(refused.json())),
                          (403, "limit_reached", "homes", "90", ["error", "message"]))
+        for session, status in (("t1", 204), ("t2", 204), ("t3", 403)):
+            said = self.ask("GET", f"/v1/authorize?user=sets&session={session}&type=tv")
+            self.assertEqual((said.status, said.header("X-Concur-Rule")), (status, "tvs" if status == 403 else None))
         self.answer(200, "PUT", harness.limit_path("few"), {"limit": 1})
         self.assertEqual(self.ask("GET", "/v1/authorize?user=few&session=a").status, 204)
         self.assertIsNone(self.ask("GET", "/v1/authorize?user=few&session=b").header("X-Concur-Rule"))
@@ -516,9 +519,11 @@ class Observing(Ruled):
 class Explained(Ruled):
     """What is explained is what happens next."""
 
-    settings = {"limit": "4", "rule tvs": "max 1 sessions where type=tv", "rule live": "max 2 sessions where kind=live on-limit evict-oldest",
+    settings = {"limit": "4", "rule tvs": "max 1 sessions where type=tv",
+                "rule live": "max 2 sessions where kind=live on-limit evict-oldest",
                 "rule title": "max 1 sessions per content on-limit evict-newest", "rule homes": "max 2 distinct network",
-                "rule devices": "max 2 distinct device where type!=cast on-limit evict-oldest", "rule old": "forbid where app=old"}
+                "rule devices": "max 2 distinct device where type!=cast on-limit evict-oldest",
+                "rule old": "forbid where app=old"}
 
     @staticmethod
     def any_start(dice):
@@ -607,7 +612,8 @@ class Explained(Ruled):
             "violated": True, "by": {}, "sessions": ["living room"]})
         self.assertEqual(said["rules"][2], {"rule": "live", "text": "max 2 sessions where kind=live on-limit evict-oldest",
                                             "applies": False, "max": 2, "onLimit": "evict-oldest"})
-        self.assertEqual(self.explain(meta(app="old"))["message"], "session one more of user abc would be denied: rule old forbids it.")
+        self.assertEqual(self.explain(meta(app="old"))["message"],
+                         "session one more of user abc would be denied: rule old forbids it.")
         self.assertEqual(set(self.listed()), {"living room"})
 
     def test_what_is_refused(self):
@@ -623,8 +629,8 @@ class Checked(unittest.TestCase):
     def check(self, text):
         folder = harness.private_folder()
         (folder / "conf").write_text(text)
-        done = subprocess.run([harness.DAEMON, "--config", folder / "conf", "--socket", "s", "--database", "d", "--check-config"],
-                              capture_output=True, text=True, check=False, env=harness.clean_environment(),
+        done = subprocess.run([harness.DAEMON, "--config", folder / "conf", "--socket", "s", "--database", "d",
+                               "--check-config"], capture_output=True, text=True, check=False, env=harness.clean_environment(),
                               timeout=harness.seconds(20))
         return done.returncode, done.stdout, done.stderr.replace(str(folder), "")
 
@@ -635,9 +641,10 @@ class Checked(unittest.TestCase):
         for line in lines:
             self.assertIn(f"\n{line}  # ", "\n" + out)
         for sentence in (
-                "at most 1 session where type is 'tv' or 'console' at once; a start beyond that is treated as one above the plain limit.",
+                "at most 1 session where type is 'tv' or 'console' at once; a start beyond that is treated as one above the "
+                "plain limit.",
                 "at most 1 session for each content at once;",
-                "at most 2 different values of network's sessions at once;",
+                "at most 2 different values of network at once;",
                 "no session may start where app is something that begins with 'legacy'."):
             self.assertIn(f"\n#   {sentence}", out)
 
@@ -654,10 +661,10 @@ class Checked(unittest.TestCase):
         self.assertNotIn("\n# rule", out)
 
     def test_a_bad_line_is_named(self):
-        for line in ("rule tvs = max 0 sessions", "rule tvs = max 1", "rule tvs = max 1 sessions where type", "rule limit = max 1 sessions",
-                     "rule TVs = max 1 sessions", "rule = max 1 sessions", "rule tvs = forbid per device", "rule tvs =",
-                     "rule tvs = max 1 sessions where type=\"tv", "rule a = forbid\nrule a = forbid", "limit = 3 distinct ip",
-                     "limit = 3 distinct type"):
+        for line in ("rule tvs = max 0 sessions", "rule tvs = max 1", "rule tvs = max 1 sessions where type",
+                     "rule limit = max 1 sessions", "rule TVs = max 1 sessions", "rule = max 1 sessions",
+                     "rule tvs = forbid per device", "rule tvs =", "rule tvs = max 1 sessions where type=\"tv",
+                     "rule a = forbid\nrule a = forbid", "limit = 3 distinct ip", "limit = 3 distinct type"):
             code, out, err = self.check("lease = 60s\n" + line + "\n")
             self.assertEqual((code, out), (2, ""), (line, err))
             self.assertRegex(err, rf"/conf(:| line ){2 + line.count(chr(10))}\b", line)
