@@ -139,9 +139,8 @@ void write_numbers(JsonWriter& json, const RuleNumbers& numbers) {
   json.end_object();
 }
 
-// Nothing where the limit alone, as everybody has it, is why.
 void write_broken(JsonWriter& json, const std::vector<Broken>& broken) {
-  if (broken.empty() || (broken.size() == 1 && broken.front().rule == kLimitName)) return;
+  if (!names_a_rule(broken)) return;
   json.field("rule", broken.front().rule).key("violations").begin_array();
   for (const Broken& each : broken) {
     json.begin_object()

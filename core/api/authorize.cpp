@@ -80,7 +80,7 @@ Response answer_of(const Denied& denied, Allowed /*allowed*/) {
   Response response = refusal(403, "limit_reached", "limit_reached", denial_message(denied));
   append_counts(response.headers, denied.active, denied.limit);
   append_encoded(response.headers, "X-Concur-Session", denied.session);
-  if (!denied.broken.empty()) {
+  if (names_a_rule(denied.broken)) {
     text::append(response.headers, "X-Concur-Rule: {}\r\n", denied.broken.front().rule);
   }
   if (denied.retry_after) response.headers += retry_after(*denied.retry_after);

@@ -313,7 +313,7 @@ std::string sentence_of(const Rule& rule) {
   const bool one = rule.max == 1;
   const std::string counted = rule.kind == Rule::Kind::kSessions
                                   ? text::format("{} session{}", rule.max, one ? "" : "s")
-                                  : text::format("{} different {} of {}'s sessions", rule.max,
+                                  : text::format("{} different {} of {}", rule.max,
                                                  one ? "value" : "values", name_of(rule.distinct));
   return text::format("at most {}{}{} at once; {}", counted, per, where, what_happens(rule));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "rules/rule.hpp"
 #include "session/cursor.hpp"
 #include "session/session.hpp"
 #include "session/start_token.hpp"
@@ -22,6 +23,11 @@ struct Broken {
   std::uint32_t count = 0;                                // how many it counted, without the start
   std::vector<std::pair<std::string, std::string>> by{};  // what these have in common, by name
 };
+
+// Whether viewers are told of rules: not where the limit alone, as everybody has it, is why.
+inline bool names_a_rule(const std::vector<Broken>& broken) {
+  return broken.size() > 1 || (!broken.empty() && broken.front().rule != kLimitName);
+}
 
 struct SessionInfo {
   std::string user;

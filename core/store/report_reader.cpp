@@ -1,5 +1,6 @@
 #include "store/report_reader.hpp"
 
+#include "rules/rule.hpp"
 #include "store/record_sql.hpp"
 #include "store/schema.hpp"
 
@@ -181,9 +182,11 @@ Result<void> ReportReader::read_rules(const ReportQuery& query, std::int64_t fir
     if (!more) return more.error();
     if (!*more) return {};
     const std::uint64_t denials = count_at(*rows, 2);
-    into.by_rule[rows->text(1)] += denials;
+    const std::string rule = rows->text(1);
+    if (!is_rule_name(rule)) continue;
+    into.by_rule[rule] += denials;
     const auto user = listed.find(rows->text(0));
-    if (user != listed.end()) user->second->by_rule[rows->text(1)] += denials;
+    if (user != listed.end()) user->second->by_rule[rule] += denials;
   }
 }
 

@@ -51,7 +51,7 @@ _concur() {
       esac
       mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") && return
       ;;
-    --timeout | --older-than | --block | --for | --message | --ttl | --start | --limit | --device | --ip | --content | --meta | --idle | --max | --plan | --since | --top | \
+    --timeout | --older-than | --block | --for | --message | --ttl | --start | --limit | --device | --ip | --content | --meta | --idle | --max | --plan | --rule | --since | --top | \
       --what-if-limit | --interval) return ;;
   esac
 
@@ -62,10 +62,10 @@ _concur() {
         limit) options='get set unset list' ;;
         plan) options='set unset list' ;;
         fleet) options='check status' ;;
-        *) options='start heartbeat end list purge run report status limit plan block unblock fleet batch watch top backup --version' ;;
+        *) options='start heartbeat end list purge run report status limit plan block unblock explain fleet batch watch top backup --version' ;;
       esac
       ;;
-    start) options=$start ;;
+    start | explain) options=$start ;;
     run) options="$start --if-unavailable --" ;;
     heartbeat) options='--user --session --ttl --start' ;;
     end) options='--user --session --start --message' ;;
@@ -79,9 +79,9 @@ _concur() {
     watch) options='--user --since --renewed --exec --events --state --at-most' ;;
     top) options='--interval' ;;
     'limit get' | 'limit unset') options='--user' ;;
-    'limit set') options='--user --max --plan --on-limit' ;;
+    'limit set') options='--user --max --plan --on-limit --rule' ;;
     'limit list') options='--output' ;;
-    'plan set') options='--max --on-limit' ;;
+    'plan set') options='--max --on-limit --rule' ;;
     'plan unset') options='--force' ;;
     backup)
       options='--local'

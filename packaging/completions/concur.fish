@@ -16,12 +16,12 @@ end
 
 # True where that is the command, and for limit, plan and fleet its second word.
 function __concur_is
-    set -l said (string match -r -- '^(?:limit|plan|fleet|block|unblock|start|heartbeat|end|list|purge|run|report|status|batch|watch|top|backup|get|set|unset|check)$' (commandline -opc))
+    set -l said (string match -r -- '^(?:limit|plan|fleet|block|unblock|explain|start|heartbeat|end|list|purge|run|report|status|batch|watch|top|backup|get|set|unset|check)$' (commandline -opc))
     set -l count (count $argv)
     test (count $said) -ge $count; and test "$said[1..$count]" = "$argv"
 end
 
-set -l commands start heartbeat end list purge run report status limit plan block unblock fleet batch watch top backup
+set -l commands start heartbeat end list purge run report status limit plan block unblock explain fleet batch watch top backup
 complete -c concur -f
 complete -c concur -l socket -rF -d 'the daemon\'s socket'
 complete -c concur -l timeout -x -d 'how long to wait for an answer'
@@ -40,23 +40,24 @@ complete -c concur -n $none -a limit -d 'the limits of users'
 complete -c concur -n $none -a plan -d 'named limits'
 complete -c concur -n $none -a block -d 'keep a user out'
 complete -c concur -n $none -a unblock -d 'let a user in again'
+complete -c concur -n $none -a explain -d 'what would become of a start, and why'
 complete -c concur -n $none -a fleet -d 'check or show the fleet'
 complete -c concur -n $none -a batch -d 'execute commands from standard input'
 complete -c concur -n $none -a watch -d 'print events as they happen'
 complete -c concur -n $none -a top -d 'show activity live'
 complete -c concur -n $none -a backup -d 'copy the database while the daemon runs'
 
-for verb in start run heartbeat end
+for verb in start run explain heartbeat end
     complete -c concur -n "__concur_is $verb" -l user -xa '(__concur_names user)' -d 'the account'
     complete -c concur -n "__concur_is $verb" -l session -xa '(__concur_names session)' -d 'the stream'
 end
 for verb in heartbeat end
     complete -c concur -n "__concur_is $verb" -l start -x -d 'the start that is meant, by its token'
 end
-for verb in start run heartbeat
+for verb in start run explain heartbeat
     complete -c concur -n "__concur_is $verb" -l ttl -x -d 'how long the session counts without a heartbeat'
 end
-for verb in start run
+for verb in start run explain
     complete -c concur -n "__concur_is $verb" -l limit -x -d 'the limit for this start'
     complete -c concur -n "__concur_is $verb" -l device -x -d 'the device that plays the stream'
     complete -c concur -n "__concur_is $verb" -l ip -x -d 'the viewer\'s address'
@@ -108,6 +109,7 @@ complete -c concur -n '__concur_is plan; and not __fish_seen_subcommand_from set
 complete -c concur -n '__concur_is fleet; and not __fish_seen_subcommand_from check status' -a 'check status'
 for verb in 'limit set' 'plan set'
     complete -c concur -n "__concur_is $verb" -l max -x -d 'the limit; 0 means unlimited'
+    complete -c concur -n "__concur_is $verb" -l rule -x -d 'name=number, of a rule'
     complete -c concur -n "__concur_is $verb" -l on-limit -xa 'deny evict-oldest evict-newest' -d 'if the limit is reached'
 end
 complete -c concur -n '__concur_is limit set' -l plan -x -d 'the user\'s plan'

@@ -27,7 +27,7 @@ import harness
 import replay_evening
 from harness import SECOND
 from model import HOUR, Model, OneOf, difference, rfc3339
-from replay_evening import LIMIT, Mismatch
+from replay_evening import SETTINGS, Mismatch
 
 BOXES = ("north", "south", "west")
 
@@ -328,7 +328,7 @@ def replay(users, seed, connections, servers, traced=None):
     clock = FleetClock()
     with {"cluster": Cluster, "pair": Pair}[servers](clock) as servers:
         boxes = [cluster.Box(name, servers.seeds(), "--fleet-timeout", "30s", fleet="evening", clock=clock.boxes_clock(),
-                             settings={"lease": "600s", "limit": LIMIT}) for name in BOXES]
+                             settings=SETTINGS) for name in BOXES]
         clock.boxes = boxes
         began = time.monotonic()
         try:

@@ -6,6 +6,7 @@
 // its first byte: '#' an integer, '.' a real, '~' NULL, '!' a blob.
 #include "api/answer_json.hpp"
 #include "base/text.hpp"
+#include "rules/rule.hpp"
 #include "session/registry.hpp"
 #include "store/report_reader.hpp"
 #include "store/schema.hpp"
@@ -49,7 +50,8 @@ void must(const Result<void>& result) {
 // The names of our tables with none of their types.
 constexpr const char* kUntyped =
     "DROP TABLE plans; DROP TABLE limits; DROP TABLE sessions; DROP TABLE hold_offs;"
-    "DROP TABLE history; DROP TABLE gone; DROP TABLE blocks;"
+    "DROP TABLE history; DROP TABLE gone; DROP TABLE blocks; DROP TABLE rule_numbers;"
+    "DROP TABLE rule_denials;"
     "CREATE TABLE plans(plan PRIMARY KEY, max_sessions, on_limit);"
     "CREATE TABLE limits(user PRIMARY KEY, max_sessions, plan, on_limit);"
     "CREATE TABLE sessions(id INTEGER PRIMARY KEY, user, session, started_at, last_seen_at, "
@@ -61,6 +63,8 @@ constexpr const char* kUntyped =
     "CREATE TABLE gone(id INTEGER PRIMARY KEY, user, session, reason, by_session, by_device, at, "
     "ttl, clock_offset, boot, message);"
     "CREATE TABLE blocks(user PRIMARY KEY, since, length, message, clock_offset, boot);"
+    "CREATE TABLE rule_numbers(of, name, rule, max, PRIMARY KEY(of, name, rule));"
+    "CREATE TABLE rule_denials(hour, user, rule, denials, PRIMARY KEY(hour, user, rule));"
     "CREATE TABLE history(hour, user, starts, denials, evictions, peak, attempted, excess, devices,"
     "addresses, PRIMARY KEY(hour, user));";
 
@@ -71,6 +75,8 @@ const std::map<std::string_view, std::pair<std::string, int>> kTables{
     {"hold_offs", {"INSERT OR IGNORE INTO hold_offs VALUES(?,?,?,?,?,?,?,?,?)", 9}},
     {"gone", {"INSERT OR IGNORE INTO gone VALUES(?,?,?,?,?,?,?,?,?,?,?)", 11}},
     {"blocks", {"INSERT OR IGNORE INTO blocks VALUES(?,?,?,?,?,?)", 6}},
+    {"rule_numbers", {"INSERT OR IGNORE INTO rule_numbers VALUES(?,?,?,?)", 4}},
+    {"rule_denials", {"INSERT OR IGNORE INTO rule_denials VALUES(?,?,?,?)", 4}},
     {"history", {"INSERT OR IGNORE INTO history VALUES(?,?,?,?,?,?,?,?,?,?)", 10}},
 };
 
@@ -102,7 +108,8 @@ class HostileDatabase {
     must(
         writer_->exec("PRAGMA synchronous = OFF; BEGIN; DELETE FROM plans; DELETE FROM limits;"
                       "DELETE FROM sessions; DELETE FROM hold_offs; DELETE FROM gone;"
-                      "DELETE FROM history; DELETE FROM blocks;"));
+                      "DELETE FROM history; DELETE FROM blocks; DELETE FROM rule_numbers;"
+                      "DELETE FROM rule_denials;"));
     for (std::size_t rows = 0; rows < kMostRows && !input.empty(); ++rows) {
       std::string_view line = cut(input, '\n');
       const auto insert = inserts_.find(cut(line, '|'));
@@ -282,9 +289,13 @@ std::set<std::pair<std::string, std::string>> names_of(const std::vector<Session
 void read_reports(const std::string& path) {
   static ReportReader reader = must(ReportReader::open(path));
   for (const auto& user : {std::optional<std::string>(), std::optional<std::string>("abc")}) {
-    const auto report = reader.read({Millis(0), 20, user, 3}, 0);
-    if (report)
-      claim(report->users.size() <= 20, "a report tells of as many users as were asked for");
+    const ReportQuery query{Millis(0), 20, user, 3};
+    const auto report = reader.read(query, 0);
+    if (!report) continue;
+    claim(report->users.size() <= 20, "a report tells of as many users as were asked for");
+    for (const auto& [rule, denials] : report->by_rule) {
+      claim(is_rule_name(rule), "a report tells of what can be a rule");
+    }
   }
 }
 

@@ -10,7 +10,8 @@ export function startBody(device: string): components["schemas"]["Start"] {
 }
 
 export function tell(answer: Granted | Denied): string {
-  if ("error" in answer) return `${answer.message} ${answer.sessions.map((each) => each.session).join()}`;
+  if ("sessions" in answer) return `${answer.message} ${answer.sessions.map((each) => each.session).join()}`;
+  if ("error" in answer) return answer.message;
   return `${answer.concurrentSessions} of ${answer.limit} until ${answer.expiresAt}`;
 }
 

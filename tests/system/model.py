@@ -146,20 +146,79 @@ class Block:
 
 
 class Terms:
-    """What a user was given: each of the three or none. A plan has the first and the last."""
+    """What a user was given: each of them or none. A plan has no plan."""
 
-    __slots__ = ("limit", "plan", "on_limit")
+    __slots__ = ("limit", "plan", "on_limit", "numbers")
 
     def __init__(self, limit=None, plan=None, on_limit=None):
         self.limit = limit
         self.plan = plan
         self.on_limit = on_limit
+        self.numbers = {}  # for rules, by name
 
     def given(self):
-        return self.limit is not None or self.plan is not None or self.on_limit is not None
+        return self.limit is not None or self.plan is not None or self.on_limit is not None or bool(self.numbers)
+
+    def give_numbers(self, numbers):
+        self.numbers = {name: number for name, number in {**self.numbers, **numbers}.items() if number is not None}
 
 
 NO_TERMS = Terms()
+
+
+class Rule:
+    """A rule beside the limit, as the manual's WHAT HAPPENS AT A START has it: what it is about, what it counts, and how many
+    there may be. `where` are (attribute, whether it is to be one of these, values), of which one that ends in * is a beginning.
+    The plain limit is one too."""
+
+    def __init__(self, name, most, distinct=None, per=(), where=(), on_limit=None):
+        self.name = name
+        self.most = most  # None: it forbids
+        self.distinct = distinct
+        self.per = per
+        self.where = where
+        self.on_limit = on_limit
+
+    @staticmethod
+    def value(details, attribute):
+        """All addresses of the evening are IPv4: each is a network of its own."""
+        if attribute in ("device", "ip", "content", "network"):
+            return details.get("ip" if attribute == "network" else attribute)
+        return details.get("meta", {}).get(attribute)
+
+    def is_about(self, details):
+        for attribute, wanted, values in self.where:
+            value = self.value(details, attribute)
+            if value is None:
+                return False
+            among = any(value.startswith(each[:-1]) if each.endswith("*") else value == each for each in values)
+            if among != wanted:
+                return False
+        return True
+
+    def applies(self, details):
+        asked = self.per if self.distinct is None else (*self.per, self.distinct)
+        return self.is_about(details) and all(self.value(details, each) is not None for each in asked)
+
+    def looks_at(self, details):
+        """What it would judge a session by."""
+        return [self.value(details, each) for each in (*self.per, self.distinct) if each is not None]
+
+    def counts(self, start, details):
+        """Whether a session with these details is counted for a start with those."""
+        return self.is_about(details) and all(self.value(start, each) == self.value(details, each) for each in self.per) and \
+            (self.distinct is None or self.value(details, self.distinct) is not None)
+
+
+class Violation:
+    """A rule that has no room: who is counted, in groups that leave together, and how many groups are too many."""
+
+    def __init__(self, rule, most, counted, groups, excess):
+        self.rule = rule
+        self.most = most
+        self.counted = counted
+        self.groups = groups
+        self.excess = excess  # None: whoever leaves there is no room
 
 
 class Gone:
@@ -218,6 +277,7 @@ class Model:
         self.mode = mode
         self.longest = None  # the age at which a session expires, in milliseconds
         self.wording = None  # of denials
+        self.rules = []  # beside the limit, in their order
         self.blocks = {}  # user -> Block
         self.users = {}  # user -> {session name: Session}, oldest start first
         self.gone = {}  # (user, session name) -> Gone
@@ -383,12 +443,23 @@ class Model:
                 session.token = self._new_token(user, name)
             if "ttl" in body:
                 session.lease = body["ttl"] * 1000
+            changed = {**session.details, **{what: body[what] for what in ("content", "meta") if what in body}}
+            violated = self._violated_by_change(user, session, changed)
+            if violated:
+                self._count(user, name, body, limit, now, denied=True)
+            refused = violated and self.mode == "enforce"
             self._count_place(user, session, body, now)
-            for what in ("ip", "content", "meta"):
-                if what in body:
-                    session.details = {**session.details, what: body[what]}
+            session.details = dict(session.details if refused else changed)
+            if "ip" in body:
+                session.details["ip"] = body["ip"]
             self.met["blocked, and goes on"] += self.block_of(user, now) is not None
-            return 200, self._renewed(user, session, limit, now)
+            answer = self._renewed(user, session, limit, now)
+            if not violated:
+                return 200, answer
+            if not refused:
+                return 200, {**answer, "wouldDeny": True, **self._reasons(violated, changed)}
+            self.met["renewal denied"] += 1
+            return 409, {**self._denial(user, name, limit, violated, now, 0), **self._reasons(violated, changed)}
         block = self.block_of(user, now)
         if block is not None:
             return 409, self._blocked(user, name, block, limit, now)
@@ -409,7 +480,9 @@ class Model:
         held_off = self.held_off(user, name, body, now)
         met = self.met
 
-        on_device = [each for each in sessions.values() if device is not None and each.details.get("device") == device]
+        counts_devices = any(rule.distinct == "device" and rule.applies(body) for rule in self.rules)
+        on_device = [each for each in sessions.values()
+                     if not counts_devices and device is not None and each.details.get("device") == device]
         nearest = [each for each in on_device if "ip" in body and each.details.get("ip") == body["ip"]] or on_device
         fought_over = device is not None and self.is_fought_over(user, device, now)
         met["no reconnect: fought over"] += bool(on_device) and fought_over
@@ -421,31 +494,33 @@ class Model:
         leaving = reconnected + replaced
         count = len(sessions) - len(leaving) + 1
         evicted, extra = [], {}
-        if limit and count > limit and not reconnected:
-            # Sessions stand in the order of their starts.
-            candidates = [each for each in sessions.values() if each not in leaving]
-            if on_limit == "evict-newest":
-                candidates.reverse()
+        violated = self._violated(user, body, limit, leaving, reconnected)
+        if violated:
             waits = {each.name: 0 if viewers[each.name] == viewer else
-                     max(held_off, self._left(past.protected, viewers[each.name], now)) for each in candidates}
-            doomed = [each for each in candidates if not waits[each.name]][:count - limit]
-            may_evict = on_limit != "deny" and len(doomed) == count - limit
+                     max(held_off, self._left(past.protected, viewers[each.name], now)) for each in sessions.values()}
+            doomed, wait, passed_over = self._make_room(user, body, limit, on_limit, leaving, reconnected, waits)
+            may_evict = doomed is not None
             if self.mode == "observe":
                 met["would evict" if may_evict else "would deny"] += 1
-                extra = {"wouldEvict": [each.name for each in doomed]} if may_evict else {"wouldDeny": True}
+                extra = {"wouldEvict": [each.name for each in doomed]} if may_evict else \
+                    {"wouldDeny": True, **self._reasons(violated, body)}
             elif may_evict:
                 evicted = doomed
                 met[f"{on_limit} of several" if len(evicted) > 1 else on_limit] += 1
                 met["evicting after a replace"] += len(replaced)
-                met["evicting past the protected"] += any(waits[each.name] for each in candidates[:candidates.index(doomed[-1])])
+                met["evicting past the protected"] += passed_over
+                met["evicting for a rule"] += violated[0].rule.name != "limit"
             else:
                 met["denied: replace makes no room"] += len(replaced)
-                denial = self._denial(user, name, limit, now)
+                for each in violated:
+                    met[f"denied by {each.rule.name}"] += 1
+                denial = {**self._denial(user, name, limit, violated, now), **self._reasons(violated, body)}
                 spared = [each for each in replaceable if each not in replaced]
-                if spared and (body.get("replaceAll") or count - 1 <= limit):
+                if spared and (body.get("replaceAll") or
+                               not self._violated(user, body, limit, leaving + spared, reconnected)):
                     denial["holdOff"] = held_off / 1000
-                elif on_limit != "deny":
-                    denial["holdOff"] = sorted(waits.values())[count - limit - 1] / 1000
+                elif wait is not None:
+                    denial["holdOff"] = wait / 1000
                 if "holdOff" in denial:
                     met[f"denied: held off by {viewer[0]}" if held_off else "denied: all others are protected"] += 1
                 self._count(user, name, body, limit, now, denied=True, waits=True)
@@ -500,6 +575,92 @@ class Model:
                     evictions=len(displaced) + any(viewers[each] != viewer for each in extra.get("wouldEvict", ())),
                     evicted=[each.details.get("device", each.name) for each in evicted if each in displaced])
         return extra
+
+    # ---- rules ---------------------------------------------------------------------------------------------------
+
+    def _most_of(self, user, rule):
+        """The user's number, else its plan's, else the rule's own; 0 binds nobody, and what forbids has none."""
+        if rule.most is None:
+            return None
+        terms = self.terms.get(user, NO_TERMS)
+        plan = self.plans.get(terms.plan, NO_TERMS)
+        return terms.numbers.get(rule.name, plan.numbers.get(rule.name, rule.most))
+
+    def _violated(self, user, start, limit, leaving, reconnected, apart=None):
+        """The limit and the rules that have no room, in their order, while these leave. `apart` is not counted."""
+        found = []
+        for rule in [Rule("limit", limit), *self.rules]:
+            if rule.name == "limit" and apart is not None:
+                continue  # a renewal is none more
+            violation = self._violation(user, start, rule, limit, leaving, reconnected, apart)
+            if violation is not None:
+                found.append(violation)
+        return found
+
+    def _violation(self, user, start, rule, limit, leaving, reconnected, apart):
+        if not rule.applies(start):
+            return None
+        counted = [each for each in self.users[user].values()
+                   if each not in leaving and each is not apart and rule.counts(start, each.details)]
+        if rule.most is None:
+            return Violation(rule, 0, counted, [], None)
+        most = limit if rule.name == "limit" else self._most_of(user, rule)
+        own = None if rule.distinct is None else rule.value(start, rule.distinct)
+        groups = {}
+        for each in counted:
+            key = each.name if rule.distinct is None else rule.value(each.details, rule.distinct)
+            groups.setdefault(key, []).append(each)
+        has_its_place = any(rule.counts(start, each.details) and
+                            (rule.distinct is None or rule.value(each.details, rule.distinct) == own) for each in reconnected)
+        if has_its_place or (own is not None and own in groups) or not most or len(groups) < most:
+            return None
+        return Violation(rule, most, counted, list(groups.values()), len(groups) + 1 - most)
+
+    def _make_room(self, user, start, limit, on_limit, leaving, reconnected, waits):
+        """Who is evicted, or None, and then how long it takes until they may be; whether a protected one was passed over."""
+        doomed, passed_over = [], False
+        order = list(self.users[user].values())
+        while True:
+            violated = self._violated(user, start, limit, leaving + doomed, reconnected)
+            if not violated:
+                return doomed, None, passed_over
+            if any(each.excess is None or (each.rule.on_limit or on_limit) == "deny" for each in violated):
+                return None, None, False
+            first = violated[0]
+            if (first.rule.on_limit or on_limit) == "evict-newest":
+                groups = sorted(first.groups, key=lambda group: order.index(group[0]), reverse=True)
+            else:
+                groups = sorted(first.groups, key=lambda group: order.index(group[-1]))
+            missing, kept = first.excess, []
+            for group in groups:
+                if not missing:
+                    break
+                wait = max(waits[each.name] for each in group)
+                if wait:
+                    kept.append(wait)
+                else:
+                    doomed += group
+                    missing -= 1
+            if missing:
+                return None, sorted(kept)[missing - 1] if len(kept) >= missing else None, False
+            passed_over = passed_over or bool(kept)
+
+    def _violated_by_change(self, user, session, changed):
+        """What has no room for an active session with other content or meta: of what is about it only now, or otherwise."""
+        if changed == session.details:
+            return []
+        anew = [rule for rule in self.rules
+                if rule.applies(changed) and (not rule.applies(session.details) or
+                                              rule.looks_at(changed) != rule.looks_at(session.details))]
+        return [each for each in self._violated(user, changed, 0, [], [], session) if each.rule in anew]
+
+    def _reasons(self, violated, start):
+        if [each.rule.name for each in violated] == ["limit"]:
+            return {}
+        return {"rule": violated[0].rule.name, "violations": [
+            {"rule": each.rule.name, "max": each.most,
+             "count": len(each.counted) if each.rule.distinct is None else len(each.groups),
+             "by": {attribute: each.rule.value(start, attribute) for attribute in each.rule.per}} for each in violated]}
 
     MOST_WAITING = 32
 
@@ -687,7 +848,7 @@ class Model:
         return 200, {**shown, "message": TEXT} if "excess" in shown else shown
 
     def put_limit(self, user, body, now):
-        if not body.keys() & {"limit", "plan", "onLimit"}:
+        if not body.keys() & {"limit", "plan", "onLimit", "rules"}:
             return self._invalid(TEXT)
         plan = body.get("plan")
         if plan is not None and plan not in self.plans:
@@ -699,6 +860,7 @@ class Model:
             terms.plan = body["plan"]
         if "onLimit" in body:
             terms.on_limit = body["onLimit"]
+        terms.give_numbers(body.get("rules", {}))
         if not terms.given():
             del self.terms[user]
         return self.get_limit(user, now)
@@ -730,6 +892,7 @@ class Model:
             plan.limit = body["limit"]
         if "onLimit" in body:
             plan.on_limit = body["onLimit"]
+        plan.give_numbers(body.get("rules", {}))
         return self.get_plan(name, now)
 
     def delete_plan(self, name, force=False):
@@ -752,6 +915,8 @@ class Model:
         plan = self.terms.get(user, NO_TERMS).plan
         if plan is not None:
             shown["plan"] = plan
+        if self.terms.get(user, NO_TERMS).numbers:
+            shown["rules"] = self.terms[user].numbers
         if self._excess(user, now) > 0:
             shown["excess"] = self._excess(user, now)
         return shown
@@ -764,6 +929,8 @@ class Model:
         shown = {"plan": name, "limit": plan.limit, "users": self._users_of_plan(name)}
         if plan.on_limit is not None:
             shown["onLimit"] = plan.on_limit
+        if plan.numbers:
+            shown["rules"] = plan.numbers
         return shown
 
     @staticmethod
@@ -861,17 +1028,24 @@ class Model:
             "heartbeatInterval": session.lease // 3 / 1000,
         }
 
-    def _denial(self, user, name, limit, now):
+    def _denial(self, user, name, limit, violated, now, more=1):
+        """There is room once so many have run out in each of them; where one forbids there never is."""
         sessions = self.users[user]
+        first = violated[0]
+        limit = limit if first.excess is None else first.most
+        listed = first.counted if self.rules else sessions.values()
+        rooms = [None if each.excess is None else
+                 sorted(max(one.expires for one in group) for group in each.groups)[each.excess - 1] for each in violated]
+        wait = {} if None in rooms else {"retryAfter": (max(rooms) - now) / 1000}
         return {
+            **wait,
             "error": "limit_reached",
-            "message": self._denial_text(user, len(sessions), limit),
+            "message": self._denial_text(user, len(sessions), limit, more),
             "user": user,
             "session": name,
             "concurrentSessions": len(sessions),
             "limit": limit,
-            "retryAfter": (min(each.expires for each in sessions.values()) - now) / 1000,
-            "sessions": [self.shown(each) for each in sessions.values()],
+            "sessions": [self.shown(each) for each in listed],
         }
 
     def _why(self, gone, token):
@@ -883,10 +1057,10 @@ class Model:
             return {"reason": gone.reason}
         return {"reason": gone.reason, "evictedBy": {**gone.by, "at": rfc3339(gone.since + self.wall_minus_boot)}}
 
-    def _denial_text(self, user, active, limit):
+    def _denial_text(self, user, active, limit, more=1):
         if self.wording is None:
-            return self._too_many(user, active + 1)
-        names = {"{user}": user, "{attempted}": str(active + 1), "{active}": str(active), "{limit}": str(limit)}
+            return self._too_many(user, active + more)
+        names = {"{user}": user, "{attempted}": str(active + more), "{active}": str(active), "{limit}": str(limit)}
         return re.sub("|".join(map(re.escape, names)), lambda found: names[found.group()], self.wording)
 
     @staticmethod
@@ -897,7 +1071,7 @@ class Model:
 # Fields may be added to answers at any time. These, though, mean something by being absent.
 SIGNIFICANT_FIELDS = frozenset(
     "error message retryAfter holdOff sessions device ip content meta reason evictedBy evicted wouldDeny wouldEvict "
-    "ended next purged wouldPurge plan onLimit excess blocked until".split())
+    "ended next purged wouldPurge plan onLimit excess blocked until rule violations rules".split())
 
 
 def difference(actual, expected, where="answer"):

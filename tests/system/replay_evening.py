@@ -29,13 +29,28 @@ import urllib.parse
 
 import harness
 from harness import SECOND, segment
-from model import Model, OneOf, OneOfTokens, difference
+from model import Model, OneOf, OneOfTokens, Rule, difference
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 LIMIT = 3
+KINDS = ("live", "live", "vod", "cast", None)
+# Beside the limit, each as the model has it and as the config file does. They are about some streams alone.
+RULES = [
+    (Rule("kinds", 2, per=("kind",), where=[("kind", True, ("live", "vod"))]),
+     "max 2 sessions per kind where kind=live,vod"),
+    (Rule("channels", 1, per=("content",), where=[("content", True, ("channel/*",))], on_limit="evict-oldest"),
+     "max 1 sessions per content where content=channel/* on-limit evict-oldest"),
+    (Rule("homes", 2, distinct="network", where=[("kind", False, ("vod",))], on_limit="evict-newest"),
+     "max 2 distinct network where kind!=vod on-limit evict-newest"),
+    (Rule("screens", 1, distinct="device", where=[("kind", True, ("cast",))]),
+     "max 1 distinct device where kind=cast"),
+    (Rule("old", None, where=[("app", True, ("3.*",))]),
+     "forbid where app=3.*"),
+]
+SETTINGS = {"lease": "600s", "limit": LIMIT, **{f"rule {rule.name}": text for rule, text in RULES}}
 LEASE = 600 * SECOND
 LONGEST_LEASE = 1200 * SECOND
 EVENING = 5 * HOUR
@@ -132,8 +147,10 @@ class Player:
             moves = not stays and rng.random() < 0.2
             self.body["ip"] = f"10.{self.number}.{rng.randrange(256)}.{rng.randrange(256)}" if moves else self.address
             if rng.random() < 0.3:
-                self.body["content"] = f"film/{rng.randrange(500)}"
-                self.body["meta"] = {"app": "4.2", "title": rng.choice(ODD_NAMES)}
+                kind = rng.choice(KINDS)
+                self.body["content"] = f"channel/{rng.randrange(4)}" if kind == "live" else f"film/{rng.randrange(500)}"
+                self.body["meta"] = {"app": "3.9" if rng.random() < 0.02 else "4.2", "title": rng.choice(ODD_NAMES),
+                                     **({"kind": kind} if kind else {})}
         self.token = None  # of the latest start
         self.earlier = None  # and of the one before
         user, session = segment(self.viewer.name), segment(self.session)
@@ -189,6 +206,7 @@ class Evening:
         self.rng = random.Random(seed)
         self.connection_count = connections
         self.model = self.MODEL(LIMIT, LEASE)
+        self.model.rules = [rule for rule, _ in RULES]
         self.counts = collections.Counter()
         self.longest_tick = 0.0
         self.viewers = [Viewer(number, self.rng, connections) for number in range(users)]
@@ -350,6 +368,8 @@ class Evening:
             return
         if self.model.block_of(player.viewer.name, self.now) is not None:
             self._come_back_when_let_in(player, denial)
+        elif type(denial) is dict and not denial["sessions"]:
+            self._at(self.now + rng.randint(1 * MINUTE, 10 * MINUTE), self.switch_on, player)  # forbidden, or it is the only one
         elif player.takes and type(denial) is dict and player.denials % 2:
             other = rng.choice(denial["sessions"])["session"] if rng.random() < 0.95 else "nobody"
             self._at(self.now + rng.choice((0, 0, 7 * SECOND)), self.take_over, (player, other))
@@ -362,7 +382,10 @@ class Evening:
                 self._at(max(self.now + 1, over), self.switch_on, player, exact=True)
         elif rng.random() < 0.10:
             # The moment the daemon names: room there is at that instant, and none a millisecond earlier.
-            room = min(each.expires for each in self.model.active(player.viewer.name, self.now).values())
+            if type(denial) is dict and "retryAfter" in denial:
+                room = self.now + round(denial["retryAfter"] * 1000)
+            else:
+                room = min(each.expires for each in self.model.active(player.viewer.name, self.now).values())
             self._at(max(self.now + 1, room + rng.choice((-1, 0, 0, 1))), self.switch_on, player, exact=True)
         else:
             self._at(self.now + rng.randint(5 * SECOND, 4 * MINUTE), self.switch_on, player)
@@ -496,7 +519,8 @@ class Evening:
             self.switch_on(player)
             return
         rng = self.rng
-        said = {"content": f"film/{rng.randrange(500)}", "meta": {"title": rng.choice(ODD_NAMES)},
+        said = {"content": rng.choice((f"film/{rng.randrange(500)}", f"channel/{rng.randrange(4)}")),
+                "meta": {"title": rng.choice(ODD_NAMES), "kind": rng.choice(KINDS) or "none"},
                 "ttl": rng.randint(300, 1200), "device": "another", "ip": "10.255.255.1", "onLimit": "evict-oldest",
                 "replace": self._some_session_of(player.viewer)}
         body = {name: said[name] for name in rng.sample(sorted(said), rng.randint(1, 4))}
@@ -716,7 +740,8 @@ class Evening:
             if dice < 0.60:
                 said = {"limit": rng.choice((None, 0, 1, 2, 3, 6)),
                         "onLimit": rng.choice((None, "deny", "evict-oldest", "evict-newest")),
-                        "plan": rng.choice((None, *PLANS, "no such plan"))}
+                        "plan": rng.choice((None, *PLANS, "no such plan")),
+                        "rules": {"kinds": rng.choice((None, 0, 1, 3)), "channels": rng.choice((None, 0, 2))}}
                 self._set_limit(viewer, {name: said[name] for name in rng.sample(sorted(said), rng.randint(1, 3))})
             elif dice < 0.75:
                 self._ask(viewer, harness.request("DELETE", harness.limit_path(viewer.name)),
@@ -1005,8 +1030,7 @@ def replay(users, seed, connections, traced=None):
     evening = Evening(users, seed, connections, traced)
     folder = harness.private_folder()
     clock = harness.TestClock(folder)
-    settings = {"lease": "600s", "limit": LIMIT}
-    with harness.Daemon(clock=clock, folder=folder, settings=settings) as daemon:
+    with harness.Daemon(clock=clock, folder=folder, settings=SETTINGS) as daemon:
         evening.play(daemon, clock)
     return evening
 
@@ -1035,6 +1059,8 @@ COVERAGE_GOALS = [
     "starts that a crash made forget", "token newer than remembered",
     "blocked", "blocked, and goes on", "blocked on the first service", "purged and blocked", "purged some by what they have",
     "told a message", "expired at an age", "replace all: several",
+    "denied by kinds", "denied by channels", "denied by homes", "denied by screens", "denied by old", "evicting for a rule",
+    "renewal denied",
 ]
 
 

@@ -16,7 +16,7 @@ MAN = harness.REPOSITORY / "man"
 PACKAGING = harness.REPOSITORY / "packaging"
 COMPLETIONS = PACKAGING / "completions"
 PAGES = ["concur.1", "concurrencyd.8", "concurrencyd.conf.5", "concurrencyd-api.7", "concurrencyd-fleet.7",
-         "concurrencyd-proxy.7"]
+         "concurrencyd-proxy.7", "concurrencyd-rules.7"]
 GOLDEN = harness.REPOSITORY / "tests" / "system" / "golden"
 SOCKET = "/run/concurrencyd/concurrencyd.sock"
 
@@ -68,7 +68,7 @@ class Settings(unittest.TestCase):
         self.assertNotRegex(text, re.compile("^[^#\n]", re.M))
 
     def test_the_config_file_is_good_with_each_comment_taken_away(self):
-        text = re.sub(r"^#([a-z-]+ =)", r"\1", (PACKAGING / "concurrencyd.conf").read_text(), flags=re.M)
+        text = re.sub(r"^#((?:rule )?[a-z-]+ =)", r"\1", (PACKAGING / "concurrencyd.conf").read_text(), flags=re.M)
         folder = harness.private_folder()
         (folder / "conf").write_text(text)
         output(harness.DAEMON, "--config", folder / "conf", "--check-config", env=harness.clean_environment())
@@ -216,6 +216,8 @@ ROUND = {
     "concur start --user abc --session xyz --on-limit": (FULL, "", '"evicted":'),
     "concur plan set": ("", "concur limit get --user abc\n", '"limit":5'),
     "coproc concur batch": ("", "echo \"$answer\"\n", '"status":201'),
+    "concur explain": (FULL, "", "^session one more of user abc would be denied: the limit of 3 is reached\\.$"),
+    "concur explain --user abc --meta type=tv |": (FULL, "", "^limit: s1 s2 s3$"),
     "concur report": (FULL + "concur start --user abc --session s4 >/dev/null || :\n", "", "abc"),
     "watch concur list": (FULL + "watch() { \"$@\"; }\n", "", "s1"),
     "concur list --output ndjson": (FULL, "", "3 abc"),

@@ -134,7 +134,7 @@ TEST_CASE("What a rule means, as a sentence") {
         "at most 1 session where type is 'tv' or 'console' at once; a start beyond that is treated "
         "as one above the plain limit");
   CHECK(sentence_of(good("max 2 distinct network on-limit evict-oldest")) ==
-        "at most 2 different values of network's sessions at once; a start beyond that ends the "
+        "at most 2 different values of network at once; a start beyond that ends the "
         "oldest of them");
   CHECK(sentence_of(good("forbid where app=legacy*")) ==
         "no session may start where app is something that begins with 'legacy'");

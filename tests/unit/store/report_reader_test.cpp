@@ -90,6 +90,27 @@ TEST_CASE("ReportReader") {
     CHECK(all.users[2].user == "tok");
     CHECK(all.users[2].conflicts == 6);
   }
+  SUBCASE("says which rules denied, and passes over what is none") {
+    for (const std::int64_t hour : {kHour, kHour + 1}) {
+      Usage by_rule = usage(0, 3, 1, 2, 1);
+      by_rule.by_rule.set("tvs", 2);
+      record.add("abc", hour, by_rule);
+    }
+    auto other = Sqlite::open(record.path);
+    REQUIRE(other.has_value());
+    REQUIRE(other
+                ->exec("INSERT INTO rule_denials(hour, user, rule, denials) VALUES"
+                       "(498736, 'xyz', 'homes', 1), (498736, 'abc', 'NONE', 7),"
+                       "(498736, 'abc', CAST(x'FF' AS TEXT), 7), (498736, 'abc', 'old', -7),"
+                       "(498731, 'abc', 'tvs', 100)")
+                .has_value());
+    using ByRule = std::map<std::string, std::uint64_t>;
+    const Report report = record.read({});
+    CHECK(report.by_rule == ByRule{{"homes", 1}, {"old", 0}, {"tvs", 4}});
+    REQUIRE(report.users.size() == 2);
+    CHECK(report.users[0].by_rule == ByRule{{"old", 0}, {"tvs", 4}});
+    CHECK(report.users[1].by_rule == ByRule{{"homes", 1}});
+  }
   SUBCASE("names as many as were asked for") {
     ReportQuery query;
     query.top = 1;
