@@ -225,6 +225,7 @@ class Later final : public Service {
 Answer denied(Millis retry_after = 90s) {
   Denied denied;
   denied.active = 1;
+  denied.attempted = 2;
   denied.limit = 1;
   denied.retry_after = retry_after;
   return denied;

@@ -326,11 +326,12 @@ TEST_CASE("recover: tables of one kind and number of columns differ in what stan
   const std::string path = folder.file("sessions.db");
   open_store(path);
   auto db = Sqlite::open(path);
-  const char* tables = "FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'";
+  const char* tables =
+      "FROM pragma_table_list AS each WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'";
   const std::string sql =
       std::string(
           "SELECT count(*) - count(DISTINCT wr || ' ' || (SELECT group_concat(type) FROM "
-          "pragma_table_info(name))) ") +
+          "pragma_table_info(each.name))) ") +
       tables;
   CHECK(db->number(sql).value() == 0);
   CHECK(db->number(std::string("SELECT count(*) ") + tables).value() >= 11);
