@@ -199,6 +199,7 @@ std::size_t Served::heal(UserState& state, std::uint64_t box, Millis ahead, Inst
       if (gone != state.gone.end()) {
         const bool is_it = gone->row.row == each.row.id;
         if (is_it && gone->row.reason != EndReason::kExpired) continue;
+        if (is_it && gone->row.ttl < each.row.ttl) continue;  // as above
         if (gone->row.row > each.row.id) continue;
       }
       if (is_one_too_many(each)) continue;

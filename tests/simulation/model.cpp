@@ -285,7 +285,7 @@ Granted Model::grant(const std::string& user, const Session& session, std::uint3
 }
 
 Denied Model::deny(const Start& start, std::uint32_t attempted, std::uint32_t limit,
-                   const Now& now) {
+                   const std::vector<std::string>& leaving, const Now& now) {
   const std::string user(start.user.text());
   Denied denied;
   denied.user = user;
@@ -293,12 +293,15 @@ Denied Model::deny(const Start& start, std::uint32_t attempted, std::uint32_t li
   denied.active = count(state_.users[user].sessions);
   denied.attempted = attempted;
   denied.limit = limit;
-  denied.retry_after = Millis::max();
+  std::vector<Millis> ends;
   for (const Session& session : state_.users[user].sessions) {
     denied.sessions.push_back(info(user, session, now));
-    denied.retry_after =
-        std::min<Millis>(denied.retry_after, leases_.at(session.id).expires - now.instant);
+    if (std::ranges::count(leaving, session.name) > 0) continue;
+    ends.push_back(leases_.at(session.id).expires - now.instant);
   }
+  // When so many will have run out that it fits.
+  std::ranges::sort(ends);
+  denied.retry_after = ends[attempted - leaving.size() - limit - 1];
   return denied;
 }
 
@@ -375,7 +378,7 @@ Answer Model::decide(const Start& start, const Now& now) {
   if (known != user.sessions.end()) {
     const bool above = start.refuse_repeat_above_limit && terms.limit != kUnlimited &&
                        user.sessions.size() > terms.limit;
-    if (above && !observes) return deny(start, count(user.sessions), terms.limit, now);
+    if (above && !observes) return deny(start, count(user.sessions), terms.limit, {}, now);
     if (start.start && !is_earlier(start.start, known->id)) {
       accept_start(start.start, known->id);
     } else if (!start.keeps_token) {
@@ -473,7 +476,7 @@ Answer Model::decide(const Start& start, const Now& now) {
     }
   }
   if (denied && !observes) {
-    Denied answer = deny(start, static_cast<std::uint32_t>(active) + 1, terms.limit, now);
+    Denied answer = deny(start, static_cast<std::uint32_t>(active) + 1, terms.limit, leaving, now);
     answer.hold_off = because_held;
     return answer;
   }

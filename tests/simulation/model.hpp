@@ -202,7 +202,8 @@ class Model {
   void evict(User& user, const std::string& session, const Start& by, const Now& now);
   Granted grant(const std::string& user, const Session& session, std::uint32_t limit, bool renewed,
                 const Now& now);
-  Denied deny(const Start& start, std::uint32_t attempted, std::uint32_t limit, const Now& now);
+  Denied deny(const Start& start, std::uint32_t attempted, std::uint32_t limit,
+              const std::vector<std::string>& leaving, const Now& now);
   SessionInfo info(const std::string& user, const Session& session, const Now& now) const;
   UserLimit limit_of(const std::string& user, const Now& now);
   const concur::Block* block_of(const std::string& user, const Now& now);
