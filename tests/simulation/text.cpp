@@ -63,12 +63,16 @@ struct AnswerText {
         a.heartbeat_interval.count(), text::join(a.evicted, " "), a.would_deny,
         text::join(a.would_evict, " "));
   }
+  std::string operator()(const Explanation& a) const {
+    return text::format("explained {}/{} would {} active {}", a.user, a.session,
+                        static_cast<int>(a.would), a.active);
+  }
   std::string operator()(const Throttled& a) const {
     return text::format("throttled {}/{}", a.user, a.session);
   }
   std::string operator()(const Denied& a) const {
     return text::format("denied {}/{} active {} attempted {} limit {} retry {} held {}:{}", a.user,
-                        a.session, a.active, a.attempted, a.limit, a.retry_after.count(),
+                        a.session, a.active, a.attempted, a.limit, number(a.retry_after),
                         number(a.hold_off), text_of(a.sessions, true));
   }
   std::string operator()(const Blocked& a) const {
