@@ -119,13 +119,12 @@ TEST_CASE("to_authorize_response") {
   granted.session = "s 1%é";
   granted.active = 2;
   granted.limit = 3;
-  const std::string no_store =
-      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  const std::string no_store = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
   SUBCASE("allows with 204, or 200 for who takes nothing else, and no body") {
     const Response response = to_authorize_response(granted, Allowed::kNoContent);
     CHECK(response.status == 204);
     CHECK(response.body.empty());
-    CHECK(response.headers == no_store +
+    CHECK(response.headers == std::string("Cache-Control: no-store\r\n") +
                                   "X-Concur-Count: 2\r\nX-Concur-Limit: 3\r\n"
                                   "X-Concur-Session: s%201%25%C3%A9\r\n");
     CHECK(to_authorize_response(granted, Allowed::kOk).status == 200);
@@ -233,14 +232,15 @@ TEST_CASE("Api at /v1/authorize") {
       CAPTURE(target);
       const Response response = fixture.ask("GET", target);
       CHECK(response.status == 401);
-      CHECK(response.headers ==
-            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+      CHECK(response.headers == "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
     }
     for (const char* target : {"/v1/authorize?user=abc", "/v1/authorize?user=abc&session=",
                                "/v1/authorize?user=abc&session=1&session=2"}) {
       const Response response = fixture.ask("GET", target);
       CHECK(response.status == 403);
-      CHECK(response.headers == "Cache-Control: no-store\r\nX-Concur-Reason: no_session\r\n");
+      CHECK(response.headers ==
+            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+            "X-Concur-Reason: no_session\r\n");
     }
     CHECK(fixture.service.submitted == 0);
   }
