@@ -510,7 +510,8 @@ class Lists(FleetTest):
         self.assertEqual(sorted((each["user"], each["session"]) for each in listed), self.expected)
 
     def test_a_purge_of_all_reaches_each_boxs_sessions(self):
-        self.assertEqual(self.purge(self.at[2], all=True, dryRun=True), {"wouldPurge": len(self.expected)})
+        self.assertEqual(self.purge(self.at[2], all=True, dryRun=True), 
+                         {"wouldPurge": len(self.expected), "users": len({user for user, _ in self.expected})})
         self.assertEqual(len(self.everybody(self.at[0])), len(self.expected))
         self.assertEqual(self.purge(self.at[1], all=True), {"purged": len(self.expected)})
         for connection in self.at:
@@ -521,7 +522,7 @@ class Lists(FleetTest):
         self.assertEqual(self.purge(self.at[2], all=True), {"purged": 1})
 
     def test_a_purge_of_a_user(self):
-        self.assertEqual(self.purge(self.at[2], user="viewer7", dryRun=True), {"wouldPurge": LIMIT})
+        self.assertEqual(self.purge(self.at[2], user="viewer7", dryRun=True), {"wouldPurge": LIMIT, "users": 1})
         self.assertEqual(self.purge(self.at[2], user="viewer7"), {"purged": LIMIT})
         self.assert_everywhere("viewer7", [])
         for connection in self.at:

@@ -99,7 +99,7 @@ async function v1Story(user) {
   assert.deepStrictEqual([error, reason], ['session_gone', 'ended']);
   const never = await ask('POST', `${path('never')}/heartbeat`);
   assert.deepStrictEqual([never.status, JSON.parse(never.text).error], [404, 'not_found']);
-  await expectAnswer('POST', '/v1/purge', { user, dryRun: true }, 200, line({ wouldPurge: 3 }));
+  await expectAnswer('POST', '/v1/purge', { user, dryRun: true }, 200, line({ wouldPurge: 3, users: 1 }));
   await expectAnswer('POST', '/v1/purge', { user }, 200, line({ purged: 3 }));
   await expectAnswer('GET', sessions, undefined, 200, line({ user, concurrentSessions: 0, limit: 3, sessions: [] }));
 }

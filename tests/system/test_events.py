@@ -32,6 +32,7 @@ class Events(unittest.TestCase):
         self.connection.start("abc", "s1", {"device": "tv", "ip": "192.0.2.1", "content": "film", "meta": {"a": 1}})
         line = watcher.line()
         self.assertRegex(line.pop("at"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertRegex(line.pop("boot"), r"^[0-9a-f]{16}$")
         self.assertEqual(line, {"seq": 1, "event": "started", "user": "abc", "session": "s1", "concurrentSessions": 1,
                                 "limit": 3, "device": "tv", "ip": "192.0.2.1", "content": "film"})
         self.connection.start("abc", "s2")
@@ -57,7 +58,7 @@ class Events(unittest.TestCase):
         self.connection.ask(harness.request("DELETE", "/v1/plans/premium?force=true"))
         lines = {(line["event"], line.get("session")): line for line in watcher.lines(3)}
         self.assertEqual(lines["evicted", "s1"]["evictedBy"], {"session": "s2", "device": "tv"})
-        reported = [{name: value for name, value in line.items() if name not in ("seq", "at")} for line in watcher.lines(3)]
+        reported = [{name: value for name, value in line.items() if name not in ("seq", "at", "boot")} for line in watcher.lines(3)]
         self.assertEqual(reported[0], {"event": "limit_changed", "limit": 5, "plan": "premium"})
         self.assertEqual(reported[1], {"event": "limit_changed", "user": "abc", "limit": 5, "plan": "premium"})
         self.assertEqual(reported[2], {"event": "limit_changed", "plan": "premium", "removed": True})

@@ -38,6 +38,11 @@ ROUTES = [
     ("DELETE", "/v1/plans/{plan}", "operator", None, 200),
     ("GET", "/v1/report", "operator", None, 200),
     ("POST", "/v1/backup", "operator", None, 200),
+    ("POST", "/v1/users/{user}/explain", "client", None, 200),
+    ("PUT", "/v1/users/{user}/block", "operator", None, 200),
+    ("GET", "/v1/users/{user}/block", "operator", None, 200),
+    ("GET", "/v1/blocks", "operator", None, 200),
+    ("DELETE", "/v1/users/{user}/block", "operator", None, 200),
     # This one is part of no fleet.
     ("GET", "/v1/fleet", "operator", None, 501),
     ("GET", "/v1/fleet/check", "operator", None, 501),

@@ -594,7 +594,7 @@ class Explained(Ruled):
         return seen
 
     def test_is_what_happens(self):
-        seen = self.play(22, rounds(400))
+        seen = self.play(22, 400)
         self.assertEqual(set(seen), {"start", "renew", "deny", "blocked"}, seen)
 
     def test_in_observe_mode_too(self):

@@ -284,7 +284,7 @@ class Concur(DaemonTest):
         code, out, err = self.run_concur("list", "--user", "abc")
         self.assertEqual((code, err), (0, b""))
         self.assertEqual([each["session"] for each in json.loads(out)["sessions"]], ["s2", "s3", "s4"])
-        self.assertEqual(self.run_concur("purge", "--user", "abc", "--dry-run"), (0, b'{"wouldPurge":3}\n', b""))
+        self.assertEqual(self.run_concur("purge", "--user", "abc", "--dry-run"), (0, b'{"wouldPurge":3,"users":1}\n', b""))
         self.assertEqual(self.run_concur("purge", "--user", "abc"), (0, b'{"purged":3}\n', b""))
         code, out, err = self.run_concur("heartbeat", "--user", "abc", "--session", "s4")
         self.assertEqual((code, err, json.loads(out)["reason"]), (5, b"", "purged"))
