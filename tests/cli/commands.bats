@@ -97,7 +97,7 @@ teardown() { remove_own_dir; }
   concur start --user purge1 --session b >/dev/null
   concur start --user purge2 --session a >/dev/null
   concur_run purge --user purge1 --dry-run
-  expect_answer 0 '. == {wouldPurge: 2}'
+  expect_answer 0 '. == {wouldPurge: 2, users: 1}'
   concur_run purge --user purge1
   expect_answer 0 '. == {purged: 2}'
   concur_run heartbeat --user purge1 --session a

@@ -79,7 +79,7 @@ class WaitingTest(unittest.TestCase):
             received, events = b"", []
             while not events or events[-1]["seq"] < wanted:
                 received += connection.socket.recv(1 << 16)
-                events = [json.loads(line) for line in re.findall(rb'^\{"seq".*\}$', received.replace(b"\r", b""), re.MULTILINE)]
+                events = [json.loads(line) for line in re.findall(rb'^\{"boot".*\}$', received.replace(b"\r", b""), re.MULTILINE)]
         return events
 
 
