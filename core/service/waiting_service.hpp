@@ -62,6 +62,7 @@ class WaitingService final : public Service {
     service_.report(query, std::move(reply));
   }
   void backup(BackupReply reply) override { service_.backup(std::move(reply)); }
+  void backup_local(BackupReply reply) override { service_.backup_local(std::move(reply)); }
   void check_fleet(CheckReply reply) override { service_.check_fleet(std::move(reply)); }
   const std::string& trouble() const override { return service_.trouble(); }
   void finish(Callback<void()> done) override { service_.finish(std::move(done)); }

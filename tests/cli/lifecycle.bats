@@ -251,6 +251,7 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("in", flush=Tru
   edit_database 'DROP TABLE box'
   edit_database 'DROP TABLE rule_numbers'
   edit_database 'DROP TABLE rule_denials'
+  edit_database 'DROP TABLE blocks'
   edit_database 'ALTER TABLE sessions DROP COLUMN fleet_start'
   edit_database 'ALTER TABLE sessions DROP COLUMN start'
   edit_database 'ALTER TABLE hold_offs DROP COLUMN mark'

@@ -215,8 +215,9 @@ class FleetEvening(replay_evening.Evening):
         self._set_limit(idle, {"limit": 9})
         # For a lease after that, boxes let whoever lapsed less than a heartbeat interval ago go on, for signs of life may not
         # have come through: nobody asks meanwhile. They begin to count with the first that passes.
-        for _ in range(8):
-            self._pass(100 * SECOND)
+        # In steps that no request's time-out is shorter than.
+        for _ in range(40):
+            self._pass(20 * SECOND)
 
     def _while_time_passes(self, ask):
         done, began = threading.Event(), self.clock.boot
@@ -240,8 +241,8 @@ class FleetEvening(replay_evening.Evening):
     def owner_asks_who_shares(self):
         """Who shares most is seen whole: each household of an account that was sold on, whichever box it asked."""
         # Boxes hand over what they recorded by and by, once a second, after some minutes.
-        for _ in range(20):
-            self._pass(60 * SECOND)
+        for _ in range(60):
+            self._pass(20 * SECOND)
         ranked = self.fleet.ask_each([harness.request("GET", "/v1/report?since=7d&top=1000")])[0].json()["users"]
         by_name = {each["user"]: each for each in ranked}
         since = self.clock.wall - 7 * replay_evening.DAY

@@ -727,9 +727,9 @@ class Backups(FleetTest):
         copy = str(self.boxes[0].folder / "copy.db")
         refused = harness.concur("backup", copy, socket=self.boxes[0].socket)
         self.assertEqual(refused.returncode, 2, refused.stderr)
-        self.assertIn("concur backup --local", refused.stderr)
+        self.assertIn(b"concur backup --local", refused.stdout + refused.stderr)
         done = harness.concur("backup", "--local", copy, socket=self.boxes[0].socket)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.returncode, 0, done)
         self.assertEqual(json.loads(done.stdout)["file"], copy)
 
         # The box itself goes on with it, as the one that it was.
