@@ -142,6 +142,12 @@ class Answers(unittest.TestCase):
         connection.limit("abc", {"limit": 1, "onLimit": None})
         for target in ("/v1/users/abc/limit", "/v1/limits", "/v1/plans/gold", "/v1/plans", "/v1/plans/none"):
             ask("GET", target)
+        ask("POST", "/v1/users/abc/explain", {"session": "s9", "device": "d1"})
+        ask("PUT", "/v1/users/zed/block", {"for": "1h", "message": "Not today."})
+        connection.start("zed", "z1")
+        ask("GET", "/v1/users/zed/block")
+        ask("GET", "/v1/blocks")
+        ask("DELETE", "/v1/users/zed/block")
         ask("DELETE", "/v1/plans/gold?force=true")
         ask("DELETE", "/v1/users/abc/limit")
         lines = "\n".join(json.dumps({"command": command, "user": "abc", "session": session})
