@@ -19,7 +19,8 @@ Answer Registry::decide(const SetBlock& set, const Now& now) {
 
 Answer Registry::decide(const Unblock& unblock, const Now& now) {
   const Slot user = state_->table.find_user(unblock.user.text());
-  if (state_->blocks.find(user, now.instant) != nullptr) {
+  // One that is over too: what is stored of it could hold again after a reboot.
+  if (user != kNoSlot && state_->blocks.find(user) != nullptr) {
     put_block(state_->table.keep(user), std::nullopt, now);
   }
   return UserBlock{std::string(unblock.user.text())};
