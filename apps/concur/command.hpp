@@ -33,7 +33,7 @@ struct Start {
   std::vector<std::pair<std::string, std::string>> meta{};
   std::optional<OnLimit> on_limit{};
   std::optional<std::string> replace{};
-  bool replace_all = false;  // not with replace
+  bool replace_all = false;      // not with replace
   std::optional<Millis> wait{};  // for room, where there is none
 };
 

@@ -131,8 +131,7 @@ void add_rules(Object& body, const RuleNumbers& rules) {
 }  // namespace
 
 Request request_of(const Start& start) {
-  return {"PUT", target_of(start.name), fields_of(start).take(),
-          start.wait.value_or(Millis(0))};
+  return {"PUT", target_of(start.name), fields_of(start).take(), start.wait.value_or(Millis(0))};
 }
 
 Request request_of(const Explain& explain) {

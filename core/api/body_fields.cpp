@@ -176,8 +176,9 @@ Result<void> read_meant_meta(const json::value& value, Purge& into) {
 }
 
 bool is_start_field(std::string_view name) {
-  constexpr std::string_view kFields[] = {"ttl", "limit",   "onLimit", "replace", "device",
-                                          "ip",  "content", "meta",    "start",   "replaceAll", "wait"};
+  constexpr std::string_view kFields[] = {"ttl",    "limit",      "onLimit", "replace",
+                                          "device", "ip",         "content", "meta",
+                                          "start",  "replaceAll", "wait"};
   return std::ranges::find(kFields, name) != std::end(kFields);
 }
 

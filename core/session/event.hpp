@@ -35,7 +35,7 @@ struct EventMore {
   std::string message{};  // ended, purged, blocked: what an operator has to say
   std::optional<WallTime> until{};  // blocked: none where there is no end to it
   std::string rule{};               // denied: the first rule that had no room; empty for the limit
-  std::optional<Millis> waited{};  // started, denied, left: for room
+  std::optional<Millis> waited{};   // started, denied, left: for room
 };
 
 // Something that happened, for those who watch. Laid out for size: tens of thousands are kept.
