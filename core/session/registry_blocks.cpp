@@ -56,6 +56,7 @@ UserBlock Registry::block_of(std::string_view name, Slot user, const Now& now) c
 void Registry::put_block(UserRef user, std::optional<Block> block, const Now& now) {
   const Slot slot = user.slot();
   const bool blocks = block.has_value();
+  const bool changes = blocks || state_->blocks.find(slot, now.instant) != nullptr;
   auto undo = std::make_unique<undo::Blocked>(undo::Blocked{user.another(), {}});
   undo->before = state_->blocks.put(std::move(user), std::move(block));
   const Block* known = state_->blocks.find(slot);
@@ -65,7 +66,7 @@ void Registry::put_block(UserRef user, std::optional<Block> block, const Now& no
   } else {
     record(slot, std::move(undo), DropBlock{name});
   }
-  publish_block(slot, known, now);
+  if (changes) publish_block(slot, known, now);
 }
 
 void Registry::publish_block(Slot user, const Block* block, const Now& now) {

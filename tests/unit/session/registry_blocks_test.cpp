@@ -134,6 +134,17 @@ TEST_CASE("Registry: blocks in memory and in the store") {
     CHECK(*events[0].more->until == events[0].at + 1h);
     CHECK(events[1].kind == EventKind::kUnblocked);
   }
+  SUBCASE("that are over are told of no more, and leave nothing stored when they are lifted") {
+    fixture.ask(block("abc", 1h));
+    fixture.clock.tick(1h);
+    fixture.registry.take_events([](Event&&) {});
+    fixture.stores = false;
+    fixture.ask(Unblock{id("abc")});
+    CHECK(events_of(fixture.registry).empty());
+    const auto changes = fixture.store();
+    REQUIRE(changes.size() == 1);
+    CHECK(std::get<DropBlock>(changes[0]).user == "abc");
+  }
   SUBCASE("are stored before they are answered, and taken away when they are over") {
     fixture.stores = false;
     CHECK(fixture.waits_for(block("abc", 1h)) > 0);
