@@ -128,9 +128,9 @@ teardown() { remove_dir; }
 
 @test "limit set and plan set take at least one thing to set" {
   concur_run limit set --user abc
-  expect_error 2 "concur: cannot set the limit: it takes at least one of --max, --plan and --on-limit"
+  expect_error 2 "concur: cannot set the limit: it takes at least one of --max, --plan, --on-limit and --rule"
   concur_run plan set premium
-  expect_error 2 "concur: cannot set the plan: it takes at least one of --max and --on-limit"
+  expect_error 2 "concur: cannot set the plan: it takes at least one of --max, --on-limit and --rule"
 }
 
 @test "an empty value never takes the next option for its own" {

@@ -86,10 +86,15 @@ class WaitingTest(unittest.TestCase):
 class Room(WaitingTest):
     def test_an_end_lets_the_first_in_who_learns_how_long_it_waited(self):
         self.started(self.operator.start("abc", "s1"))
+        begin = time.monotonic()
         waiter = self.park("abc", "s2", body={"device": "tv"})
+        parked = time.monotonic()
+        while time.monotonic() < parked + 0.05:  # so that there is something to tell
+            self.assertEqual(self.active("abc"), ["s1"])
         self.assertEqual(self.operator.end("abc", "s1").json()["ended"], True)
         body = self.started(waiter.receive())
-        self.assertGreater(body["waited"], 0)
+        self.assertGreaterEqual(body["waited"], 0.049)
+        self.assertLessEqual(body["waited"], time.monotonic() - begin + 0.001)
         self.assertEqual(self.active("abc"), ["s2"])
         happened = [(each["event"], each["session"]) for each in self.events()]
         self.assertEqual(happened, [("started", "s1"), ("waiting", "s2"), ("ended", "s1"), ("started", "s2")])
