@@ -1,10 +1,8 @@
 #include "session/purge_match.hpp"
 
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
+#include "rules/attribute.hpp"
 
-#include <string>
+#include <algorithm>
 #include <string_view>
 
 namespace concur {
@@ -15,23 +13,12 @@ bool is_or_any(std::string_view meant, std::string_view has) {
   return meant.empty() || meant == has;
 }
 
-// As whoever asks writes it: a text without quotes, anything else as JSON has it.
-std::string text_of_value(const boost::json::value& value) {
-  if (const auto* text = value.if_string()) return {text->data(), text->size()};
-  return boost::json::serialize(value);
-}
-
-bool has_meta(const Purge& purge, const std::string& meta) {
+bool has_meta(const Purge& purge, const Details& details) {
   if (purge.meta.empty()) return true;
-  if (meta.empty()) return false;
-  boost::json::error_code failed;
-  const auto value = boost::json::parse(meta, failed);
-  if (failed || !value.is_object()) return false;
-  for (const auto& [key, meant] : purge.meta) {
-    const auto* member = value.get_object().if_contains(key);
-    if (member == nullptr || text_of_value(*member) != meant) return false;
-  }
-  return true;
+  const Attributes attributes({}, {}, {}, details.meta);
+  return std::ranges::all_of(purge.meta, [&attributes](const auto& each) {
+    return attributes.value_of({Attribute::Kind::kMeta, each.first}) == each.second;
+  });
 }
 
 }  // namespace
@@ -42,7 +29,7 @@ bool is_meant(const Purge& purge, Instant started, Instant last_seen, const Deta
   static const Details kNothing;
   const Details& known = details == nullptr ? kNothing : *details;
   return is_or_any(purge.ip, known.ip) && is_or_any(purge.device, known.device) &&
-         is_or_any(purge.content, known.content) && has_meta(purge, known.meta);
+         is_or_any(purge.content, known.content) && has_meta(purge, known);
 }
 
 }  // namespace concur
