@@ -12,6 +12,19 @@ namespace {
 
 using One = std::pair<std::string, std::uint32_t>;
 
+// "tvs=2"
+std::optional<One> read_one(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || !is_rule_name(text.substr(0, equals))) {
+    return std::nullopt;
+  }
+  std::uint32_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, failed] = std::from_chars(text.data() + equals + 1, end, number);
+  if (failed != std::errc() || rest != end) return std::nullopt;
+  return One(std::string(text.substr(0, equals)), number);
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> RuleNumbers::find(std::string_view name) const {
@@ -50,19 +63,18 @@ std::string RuleNumbers::to_text() const {
 }
 
 std::optional<RuleNumbers> RuleNumbers::parse(std::string_view text) {
+  RuleNumbers numbers = parse_readable(text);
+  const auto count = text.empty() ? 0 : std::ranges::count(text, ',') + 1;
+  if (static_cast<std::size_t>(count) != numbers.all().size()) return std::nullopt;
+  return numbers;
+}
+
+RuleNumbers RuleNumbers::parse_readable(std::string_view text) {
   RuleNumbers numbers;
   while (!text.empty()) {
     const std::string_view one = text.substr(0, text.find(','));
     text.remove_prefix(std::min(one.size() + 1, text.size()));
-    const std::size_t equals = one.find('=');
-    if (equals == std::string_view::npos || !is_rule_name(one.substr(0, equals))) {
-      return std::nullopt;
-    }
-    std::uint32_t number = 0;
-    const char* const end = one.data() + one.size();
-    const auto [rest, failed] = std::from_chars(one.data() + equals + 1, end, number);
-    if (failed != std::errc() || rest != end) return std::nullopt;
-    if (!numbers.set(one.substr(0, equals), number)) return std::nullopt;
+    if (const auto read = read_one(one)) numbers.set(read->first, read->second);
   }
   return numbers;
 }

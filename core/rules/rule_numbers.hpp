@@ -28,6 +28,8 @@ class RuleNumbers {
   std::string to_text() const;
   // Nothing where it is none of to_text()'s.
   static std::optional<RuleNumbers> parse(std::string_view text);
+  // The same, and what cannot be read is left out.
+  static RuleNumbers parse_readable(std::string_view text);
 
   bool operator==(const RuleNumbers&) const = default;
 

@@ -171,9 +171,9 @@ ReadTerms read_terms(const Statement& from, int limit, int on_limit) {
   return terms;
 }
 
-// "tvs=2,homes=0", as far as it is that.
+// "tvs=2,homes=0", as far as it is that: one row that is no number takes no other with it.
 RuleNumbers read_numbers(const Statement& from, int column) {
-  return RuleNumbers::parse(from.text(column)).value_or(RuleNumbers());
+  return RuleNumbers::parse_readable(from.text(column));
 }
 
 ReadRow read_limit(const Statement& from, const Now& /*now*/, std::int64_t /*boot*/) {
