@@ -1,6 +1,7 @@
 #include "api/answer_json.hpp"
 
 #include "api/error_response.hpp"
+#include "api/explanation_json.hpp"
 #include "api/json_writer.hpp"
 #include "base/text.hpp"
 
@@ -20,6 +21,18 @@ std::string_view name_of(EndReason reason) {
       return "other_start";
   }
   return "ended";
+}
+
+std::string_view name_of(LimitSource from) {
+  switch (from) {
+    case LimitSource::kUser:
+      return "user";
+    case LimitSource::kPlan:
+      return "plan";
+    case LimitSource::kDefault:
+      return "default";
+  }
+  return "default";
 }
 
 namespace {
@@ -111,18 +124,6 @@ void write_degraded(JsonWriter& json, bool degraded) {
   if (degraded) json.field("degraded", true);
 }
 
-std::string_view name_of(LimitSource from) {
-  switch (from) {
-    case LimitSource::kUser:
-      return "user";
-    case LimitSource::kPlan:
-      return "plan";
-    case LimitSource::kDefault:
-      return "default";
-  }
-  return "default";
-}
-
 // A limit, and what it counts where that is not sessions.
 void write_limit(JsonWriter& json, std::uint32_t limit,
                  const std::optional<Attribute::Kind>& counts) {
@@ -191,91 +192,8 @@ int write(JsonWriter& json, const Denied& denied) {
   return 409;
 }
 
-std::string_view word_of(Explanation::Would would) {
-  switch (would) {
-    case Explanation::Would::kStart:
-      return "start";
-    case Explanation::Would::kRenew:
-      return "renew";
-    case Explanation::Would::kDeny:
-      return "deny";
-    case Explanation::Would::kStartObserved:
-      return "start_observed";
-    case Explanation::Would::kBlocked:
-      return "blocked";
-  }
-  return {};
-}
-
-void write_explained(JsonWriter& json, const RuleExplained& rule) {
-  json.begin_object()
-      .field("rule", rule.rule)
-      .field("text", rule.text)
-      .field("applies", rule.applies)
-      .field("max", rule.max)
-      .field("onLimit", concur::word_of(rule.on_limit));
-  if (rule.applies) {
-    json.field("count", rule.count).field("violated", rule.violated).key("by").begin_object();
-    for (const auto& [attribute, value] : rule.by) {
-      json.key(std::string_view(attribute)).value(value);
-    }
-    json.end_object().key("sessions").begin_array();
-    for (const std::string& name : rule.sessions) json.value(std::string_view(name));
-    json.end_array();
-  }
-  json.end_object();
-}
-
-// As a sentence.
-std::string reason_of(const Explanation& said) {
-  const std::string who = text::format("session {} of user {}", said.session, said.user);
-  std::string rules;
-  for (const RuleExplained& each : said.rules) {
-    if (!each.violated) continue;
-    rules += rules.empty() ? "" : ", ";
-    rules += each.rule == kLimitName ? text::format("the limit of {} is reached", each.max)
-             : each.text.starts_with("forbid")
-                 ? text::format("rule {} forbids it", each.rule)
-                 : text::format("rule {} has {} of {}", each.rule, each.count, each.max);
-  }
-  switch (said.would) {
-    case Explanation::Would::kRenew:
-      return text::format("{} is active: a start would renew it.", who);
-    case Explanation::Would::kDeny:
-      if (said.hold_off) {
-        return text::format("{} would be denied: {}, and it may evict nobody for {} s.", who, rules,
-                            std::chrono::ceil<std::chrono::seconds>(*said.hold_off).count());
-      }
-      return text::format("{} would be denied: {}.", who, rules);
-    case Explanation::Would::kStartObserved:
-      return text::format("{} would be let in for the mode is observe: {}.", who, rules);
-    case Explanation::Would::kBlocked:
-      return text::format("{} would be denied: an operator keeps the user out.", who);
-    case Explanation::Would::kStart:
-      break;
-  }
-  if (said.reconnects) {
-    return text::format("{} would start in the place of {}, which is on the same device.", who,
-                        *said.reconnects);
-  }
-  if (said.evicts.empty()) return text::format("{} would start: there is room.", who);
-  return text::format("{} would start, and {} others would make room.", who, said.evicts.size());
-}
-
 int write(JsonWriter& json, const Explanation& said) {
-  json.field("user", said.user)
-      .field("session", said.session)
-      .field("would", word_of(said.would))
-      .field("message", reason_of(said))
-      .field("concurrentSessions", said.active);
-  write_limit(json, said.limit, said.counts);
-  json.field("from", name_of(said.from)).key("rules").begin_array();
-  for (const RuleExplained& each : said.rules) write_explained(json, each);
-  json.end_array();
-  if (said.reconnects) json.field("reconnects", *said.reconnects);
-  write_names(json, "evicts", said.evicts);
-  if (said.hold_off) json.field("holdOff", *said.hold_off);
-  write_degraded(json, said.degraded);
+  write_explanation(json, said);
   return 200;
 }
 
@@ -356,6 +274,12 @@ int write(JsonWriter& json, const Purged& purged) {
   return 200;
 }
 
+// How many sessions there are too many; where something else is counted that is not known here.
+std::uint32_t excess_of(const UserLimit& limit) {
+  const bool is_above = !limit.counts && limit.limit != kUnlimited && limit.active > limit.limit;
+  return is_above ? limit.active - limit.limit : 0;
+}
+
 void write_limit(JsonWriter& json, const UserLimit& limit) {
   json.field("user", limit.user);
   write_limit(json, limit.limit, limit.counts);
@@ -364,14 +288,12 @@ void write_limit(JsonWriter& json, const UserLimit& limit) {
   json.field("onLimit", word_of(limit.on_limit));
   write_numbers(json, limit.rules);
   json.field("concurrentSessions", limit.active);
-  if (limit.limit != kUnlimited && limit.active > limit.limit) {
-    json.field("excess", limit.active - limit.limit);
-  }
+  if (excess_of(limit) > 0) json.field("excess", excess_of(limit));
 }
 
 int write(JsonWriter& json, const UserLimit& limit) {
   write_limit(json, limit);
-  if (limit.limit != kUnlimited && limit.active > limit.limit) {
+  if (excess_of(limit) > 0) {
     json.field("message",
                text::format(
                    "User {} watches {} streams; they go on, and new ones are refused until "

@@ -20,6 +20,7 @@ Response to_first_response(const Error& error);
 
 // What several of those answers say.
 std::string_view name_of(EndReason reason);
+std::string_view name_of(LimitSource from);
 std::string denial_message(const Denied& denied);
 inline constexpr std::string_view kBlockedWord = "blocked";
 std::string blocked_message(const Blocked& blocked);

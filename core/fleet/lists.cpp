@@ -174,7 +174,7 @@ void Lists::list(const ListBlocks& list, Instant until, Service::Reply reply) {
       page.blocks.push_back(info_of(user.user, *read.state.block));
       page.next = cursor_of({from.walk, user.at, user.hash, 0});
     }
-    page.next = step.next ? cursor_of({*step.next}) : Cursor();
+    page.next = step.next ? cursor_of({*step.next, step.next->at}) : Cursor();
     if (page.blocks.empty() && step.next && clock_.now().instant < until) {
       return this->list(ListBlocks{page.next, most}, until, std::move(*shared));
     }
@@ -288,7 +288,7 @@ void Lists::go_on(const std::shared_ptr<Counting>& counting, const engine::WalkP
       const auto& limit = std::get<UserLimit>(shown);
       PlanInfo& info = counting->found.plans[plan];
       ++info.users;
-      const bool above = limit.limit != kUnlimited && limit.active > limit.limit;
+      const bool above = !limit.counts && limit.limit != kUnlimited && limit.active > limit.limit;
       if (!has_limit && above) ++info.users_above;
     }
     if (!step.next) return counting->done(std::move(counting->found));

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "rules/counting.hpp"
+#include "session/tally.hpp"
 #include "session/terms.hpp"
+#include "session/user_view.hpp"
 #include "session/viewer.hpp"
 
 #include <algorithm>
-#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,73 +18,11 @@
 // whose users live elsewhere ask them, each through a view of its own.
 namespace concur {
 
-// What a view calls one of the user's active sessions: a slot, an index.
-using SessionRef = std::uint32_t;
-
-// The part of a start that the rules look at.
-struct Applicant {
-  std::string_view session;
-  std::string_view device{};                   // empty for none
-  std::optional<std::string_view> replaces{};  // the session that is to make room
-  std::string_view address{};                  // empty for none
-  std::string_view content{};                  // empty for none
-  std::string_view meta{};                     // a JSON object's text; empty for none
-  bool replaces_all = false;                   // all others are to make room
-
-  bool replaces_any() const { return replaces || replaces_all; }
-  Attributes attributes() const { return {device, address, content, meta}; }
-};
-
-// The part of a session that the rules look at.
-struct Described {
-  std::string session;
-  std::string device{};
-  std::string address{};
-};
-
-// One user's state at the moment of the start, without what has expired by then. A rule that needs
-// to know more of a session or a user adds a question here; what no rule that holds asks for costs
-// nothing.
-template <class T>
-concept UserView = requires(const T& user, const Applicant& start, const Viewer& viewer,
-                            SessionRef session) {
-  { user.active() } -> std::convertible_to<std::uint32_t>;
-  // Active ones, if there are such. Of several on the start's device, while it is fought over,
-  // the first from the start's network, else the first.
-  { user.on_device(start) } -> std::convertible_to<std::optional<SessionRef>>;
-  { user.named(start.session) } -> std::convertible_to<std::optional<SessionRef>>;
-  // In the order of their starts.
-  { user.oldest() } -> std::convertible_to<std::optional<SessionRef>>;
-  { user.after(session) } -> std::convertible_to<std::optional<SessionRef>>;
-  { user.newest() } -> std::convertible_to<std::optional<SessionRef>>;
-  { user.before(session) } -> std::convertible_to<std::optional<SessionRef>>;
-  { user.described(session) } -> std::convertible_to<Described>;
-  // Views that live as long as the user's state stays as it is.
-  { user.attributes(session) } -> std::convertible_to<Attributes>;
-  // See hold_off_left(), protection_left() and hands_of().
-  { user.hold_off(viewer) } -> std::convertible_to<Millis>;
-  { user.protection(viewer) } -> std::convertible_to<Millis>;
-  { user.hands(viewer) } -> std::convertible_to<Hands>;
-  // Whether the start's name, or its address, was replaced or evicted by that viewer itself
-  // within hold-off.
-  { user.comes_back(start, viewer) } -> std::convertible_to<bool>;
-};
-
 // A session that makes room for another viewer's start.
 struct Displaced {
   SessionRef session;
   Viewer viewer;
   bool for_limit = false;  // else it was to be replaced
-};
-
-// The limit, or a rule, that has no room for a start.
-struct Violation {
-  RuleInForce in_force;  // the limit's rule is that of plain_limit_rule()
-  Counted counted{};
-  std::vector<SessionRef> sessions{};                     // those counted; none where all are
-  std::vector<std::pair<std::string, std::string>> by{};  // see counted_together()
-
-  const Rule& rule() const { return *in_force.rule; }
 };
 
 struct Admission {
@@ -132,9 +70,17 @@ inline std::uint32_t evictions_of(const Admission& admission) {
 }
 
 // A start renews a session that is active already. The legacy API refuses that while the user is
-// above the limit.
-inline bool refuses_legacy_repeat(const Terms& terms, std::uint32_t active) {
-  return terms.limit != kUnlimited && active > terms.limit;
+// above the limit, by what that counts.
+template <UserView User>
+bool refuses_legacy_repeat(const Terms& terms, const User& user) {
+  if (terms.limit == kUnlimited) return false;
+  if (!terms.counts) return user.active() > terms.limit;
+  std::vector<Other> all;
+  for (auto each = user.oldest(); each; each = user.after(*each)) {
+    all.push_back({user.attributes(*each)});
+  }
+  const RuleInForce limit{&plain_limit_rule(terms.counts), terms.limit};
+  return !all.empty() && count(limit, all.front().attributes, all).count > terms.limit;
 }
 
 namespace detail {
@@ -168,140 +114,6 @@ void reconnect(const Applicant& start, const User& user, Admission& admission) {
   admission.is_conflict = true;
   admission.begins_fight = hands.begins_fight();
 }
-
-// What the limit and the rules count for one start, and who leaves for it.
-template <UserView User>
-class Tally {
- public:
-  // `whole`: all is counted by attributes, though that were not needed.
-  Tally(const Applicant& start, const Terms& terms, const User& user, bool whole = false)
-      : start_(start.attributes()), terms_(terms), user_(user) {
-    if (!terms.look_at_attributes() && !whole) return;
-    in_force_.reserve(terms.rules.size() + 1);
-    in_force_.push_back({&plain_limit_rule(terms.counts), terms.limit});
-    in_force_.insert(in_force_.end(), terms.rules.begin(), terms.rules.end());
-    std::erase_if(in_force_,
-                  [this](const RuleInForce& each) { return !applies(*each.rule, start_); });
-    if (user.active() == 0) return;
-    for (auto each = user.oldest(); each; each = user.after(*each)) {
-      refs_.push_back(*each);
-      others_.push_back({user.attributes(*each)});
-    }
-  }
-
-  bool counts_devices() const {
-    return std::ranges::any_of(in_force_, [](const RuleInForce& each) {
-      return each.rule->kind == Rule::Kind::kDistinct &&
-             each.rule->distinct.kind == Attribute::Kind::kDevice;
-    });
-  }
-
-  void give_place(SessionRef session) {
-    gives_place_ = true;
-    mark(session, true);
-    if (Other* other = find(session)) other->gives_its_place = true;
-  }
-  void leave(SessionRef session) { mark(session, true); }
-  void stay(SessionRef session) { mark(session, false); }
-
-  // Which of them have no room for the start while so many stay.
-  std::vector<Violation> violations() const {
-    if (!terms_.look_at_attributes()) return violations_of_number();
-    std::vector<Violation> violations;
-    for (const RuleInForce& each : in_force_) {
-      Counted counted = count(each, start_, others_);
-      if (counted.excess > 0) violations.push_back(detailed(each, std::move(counted)));
-    }
-    return violations;
-  }
-  // What each that applies counts, where attributes are looked at.
-  std::vector<Violation> all() const {
-    std::vector<Violation> all;
-    for (const RuleInForce& each : in_force_) {
-      all.push_back(detailed(each, count(each, start_, others_)));
-    }
-    return all;
-  }
-
-  // Those that would have to leave together to meet it, who leaves first in front.
-  std::vector<std::vector<SessionRef>> in_order(const Violation& violation, bool newest) const {
-    std::vector<std::vector<SessionRef>> groups;
-    if (!terms_.look_at_attributes()) {
-      for (auto each = newest ? user_.newest() : user_.oldest(); each;
-           each = newest ? user_.before(*each) : user_.after(*each)) {
-        if (std::ranges::find(leaving_, *each) == leaving_.end()) groups.push_back({*each});
-      }
-      return groups;
-    }
-    // Of values one goes by its newest session where the oldest leave, and by its oldest else: its
-    // group comes where that one is met.
-    const auto& [others, values, total, excess] = violation.counted;
-    const std::size_t size = others.size();
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::size_t at = newest ? size - 1 - i : i;
-      if (values.empty()) {
-        groups.push_back({violation.sessions[at]});
-        continue;
-      }
-      const auto is_later = [&](std::size_t j) {
-        return values[j] == values[at] && (newest ? j < at : j > at);
-      };
-      bool last = true;
-      for (std::size_t j = 0; j < size; ++j) last = last && !is_later(j);
-      if (!last) continue;
-      std::vector<SessionRef> group;
-      for (std::size_t j = 0; j < size; ++j) {
-        if (values[j] == values[at]) group.push_back(violation.sessions[j]);
-      }
-      groups.push_back(std::move(group));
-    }
-    return groups;
-  }
-
- private:
-  Violation detailed(const RuleInForce& in_force, Counted counted) const {
-    Violation violation{in_force, std::move(counted), {}, counted_together(*in_force.rule, start_)};
-    for (const std::uint32_t i : violation.counted.others) violation.sessions.push_back(refs_[i]);
-    return violation;
-  }
-  std::vector<Violation> violations_of_number() const {
-    const auto staying = static_cast<std::uint32_t>(user_.active() - leaving_.size());
-    // What takes another's place is no session more.
-    if (terms_.limit == kUnlimited || gives_place_ || staying < terms_.limit) return {};
-    std::vector<Violation> violations(1);
-    violations.front().in_force = {&plain_limit_rule({}), terms_.limit};
-    violations.front().counted.count = staying;
-    violations.front().counted.excess = staying + 1 - terms_.limit;
-    if (leaving_.empty()) return violations;
-    for (auto each = user_.oldest(); each; each = user_.after(*each)) {
-      if (std::ranges::find(leaving_, *each) == leaving_.end()) {
-        violations.front().sessions.push_back(*each);
-      }
-    }
-    return violations;
-  }
-  Other* find(SessionRef session) {
-    const auto at = std::ranges::find(refs_, session);
-    return at == refs_.end() ? nullptr : &others_[static_cast<std::size_t>(at - refs_.begin())];
-  }
-  void mark(SessionRef session, bool leaves) {
-    if (Other* other = find(session)) other->leaves = leaves;
-    if (leaves) {
-      leaving_.push_back(session);
-    } else {
-      std::erase(leaving_, session);
-    }
-  }
-
-  Attributes start_;
-  const Terms& terms_;
-  const User& user_;
-  std::vector<RuleInForce> in_force_;  // those that apply; none where attributes are not looked at
-  std::vector<SessionRef> refs_;       // the user's, in the order of their starts
-  std::vector<Other> others_;          // the same
-  std::vector<SessionRef> leaving_;
-  bool gives_place_ = false;
-};
 
 // Who makes room, as far as they may be evicted.
 struct Choice {
@@ -405,7 +217,7 @@ void zap(const Applicant& start, const User& user, std::vector<SessionRef> own,
 template <UserView User>
 Admission admit(const Applicant& start, const Terms& terms, const User& user) {
   Admission admission;
-  detail::Tally<User> tally(start, terms, user);
+  Tally<User> tally(start, terms, user);
   if (!start.device.empty() && !tally.counts_devices()) detail::reconnect(start, user, admission);
   if (admission.reconnected) tally.give_place(*admission.reconnected);
   std::vector<Violation> violated = tally.violations();

@@ -18,9 +18,12 @@ PlanInfo info_of(const Plans& plans, PlanId id) {
 }
 
 // Plans count sessions that have expired until the sweeper comes by; of a bounded number of users
-// those are left out here, which is all of them where there are no more.
-PlanInfo info_with_users_above(State& state, PlanId id, const Now& now) {
+// those are left out here, which is all of them where there are no more. Where the limit counts
+// something else than sessions nobody is told to be above it.
+PlanInfo info_with_users_above(State& state, PlanId id,
+                               const std::optional<Attribute::Kind>& counts, const Now& now) {
   PlanInfo info = info_of(state.plans, id);
+  if (counts) return info;
   info.users_above = state.plans.users_above(id);
   const Slot end = std::min(state.table.users_end(), Registry::kListStep);
   for (Slot user = 0; user < end && info.users_above > 0; ++user) {
@@ -123,7 +126,7 @@ Answer Registry::decide(const ShowPlan& show, const Now& now) {
     return Refused{{ErrorKind::kAbsent,
                     text::format("cannot show plan {}: there is no such plan", show.plan.text())}};
   }
-  return info_with_users_above(*state_, id, now);
+  return info_with_users_above(*state_, id, policy_.counts, now);
 }
 
 Answer Registry::decide(const SetPlan& set, const Now& now) {
@@ -152,7 +155,7 @@ Answer Registry::decide(const SetPlan& set, const Now& now) {
   record(kNoSlot, std::move(undo), PutPlan{{plan.name, plan.limit, plan.on_limit, plan.numbers}});
   plans_changed_ = last_change();
   publish_limit({}, name, plan.limit, false, now);
-  return info_with_users_above(*state_, id, now);
+  return info_with_users_above(*state_, id, policy_.counts, now);
 }
 
 Answer Registry::decide(const RemovePlan& remove, const Now& now) {

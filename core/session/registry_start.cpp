@@ -109,9 +109,10 @@ std::optional<Answer> Registry::refuse_admitted(const Judged& judged, Slot user,
 Answer Registry::renew_by_start(const Start& start, Slot slot, const Terms& terms, const Now& now) {
   SessionSlot& session = state_->session(slot);
   const Slot user = session.user;
-  const std::uint32_t active = state_->user(user).active;
   const std::vector<Violation> violations = judge_change(start, slot, terms);
-  const bool repeats = start.refuse_repeat_above_limit && refuses_legacy_repeat(terms, active);
+  const bool repeats =
+      start.refuse_repeat_above_limit &&
+      refuses_legacy_repeat(terms, HeldUser(*state_, user, policy_.hold_off, now.instant));
   const bool refused = repeats || !violations.empty();
   if (refused && !start.tries) {
     publish_denied(start, user, terms.limit, violations, now);
@@ -296,8 +297,16 @@ void Registry::count_attempt(Slot user, const Judged& judged, Attempt::Outcome o
                   terms.limit,
                   outcome,
                   admission.verdict != Admission::Verdict::kAdmitted};
-  if (!admission.violations.empty() && admission.violations.front().rule().name != kLimitName) {
-    attempt.rule = admission.violations.front().rule().name;
+  if (!admission.violations.empty()) {
+    const Rule& first = admission.violations.front().rule();
+    if (first.name != kLimitName) attempt.rule = first.name;
+    // Whoever is refused by what counts something else wants a stream too many, though the limit's
+    // number of sessions is not reached.
+    const bool counts_sessions = &first == &plain_limit_rule({});
+    const bool refuses = outcome == Attempt::Outcome::kRefused;
+    if (refuses && !counts_sessions && first.kind != Rule::Kind::kForbid) {
+      attempt.limit = attempt.active;
+    }
   }
   if (outcome == Attempt::Outcome::kStarted) attempt.evictions = evictions_of(admission);
   for (const Displaced& each : admission.displaced) {

@@ -523,7 +523,8 @@ class Model:
                     denial["holdOff"] = wait / 1000
                 if "holdOff" in denial:
                     met[f"denied: held off by {viewer[0]}" if held_off else "denied: all others are protected"] += 1
-                self._count(user, name, body, limit, now, denied=True, waits=True)
+                by_rule = violated[0].rule.name != "limit" and violated[0].excess is not None
+                self._count(user, name, body, len(self.users[user]) if by_rule else limit, now, denied=True, waits=True)
                 return denial
 
         if reconnected:

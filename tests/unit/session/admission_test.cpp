@@ -342,8 +342,12 @@ TEST_CASE("evictions_of counts observed ones as they would have been") {
   CHECK(evictions_of(admission) == 2);
 }
 
-TEST_CASE("refuses_legacy_repeat above the limit alone") {
-  CHECK_FALSE(refuses_legacy_repeat({3}, 3));
-  CHECK(refuses_legacy_repeat({3}, 4));
-  CHECK_FALSE(refuses_legacy_repeat({kUnlimited}, 4));
+TEST_CASE("refuses_legacy_repeat above the limit alone, by what the limit counts") {
+  CHECK_FALSE(refuses_legacy_repeat({3}, user_of("a b c")));
+  CHECK(refuses_legacy_repeat({3}, user_of("a b c d")));
+  CHECK_FALSE(refuses_legacy_repeat({kUnlimited}, user_of("a b c d")));
+  Terms terms{2};
+  terms.counts = Attribute::Kind::kDevice;
+  CHECK_FALSE(refuses_legacy_repeat(terms, user_of("a@tv b@tv c@tv d@phone")));
+  CHECK(refuses_legacy_repeat(terms, user_of("a@tv b@phone c")));  // none is a value of its own
 }
