@@ -147,7 +147,7 @@ inline Millis wait_for(std::vector<Millis>& waits, std::size_t count) {
 // Chooses as many as it takes to meet that one. False where they do not suffice.
 template <UserView User>
 bool choose(const Violation& violation, OnLimit on_limit, const Viewer& viewer, Millis held_off,
-            const User& user, Tally<User>& tally, Choice& into) {
+            const User& user, RuleTally<User>& tally, Choice& into) {
   std::uint32_t missing = violation.counted.excess;
   std::vector<Millis> waits;
   for (const auto& group : tally.in_order(violation, on_limit == OnLimit::kEvictNewest)) {
@@ -182,7 +182,7 @@ bool choose(const Violation& violation, OnLimit on_limit, const Viewer& viewer, 
 // chosen by then, where that cannot be.
 template <UserView User>
 bool make_room(std::vector<Violation> violated, const Terms& terms, const Viewer& viewer,
-               Millis held_off, const User& user, Tally<User>& tally, Choice& into) {
+               Millis held_off, const User& user, RuleTally<User>& tally, Choice& into) {
   const auto on_limit = [&terms](const Violation& each) {
     return each.rule().on_limit.value_or(terms.on_limit);
   };
@@ -217,7 +217,7 @@ void zap(const Applicant& start, const User& user, std::vector<SessionRef> own,
 template <UserView User>
 Admission admit(const Applicant& start, const Terms& terms, const User& user) {
   Admission admission;
-  Tally<User> tally(start, terms, user);
+  RuleTally<User> tally(start, terms, user);
   if (!start.device.empty() && !tally.counts_devices()) detail::reconnect(start, user, admission);
   if (admission.reconnected) tally.give_place(*admission.reconnected);
   std::vector<Violation> violated = tally.violations();

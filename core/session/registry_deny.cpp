@@ -123,7 +123,7 @@ Answer Registry::decide(const Explain& explain, const Now& now) {
     for (const SessionRef ref : *each) said.evicts.push_back(name(ref));
   }
   // Counted as it is now, but for the session whose place it takes.
-  Tally<HeldUser> tally(applicant, terms, held, true);
+  RuleTally<HeldUser> tally(applicant, terms, held, true);
   if (admission.reconnected) tally.give_place(*admission.reconnected);
   explain_rules(tally.all(), terms, said);
   return said;

@@ -24,10 +24,10 @@ struct Violation {
 
 // What the limit and the rules count for one start, and who leaves for it.
 template <UserView User>
-class Tally {
+class RuleTally {
  public:
   // `whole`: all is counted by attributes, though that were not needed.
-  Tally(const Applicant& start, const Terms& terms, const User& user, bool whole = false)
+  RuleTally(const Applicant& start, const Terms& terms, const User& user, bool whole = false)
       : start_(start.attributes()), terms_(terms), user_(user) {
     if (!terms.look_at_attributes() && !whole) return;
     in_force_.reserve(terms.rules.size() + 1);
