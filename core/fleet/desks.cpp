@@ -108,7 +108,8 @@ void Desks::tick(bool engine_is_whole) {
     if (!cut_off_at_) cut_off_at_ = now;
     return;
   }
-  if (cut_off_at_ && now - *cut_off_at_ > kMaxCutOff) agreed_since_ = *cut_off_at_;
+  // The engine may have taken something after a look that found it away, and before the next.
+  if (cut_off_at_ && now - *cut_off_at_ > kMaxCutOff) agreed_since_ = now - kMaxCutOff;
   cut_off_at_.reset();
   if (to_sync_.empty() && !unsynced_.empty()) {
     for (const std::string& user : unsynced_) to_sync_.push_back(user);

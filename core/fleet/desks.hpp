@@ -184,7 +184,9 @@ class Desks {
   std::int64_t last_start_ = 0;
   Instant grace_until_{};
   std::optional<Instant> cut_off_at_;
-  Instant agreed_since_ = Instant::min();  // when it was last cut off for too long: its beginning
+  // What the engine took no later may have been purged elsewhere and forgotten: a day before the
+  // end of the last cut-off that was too long.
+  Instant agreed_since_ = Instant::min();
 };
 
 }  // namespace concur

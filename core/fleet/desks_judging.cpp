@@ -73,7 +73,7 @@ void keep_leases(const std::vector<Lease>& leases, const std::vector<std::string
 // After a cut-off that was too long, what is only known here is more only within the limit.
 std::size_t Desks::heal(UserState& state, const Now& now, Millis ahead) {
   const bool is_long = cut_off_at_ && now.instant - *cut_off_at_ > kMaxCutOff;
-  const Instant since = is_long ? *cut_off_at_ : agreed_since_;
+  const Instant since = is_long ? now.instant - kMaxCutOff : agreed_since_;
   const std::size_t limit =
       to_.served.has_any_since(state.user, since) ? limit_of(state, now) : SIZE_MAX;
   return to_.served.heal(state, box_, ahead, now.instant, since, limit);
