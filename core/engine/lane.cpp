@@ -23,7 +23,8 @@ Lane::Lane(Router& router, const Surroundings& surroundings, Counters& counters,
       ack_(ack),
       connection_(
           surroundings, address, Connection::Scripts::kLoaded, [this] { router_.flush_later(); },
-          [this] { router_.on_disconnected(); }) {}
+          [this] { router_.on_disconnected(); }),
+      ration_(surroundings.patience / kWaitDivisor) {}
 
 bool Lane::add(RequestPtr& request) {
   if (count_ >= kMaxRequests || bytes_ + request->size() > kMaxBytes) return false;

@@ -6,7 +6,7 @@ using namespace concur;
 using namespace std::chrono_literals;
 
 TEST_CASE("WaitRation") {
-  engine::WaitRation ration;
+  engine::WaitRation ration(100ms);
   const Instant now(1h);
   const auto wait = [&](bool enough) {
     REQUIRE(ration.wants_wait(now));
@@ -32,6 +32,13 @@ TEST_CASE("WaitRation") {
     CHECK_FALSE(ration.wants_wait(now + 1999ms));
     ration.on_shortfall();
     CHECK(ration.wants_wait(now + 2s));
+  }
+  SUBCASE("waits a tenth of the time at most") {
+    ration = engine::WaitRation(5s);
+    wait(false);
+    wait(false);
+    CHECK_FALSE(ration.wants_wait(now + 49s));
+    CHECK(ration.wants_wait(now + 50s));
   }
   SUBCASE("waits always again once a trial was answered") {
     wait(false);
