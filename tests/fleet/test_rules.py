@@ -38,8 +38,8 @@ class Rules(unittest.TestCase):
         self.north, self.south = (self.enterContext(box.connect()) for box in self.boxes)
 
     def new_box(self, name, **settings):
-        box = cluster.Box(name, [engine], *cluster.PATIENT, "--lease", "600s", fleet=f"rules-{_fleets}",
-                          settings={**RULES, **settings})
+        box = cluster.Box(name, [engine], *cluster.PATIENT, "--fleet-ack", "primary", "--lease", "600s",
+                          fleet=f"rules-{_fleets}", settings={**RULES, **settings})
         return self.enterContext(box)
 
     def start(self, at, session, body, status=201):
