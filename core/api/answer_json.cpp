@@ -17,6 +17,8 @@ std::string_view name_of(EndReason reason) {
       return "evicted";
     case EndReason::kPurged:
       return "purged";
+    case EndReason::kDenied:
+      return "denied";
     case EndReason::kOtherStart:
       return "other_start";
   }
@@ -80,6 +82,11 @@ std::string retry_after(Millis wait) {
 
 namespace {
 
+// It is let in above the limit, until then.
+void write_grace(JsonWriter& json, const std::optional<WallTime>& ends_at) {
+  if (ends_at) json.field("provisional", true).field("graceEndsAt", *ends_at);
+}
+
 void write_session(JsonWriter& json, const SessionInfo& session, bool with_user) {
   json.begin_object();
   if (with_user) json.field("user", session.user);
@@ -92,6 +99,7 @@ void write_session(JsonWriter& json, const SessionInfo& session, bool with_user)
   if (!details.ip.empty()) json.field("ip", details.ip);
   if (!details.content.empty()) json.field("content", details.content);
   if (!details.meta.empty()) json.key("meta").raw(details.meta);
+  write_grace(json, session.grace_ends_at);
   if (!session.box.empty()) json.field("box", session.box);
   json.end_object();
 }
@@ -167,6 +175,7 @@ int write(JsonWriter& json, const Granted& granted) {
   if (granted.counts) json.field("counts", name_of(*granted.counts));
   json.field("expiresAt", granted.expires_at)
       .field("heartbeatInterval", granted.heartbeat_interval);
+  write_grace(json, granted.grace_ends_at);
   if (granted.would_deny) json.field("wouldDeny", true);
   write_broken(json, granted.broken);
   write_names(json, "evicted", granted.evicted);

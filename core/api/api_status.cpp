@@ -100,6 +100,7 @@ void Api::status(const Call&, Respond respond) {
       .field("onLimit", word_of(status.policy.on_limit))
       .field("holdOff", status.policy.hold_off);
   if (status.policy.longest != Millis(0)) json.field("longest", status.policy.longest);
+  if (status.policy.overlap != Millis(0)) json.field("overlap", status.policy.overlap);
   json.field("mode",
              std::string_view(status.policy.mode == Mode::kEnforce ? "enforce" : "observe"));
   json.key("rates").begin_object();

@@ -75,6 +75,8 @@ void write_more(JsonWriter& json, EventKind kind, const EventMore& more) {
   }
   if (!more.plan.empty()) json.field("plan", more.plan);
   if (!more.rule.empty()) json.field("rule", more.rule);
+  if (more.provisional) json.field("provisional", *more.provisional);
+  if (more.grace_ends_at) json.field("graceEndsAt", *more.grace_ends_at);
   if (more.until) json.field("until", *more.until);
   if (!more.message.empty()) json.field("message", more.message);
   if (more.waited) json.field("waited", *more.waited);

@@ -81,8 +81,13 @@ std::string reason_of(const Explanation& said) {
       break;
   }
   if (said.reconnects) {
-    return text::format("{} would start in the place of {}, which is on the same device.", who,
-                        *said.reconnects);
+    return text::format("{} would start in the place of {}, which is on the same device{}.", who,
+                        *said.reconnects,
+                        said.overlaps ? ", and which has to make room if there is none" : "");
+  }
+  if (said.overlaps) {
+    return text::format("{} would start for a while, and then stay if there is room: {}.", who,
+                        rules);
   }
   if (said.evicts.empty()) return text::format("{} would start: there is room.", who);
   return text::format("{} would start, and {} others would make room.", who, said.evicts.size());
@@ -106,6 +111,7 @@ void write_explanation(JsonWriter& json, const Explanation& said) {
     json.key("evicts");
     write_names(json, said.evicts);
   }
+  if (said.overlaps) json.field("provisional", true);
   if (said.hold_off) json.field("holdOff", *said.hold_off);
   if (said.degraded) json.field("degraded", true);
 }

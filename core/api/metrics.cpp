@@ -170,6 +170,12 @@ void write_events(Exposition& to, const EventFigures& events) {
              events.evictions.total);
   to.counter("sessions_expired_total", "Sessions whose lease ran out.", events.expiries.total);
   to.counter("sessions_purged_total", "Sessions that an operator purged.", events.purged);
+  to.head("overlaps_total", "counter",
+          "Sessions that were let in above the limit for a while: let_in, and what became of them, "
+          "unless they ended before that.");
+  to.sample({}, "outcome=\"let_in\"", events.overlaps.let_in);
+  to.sample({}, "outcome=\"stayed\"", events.overlaps.stayed);
+  to.sample({}, "outcome=\"denied\"", events.overlaps.denied);
   to.counter("events_total", "Events published.", events.published);
   to.gauge("watchers", "Readers of the stream of events.", events.readers);
 }

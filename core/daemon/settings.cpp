@@ -141,6 +141,22 @@ std::string get_longest(const Settings& from) {
   return longest == Millis(0) ? std::string("off") : format_duration(longest);
 }
 
+Result<void> set_overlap(Settings& into, const std::string& value) {
+  const auto overlap = value == "off" ? Result<Millis>(Millis(0)) : parse_duration(value);
+  if (!overlap) return overlap.error();
+  if (*overlap > kMaxOverlap) {
+    return Error{ErrorKind::kInvalid,
+                 text::format("it takes off, or up to {}", format_duration(kMaxOverlap))};
+  }
+  into.service.policy.overlap = *overlap;
+  return {};
+}
+
+std::string get_overlap(const Settings& from) {
+  const Millis overlap = from.service.policy.overlap;
+  return overlap == Millis(0) ? std::string("off") : format_duration(overlap);
+}
+
 Result<void> set_history(Settings& into, const std::string& value) {
   const auto history = parse_duration(value);
   if (!history) return history.error();
@@ -247,6 +263,9 @@ constexpr Setting kTable[] = {
      set_hold_off, [](const Settings& s) { return format_duration(s.service.policy.hold_off); }},
     {"longest", "DURATION", "end a session at that age, however often it is renewed; off: never",
      true, always, set_longest, get_longest},
+    {"overlap", "DURATION",
+     "let one start above the limit in for so long, as players do that change over; off: none",
+     true, always, set_overlap, get_overlap},
     {"mode", "enforce|observe", "observe: admit what would be denied, and count and report it",
      true, always,
      [](Settings& s, const std::string& v) {

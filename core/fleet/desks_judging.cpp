@@ -31,6 +31,8 @@ EventKind event_of(EndReason reason) {
       return EventKind::kEvicted;
     case EndReason::kPurged:
       return EventKind::kPurged;
+    case EndReason::kDenied:
+      return EventKind::kDenied;
     case EndReason::kEnded:
     case EndReason::kOtherStart:
       break;
@@ -237,7 +239,10 @@ void Desks::notice_taken(Decided& decided) const {
     event.user = PackedText(decided.after.user);
     event.session = PackedText(each.row.session);
     event.at = WallTime(gone->row.at.time_since_epoch());
-    if (gone->row.by) {
+    if (gone->row.reason == EndReason::kDenied) {
+      event.more = std::make_unique<EventMore>();
+      event.more->provisional = true;
+    } else if (gone->row.by) {
       event.more = std::make_unique<EventMore>(EventMore{{}, *gone->row.by, {}});
     } else if (!gone->row.message.empty()) {
       event.more = std::make_unique<EventMore>();

@@ -71,6 +71,7 @@ SessionInfo info_of(std::string_view user, const UserState::Session& session,
   info.last_seen_at = WallTime(row.last_seen.time_since_epoch());
   info.expires_at = WallTime(row.expires.time_since_epoch());
   if (row.details) info.details = *row.details;
+  if (row.overlap) info.grace_ends_at = info.started_at + row.overlap->length;
   info.box = box;
   return info;
 }

@@ -19,6 +19,20 @@ void move_clock(Row& row, Millis ahead) {
   row.expires += ahead;
 }
 
+// The row's overlap is that from now on; false where it is so already.
+bool set_overlap(Row& row, const Row& from) {
+  const bool same =
+      row.overlap && from.overlap ? *row.overlap == *from.overlap : !row.overlap && !from.overlap;
+  if (same) return false;
+  row.overlap = from.overlap ? std::make_unique<Overlap>(*from.overlap) : nullptr;
+  return true;
+}
+
+// Until then it is as it is, if nobody asks for it.
+Instant stays_until(const Row& row) {
+  return row.overlap ? std::min(row.expires, row.started + row.overlap->length) : row.expires;
+}
+
 template <class Entries>
 auto find_by_name(Entries& entries, std::string_view session) {
   return std::ranges::find_if(entries,
@@ -114,6 +128,11 @@ void Served::put(OfUser& of, const Row& row, Millis ahead, Instant agreed) {
     const Details details = row.details ? *row.details : Details();
     session.row.details = std::make_unique<Details>(details);
     journal_(Describe{session.stored, details.ip, details.content, details.meta});
+  }
+  if (set_overlap(session.row, row)) {
+    SetOverlap change{session.stored};
+    if (row.overlap) change.overlap = *row.overlap;
+    journal_(std::move(change));
   }
   if (session.row.expires - session.saved >= session.row.ttl / 3 ||
       session.row.expires < session.saved) {
@@ -226,7 +245,7 @@ constexpr Millis kLookAgain = std::chrono::seconds(5);
 // A lease that was prolonged since is noticed when the earlier one would be over.
 void Served::schedule(const std::string& user, OfUser& of) {
   Instant at = Instant::max();
-  for (const Session& each : of.sessions) at = std::min(at, each.row.expires);
+  for (const Session& each : of.sessions) at = std::min(at, stays_until(each.row));
   for (const GoneRow& each : of.removed) at = std::min(at, each.at + each.ttl);
   if (at >= of.due) return;
   of.due = at;
@@ -244,7 +263,7 @@ std::vector<std::string> Served::take_due(std::size_t most, Instant now) {
     of.due = Instant::max();
     const bool is_over =
         std::ranges::any_of(of.sessions,
-                            [now](const auto& each) { return each.row.expires <= now; }) ||
+                            [now](const auto& each) { return stays_until(each.row) <= now; }) ||
         std::ranges::any_of(of.removed,
                             [now](const auto& each) { return each.at + each.ttl <= now; });
     if (!is_over) {

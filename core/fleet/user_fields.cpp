@@ -28,6 +28,23 @@ std::int64_t millis(Instant at) { return at.time_since_epoch().count(); }
 
 // --- sessions ---
 
+std::string write_overlap(const Overlap& overlap) {
+  ValueWriter value;
+  value.number(overlap.length.count()).number(overlap.limit ? std::int64_t{*overlap.limit} : -1);
+  return std::move(value).with({});
+}
+
+// What a newer one wrote behind it is let go of with it, when it is over.
+std::unique_ptr<Overlap> read_overlap(std::string_view text) {
+  ValueReader value(text);
+  const Millis length{value.number<std::int64_t>(0, kMaxOverlap.count())};
+  const auto limit = value.number<std::int64_t>(-1, kMaxLimit);
+  if (value.failed()) return nullptr;
+  auto overlap = std::make_unique<Overlap>(Overlap{length, {}});
+  if (limit >= 0) overlap->limit = static_cast<std::uint32_t>(limit);
+  return overlap;
+}
+
 std::string write_row(const UserState::Session& session) {
   const Row& row = session.row;
   ValueWriter value;
@@ -36,6 +53,7 @@ std::string write_row(const UserState::Session& session) {
     value.text('d', row.details->device).text('i', row.details->ip);
     value.text('c', row.details->content).text('m', row.details->meta);
   }
+  if (row.overlap) value.text('o', write_overlap(*row.overlap));
   return std::move(value).with(session.row_rest);
 }
 
@@ -46,7 +64,9 @@ bool read_row(std::string_view text, UserState::Session& into) {
   row.started = value.instant();
   row.ttl = Millis(value.number<std::int64_t>(kMinLease.count(), kMaxLease.count()));
   Details details{value.text('d'), value.text('i'), value.text('c'), value.text('m')};
+  const std::string overlap = value.text('o');
   if (value.failed()) return false;
+  if (!overlap.empty()) row.overlap = read_overlap(overlap);
   if (!details.empty()) row.details = std::make_unique<Details>(std::move(details));
   into.row_rest = value.rest();
   return true;
@@ -79,6 +99,8 @@ constexpr std::pair<EndReason, char> kReasons[] = {{EndReason::kEnded, 'e'},
                                                    {EndReason::kExpired, 'x'},
                                                    {EndReason::kEvicted, 'v'},
                                                    {EndReason::kPurged, 'p'}};
+// Behind all else of one that was denied; to older boxes it was purged.
+constexpr char kWasDenied = 'o';
 
 std::string write_gone(const UserState::Gone& gone) {
   const GoneRow& row = gone.row;
@@ -86,6 +108,7 @@ std::string write_gone(const UserState::Gone& gone) {
   for (const auto& [reason, letter] : kReasons) {
     if (row.reason == reason) value.letter(letter);
   }
+  if (row.reason == EndReason::kDenied) value.letter('p');
   value.letter(gone.far ? '+' : '-');
   value.number(millis(row.at)).number(row.ttl.count()).number(row.row).number(row.start);
   if (row.by) {
@@ -93,6 +116,7 @@ std::string write_gone(const UserState::Gone& gone) {
     if (row.by->same_address) value.letter('a');
   }
   value.text('m', row.message);
+  if (row.reason == EndReason::kDenied) value.letter(kWasDenied);
   return std::move(value).with(gone.rest);
 }
 
@@ -111,6 +135,7 @@ bool read_gone(std::string_view text, Instant now, UserState::Gone& into) {
   row.start = value.number<std::uint32_t>(0, UINT32_MAX);
   EvictedBy by{value.text('b'), value.text('d'), value.flag('a')};
   row.message = value.text('m');
+  if (value.flag(kWasDenied) && row.reason == EndReason::kPurged) row.reason = EndReason::kDenied;
   if (value.failed()) return false;
   if (!check_message(row.message)) row.message.clear();
   if (row.reason == EndReason::kEvicted) row.by = std::make_unique<EvictedBy>(std::move(by));
@@ -242,6 +267,20 @@ bool read_due(std::string_view text, Instant now, UserState& state) {
   return true;
 }
 
+std::string write_no_overlap(Instant until) {
+  ValueWriter value;
+  value.number(millis(until));
+  return std::move(value).with({});
+}
+
+bool read_no_overlap(std::string_view text, Instant now, UserState& state) {
+  ValueReader value(text);
+  const Instant until = value.instant();
+  if (value.failed() || !value.at_end()) return false;
+  if (until > now) state.no_overlap_until = std::min(until, now + kOverlapPause * kMaxOverlap);
+  return true;
+}
+
 }  // namespace
 
 // --- fields ---
@@ -369,6 +408,9 @@ ReadUser read_user(std::string_view user, const UserFields& fields, Instant now)
       case 'w':
         known = name.empty() && read_due(value, now, read.state);
         break;
+      case 'o':
+        known = name.empty() && read_no_overlap(value, now, read.state);
+        break;
       case 'r':
         known = name.empty() && read_set(value, now, read.state);
         break;
@@ -403,7 +445,7 @@ void bound_leases(UserState& state, Millis longest, Instant now) {
 
 UserFields write_user(const UserState& state) {
   UserFields fields;
-  fields.reserve(2 * state.sessions.size() + state.gone.size() + state.marks.size() + 4);
+  fields.reserve(2 * state.sessions.size() + state.gone.size() + state.marks.size() + 5);
   for (const UserState::Session& each : state.sessions) {
     fields.push_back({"s" + each.row.session, write_row(each)});
     fields.push_back({"l" + each.row.session, write_lease(each)});
@@ -414,6 +456,7 @@ UserFields write_user(const UserState& state) {
   for (const HoldOffRow& each : state.marks) fields.push_back({mark_name(each), write_mark(each)});
   if (!state.replaced.empty()) fields.push_back({"n", write_replaced(state.replaced)});
   if (state.starts_due) fields.push_back({"w", write_due(*state.starts_due)});
+  if (state.no_overlap_until) fields.push_back({"o", write_no_overlap(*state.no_overlap_until)});
   if (!state.rule.empty() || state.block || !state.set_rest.empty()) {
     fields.push_back({"r", write_set(state)});
   }

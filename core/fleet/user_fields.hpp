@@ -17,12 +17,14 @@
 // is carried along.
 //
 //   v           a change's number, 8 random bytes, behind it those of the three before
-//   s<session>  a session: the start's id, when it started, its ttl, its attributes
+//   s<session>  a session: the start's id, when it started, its ttl, its attributes, for how long
+//               it is let in above the limit
 //   l<session>  its lease: last seen, until when, which of its starts, the box that serves it
 //   g<session>  why it is gone: when, after which lease, which start, by whom
 //   h<id>.<m>   a mark of a viewer: held off, protected, a device that changed hands
 //   n           which names were replaced of late
 //   w           when the next start would be on time
+//   o           until when no session is let in above the limit
 //   r           what operators set: limit, on-limit, plan, block
 //
 // Numbers are in hex, texts as <letter><length>:<bytes>.

@@ -13,7 +13,7 @@ std::string EventLog::random_boot() {
 }
 
 void EventLog::publish(Event&& event, Instant now) {
-  count(event.kind, now);
+  count(event, now);
   if (listener_) listener_(event);
   if (ring_.size() < kMaxHeld) {
     ring_.push_back(std::move(event));
@@ -26,8 +26,9 @@ void EventLog::publish(Event&& event, Instant now) {
   wake_later_();
 }
 
-void EventLog::count(EventKind kind, Instant now) {
-  switch (kind) {
+void EventLog::count(const Event& event, Instant now) {
+  const auto provisional = event.more ? event.more->provisional : std::nullopt;
+  switch (event.kind) {
     case EventKind::kExpired:
       expiries_.add(now);
       break;
@@ -38,9 +39,13 @@ void EventLog::count(EventKind kind, Instant now) {
       ++purged_;
       break;
     case EventKind::kStarted:
+      if (provisional) ++(*provisional ? overlaps_.let_in : overlaps_.stayed);
+      break;
+    case EventKind::kDenied:
+      if (provisional) ++overlaps_.denied;
+      break;
     case EventKind::kRenewed:
     case EventKind::kEnded:
-    case EventKind::kDenied:
     case EventKind::kLimitChanged:
     case EventKind::kBlocked:
     case EventKind::kUnblocked:
@@ -51,7 +56,8 @@ void EventLog::count(EventKind kind, Instant now) {
 }
 
 EventFigures EventLog::figures(Instant now) const {
-  return {boot_, next_ - 1, readers_.size(), evictions_.rate(now), expiries_.rate(now), purged_};
+  return {boot_,   next_ - 1, readers_.size(), evictions_.rate(now), expiries_.rate(now),
+          purged_, overlaps_};
 }
 
 void EventLog::wake_readers() {

@@ -14,6 +14,13 @@
 
 namespace concur {
 
+// Sessions that were let in above the limit for a while, and what became of them then.
+struct OverlapCounts {
+  std::uint64_t let_in = 0;
+  std::uint64_t stayed = 0;
+  std::uint64_t denied = 0;
+};
+
 // What was published since the start.
 struct EventFigures {
   std::string boot;             // in which all of it was
@@ -22,6 +29,7 @@ struct EventFigures {
   Rate evictions;  // reconnects from the same device among them
   Rate expiries;
   std::uint64_t purged = 0;  // sessions
+  OverlapCounts overlaps{};
 };
 
 // What happened, whichever service says so: the last events, numbered from 1 since the daemon's
@@ -87,7 +95,7 @@ class EventLog {
 
  private:
   static std::string random_boot();
-  void count(EventKind kind, Instant now);
+  void count(const Event& event, Instant now);
   void wake_readers_of(const std::string& user);
 
   std::string boot_;
@@ -103,6 +111,7 @@ class EventLog {
   RateMeter evictions_;
   RateMeter expiries_;
   std::uint64_t purged_ = 0;
+  OverlapCounts overlaps_;
 };
 
 }  // namespace concur

@@ -315,10 +315,13 @@ void WaitingService::publish(EventKind kind, const Waiter& waiter, const Now& no
 void WaitingService::on_event(const Event& event) {
   switch (event.kind) {
     case EventKind::kRenewed:
-    case EventKind::kDenied:
     case EventKind::kWaiting:
     case EventKind::kLeft:
       return;
+    // One that had started ends by it.
+    case EventKind::kDenied:
+      if (!event.more || !event.more->provisional) return;
+      break;
     // A start may have evicted others, and whoever waits under its name is active by it.
     case EventKind::kStarted:
     case EventKind::kEnded:

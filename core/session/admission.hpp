@@ -46,6 +46,11 @@ struct Admission {
   Viewer viewer{};                           // the start's, where anybody makes room
   std::vector<SessionRef> own_by_address{};  // of those evicted, where the viewer is known by that
 
+  // It is let in for a while, one too many as it is: for as long as the policy says, or as that
+  // session had left, whose place it takes.
+  bool overlaps = false;
+  std::optional<SessionRef> overlap_of{};
+
   std::optional<Mark> hands{};  // what becomes of the device, or of the viewer known by its address
   bool is_conflict = false;     // two use it at once
   bool begins_fight = false;    // and from now on the device is no reconnect
@@ -70,14 +75,15 @@ inline std::uint32_t evictions_of(const Admission& admission) {
 }
 
 // A start renews a session that is active already. The legacy API refuses that while the user is
-// above the limit, by what that counts.
+// above the limit, by what that counts. One that is let in for a while puts nobody there.
 template <UserView User>
 bool refuses_legacy_repeat(const Terms& terms, const User& user) {
   if (terms.limit == kUnlimited) return false;
-  if (!terms.counts) return user.active() > terms.limit;
+  const std::optional<SessionRef> overlapping = user.overlapping();
+  if (!terms.counts) return user.active() - (overlapping ? 1 : 0) > terms.limit;
   std::vector<Other> all;
   for (auto each = user.oldest(); each; each = user.after(*each)) {
-    all.push_back({user.attributes(*each)});
+    if (each != overlapping) all.push_back({user.attributes(*each)});
   }
   const RuleInForce limit{&plain_limit_rule(terms.counts), terms.limit};
   return !all.empty() && count(limit, all.front().attributes, all).count > terms.limit;
@@ -197,6 +203,22 @@ bool make_room(std::vector<Violation> violated, const Terms& terms, const Viewer
   return true;
 }
 
+// Whether a start that is one too many is let in for a while: not where somebody makes room for it
+// at once, nor beside another such one, unless it takes the place of that.
+template <UserView User>
+bool may_overlap(const std::vector<Violation>& violated, const Terms& terms, const User& user,
+                 const Admission& admission) {
+  if (terms.overlap == Millis(0) || terms.mode == Mode::kObserve) return false;
+  const bool by_one = std::ranges::all_of(violated, [&terms](const Violation& each) {
+    const bool counts_sessions =
+        each.rule().name == kLimitName || each.rule().kind == Rule::Kind::kSessions;
+    return counts_sessions && each.counted.excess == 1 &&
+           each.rule().on_limit.value_or(terms.on_limit) != OnLimit::kEvictOldest;
+  });
+  if (!by_one || user.pauses_overlaps()) return false;
+  return !user.overlapping() || admission.overlap_of;
+}
+
 // A viewer known by its address evicts itself: where it comes back and back, two share it.
 template <UserView User>
 void zap(const Applicant& start, const User& user, std::vector<SessionRef> own,
@@ -220,6 +242,10 @@ Admission admit(const Applicant& start, const Terms& terms, const User& user) {
   RuleTally<User> tally(start, terms, user);
   if (!start.device.empty() && !tally.counts_devices()) detail::reconnect(start, user, admission);
   if (admission.reconnected) tally.give_place(*admission.reconnected);
+  if (admission.reconnected && user.overlapping() == admission.reconnected) {
+    admission.overlaps = true;
+    admission.overlap_of = admission.reconnected;
+  }
   std::vector<Violation> violated = tally.violations();
   if (!start.replaces_any() && violated.empty()) return admission;
 
@@ -236,10 +262,15 @@ Admission admit(const Applicant& start, const Terms& terms, const User& user) {
       continue;
     }
     admission.replaced.push_back(target);
+    if (user.overlapping() == target) admission.overlap_of = target;
     if (!own) admission.displaced.push_back({target, std::move(theirs), false});
   }
   if (!admission.replaced.empty()) violated = tally.violations();
   if (violated.empty()) return admission;
+  if (detail::may_overlap(violated, terms, user, admission)) {
+    admission.overlaps = true;
+    return admission;
+  }
 
   const bool observed = terms.mode == Mode::kObserve;
   detail::Choice choice;
@@ -263,31 +294,58 @@ Admission admit(const Applicant& start, const Terms& terms, const User& user) {
   return admission;
 }
 
-// What has no room for an active session that is given other content or meta: of what newly applies
-// to it, or counts it otherwise than before. Its address, which it cannot help, changes nothing.
-template <UserView User>
-std::vector<Violation> judge_renewal(SessionRef session, const Attributes& before,
-                                     const Attributes& after, const Terms& terms,
-                                     const User& user) {
+namespace detail {
+
+// Which of the limit and the rules have no room for one of the user's sessions with these
+// attributes, beside the others that are looked at; of those alone that `concerns` names.
+template <UserView User, class Concerns, class LooksAt>
+std::vector<Violation> violations_of(SessionRef session, const Attributes& attributes,
+                                     const Terms& terms, const User& user, const Concerns& concerns,
+                                     const LooksAt& looks_at) {
   std::vector<SessionRef> refs;
   std::vector<Other> others;
   for (auto each = user.oldest(); each; each = user.after(*each)) {
-    if (*each == session) continue;
+    if (*each == session || !looks_at(*each)) continue;
     refs.push_back(*each);
     others.push_back({user.attributes(*each)});
   }
   std::vector<Violation> violations;
   const auto judge = [&](const RuleInForce& in_force) {
-    if (!applies_anew(*in_force.rule, before, after)) return;
-    Counted counted = count(in_force, after, others);
+    if (!concerns(*in_force.rule)) return;
+    Counted counted = count(in_force, attributes, others);
     if (counted.excess == 0) return;
-    Violation violation{in_force, std::move(counted), {}, counted_together(*in_force.rule, after)};
+    Violation violation{
+        in_force, std::move(counted), {}, counted_together(*in_force.rule, attributes)};
     for (const std::uint32_t i : violation.counted.others) violation.sessions.push_back(refs[i]);
     violations.push_back(std::move(violation));
   };
   judge({&plain_limit_rule(terms.counts), terms.limit});
   for (const RuleInForce& each : terms.rules) judge(each);
   return violations;
+}
+
+}  // namespace detail
+
+// What has no room for an active session that is given other content or meta: of what newly applies
+// to it, or counts it otherwise than before. Its address, which it cannot help, changes nothing.
+template <UserView User>
+std::vector<Violation> judge_renewal(SessionRef session, const Attributes& before,
+                                     const Attributes& after, const Terms& terms,
+                                     const User& user) {
+  const auto applies_newly = [&](const Rule& rule) { return applies_anew(rule, before, after); };
+  return detail::violations_of(session, after, terms, user, applies_newly,
+                               [](SessionRef) { return true; });
+}
+
+// What has no room for a session that was let in for a while, now that this is over; those others
+// count for whom `was_active` holds.
+template <UserView User, class WasActive>
+std::vector<Violation> judge_overlap(SessionRef session, const Terms& terms, const User& user,
+                                     const WasActive& was_active) {
+  if (terms.mode == Mode::kObserve) return {};
+  const Attributes attributes = user.attributes(session);
+  const auto concerns = [&](const Rule& rule) { return applies(rule, attributes); };
+  return detail::violations_of(session, attributes, terms, user, concerns, was_active);
 }
 
 }  // namespace concur

@@ -36,7 +36,8 @@ struct SessionInfo {
   WallTime last_seen_at;
   WallTime expires_at;
   Details details;
-  std::string box{};  // of a fleet: the label of the one that serves it
+  std::string box{};                        // of a fleet: the label of the one that serves it
+  std::optional<WallTime> grace_ends_at{};  // it is let in until then, above the limit
 };
 
 // In answers to starts, heartbeats and ends, `degraded` says that a box of a fleet decided by what
@@ -58,7 +59,8 @@ struct Granted {
   std::optional<Attribute::Kind> counts{};  // what the limit counts, where it is not sessions
   std::vector<std::string> would_evict{};   // observed: enforced, these would have been evicted
   bool degraded = false;
-  std::optional<Millis> waited{};  // for room
+  std::optional<Millis> waited{};           // for room
+  std::optional<WallTime> grace_ends_at{};  // it is let in until then, above the limit
 };
 
 struct Denied {
@@ -163,6 +165,7 @@ struct Explanation {
   std::vector<std::string> evicts{};        // who makes room, or in observe mode would
   std::optional<Millis> hold_off{};         // for how long it may not evict, where that is why
   bool blocked = false;                     // an operator keeps the user out
+  bool overlaps = false;                    // it would be let in for a while, above the limit
   bool degraded = false;
 };
 

@@ -4,6 +4,7 @@
 #include "session/usage.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -30,6 +31,12 @@ struct Describe {
   std::string ip;
   std::string content;
   std::string meta;
+};
+
+// Whether a session is let in for a while only.
+struct SetOverlap {
+  std::int64_t id = 0;
+  std::optional<Overlap> overlap{};
 };
 
 struct Remove {
@@ -88,8 +95,8 @@ struct PutBox {
 };
 
 using Change =
-    std::variant<Insert, Save, Describe, Remove, PutHoldOff, DropHoldOff, PutGone, DropGone,
-                 PutLimit, PutPlan, DropPlan, PutBlock, DropBlock, AddUsage, PutBox>;
+    std::variant<Insert, Save, Describe, SetOverlap, Remove, PutHoldOff, DropHoldOff, PutGone,
+                 DropGone, PutLimit, PutPlan, DropPlan, PutBlock, DropBlock, AddUsage, PutBox>;
 
 // Numbers changes in the order they were decided, from 1. 0 stands before all.
 using Sequence = std::uint64_t;

@@ -36,6 +36,9 @@ struct EventMore {
   std::optional<WallTime> until{};  // blocked: none where there is no end to it
   std::string rule{};               // denied: the first rule that had no room; empty for the limit
   std::optional<Millis> waited{};   // started, denied, left: for room
+  // started: it is let in above the limit, until then, or such a one stays; denied: such a one ends
+  std::optional<bool> provisional{};
+  std::optional<WallTime> grace_ends_at{};
 };
 
 // Something that happened, for those who watch. Laid out for size: tens of thousands are kept.

@@ -67,6 +67,14 @@ class HeldUser {
     return state_.replaced.has(state_.user(user_).name.str(), viewer, start.session,
                                by_device ? start.address : std::string_view(), hold_off_, now_);
   }
+  std::optional<SessionRef> overlapping() const {
+    if (user_ == kNoSlot || state_.overlaps.empty()) return std::nullopt;
+    for (Slot slot = state_.user(user_).head; slot != kNoSlot; slot = state_.session(slot).next) {
+      if (state_.overlaps.find(slot) != nullptr) return slot;
+    }
+    return std::nullopt;
+  }
+  bool pauses_overlaps() const { return state_.overlaps.refused_until(user_, now_).has_value(); }
 
  private:
   std::span<const HoldOffs::One> marks() const { return state_.hold_offs.of(user_); }

@@ -37,6 +37,9 @@ struct Rules {
   Millis hold_off = kDefaultHoldOff;  // 0 to kMaxHoldOff; 0: nobody is held off
   // A session expires at that age, however often it is renewed; 0: at none.
   Millis longest{};
+  // A start that is one too many is let in for so long, up to kMaxOverlap, as whoever changes over
+  // starts before it ends what it watched; 0: none is.
+  Millis overlap{};
 };
 
 // The latest moment that the lease of a session that started then may last to.
@@ -70,6 +73,10 @@ inline constexpr Millis kMaxLease = std::chrono::hours(24 * 30);
 // Bounds of the age at which sessions expire, both inclusive.
 inline constexpr Millis kMinLongest = std::chrono::seconds(1);
 inline constexpr Millis kMaxLongest = std::chrono::hours(24 * 3660);
+
+inline constexpr Millis kMaxOverlap = std::chrono::minutes(5);
+// Once one that was let in so is refused, no other is for as often as long as that lasted.
+inline constexpr int kOverlapPause = 2;
 
 inline constexpr std::size_t kMaxPlans = 1000;
 

@@ -1,5 +1,7 @@
 #include "session/registry.hpp"
 
+#include "session/broken.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <optional>
@@ -16,6 +18,8 @@ EventKind event_of(SlotState why) {
       return EventKind::kEvicted;
     case SlotState::kPurged:
       return EventKind::kPurged;
+    case SlotState::kDenied:
+      return EventKind::kDenied;
     case SlotState::kFree:
     case SlotState::kActive:
     case SlotState::kEnded:
@@ -73,10 +77,11 @@ void Registry::set_policy(const Policy& policy, const Now& now) {
 Answer Registry::decide(const Heartbeat& beat, const Now& now) {
   const Slot user = state_->table.find_user(beat.user.text());
   if (user != kNoSlot) {
+    settle_overlap(user, now);
     const Slot slot = state_->table.find_session(user, beat.session.text());
     if (slot != kNoSlot) {
-      // Of the user's other sessions none is ended here: a heartbeat that is allowed, and brings no
-      // other lease, never needs the disk.
+      // Of the user's other sessions none is ended here, but who was let in for a while: else a
+      // heartbeat that is allowed, and brings no other lease, never needs the disk.
       SessionSlot& session = state_->session(slot);
       if (state_->is_other_start(beat.start, slot, now.instant)) {
         return Gone{std::string(beat.user.text()), std::string(beat.session.text()),
@@ -103,9 +108,11 @@ Answer Registry::decide(const Heartbeat& beat, const Now& now) {
 }
 
 // Whether somebody, its player among them, ended the session, and it is remembered. One that
-// expired only gave no sign of life.
+// expired only gave no sign of life, and one that was denied may ask again.
 bool Registry::keeps_out(Slot slot, const Now& now) const {
-  return slot != kNoSlot && state_->session(slot).state != SlotState::kExpired &&
+  if (slot == kNoSlot) return false;
+  const SlotState state = state_->session(slot).state;
+  return state != SlotState::kExpired && state != SlotState::kDenied &&
          state_->is_remembered(slot, now.instant);
 }
 
@@ -145,7 +152,7 @@ Answer Registry::decide(const End& end, const Now& now) {
 }
 
 // Lists change nothing: what has expired is passed over and left for its user's next command or the
-// sweeper.
+// sweeper. But who was let in for a while may have to go.
 Answer Registry::decide(const ListUser& list, const Now& now) {
   const auto after = list.after.number(INT64_MAX);
   if (!after) return Refused{list.after.not_ours()};
@@ -154,6 +161,7 @@ Answer Registry::decide(const ListUser& list, const Now& now) {
   UserSessions answer{
       std::string(list.user.text()), 0, terms_of(user).limit, {}, {}, false, policy_.counts};
   if (user == kNoSlot) return answer;
+  settle_overlap(user, now);
   answer.active = state_->active_at(user, now.instant);
   answer.blocked = state_->blocks.find(user, now.instant) != nullptr;
   for (Slot slot = state_->user(user).head, next = kNoSlot; slot != kNoSlot; slot = next) {
@@ -178,6 +186,7 @@ Answer Registry::decide(const ListAll& list, const Now& now) {
   Slot slot = static_cast<Slot>(std::min<std::uint64_t>(*after, end));
   for (const Slot stop = slot + std::min(kListStep, end - slot); slot < stop; ++slot) {
     const SessionSlot& session = state_->session(slot);
+    if (session.state == SlotState::kActive) settle_overlap(session.user, now);
     if (session.state != SlotState::kActive || session.expires() <= now.instant) continue;
     if (page.sessions.size() == list.most) break;
     state_->append_info(page.sessions, slot, now);
@@ -214,9 +223,11 @@ std::vector<RuleInForce> Registry::rules_of(Slot user) const {
 // --- ending ---
 
 // Until `earliest` no session of the user can have expired: so most checks need no walk. All that
-// have expired leave the count first, so that each event about them carries the same count.
+// have expired leave the count first, so that each event about them carries the same count. Who was
+// let in for a while is judged before that.
 void Registry::expire_due(Slot user, const Now& now) {
   if (now.instant < state_->user(user).earliest) return;
+  settle_overlap(user, now);
   const std::uint32_t active = state_->active_at(user, now.instant);
   if (active == state_->user(user).active) return;
   Instant earliest = Instant::max();
@@ -226,7 +237,7 @@ void Registry::expire_due(Slot user, const Now& now) {
     if (session.expires() <= now.instant) {
       remove(slot, SlotState::kExpired, active, now);
     } else {
-      earliest = std::min(earliest, session.expires());
+      earliest = std::min(earliest, state_->stays_until(slot));
     }
     slot = next;
   }
@@ -238,17 +249,23 @@ void Registry::remove(Slot slot, SlotState why, const Now& now) {
   remove(slot, why, state_->user(state_->session(slot).user).active - 1, now);
 }
 
-void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now& now) {
+// It is no longer active; nobody is told so.
+void Registry::take_off(Slot slot, SlotState why, Instant went) {
   SessionSlot& session = state_->session(slot);
   state_->unlink(slot);
   const Int48 started_ms = session.started_ms;
   const Int48 expires_ms = session.expires_ms;
   session.state = why;
   session.started_ms = state_->next_gone();
-  session.set_expires(now.instant);
+  session.set_expires(went);
   record(session.user, undo::Removed{slot, started_ms, expires_ms}, Remove{session.row});
   if (state_->is_stored_gone(slot))
     record(session.user, undo::Forgotten{}, PutGone{state_->gone_row(slot)});
+}
+
+void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now& now) {
+  take_off(slot, why, now.instant);
+  const SessionSlot& session = state_->session(slot);
   std::unique_ptr<EventMore> more;
   if (const EvictedBy* by = state_->table.evicted_by(slot)) {
     more = std::make_unique<EventMore>(EventMore{{}, *by, {}});
@@ -268,7 +285,9 @@ void Registry::bound_memory() {
 
 void Registry::publish(EventKind kind, Slot user, const PackedText& session, std::uint32_t active,
                        std::uint32_t limit, std::unique_ptr<EventMore> more, const Now& now) {
-  const bool is_change = kind != EventKind::kRenewed && kind != EventKind::kDenied;
+  const bool ends_session = more && more->provisional.value_or(false);
+  const bool is_change =
+      kind != EventKind::kRenewed && (kind != EventKind::kDenied || ends_session);
   if (!is_change && !outbox_.has_room()) return;
   Event event;
   event.kind = kind;
@@ -286,20 +305,16 @@ void Registry::publish_denied(const Start& start, Slot user, std::uint32_t limit
                               const std::vector<Violation>& violations, const Now& now) {
   std::unique_ptr<EventMore> more;
   if (!start.details.empty()) more = std::make_unique<EventMore>(EventMore{start.details, {}, {}});
-  if (!violations.empty()) {
-    const Violation& first = violations.front();
-    if (first.rule().kind != Rule::Kind::kForbid) limit = first.in_force.max;
-    if (first.rule().name != kLimitName) {
-      if (!more) more = std::make_unique<EventMore>();
-      more->rule = first.rule().name;
-    }
+  if (const std::string rule = rule_named(violations); !rule.empty()) {
+    if (!more) more = std::make_unique<EventMore>();
+    more->rule = rule;
   }
   if (start.waited) {
     if (!more) more = std::make_unique<EventMore>();
     more->waited = start.waited;
   }
   publish(EventKind::kDenied, user, PackedText(start.session.text()), state_->user(user).active,
-          limit, std::move(more), now);
+          limit_named(limit, violations), std::move(more), now);
 }
 
 void Registry::publish_limit(std::string_view user, std::string_view plan, std::uint32_t limit,

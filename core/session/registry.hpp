@@ -254,6 +254,8 @@ class Registry {
   }
   void count_conflict(Slot user, const Now& now);
   void count_attempt(Slot user, const Judged& judged, Attempt::Outcome outcome, const Now& now);
+  void count_attempt(Slot user, Attempt attempt, const Now& now);
+  static void name_rule(Attempt& attempt, const std::vector<Violation>& violations);
   void count_place(Slot slot, const Details& details, const Now& now);
   void count_place(Slot user, const Details& place, bool conflict, const Now& now);
   void bound_usage(const Now& now);
@@ -261,12 +263,21 @@ class Registry {
   void take_over(SessionSlot& session, const Start& start, const Now& now);
   void set_ttl(SessionSlot& session, Millis ttl);
 
+  // letting in above the limit for a while
+  Overlap overlap_of(const Judged& judged, const Now& now);
+  void settle_overlap(Slot user, const Now& now);
+  void stay(Slot slot, const Terms& terms, const Now& now);
+  void refuse(Slot slot, Instant ended, const Terms& terms,
+              const std::vector<Violation>& violations, const Now& now);
+  void show_overlap(Granted& granted, Slot slot, const Now& now);
+
   // ending
   Purged purge_user(Slot user, const Purge& purge, const Now& now);
   Purged purge_slots(const Purge& purge, PurgeCursor& cursor, std::uint32_t slots, const Now& now);
   bool is_meant(const Purge& purge, Slot slot, const Now& now) const;
   void purge_one(const Purge& purge, Slot slot, const Now& now);
   void expire_due(Slot user, const Now& now);
+  void take_off(Slot slot, SlotState why, Instant went);
   void remove(Slot slot, SlotState why, const Now& now);
   void remove(Slot slot, SlotState why, std::uint32_t active, const Now& now);
   void bound_memory();

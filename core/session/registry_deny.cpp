@@ -13,7 +13,21 @@ namespace concur {
 
 namespace {
 
-Instant expiry_of(State& state, Slot slot) { return state.session(slot).expires(); }
+// When they are no longer active, if no sign of life comes: one that is let in for a while stays
+// then only if another's lease has run out.
+std::vector<Instant> ends_of(State& state, const std::vector<SessionRef>& sessions) {
+  std::vector<Instant> ends;
+  ends.reserve(sessions.size());
+  for (const SessionRef each : sessions) ends.push_back(state.session(each).expires());
+  if (state.overlaps.empty()) return ends;
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    const auto over = state.overlap_end(sessions[i]);
+    if (!over) continue;
+    const auto makes_room = [over](Instant end) { return end <= *over; };
+    if (std::ranges::count_if(ends, makes_room) == 0) ends[i] = *over;
+  }
+  return ends;
+}
 
 // The moment when so many of them will have run out.
 Instant nth_of(std::vector<Instant> ends, std::uint32_t count) {
@@ -28,10 +42,11 @@ Instant nth_of(std::vector<Instant> ends, std::uint32_t count) {
 std::optional<Instant> room_from(State& state, const Violation& violation) {
   const auto& [others, values, count, excess] = violation.counted;
   if (excess == kNeverRoom) return std::nullopt;
-  std::vector<Instant> ends(values.empty() ? violation.sessions.size() : count, Instant::min());
-  for (std::size_t i = 0; i < violation.sessions.size(); ++i) {
-    Instant& end = ends[values.empty() ? i : values[i]];
-    end = std::max(end, expiry_of(state, violation.sessions[i]));
+  const std::vector<Instant> of_sessions = ends_of(state, violation.sessions);
+  if (values.empty()) return nth_of(of_sessions, excess);
+  std::vector<Instant> ends(count, Instant::min());
+  for (std::size_t i = 0; i < of_sessions.size(); ++i) {
+    ends[values[i]] = std::max(ends[values[i]], of_sessions[i]);
   }
   return nth_of(std::move(ends), excess);
 }
@@ -58,21 +73,17 @@ Denied Registry::deny(const Start& start, Slot user, const Terms& terms,
   };
   if (!terms.look_at_attributes() || violations.empty()) {
     denied.sessions.reserve(std::min<std::size_t>(owner.active, listed));
-    std::vector<Instant> ends;
-    ends.reserve(owner.active);
-    const bool some_leave = !violations.empty() && !violations.front().sessions.empty();
+    std::vector<SessionRef> counted;
+    counted.reserve(owner.active);
     for (Slot slot = owner.head; slot != kNoSlot; slot = state_->session(slot).next) {
-      if (!some_leave) ends.push_back(expiry_of(*state_, slot));
+      counted.push_back(slot);
       list(slot);
     }
-    if (some_leave) {
-      for (const SessionRef each : violations.front().sessions) {
-        ends.push_back(expiry_of(*state_, each));
-      }
-    }
+    const bool some_leave = !violations.empty() && !violations.front().sessions.empty();
+    if (some_leave) counted = violations.front().sessions;
     const std::uint32_t excess =
         violations.empty() ? owner.active - terms.limit : violations.front().counted.excess;
-    denied.retry_after = nth_of(std::move(ends), excess) - now.instant;
+    denied.retry_after = nth_of(ends_of(*state_, counted), excess) - now.instant;
     denied.message = denial_text(policy_.denial, denied);
     return denied;
   }
@@ -117,6 +128,7 @@ Answer Registry::decide(const Explain& explain, const Now& now) {
                    ? Explanation::Would::kStartObserved
                    : Explanation::Would::kStart;
   said.hold_off = admission.held_off;
+  said.overlaps = admission.overlaps;
   const auto name = [this](SessionRef ref) { return state_->session(ref).name.str(); };
   if (admission.reconnected) said.reconnects = name(*admission.reconnected);
   for (const auto* each : {&admission.replaced, &admission.evicted, &admission.would_evict}) {

@@ -58,6 +58,7 @@ Answer Registry::decide(const ShowLimit& show, const Now& now) {
 Answer Registry::decide(const SetLimit& set, const Now& now) {
   const std::string_view name = set.user.text();
   const Slot known = state_->table.find_user(name);
+  if (known != kNoSlot) settle_overlap(known, now);
   UserRule rule = known == kNoSlot ? UserRule() : state_->user(known).rule;
   if (set.limit) rule.limit = set.limit->value_or(UserRule::kNotSet);
   if (set.on_limit) rule.on_limit = *set.on_limit;
@@ -107,6 +108,7 @@ Answer Registry::decide(const ListLimits& list, const Now& now) {
 }
 
 UserLimit Registry::limit_of(std::string_view name, Slot user, const Now& now) {
+  if (user != kNoSlot) settle_overlap(user, now);
   const Terms terms = terms_of(user);
   UserLimit limit{std::string(name), terms.limit, terms.from, {},
                   terms.on_limit,    0,           {},         terms.counts};

@@ -67,6 +67,7 @@ Purged Registry::purge_slots(const Purge& purge, PurgeCursor& cursor, std::uint3
   for (; cursor.next < stop; ++cursor.next) {
     const SessionSlot& session = state_->session(cursor.next);
     if (session.state != SlotState::kActive || session.row > cursor.last_row) continue;
+    settle_overlap(session.user, now);
     if (!purge.dry_run) expire_due(session.user, now);
     if (session.state != SlotState::kActive || !is_meant(purge, cursor.next, now)) continue;
     ++purged.count;
@@ -82,6 +83,7 @@ Purged Registry::purge_slots(const Purge& purge, PurgeCursor& cursor, std::uint3
 
 Purged Registry::purge_user(Slot user, const Purge& purge, const Now& now) {
   Purged purged{0, purge.dry_run};
+  settle_overlap(user, now);
   if (!purge.dry_run) expire_due(user, now);
   std::vector<Slot> meant;
   for (Slot slot = state_->user(user).head; slot != kNoSlot; slot = state_->session(slot).next) {

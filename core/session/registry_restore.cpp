@@ -39,6 +39,7 @@ bool Registry::restore_row(Row row, const Now& now) {
   owner.earliest = std::min(owner.earliest, session.expires());
   session.start = row.start;
   if (row.details) state_->table.set_details(slot, std::move(*row.details));
+  if (row.overlap) state_->begin_overlap(slot, *row.overlap);
   next_row_ = std::max(next_row_, row.id + 1);
   return true;
 }
@@ -55,6 +56,10 @@ bool Registry::restore_row(const HoldOffRow& row, const Now& now) {
 // As those.
 bool Registry::restore_row(const GoneRow& row, const Now& now) {
   state_->restore_gone(row, now.instant);
+  const Instant until = std::min(row.at, now.instant) + kOverlapPause * policy_.overlap;
+  if (row.reason == EndReason::kDenied && until > now.instant) {
+    state_->overlaps.refuse(state_->table.keep(row.user), until);
+  }
   return true;
 }
 

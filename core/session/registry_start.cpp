@@ -162,6 +162,8 @@ void Registry::take_over(SessionSlot& session, const Start& start, const Now& no
 
 Granted Registry::start_new(const Judged& judged, const Now& now) {
   const auto& [start, terms, admission] = judged;
+  std::unique_ptr<Overlap> overlap;  // before whose place it takes is gone
+  if (admission.overlaps) overlap = std::make_unique<Overlap>(overlap_of(judged, now));
   if (admission.moves_somebody()) make_room(judged, now);
   const Millis ttl = start.ttl.value_or(policy_.lease);
   const auto [slot, gone_slot] = state_->add(start.user.text(), start.session.text());
@@ -179,9 +181,11 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
   if (!start.details.empty()) state_->table.set_details(slot, start.details);
+  if (overlap) state_->begin_overlap(slot, *overlap);
   record(session.user, undo::Started{slot, gone},
          Insert{{session.row, std::string(start.user.text()), std::string(start.session.text()),
-                 session.started(), now.instant, session.expires(), ttl, copy_of(start.details)}});
+                 session.started(), now.instant, session.expires(), ttl, copy_of(start.details), 0,
+                 0, std::move(overlap)}});
   if (!admission.displaced.empty()) take_overs(now).protect(session.user, admission.viewer);
   if (admission.hands) {
     take_overs(now).change_hands(session.user, start, admission);
@@ -189,9 +193,13 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
   }
   if (was_told) record(session.user, undo::Forgotten{}, DropGone{gone.number, gone.number});
   std::unique_ptr<EventMore> more;
-  if (!start.details.empty() || start.waited) {
+  if (!start.details.empty() || start.waited || admission.overlaps) {
     more = std::make_unique<EventMore>(EventMore{start.details, {}, {}, admission.begins_fight});
     more->waited = start.waited;
+  }
+  if (const auto ends = state_->overlap_end(slot)) {
+    more->provisional = true;
+    more->grace_ends_at = now.to_wall(*ends);
   }
   publish(EventKind::kStarted, session.user, session.name, owner.active, terms.limit,
           std::move(more), now);
@@ -202,6 +210,7 @@ Granted Registry::start_new(const Judged& judged, const Now& now) {
     granted.broken = broken_of(admission.violations);
   }
   granted.counts = terms.counts;
+  show_overlap(granted, slot, now);
   if (admission.moves_somebody()) name_leaving(*state_, admission, granted);
   return granted;
 }
@@ -222,6 +231,10 @@ void Registry::make_room(const Judged& judged, const Now& now) {
 void Registry::evict(Slot slot, const Start& by, const Now& now) {
   state_->table.set_evicted_by(slot, {std::string(by.session.text()), by.details.device});
   remove(slot, SlotState::kEvicted, now);
+}
+
+void Registry::show_overlap(Granted& granted, Slot slot, const Now& now) {
+  if (const auto ends = state_->overlap_end(slot)) granted.grace_ends_at = now.to_wall(*ends);
 }
 
 void Registry::count_conflict(Slot user, const Now& now) { count_place(user, {}, true, now); }
@@ -249,6 +262,7 @@ Granted Registry::renew(Slot slot, const Renewal& renewal, std::uint32_t limit, 
   owner.earliest = std::min(owner.earliest, session.expires());
   Granted granted = grant(*state_, session, renewal.user, renewal.session, limit, now);
   granted.renewed = true;
+  show_overlap(granted, slot, now);
   if (publishes_renewals_) {
     publish(EventKind::kRenewed, session.user, session.name, granted.active, limit, nullptr, now);
   }
@@ -297,23 +311,19 @@ void Registry::count_attempt(Slot user, const Judged& judged, Attempt::Outcome o
                   terms.limit,
                   outcome,
                   admission.verdict != Admission::Verdict::kAdmitted};
-  if (!admission.violations.empty()) {
-    const Rule& first = admission.violations.front().rule();
-    if (first.name != kLimitName) attempt.rule = first.name;
-    // Whoever is refused by what counts something else wants a stream too many, though the limit's
-    // number of sessions is not reached.
-    const bool counts_sessions = &first == &plain_limit_rule({});
-    const bool refuses = outcome == Attempt::Outcome::kRefused;
-    if (refuses && !counts_sessions && first.kind != Rule::Kind::kForbid) {
-      attempt.limit = attempt.active;
-    }
-  }
+  // Whoever changes over watches no more than before.
+  if (outcome == Attempt::Outcome::kStarted && admission.overlaps) --attempt.active;
+  name_rule(attempt, admission.violations);
   if (outcome == Attempt::Outcome::kStarted) attempt.evictions = evictions_of(admission);
   for (const Displaced& each : admission.displaced) {
     if (!each.for_limit) continue;
     const std::string& device = details_of(*state_, each.session).device;
     attempt.evicted.push_back(device.empty() ? state_->session(each.session).name.str() : device);
   }
+  count_attempt(user, std::move(attempt), now);
+}
+
+void Registry::count_attempt(Slot user, Attempt attempt, const Now& now) {
   if (taken_in_) {
     notes_.push_back({std::string(attempt.session), std::string(attempt.device),
                       std::string(attempt.address), std::string(attempt.rule), std::move(attempt),
@@ -323,6 +333,20 @@ void Registry::count_attempt(Slot user, const Judged& judged, Attempt::Outcome o
   auto before = state_->usage.count(state_->table.keep(user), attempt, policy_.lease, now);
   if (before) add_usage(std::move(*before), now);
   bound_usage(now);
+}
+
+// Which rule had no room.
+void Registry::name_rule(Attempt& attempt, const std::vector<Violation>& violations) {
+  if (violations.empty()) return;
+  const Rule& first = violations.front().rule();
+  if (first.name != kLimitName) attempt.rule = first.name;
+  // Whoever is refused by what counts something else wants a stream too many, though the limit's
+  // number of sessions is not reached.
+  const bool counts_sessions = &first == &plain_limit_rule({});
+  const bool refuses = attempt.outcome == Attempt::Outcome::kRefused;
+  if (refuses && !counts_sessions && first.kind != Rule::Kind::kForbid) {
+    attempt.limit = attempt.active;
+  }
 }
 
 void Registry::bound_usage(const Now& now) {

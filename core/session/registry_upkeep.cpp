@@ -37,6 +37,9 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     if (hand_ >= end) hand_ = 0;
     const Slot slot = hand_++;
     const SessionSlot& session = state.session_in_round(slot);
+    if (session.state == SlotState::kActive && session.expires() <= now.instant) {
+      settle_overlap(session.user, now);
+    }
     if (session.state != SlotState::kActive) continue;
     if (session.expires() <= now.instant) {
       // Not the user's others: in the order of slots, which is mostly that of rows, neighbours in
@@ -59,6 +62,13 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
     const UserRef user = state.blocks.drop_over(now.instant);
     if (user.slot() == kNoSlot) break;
     record(kNoSlot, undo::Forgotten{}, DropBlock{state.user(user.slot()).name.str()});
+  }
+  for (std::uint32_t i = 0; i < slots; ++i) {
+    const auto due = state.overlaps.take_due(now.instant);
+    if (!due) break;
+    if (state.is_active(*due)) expire_due(state.session(*due).user, now);
+  }
+  for (std::uint32_t i = 0; i < slots && state.overlaps.drop_over(now.instant); ++i) {
   }
   state.replaced.drop_over(slots, policy_.hold_off, now.instant);
   flush_usage(slots, false, now);

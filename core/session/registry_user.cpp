@@ -36,6 +36,9 @@ void Registry::take_in(UserState&& state, const Now& now) {
   }
   for (const ReplacedNames::One& each : state.replaced) state_->replaced.put(each);
   if (state.starts_due) state_->throttle.put(state.user, *state.starts_due);
+  if (state.no_overlap_until) {
+    state_->overlaps.refuse(state_->table.keep(state.user), *state.no_overlap_until);
+  }
   taken_in_ = std::move(state);
 }
 
@@ -53,6 +56,7 @@ void Registry::take_in(const UserState::Session& known, const Now& now) {
   UserSlot& owner = state_->user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
   if (row.details) state_->table.set_details(slot, *row.details);
+  if (row.overlap) state_->begin_overlap(slot, *row.overlap);
 }
 
 UserState Registry::take_out(std::string_view name, const Now& now) {
@@ -82,6 +86,7 @@ UserState Registry::take_out(std::string_view name, const Now& now) {
     if (each.since + policy_.hold_off > now.instant) after.marks.push_back(row_of(each, {}));
   }
   state_->hold_offs.clear();
+  after.no_overlap_until = state_->overlaps.refused_until(user, now.instant);
   take_out_gone(before, after);
   while (state_->user(user).head != kNoSlot) {
     const Slot slot = state_->user(user).head;
@@ -96,6 +101,7 @@ UserState Registry::take_out(std::string_view name, const Now& now) {
     state_->unlink(slot);
     state_->table.release(slot);
   }
+  state_->overlaps.clear();
   state_->user(user).earliest = Instant::max();
   state_->user(user).last_change = 0;
   return after;

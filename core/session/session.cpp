@@ -6,6 +6,7 @@ Row copy_of(const Row& row) {
   Row copy{row.id,      row.user, row.session, row.started, row.last_seen,
            row.expires, row.ttl,  nullptr,     row.start,   row.fleet_id};
   if (row.details) copy.details = std::make_unique<Details>(*row.details);
+  if (row.overlap) copy.overlap = std::make_unique<Overlap>(*row.overlap);
   return copy;
 }
 

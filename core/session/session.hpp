@@ -26,6 +26,15 @@ struct Details {
   bool operator==(const Details&) const = default;
 };
 
+// A session that started above the limit, or above what a rule admits, is let in for so long; then
+// it stays if there is room for it, or else it ends.
+struct Overlap {
+  Millis length{};                       // from its start
+  std::optional<std::uint32_t> limit{};  // that came with the start, instead of the user's
+
+  bool operator==(const Overlap&) const = default;
+};
+
 // A session as the store keeps it, its times on the boot clock of now.
 struct Row {
   std::int64_t id = 0;  // ascends with each start; never used again
@@ -35,9 +44,10 @@ struct Row {
   Instant last_seen;
   Instant expires;
   Millis ttl{};
-  std::unique_ptr<Details> details;  // none where none were given
-  std::uint32_t start = 0;           // the latest of its starts, as far as it was saved
-  std::int64_t fleet_id = 0;         // of a fleet's box: the start's id there; 0: none
+  std::unique_ptr<Details> details;    // none where none were given
+  std::uint32_t start = 0;             // the latest of its starts, as far as it was saved
+  std::int64_t fleet_id = 0;           // of a fleet's box: the start's id there; 0: none
+  std::unique_ptr<Overlap> overlap{};  // while it is let in for a while
 };
 
 Row copy_of(const Row& row);
@@ -62,11 +72,12 @@ struct EvictedBy {
   bool same_address = false;
 };
 
-// Why a session is no longer active, or not that of whoever asks: another start took it over.
-enum class EndReason : std::uint8_t { kEnded, kExpired, kEvicted, kPurged, kOtherStart };
+// Why a session is no longer active, or not that of whoever asks: another start took it over. One
+// that was denied was let in for a while, and then there was no room for it.
+enum class EndReason : std::uint8_t { kEnded, kExpired, kEvicted, kPurged, kDenied, kOtherStart };
 
 // A session that is gone, for as long as it is remembered why. A database keeps those alone that
-// were evicted or purged, or whose viewer is to be told something.
+// were evicted, purged or denied, or whose viewer is to be told something.
 struct GoneRow {
   std::int64_t id = 0;  // ascends with each session that goes
   std::string user;

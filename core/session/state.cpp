@@ -29,12 +29,30 @@ std::uint32_t State::active_at(Slot user, Instant now) {
   Instant earliest = Instant::max();
   for (Slot slot = owner.head; slot != kNoSlot;) {
     const SessionSlot& each = session(slot);
-    earliest = std::min(earliest, each.expires());
+    earliest = std::min(earliest, stays_until(slot));
     if (each.expires() > now) ++active;
     slot = each.next;
   }
   owner.earliest = earliest;
   return active;
+}
+
+void State::begin_overlap(Slot slot, const Overlap& overlap) {
+  const SessionSlot& begun = session(slot);
+  overlaps.begin(slot, overlap, begun.started() + overlap.length);
+  UserSlot& owner = table.user(begun.user);
+  owner.earliest = std::min(owner.earliest, stays_until(slot));
+}
+
+std::optional<Instant> State::overlap_end(Slot active) {
+  const Overlap* overlap = overlaps.find(active);
+  if (overlap == nullptr) return std::nullopt;
+  return session(active).started() + overlap->length;
+}
+
+Instant State::stays_until(Slot active) {
+  const Instant expires = session(active).expires();
+  return std::min(expires, overlap_end(active).value_or(expires));
 }
 
 Table::Added State::add(std::string_view user, std::string_view session) {
@@ -96,11 +114,15 @@ LimitRow State::limit_row(Slot user) {
 Row State::session_row(Slot active) {
   const SessionSlot& known = session(active);
   const Details* details = table.details(active);
-  return {known.row,         user(known.user).name.str(),
+  Row row{known.row,         user(known.user).name.str(),
           known.name.str(),  known.started(),
           known.last_seen(), known.expires(),
           known.ttl(),       details == nullptr ? nullptr : std::make_unique<Details>(*details),
           known.start};
+  if (const Overlap* overlap = overlaps.find(active)) {
+    row.overlap = std::make_unique<Overlap>(*overlap);
+  }
+  return row;
 }
 
 // --- the gone ---
@@ -141,6 +163,7 @@ GoneRow State::gone_row(Slot slot) {
 
 void State::remember_gone(Slot slot) {
   table.clear_details(slot);
+  end_overlap(slot);
   queue_gone(slot);
 }
 
@@ -227,6 +250,7 @@ void State::append_info(std::vector<SessionInfo>& to, Slot slot, const Now& now)
   info.last_seen_at = now.to_wall(shown.last_seen());
   info.expires_at = now.to_wall(shown.expires());
   if (const Details* details = table.details(slot)) info.details = *details;
+  if (const auto ends = overlap_end(slot)) info.grace_ends_at = now.to_wall(*ends);
 }
 
 std::string State::message_of(Slot slot) const {

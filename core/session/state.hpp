@@ -6,6 +6,7 @@
 #include "session/gone.hpp"
 #include "session/grace.hpp"
 #include "session/hold_offs.hpp"
+#include "session/overlaps.hpp"
 #include "session/plans.hpp"
 #include "session/replaced_names.hpp"
 #include "session/start_throttle.hpp"
@@ -75,6 +76,20 @@ class State {
   // Null where the user has none of its own.
   const RuleNumbers* rule_numbers(Slot user) const;
 
+  // A session is let in for a while from its start on; end_overlap() where it stays or is no more.
+  void begin_overlap(Slot slot, const Overlap& overlap);
+  void end_overlap(Slot slot) {
+    if (!overlaps.empty()) overlaps.end(slot);
+  }
+  // When that ends, of one that is let in so.
+  std::optional<Instant> overlap_end(Slot active);
+  bool is_overlap_over(Slot active, Instant now) {
+    const auto ends = overlap_end(active);
+    return ends && *ends <= now;
+  }
+  // Until then an active session stays as it is, unless somebody asks for it.
+  Instant stays_until(Slot active);
+
   // As they are stored.
   LimitRow limit_row(Slot user);
   Row session_row(Slot active);
@@ -130,6 +145,7 @@ class State {
   Plans plans;
   Blocks blocks;
   HoldOffs hold_offs;
+  Overlaps overlaps;
   ReplacedNames replaced;
   UsageRecord usage;
   StartThrottle throttle;

@@ -52,6 +52,8 @@ EndReason reason_of(SlotState gone) {
       return EndReason::kEvicted;
     case SlotState::kPurged:
       return EndReason::kPurged;
+    case SlotState::kDenied:
+      return EndReason::kDenied;
     case SlotState::kFree:
     case SlotState::kActive:
     case SlotState::kEnded:
@@ -68,6 +70,8 @@ SlotState state_of(EndReason reason) {
       return SlotState::kEvicted;
     case EndReason::kPurged:
       return SlotState::kPurged;
+    case EndReason::kDenied:
+      return SlotState::kDenied;
     case EndReason::kEnded:
     case EndReason::kOtherStart:
       break;

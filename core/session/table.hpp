@@ -23,11 +23,19 @@
 
 namespace concur {
 
-enum class SlotState : std::uint8_t { kFree, kActive, kEnded, kExpired, kEvicted, kPurged };
+enum class SlotState : std::uint8_t {
+  kFree,
+  kActive,
+  kEnded,
+  kExpired,
+  kEvicted,
+  kPurged,
+  kDenied,  // it was let in for a while, and then there was no room for it
+};
 
 // Somebody else ended it: its viewer is told so after a restart, too.
 constexpr bool was_ended_by_others(SlotState state) {
-  return state == SlotState::kEvicted || state == SlotState::kPurged;
+  return state == SlotState::kEvicted || state == SlotState::kPurged || state == SlotState::kDenied;
 }
 
 // Why one that is gone went.

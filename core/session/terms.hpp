@@ -20,6 +20,7 @@ struct Terms {
   Mode mode = Mode::kEnforce;
   std::optional<Attribute::Kind> counts{};  // what the limit counts, where it is not sessions
   std::vector<RuleInForce> rules{};         // beside the limit; asked for where a start is judged
+  Millis overlap{};                         // as the policy's
 
   // Whether more is looked at than how many sessions there are.
   bool look_at_attributes() const { return counts || !rules.empty(); }
@@ -34,6 +35,7 @@ struct TermsOverride {
 
 inline Terms terms_of(const Policy& policy, const TermsOverride& plan, const TermsOverride& user) {
   Terms terms{policy.limit, policy.on_limit, LimitSource::kDefault, policy.mode, policy.counts};
+  terms.overlap = policy.overlap;
   if (plan.limit) {
     terms.limit = *plan.limit;
     terms.from = LimitSource::kPlan;

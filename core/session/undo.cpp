@@ -17,6 +17,7 @@ void Started::roll_back(State& state) const {
   const Slot user = state.session(slot).user;
   state.usage.uncount_start(user);
   state.throttle.take_back(state.user(user).name.str());
+  state.end_overlap(slot);
   state.unlink(slot);
   state.table.release(slot);
   if (gone.slot == kNoSlot || !state.session(gone.slot).is_gone_as(gone.number)) return;
@@ -27,6 +28,7 @@ void Removed::on_durable(State& state) const { state.remember_gone(slot); }
 
 void Removed::roll_back(State& state) const {
   SessionSlot& session = state.session(slot);
+  if (session.state == SlotState::kDenied) state.overlaps.forget_refusal(session.user);
   session.started_ms = started_ms;
   session.expires_ms = expires_ms;
   state.table.clear_evicted_by(slot);
@@ -34,6 +36,8 @@ void Removed::roll_back(State& state) const {
   state.relink(slot);
   UserSlot& owner = state.user(session.user);
   owner.earliest = std::min(owner.earliest, session.expires());
+  const Overlap* overlap = state.overlaps.find(slot);
+  if (overlap != nullptr) state.begin_overlap(slot, Overlap(*overlap));
 }
 
 void Saved::roll_back(State& state) const {
@@ -48,6 +52,8 @@ void Saved::roll_back(State& state) const {
 }
 
 void Described::roll_back(State& state) { state.table.set_details(slot, std::move(before)); }
+
+void Overlapped::roll_back(State& state) const { state.begin_overlap(slot, before); }
 
 void HeldOff::roll_back(State& state) const {
   if (conflict) state.usage.uncount_conflict(user);

@@ -56,6 +56,14 @@ struct Described {
   void roll_back(State& state);
 };
 
+// A session is no longer let in for a while only.
+struct Overlapped {
+  Slot slot;
+  Overlap before;
+  void on_durable(State&) const {}
+  void roll_back(State& state) const;
+};
+
 // A viewer was held off or protected, or a device changed hands, by its row id.
 struct HeldOff {
   Slot user;
@@ -113,11 +121,11 @@ struct Forgotten {
 }  // namespace undo
 
 // Small, for there are as many as changes: the large ones, which are rare, lie elsewhere.
-using Undo =
-    std::variant<undo::Started, undo::Removed, undo::Saved, std::unique_ptr<undo::Described>,
-                 undo::HeldOff, undo::Dropped, std::unique_ptr<undo::Ruled>,
-                 std::unique_ptr<undo::Blocked>, std::unique_ptr<undo::Planned>,
-                 std::unique_ptr<undo::Recorded>, undo::Forgotten>;
+using Undo = std::variant<undo::Started, undo::Removed, undo::Saved,
+                          std::unique_ptr<undo::Described>, undo::HeldOff, undo::Dropped,
+                          std::unique_ptr<undo::Ruled>, std::unique_ptr<undo::Blocked>,
+                          std::unique_ptr<undo::Planned>, std::unique_ptr<undo::Recorded>,
+                          std::unique_ptr<undo::Overlapped>, undo::Forgotten>;
 static_assert(sizeof(Undo) <= 24);
 
 }  // namespace concur

@@ -37,6 +37,8 @@ struct UserState {
   std::string set_rest{};  // what a newer one wrote behind these two
   // When the next start would be on time, as the throttle counts; absent: at once.
   std::optional<std::chrono::nanoseconds> starts_due{};
+  // Until then none of its sessions is let in above the limit; absent: one may be.
+  std::optional<Instant> no_overlap_until{};
 };
 
 }  // namespace concur

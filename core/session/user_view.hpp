@@ -61,6 +61,10 @@ concept UserView = requires(const T& user, const Applicant& start, const Viewer&
   // Whether the start's name, or its address, was replaced or evicted by that viewer itself
   // within hold-off.
   { user.comes_back(start, viewer) } -> std::convertible_to<bool>;
+  // The one that is let in above the limit for a while, if there is any.
+  { user.overlapping() } -> std::convertible_to<std::optional<SessionRef>>;
+  // Whether such a one was refused so lately that none is let in so.
+  { user.pauses_overlaps() } -> std::convertible_to<bool>;
 };
 
 }  // namespace concur

@@ -101,7 +101,8 @@ std::string placeholders(std::size_t count) {
 // ones have their default there.
 std::size_t columns_before(std::string_view table, std::size_t now) {
   if (table == "history" || table == "history_parts" || table == "gone") return now - 1;
-  if (table == "hold_offs" || table == "sessions") return now - 2;
+  if (table == "hold_offs") return now - 2;
+  if (table == "sessions") return now - 4;
   return now;
 }
 

@@ -62,11 +62,15 @@ ReadRow read_session(const Statement& from, const Now& now, std::int64_t boot) {
   Details details{from.text(9), from.text(10), from.text(11), from.text(12)};
   const std::int64_t start = from.integer(13);
   const std::int64_t fleet_id = from.integer(14);
+  const std::int64_t overlap = from.integer(15);
+  const std::int64_t limit = from.integer(16);
   std::string refusal = refusal_of("user", row.user);
   if (refusal.empty()) refusal = refusal_of("session", row.session);
-  if (refusal.empty() && (!is_row_id(row.id) || !is_sane(started) || !is_sane(seen) ||
-                          !is_sane(expires) || !is_sane(ttl) || !is_sane(offset) ||
-                          !is_count(start) || (fleet_id != 0 && !is_row_id(fleet_id)))) {
+  if (refusal.empty() &&
+      (!is_row_id(row.id) || !is_sane(started) || !is_sane(seen) || !is_sane(expires) ||
+       !is_sane(ttl) || !is_sane(offset) || !is_count(start) ||
+       (fleet_id != 0 && !is_row_id(fleet_id)) || overlap < 0 || overlap > kMaxOverlap.count() ||
+       limit < 0 || limit > std::int64_t{kMaxLimit} + 1)) {
     refusal = kOutOfRange;
   }
   if (refusal.empty() && !is_valid(details)) {
@@ -80,6 +84,10 @@ ReadRow read_session(const Statement& from, const Now& now, std::int64_t boot) {
     row.start = static_cast<std::uint32_t>(start);
     row.fleet_id = fleet_id;
     if (!details.empty()) row.details = std::make_unique<Details>(std::move(details));
+    if (overlap > 0) {
+      row.overlap = std::make_unique<Overlap>(Overlap{Millis(overlap), {}});
+      if (limit > 0) row.overlap->limit = static_cast<std::uint32_t>(limit - 1);
+    }
   }
   return {std::move(row), std::move(refusal)};
 }
@@ -136,6 +144,8 @@ ReadRow read_gone(const Statement& from, const Now& now, std::int64_t boot) {
     row.by = std::make_unique<EvictedBy>(std::move(by));
   } else if (refusal.empty() && reason == stored_word_of(EndReason::kEnded)) {
     row.reason = EndReason::kEnded;
+  } else if (refusal.empty() && reason == stored_word_of(EndReason::kDenied)) {
+    row.reason = EndReason::kDenied;
   } else if (refusal.empty() && reason != stored_word_of(EndReason::kPurged)) {
     refusal = "cannot accept row: its reason is unknown";
   }
@@ -226,7 +236,8 @@ constexpr RowSource kSources[kRowSources] = {
     {"blocks", "SELECT user, since, length, message, clock_offset, boot FROM blocks", read_block},
     {"sessions",
      "SELECT id, user, session, started_at, last_seen_at, expires_at, ttl, clock_offset, boot, "
-     "device, ip, content, meta, start, fleet_start FROM sessions ORDER BY id",
+     "device, ip, content, meta, start, fleet_start, overlap, overlap_limit FROM sessions ORDER BY "
+     "id",
      read_session},
     {"hold_offs",
      "SELECT id, user, session, device, since, clock_offset, boot, address, mark FROM hold_offs "
@@ -242,6 +253,7 @@ constexpr RowSource kSources[kRowSources] = {
 
 std::string_view stored_word_of(EndReason reason) {
   if (reason == EndReason::kEnded) return "ended";
+  if (reason == EndReason::kDenied) return "denied";
   return reason == EndReason::kEvicted ? "evicted" : "purged";
 }
 

@@ -164,6 +164,12 @@ constexpr std::array kMigrations{
       ) STRICT, WITHOUT ROWID;
       ALTER TABLE gone ADD COLUMN message TEXT;
     )",
+    // 11. For how long, from its start on, a session is let in above the limit, 0 of all others;
+    // and one more than the limit that came with its start, 0 where none did.
+    R"(
+      ALTER TABLE sessions ADD COLUMN overlap INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE sessions ADD COLUMN overlap_limit INTEGER NOT NULL DEFAULT 0;
+    )",
 };
 
 // The check reports a page that could not be read as one that is damaged, but for the code.

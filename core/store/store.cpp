@@ -44,7 +44,8 @@ std::string insert_of(std::size_t rows) {
 // Nothing is known of it but what a new session has.
 bool is_new_session(const Change& change) {
   const auto* insert = std::get_if<Insert>(&change);
-  return insert != nullptr && insert->row.start == 0 && insert->row.fleet_id == 0;
+  return insert != nullptr && insert->row.start == 0 && insert->row.fleet_id == 0 &&
+         !insert->row.overlap;
 }
 
 // How many of the first changes start sessions; looks no further than kMany.
@@ -83,6 +84,7 @@ Result<Store::Statements> Store::prepare(Sqlite& db) {
       .save =
           one("UPDATE sessions SET started_at = ?2, last_seen_at = ?3, expires_at = ?4, ttl = ?5, "
               "clock_offset = ?6, boot = ?7, start = ?8 WHERE id = ?1"),
+      .set_overlap = one("UPDATE sessions SET overlap = ?2, overlap_limit = ?3 WHERE id = ?1"),
       .describe = one("UPDATE sessions SET ip = ?2, content = ?3, meta = ?4 WHERE id = ?1"),
       .remove = one("DELETE FROM sessions WHERE id = ?"),
       .put_hold_off = one(
@@ -199,7 +201,8 @@ Result<void> Store::write_many(std::span<const Change> inserts, Millis offset) {
 
 Result<void> Store::write(const Insert& insert, Millis offset) {
   bind(statements_.insert, 1, insert.row, offset);
-  const auto done = statements_.insert.run();
+  auto done = statements_.insert.run();
+  if (done && insert.row.overlap) done = write(SetOverlap{insert.row.id, *insert.row.overlap}, {});
   if (!done || (insert.row.start == 0 && insert.row.fleet_id == 0)) return done;
   Statement& more = statements_.set_start;
   more.bind(1, insert.row.id);
@@ -247,6 +250,15 @@ Result<void> Store::write(const Describe& describe, Millis /*offset*/) {
   bind_optional(to, 2, describe.ip);
   bind_optional(to, 3, describe.content);
   bind_optional(to, 4, describe.meta);
+  return to.run();
+}
+
+Result<void> Store::write(const SetOverlap& set, Millis /*offset*/) {
+  Statement& to = statements_.set_overlap;
+  to.bind(1, set.id);
+  const Overlap overlap = set.overlap.value_or(Overlap());
+  to.bind(2, overlap.length.count());
+  to.bind(3, overlap.limit ? std::int64_t{*overlap.limit} + 1 : 0);
   return to.run();
 }
 

@@ -114,6 +114,7 @@ class Store {
     Statement insert_many;
     Statement set_start;
     Statement save;
+    Statement set_overlap;
     Statement describe;
     Statement remove;
     Statement put_hold_off;
@@ -166,6 +167,7 @@ class Store {
   Result<void> write(const Insert& insert, Millis offset);
   Result<void> write(const Save& save, Millis offset);
   Result<void> write(const Describe& describe, Millis offset);
+  Result<void> write(const SetOverlap& set, Millis offset);
   Result<void> write(const Remove& remove, Millis offset);
   Result<void> write(const PutHoldOff& put, Millis offset);
   Result<void> write(const DropHoldOff& drop, Millis offset);

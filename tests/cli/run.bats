@@ -735,3 +735,29 @@ reads_signals() { find "/proc/$RUN/fd" -lname '*timerfd*' | grep -q .; }
   concur_run run --user abc --session xyz --if-unavailable maybe -- true
   expect_error 2 "concur: cannot read --if-unavailable 'maybe': it takes allow or deny"
 }
+
+@test "a command whose session was let in for a while is ended when there is no room for it (exit 5)" {
+  start_daemon --limit 1 --overlap 1s --lease 600s
+  concur start --user abc --session other
+  run_in_background --user abc --session xyz -- bash -c play
+  eventually plays
+  eventually plays_no_more
+  wait_for_run
+  [ "$status" -eq 5 ]
+  has_sessions abc '["other"]'
+}
+
+@test "a command whose session was let in for a while goes on when the other ends" {
+  start_daemon --limit 1 --overlap 1s --lease 600s
+  concur start --user abc --session other
+  run_in_background --user abc --session xyz -- bash -c play
+  eventually plays
+  concur end --user abc --session other
+  stays() { [ "$(concur list --user abc | jq -c '.sessions[0].provisional')" = null ]; }
+  eventually stays
+  plays
+  has_sessions abc '["xyz"]'
+  touch "$DIR/stop"
+  wait_for_run
+  [ "$status" -eq 0 ]
+}

@@ -675,15 +675,17 @@ class Checked(unittest.TestCase):
 
 class Upgraded(unittest.TestCase):
     def test_a_database_of_schema_9(self):
-        """What schema 10 added is taken away again: so the one before it was."""
+        """What the schemas after it added is taken away again: so the one before them was."""
         daemon = harness.Daemon("--lease", "600s", settings={"rule tvs": "max 1 sessions where type=tv"})
         with daemon:
             with daemon.connect() as connection:
                 connection.limit("abc", {"limit": 5})
                 connection.start("abc", "s1", meta(type="tv"))
         database = sqlite3.connect(daemon.database)
-        self.assertEqual(database.execute("PRAGMA user_version").fetchone(), (10,))
+        self.assertEqual(database.execute("PRAGMA user_version").fetchone(), (11,))
         database.executescript("DROP TABLE rule_numbers; DROP TABLE rule_denials; DROP TABLE blocks;"
+                               "ALTER TABLE sessions DROP COLUMN overlap;"
+                               "ALTER TABLE sessions DROP COLUMN overlap_limit;"
                                "ALTER TABLE gone DROP COLUMN message; PRAGMA user_version = 9;")
         database.close()
         with daemon:

@@ -686,3 +686,51 @@ TEST_CASE("Desks: a session's age counts from its start, at each box") {
   fixture.clock.tick(31s);
   CHECK(fixture.ask<Gone>(fixture.b, Heartbeat{id("u"), id("s1")}).reason == EndReason::kExpired);
 }
+
+TEST_CASE("Desks: a session is let in above the limit for a while, at each box") {
+  Policy policy = policy_with(OnLimit::kDeny, 1);
+  policy.overlap = 5s;
+  DesksFixture fixture(policy);
+  fixture.start(fixture.a, "s1");
+  const Granted granted = fixture.start(fixture.b, "s2");
+  REQUIRE(granted.grace_ends_at);
+  CHECK(fixture.beat(fixture.b, "s2").grace_ends_at == granted.grace_ends_at);
+  CHECK(fixture.ask<UserSessions>(fixture.a, ListUser{id("u")}).sessions.at(1).grace_ends_at);
+  fixture.ask<Denied>(fixture.a, Start{id("u"), id("s3")});
+  SUBCASE("and ends though nobody asks, and each box knows why") {
+    fixture.pass(7s);
+    CHECK(fixture.b.count(EventKind::kDenied) == 1);
+    for (DesksBox* const box : {&fixture.a, &fixture.b}) {
+      CHECK(fixture.ask<Gone>(*box, Heartbeat{id("u"), id("s2")}).reason == EndReason::kDenied);
+    }
+    SUBCASE("and none is let in so by any of them, for twice as long") {
+      fixture.ask<Denied>(fixture.a, Start{id("u"), id("s3")});
+      fixture.pass(10s);
+      CHECK(fixture.start(fixture.a, "s3").grace_ends_at);
+    }
+  }
+  SUBCASE("and ends at the first look of another box, which tells the one that serves it") {
+    fixture.clock.tick(6s);
+    CHECK(fixture.ask<UserSessions>(fixture.a, ListUser{id("u")}).active == 1);
+    REQUIRE(fixture.a.told.size() == 1);
+    CHECK(fixture.a.told.front() == std::pair<std::uint64_t, std::string>(2, "u"));
+    fixture.b.desks.sync("u");
+    fixture.run();
+    CHECK(fixture.b.count(EventKind::kDenied) == 1);
+  }
+  SUBCASE("and stays where the other ended, which the row says no more") {
+    fixture.ask<Ended>(fixture.a, End{id("u"), id("s1")});
+    fixture.pass(7s);
+    CHECK_FALSE(fixture.beat(fixture.a, "s2").grace_ends_at);
+    CHECK(fixture.b.count(EventKind::kStarted) == 2);
+  }
+  SUBCASE("and is judged by the box that has it, while the engine is away") {
+    fixture.cut_off(fixture.b);
+    fixture.clock.tick(6s);
+    const Gone gone = fixture.ask<Gone>(fixture.b, Heartbeat{id("u"), id("s2")});
+    CHECK(gone.reason == EndReason::kDenied);
+    CHECK(gone.degraded);
+    fixture.reconnect(fixture.b);
+    CHECK(fixture.ask<UserSessions>(fixture.a, ListUser{id("u")}).active == 1);
+  }
+}

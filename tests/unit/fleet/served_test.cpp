@@ -477,3 +477,38 @@ TEST_CASE("Served's journal is what is to be stored") {
     }
   }
 }
+
+TEST_CASE("Served: a session that is let in for a while") {
+  ServedFixture f;
+  UserState state{.user = "u"};
+  state.sessions.push_back(f.session("s1", 100));
+  state.sessions.front().row.overlap = std::make_unique<Overlap>(Overlap{5s, {}});
+  f.update(state);
+  SUBCASE("is stored as such, until it stays") {
+    CHECK(f.only<Insert>().row.overlap != nullptr);
+    state.sessions.front().row.overlap.reset();
+    f.update(state);
+    CHECK_FALSE(f.only<SetOverlap>().overlap);
+    f.update(state);
+    CHECK(f.journal.empty());
+  }
+  SUBCASE("is due when its time is over") {
+    f.clock.tick(5s - 1ms);
+    CHECK(f.served.take_due(10, f.here()).empty());
+    f.clock.tick(1ms);
+    CHECK(f.served.take_due(10, f.here()) == Names{"u"});
+  }
+  SUBCASE("comes back as such where the engine forgot it") {
+    UserState forgot{.user = "u"};
+    CHECK(f.heal(forgot) == 1);
+    CHECK(forgot.sessions.front().row.overlap != nullptr);
+  }
+  SUBCASE("comes back as such after a restart") {
+    Row stored = f.only<Insert>().row;
+    stored.user = "u";
+    Served restarted([](Change&&) {});
+    restarted.restore(std::move(stored), f.clock.now());
+    REQUIRE(restarted.find("u") != nullptr);
+    CHECK(restarted.find("u")->sessions.front().row.overlap != nullptr);
+  }
+}

@@ -31,6 +31,7 @@ UserState::Session session_of_every_kind() {
   session.row.start = 3;
   session.row.details =
       std::make_unique<Details>(Details{"tv", "192.0.2.1", "a film: 2", R"({"a":"d3:x,"})"});
+  session.row.overlap = std::make_unique<Overlap>(Overlap{5s, 4});
   session.box = 0xfedcba9876543210;
   return session;
 }
@@ -65,6 +66,7 @@ UserState user_of_every_kind() {
   state.gone.back().far = true;
   state.gone.push_back(gone_as("p", EndReason::kPurged));
   state.gone.back().row.message = "Please call us: 1,2";
+  state.gone.push_back(gone_as("o", EndReason::kDenied));
   std::ranges::sort(state.gone, {}, [](const auto& each) { return each.row.at; });
   state.marks.push_back({5, {}, "s1", "tv", kNow - 9s, "192.0.2.1", Mark::kHeldOff});
   state.marks.push_back({5, {}, "s1", "", kNow - 8s, "", Mark::kProtected});
@@ -73,6 +75,7 @@ UserState user_of_every_kind() {
   state.marks.push_back({8, {}, "s1", "tv", kNow - 5s, "", std::nullopt});
   state.replaced = {{0, kNow - 2s}, {UINT64_MAX, kNow - 1s}};
   state.starts_due = kNow.time_since_epoch() + 8'571'428'571ns;
+  state.no_overlap_until = kNow + 10s;
   state.rule = {{}, 4, OnLimit::kEvictNewest, "family"};
   state.block = Block{kNow - 3s, 1h, "Not today: b5:x,"};
   state.set_rest = "z3:new";
@@ -131,6 +134,7 @@ void check_valid(const UserState& state) {
   for (const HoldOffRow& each : state.marks) CHECK(each.since <= kNow);
   for (const ReplacedNames::One& each : state.replaced) CHECK(each.since <= kNow);
   if (state.starts_due) CHECK(*state.starts_due <= kNow.time_since_epoch() + 1min);
+  if (state.no_overlap_until) CHECK(*state.no_overlap_until <= kNow + 2 * kMaxOverlap);
   if (state.rule.limit) CHECK(*state.rule.limit <= kMaxLimit);
   if (state.block) CHECK(state.block->since <= kNow);
   if (state.block && state.block->length) CHECK(*state.block->length <= kMaxBlock);
@@ -175,6 +179,27 @@ TEST_CASE("write_user and read_user keep a user of every kind as it is") {
   CHECK(read.unread_sessions.empty());
   CHECK(read.version.empty());
   CHECK(difference(fields, write_user(read.state), read).empty());
+}
+
+TEST_CASE("write_user tells older boxes what they can read") {
+  UserState state;
+  state.user = "u";
+  state.sessions.push_back(session_of_every_kind());
+  state.gone.push_back(gone_as("o", EndReason::kDenied));
+  UserFields fields = write_user(state);
+  // Behind what they know, which they carry along; and who was denied was purged, and stays away.
+  CHECK(value_in(fields, "ss{1}").ends_with("o8:11388,4,"));
+  CHECK(value_in(fields, "go").starts_with("1p-"));
+  CHECK(value_in(fields, "go").ends_with("o"));
+  SUBCASE("and reads what they wrote") {
+    std::string& row = value_in(fields, "ss{1}");
+    row.resize(row.size() - std::string_view("o8:11388,4,").size());
+    value_in(fields, "go").pop_back();
+    const ReadUser read = read_user("u", fields, kNow);
+    CHECK(read.unread.empty());
+    CHECK(read.state.sessions.at(0).row.overlap == nullptr);
+    CHECK(read.state.gone.at(0).row.reason == EndReason::kPurged);
+  }
 }
 
 TEST_CASE("write_user and read_user make no difference to any decision") {

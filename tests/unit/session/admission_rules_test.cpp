@@ -47,6 +47,8 @@ std::string meta_of(const Attrs& attrs) {
 struct PlainUser {
   std::vector<Known> sessions;
   bool held_off = false;
+  std::optional<std::size_t> provisional{};
+  bool refused_one = false;  // of late
 
   std::uint32_t active() const { return static_cast<std::uint32_t>(sessions.size()); }
   std::optional<SessionRef> on_device(const Applicant& start) const {
@@ -86,6 +88,10 @@ struct PlainUser {
     return hands_of(std::vector<HoldOffs::One>(), viewer, 3min, Instant());
   }
   bool comes_back(const Applicant&, const Viewer&) const { return false; }
+  std::optional<SessionRef> overlapping() const {
+    return provisional ? at(static_cast<SessionRef>(*provisional)) : std::nullopt;
+  }
+  bool pauses_overlaps() const { return refused_one; }
 
   static Viewer viewer_of(const Known& known) {
     return concur::viewer_of(known.name, known.get("device"), known.get("ip"));
@@ -140,6 +146,7 @@ bool rule_applies(const PlainRule& in_force, const Known& start) {
 
 struct Plain {
   bool admitted = false;
+  bool provisional = false;
   std::optional<std::size_t> reconnected{};
   std::vector<std::size_t> evicted{};
   std::vector<std::string> violated{};
@@ -148,8 +155,12 @@ struct Plain {
 class PlainJudge {
  public:
   PlainJudge(const PlainUser& user, const Known& start, std::vector<PlainRule> rules,
-             OnLimit on_limit)
-      : user_(user), start_(start), rules_(std::move(rules)), on_limit_(on_limit) {}
+             OnLimit on_limit, bool overlaps)
+      : user_(user),
+        start_(start),
+        rules_(std::move(rules)),
+        on_limit_(on_limit),
+        overlaps_(overlaps) {}
 
   Plain judge() {
     Plain result;
@@ -166,7 +177,15 @@ class PlainJudge {
     }
     place_ = result.reconnected;
     if (place_) gone_.insert(*place_);
+    // Whoever takes the place of one that is let in for a while is let in for as long.
+    result.provisional = place_ && place_ == user_.provisional;
     auto violated = look();
+    if (!violated.empty() && is_let_in(violated)) {
+      result.violated.clear();
+      result.admitted = true;
+      result.provisional = true;
+      return result;
+    }
     for (const PlainRule* each : violated) result.violated.push_back(each->rule.name);
     while (!violated.empty()) {
       for (const PlainRule* each : violated) {
@@ -189,6 +208,21 @@ class PlainJudge {
  private:
   OnLimit on_limit_of(const PlainRule& rule) const {
     return rule.rule.on_limit.value_or(on_limit_);
+  }
+
+  // The point about overlaps: one more than the limit, or rules that count sessions, allow.
+  bool is_let_in(const std::vector<const PlainRule*>& violated) {
+    if (!overlaps_ || user_.refused_one) return false;
+    if (user_.provisional && place_ != user_.provisional) return false;
+    for (const PlainRule* each : violated) {
+      if (each->rule.kind == Rule::Kind::kForbid) return false;
+      if (each->rule.kind == Rule::Kind::kDistinct && !each->is_limit) return false;
+      if (on_limit_of(*each) == OnLimit::kEvictOldest) return false;
+      PlainRule with_one_more = *each;
+      ++with_one_more.max;
+      if (is_violated(with_one_more)) return false;
+    }
+    return true;
   }
 
   // Whether a session is counted together with the start, whoever leaves.
@@ -272,6 +306,7 @@ class PlainJudge {
   const Known& start_;
   std::vector<PlainRule> rules_;
   OnLimit on_limit_;
+  bool overlaps_;
   std::set<std::size_t> gone_{};
   std::optional<std::size_t> place_{};
 };
@@ -341,6 +376,10 @@ void compare(Chance& chance) {
     user.sessions.back().is_protected = chance.one_in(6);
   }
   user.held_off = chance.one_in(6);
+  if (!user.sessions.empty() && chance.one_in(6)) {
+    user.provisional = chance.below(user.sessions.size());
+  }
+  user.refused_one = chance.one_in(6);
   const Known start = chance.session("new");
   std::vector<Rule> rules;
   for (std::size_t n = chance.below(5); n > 0; --n) {
@@ -349,6 +388,7 @@ void compare(Chance& chance) {
   Terms terms;
   terms.limit = static_cast<std::uint32_t>(chance.below(5));
   terms.on_limit = static_cast<OnLimit>(chance.below(3));
+  if (chance.one_in(2)) terms.overlap = 5s;
   if (chance.one_in(3)) {
     terms.counts = std::vector<Attribute::Kind>{Attribute::Kind::kDevice, Attribute::Kind::kNetwork,
                                                 Attribute::Kind::kContent}[chance.below(3)];
@@ -365,12 +405,13 @@ void compare(Chance& chance) {
   const std::string content = start.get("content");
   Applicant asked{start.name, device, {}, ip, content, start.meta};
   const Admission got = admit(asked, terms, user);
-  const Plain wanted = PlainJudge(user, start, plain, terms.on_limit).judge();
+  const Plain wanted = PlainJudge(user, start, plain, terms.on_limit, terms.overlap > 0ms).judge();
 
   std::string rules_text = "limit " + std::to_string(terms.limit);
   for (const RuleInForce& each : terms.rules) rules_text += "; " + each.rule->name;
   INFO(rules_text);
   CHECK((got.verdict == Admission::Verdict::kAdmitted) == wanted.admitted);
+  CHECK(got.overlaps == wanted.provisional);
   CHECK((got.reconnected ? std::to_string(*got.reconnected) : "") ==
         (wanted.reconnected ? std::to_string(*wanted.reconnected) : ""));
   CHECK(text_of({got.evicted.begin(), got.evicted.end()}) == text_of(wanted.evicted));

@@ -66,6 +66,8 @@ struct PlainUser {
     return protection_left(marks, viewer, kHoldOff, now);
   }
   Hands hands(const Viewer& viewer) const { return hands_of(marks, viewer, kHoldOff, now); }
+  std::optional<SessionRef> overlapping() const { return std::nullopt; }
+  bool pauses_overlaps() const { return false; }
   bool comes_back(const Applicant& start, const Viewer&) const {
     return std::ranges::count(replaced, start.session) > 0;
   }

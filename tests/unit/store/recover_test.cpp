@@ -168,6 +168,8 @@ TEST_CASE("recover takes rows from before columns were added") {
                      "ALTER TABLE history_parts DROP COLUMN conflicts;"
                      "ALTER TABLE hold_offs DROP COLUMN mark;"
                      "ALTER TABLE hold_offs DROP COLUMN address;"
+                     "ALTER TABLE sessions DROP COLUMN overlap_limit;"
+                     "ALTER TABLE sessions DROP COLUMN overlap;"
                      "ALTER TABLE sessions DROP COLUMN fleet_start;"
                      "ALTER TABLE sessions DROP COLUMN start;"
                      "ALTER TABLE gone DROP COLUMN message;"

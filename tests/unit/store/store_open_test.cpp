@@ -181,7 +181,8 @@ TEST_CASE("Store::open_and_load") {
             "DROP TABLE plans; DROP TABLE limits; DROP TABLE hold_offs; DROP TABLE history;"
             "DROP TABLE history_parts; DROP TABLE gone; DROP TABLE box; DROP TABLE rule_numbers; "
             "DROP TABLE rule_denials; DROP TABLE blocks; ALTER TABLE sessions DROP "
-            "COLUMN fleet_start; ALTER TABLE sessions DROP COLUMN start;"
+            "COLUMN overlap; ALTER TABLE sessions DROP COLUMN overlap_limit; "
+            "ALTER TABLE sessions DROP COLUMN fleet_start; ALTER TABLE sessions DROP COLUMN start;"
             "PRAGMA user_version = 1");
     CHECK(Store::open_and_load(path, Durability::kFull, "boot-1", now, take).has_value());
     CHECK(taken.size() == 1);
@@ -251,7 +252,8 @@ TEST_CASE("Store::open brings an older database to the newest schema") {
           "DROP TABLE plans; DROP TABLE limits; DROP TABLE hold_offs; DROP TABLE history; "
           "DROP TABLE history_parts; DROP TABLE gone; DROP TABLE box; DROP TABLE rule_numbers; "
           "DROP TABLE rule_denials; DROP TABLE blocks; ALTER TABLE sessions DROP "
-          "COLUMN fleet_start; ALTER TABLE sessions DROP COLUMN start; "
+          "COLUMN overlap; ALTER TABLE sessions DROP COLUMN overlap_limit; "
+          "ALTER TABLE sessions DROP COLUMN fleet_start; ALTER TABLE sessions DROP COLUMN start; "
           "PRAGMA user_version = 1");
   Store store = open_store(path);
   const auto rows = load(store, clock.now());

@@ -95,6 +95,41 @@ TEST_CASE("Store keeps what is committed") {
     const auto block = std::get<BlockRow>(rows_at(later, "boot-2")[0]).block;
     CHECK(*block.until() - later.instant == 1h);
   }
+  SUBCASE("which sessions are let in for a while, and who was denied so") {
+    Insert let_in = insert(1, "s1", now.instant);
+    let_in.row.overlap = std::make_unique<Overlap>(Overlap{5s, 0});
+    Insert stays = insert(2, "s2", now.instant);
+    stays.row.overlap = std::make_unique<Overlap>(Overlap{6s, {}});
+    std::vector<Change> changes;
+    changes.push_back(std::move(let_in));
+    changes.push_back(std::move(stays));
+    changes.push_back(insert(3, "s3", now.instant));
+    {
+      Store store = open_store(path);
+      REQUIRE(store.commit(changes, now.offset()).has_value());
+      auto rows = load(store, now);
+      REQUIRE(rows.size() == 3);
+      CHECK(*rows[0].overlap == Overlap{5s, 0});
+      CHECK(*rows[1].overlap == Overlap{6s, {}});
+      CHECK(rows[2].overlap == nullptr);
+    }
+    changes.clear();
+    changes.emplace_back(SetOverlap{2});
+    changes.emplace_back(
+        PutGone{{11, "abc", "s4", EndReason::kDenied, now.instant, 90s, nullptr, 4, 0}});
+    Store store = open_store(path);
+    REQUIRE(store.commit(changes, now.offset()).has_value());
+    std::vector<StoredRow> rows;
+    const auto report = store.load(now, [&](StoredRow row) {
+      rows.push_back(std::move(row));
+      return true;
+    });
+    REQUIRE(report.has_value());
+    REQUIRE(rows.size() == 4);
+    CHECK(std::get<Row>(rows[0]).overlap != nullptr);
+    CHECK(std::get<Row>(rows[1]).overlap == nullptr);
+    CHECK(std::get<GoneRow>(rows[3]).reason == EndReason::kDenied);
+  }
   SUBCASE("limits, plans and hold-offs, and what a session was described with anew") {
     std::vector<Change> changes;
     changes.emplace_back(PutPlan{{"gold", 5, OnLimit::kEvictOldest}});
@@ -235,20 +270,23 @@ TEST_CASE("Store::load leaves aside rows that hold no session") {
            "clock_offset, boot) VALUES (" +
            values + ");";
   };
-  run_sql(path, row("1, 'a', 'good', 1, 1, 2, 90000, 0, 1") +
-                    row("2, '', 's', 1, 1, 2, 90000, 0, 1") +
-                    row("3, 'a', char(10), 1, 1, 2, 90000, 0, 1") +
-                    row("4, 'a', 's', 9223372036854775807, 1, 2, 90000, 0, 1") +
-                    row("5, 'a', 's', 1, -9223372036854775808, 2, 90000, 0, 1") +
-                    row("-6, 'a', 's', 1, 1, 2, 90000, 0, 1") +
-                    row("7, CAST(x'ff' AS TEXT), 's', 1, 1, 2, 90000, 0, 1") +
-                    row("9, 'a', 'good too', 1, 1, 2, -5, 0, 77") +
-                    row("10, 'a', 'm1', 1, 1, 2, 90000, 0, 1") +
-                    row("11, 'a', 'm2', 1, 1, 2, 90000, 0, 1") +
-                    row("12, 'a', 'm3', 1, 1, 2, 90000, 0, 1") +
-                    "UPDATE sessions SET meta = '{\"a\":' WHERE id = 10;"
-                    "UPDATE sessions SET meta = '[1]' WHERE id = 11;"
-                    "UPDATE sessions SET device = 'a' || char(7) WHERE id = 12;");
+  run_sql(
+      path,
+      row("1, 'a', 'good', 1, 1, 2, 90000, 0, 1") + row("2, '', 's', 1, 1, 2, 90000, 0, 1") +
+          row("3, 'a', char(10), 1, 1, 2, 90000, 0, 1") +
+          row("4, 'a', 's', 9223372036854775807, 1, 2, 90000, 0, 1") +
+          row("5, 'a', 's', 1, -9223372036854775808, 2, 90000, 0, 1") +
+          row("-6, 'a', 's', 1, 1, 2, 90000, 0, 1") +
+          row("7, CAST(x'ff' AS TEXT), 's', 1, 1, 2, 90000, 0, 1") +
+          row("9, 'a', 'good too', 1, 1, 2, -5, 0, 77") +
+          row("10, 'a', 'm1', 1, 1, 2, 90000, 0, 1") + row("11, 'a', 'm2', 1, 1, 2, 90000, 0, 1") +
+          row("12, 'a', 'm3', 1, 1, 2, 90000, 0, 1") + row("13, 'a', 'o1', 1, 1, 2, 90000, 0, 1") +
+          row("14, 'a', 'o2', 1, 1, 2, 90000, 0, 1") +
+          "UPDATE sessions SET meta = '{\"a\":' WHERE id = 10;"
+          "UPDATE sessions SET meta = '[1]' WHERE id = 11;"
+          "UPDATE sessions SET device = 'a' || char(7) WHERE id = 12;"
+          "UPDATE sessions SET overlap = -1 WHERE id = 13;"
+          "UPDATE sessions SET overlap = 1, overlap_limit = -1 WHERE id = 14;");
   Store store = open_store(path);
   const FakeClock clock;
   std::vector<std::string> taken;
@@ -259,7 +297,7 @@ TEST_CASE("Store::load leaves aside rows that hold no session") {
   REQUIRE(report.has_value());
   CHECK(taken == std::vector<std::string>{"good", "good too"});
   CHECK(report->rows == 2);
-  CHECK(report->refused == 9);
+  CHECK(report->refused == 11);
   CHECK(report->first_refusal == "sessions, row -6: cannot accept row: a number is out of range");
 }
 

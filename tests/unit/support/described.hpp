@@ -57,10 +57,13 @@ inline std::string described(const Eviction& of) {
 inline std::string described(const Error& of) {
   return joined({described(of.kind), described(of.message)});
 }
+inline std::string described(const Overlap& of) {
+  return joined({described(of.length), of.limit ? described(*of.limit) : "-"});
+}
 inline std::string described(const SessionInfo& of) {
   return joined({described(of.user), described(of.session), described(of.started_at),
                  described(of.last_seen_at), described(of.expires_at), described(of.details),
-                 described(of.box)});
+                 described(of.box), of.grace_ends_at ? described(*of.grace_ends_at) : "-"});
 }
 // Those that are held by others.
 std::string described(const UserLimit& of);
@@ -92,7 +95,8 @@ inline std::string described(const Granted& of) {
          joined({described(of.user), described(of.session), described(of.renewed),
                  described(of.active), described(of.limit), described(of.expires_at),
                  described(of.heartbeat_interval), described(of.start), described(of.evicted),
-                 described(of.would_deny), described(of.would_evict), described(of.degraded)});
+                 described(of.would_deny), described(of.would_evict), described(of.degraded),
+                 described(of.grace_ends_at)});
 }
 inline std::string described(const Denied& of) {
   return "denied " +
@@ -166,7 +170,8 @@ inline std::string described(const Answer& of) {
 
 inline std::string described(const EventMore& of) {
   return joined({described(of.details), described(of.evicted_by), described(of.plan),
-                 described(of.fight), described(of.message), described(of.until)});
+                 described(of.fight), described(of.message), described(of.until),
+                 described(of.provisional), described(of.grace_ends_at)});
 }
 inline std::string described(const Event& of) {
   return "event " + joined({described(of.kind), described(of.would_deny), described(of.removed),
@@ -179,7 +184,7 @@ inline std::string described(const Event& of) {
 inline std::string described(const Row& of) {
   return joined({described(of.id), described(of.session), described(of.started),
                  described(of.last_seen), described(of.expires), described(of.ttl),
-                 described(of.details), described(of.start)});
+                 described(of.details), described(of.start), described(of.overlap)});
 }
 inline std::string described(const UserState::Session& of) {
   return joined(
@@ -219,7 +224,8 @@ inline std::string described(const UserState& of) {
   return "user " + described(of.user) + described_in_any_order(of.sessions) + "\n gone" +
          described_in_any_order(of.gone) + "\n marks" + described_in_any_order(of.marks) +
          "\n replaced" + described_in_any_order(of.replaced) + "\n " + described(of.rule) + " " +
-         described(of.starts_due) + " " + described(of.block) + " " + described(of.set_rest);
+         described(of.starts_due) + " " + described(of.block) + " " + described(of.set_rest) + " " +
+         described(of.no_overlap_until);
 }
 
 }  // namespace concur::test

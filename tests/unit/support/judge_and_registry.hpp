@@ -32,6 +32,7 @@ class JudgeAndRegistry {
         random_(seed),
         hold_off_(once_in(4) ? Millis(0) : Millis(std::chrono::seconds(20 + dice(60)))),
         longest_(once_in(3) ? std::chrono::seconds(40 + dice(200)) : Millis(0)),
+        overlap_(once_in(2) ? Millis(0) : Millis(2000 + dice(20'000))),
         policy_(policy()),
         registry_(policy_, 1, kNamesSeed),
         judge_(policy_, 2, kNamesSeed) {
@@ -77,6 +78,7 @@ class JudgeAndRegistry {
     policy.start_rate = kRates[dice(4)];
     policy.max_sessions = 0;
     policy.longest = longest_;
+    policy.overlap = once_in(5) ? Millis(0) : overlap_;
     if (once_in(3)) policy.denial = "{user} {limit} {active} {attempted}";
     return policy;
   }
@@ -275,6 +277,7 @@ class JudgeAndRegistry {
   // The same throughout: what is over by a shorter one does not come back with a longer one.
   Millis hold_off_;
   Millis longest_;  // nor with a longer one of these
+  Millis overlap_;
   Policy policy_;
   Registry registry_;
   Judge judge_;
