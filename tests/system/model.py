@@ -112,7 +112,7 @@ class OneOfTokens:
 
 
 class Session:
-    __slots__ = ("model", "name", "details", "lease", "started", "seen", "leased", "token", "first")
+    __slots__ = ("model", "name", "details", "lease", "started", "seen", "leased", "token", "first", "grace_ends", "asked_limit")
 
     def __init__(self, model, name, details, lease, now, token):
         self.model = model
@@ -124,6 +124,8 @@ class Session:
         self.started = now
         self.seen = now
         self.leased = now + lease  # until when, by its lease
+        self.grace_ends = None  # of one that is let in above the limit: until when
+        self.asked_limit = None  # that came with its start
 
     @property
     def expires(self):
@@ -276,6 +278,7 @@ class Model:
         self.on_limit = on_limit
         self.mode = mode
         self.longest = None  # the age at which a session expires, in milliseconds
+        self.overlap = 0  # for how long a start that is one too many is let in, in milliseconds
         self.wording = None  # of denials
         self.rules = []  # beside the limit, in their order
         self.blocks = {}  # user -> Block
@@ -283,6 +286,7 @@ class Model:
         self.gone = {}  # (user, session name) -> Gone
         self.tokens = {}  # (user, session name) -> the tokens of all starts of that name
         self.past = collections.defaultdict(Past)  # by user
+        self.refused = {}  # user -> (until when none is let in above the limit, the session that was refused)
         self.terms = {}  # user -> Terms, of those who were given any
         self.plans = {}  # name -> Terms
         self.usage = {}  # user -> {hour: Usage}
@@ -298,9 +302,48 @@ class Model:
         sessions = self.users.get(user)
         if sessions is None:
             sessions = self.users[user] = {}
+        for session in [each for each in sessions.values() if each.grace_ends is not None and each.grace_ends <= now]:
+            self._settle(user, session)
         for session in [each for each in sessions.values() if each.expires <= now]:
             self._remove(user, session, "expired", session.expires)
         return sessions
+
+    # ---- who is let in above the limit for a while -----------------------------------------------------------------
+
+    OVERLAP_PAUSE = 2  # times as long none is let in so, once one was refused
+
+    def _settle(self, user, session):
+        """Its time is over: it stays if there was room for it then, or else it is denied."""
+        at = session.grace_ends
+        if session.expires <= at:
+            return
+        limit = self.limit_of(user) if session.asked_limit is None else session.asked_limit
+        not_there = [each for each in self.users[user].values() if each is session or each.expires <= at]
+        violated = self._violated(user, session.details, limit, not_there, []) if self.mode == "enforce" else []
+        pause = self.OVERLAP_PAUSE * max(self.overlap, at - session.started)
+        session.grace_ends = None
+        if not violated:
+            self.met["let in for a while, and stays"] += 1
+            return
+        self.met["let in for a while, and denied"] += 1
+        self._remove(user, session, "denied", at)
+        self.refused[user] = at + pause, session.name
+        by_rule = violated[0].rule.name != "limit" and violated[0].excess is not None
+        self._count(user, session.name, session.details, len(self.users[user]) if by_rule else limit, at,
+                    denied=True, waits=True)
+
+    def overlapping(self, user):
+        return next((each for each in self.users.get(user, {}).values() if each.grace_ends is not None), None)
+
+    def _is_let_in(self, user, violated, on_limit, leaving, now):
+        """One too many of the limit, or of rules that count sessions; unless the oldest would make room."""
+        if not self.overlap or self.mode != "enforce" or now < self.refused.get(user, (0, None))[0]:
+            return False
+        if any(each.excess != 1 or (each.rule.on_limit or on_limit) == "evict-oldest" or
+               (each.rule.name != "limit" and each.rule.distinct is not None) for each in violated):
+            return False
+        other = self.overlapping(user)
+        return other is None or other in leaving
 
     def everything_active(self, now):
         for user in self.users:
@@ -495,7 +538,17 @@ class Model:
         count = len(sessions) - len(leaving) + 1
         evicted, extra = [], {}
         violated = self._violated(user, body, limit, leaving, reconnected)
-        if violated:
+        other = self.overlapping(user)
+        lets_in = bool(violated) and self._is_let_in(user, violated, on_limit, leaving, now)
+        grace_ends = None
+        if lets_in or (other is not None and other in reconnected):
+            grace_ends = other.grace_ends if other is not None and other in leaving else now + self.overlap
+            met["let in for a while in another's place" if other in leaving else "let in for a while"] += 1
+        elif violated and self.overlap and other is not None:
+            met["not let in beside another"] += 1
+        elif violated and self.overlap and now < self.refused.get(user, (0, None))[0]:
+            met["not let in so soon"] += 1
+        if violated and not lets_in:
             waits = {each.name: 0 if viewers[each.name] == viewer else
                      max(held_off, self._left(past.protected, viewers[each.name], now)) for each in sessions.values()}
             doomed, wait, passed_over = self._make_room(user, body, limit, on_limit, leaving, reconnected, waits)
@@ -572,7 +625,9 @@ class Model:
         lease = body["ttl"] * 1000 if "ttl" in body else self.lease
         sessions[name] = Session(self, name, {what: body[what] for what in self.DETAILS if what in body}, lease, now,
                                  self._new_token(user, name))
-        self._count(user, name, body, limit, now, started=True, denied="wouldDeny" in extra,
+        sessions[name].grace_ends = grace_ends
+        sessions[name].asked_limit = body.get("limit")
+        self._count(user, name, body, limit, now, started=True, denied="wouldDeny" in extra, overlaps=grace_ends is not None,
                     evictions=len(displaced) + any(viewers[each] != viewer for each in extra.get("wouldEvict", ())),
                     evicted=[each.details.get("device", each.name) for each in evicted if each in displaced])
         return extra
@@ -665,7 +720,8 @@ class Model:
 
     MOST_WAITING = 32
 
-    def _count(self, user, name, body, limit, now, started=False, denied=False, waits=False, evictions=0, evicted=()):
+    def _count(self, user, name, body, limit, now, started=False, denied=False, waits=False, evictions=0, evicted=(),
+               overlaps=False):
         """Keeps the record of who shares: how many streams were wanted at once, had nobody been refused or evicted."""
         player = body.get("device", name)
         waiting = {each: until for each, until in self.waiting.get(user, {}).items() if until > now and each != player}
@@ -681,7 +737,7 @@ class Model:
             usage.devices.add(body["device"])
         if "ip" in body:
             usage.addresses.add(body["ip"])
-        active = len(self.users[user])
+        active = len(self.users[user]) - overlaps  # whoever changes over watches no more than before
         usage.peak = max(usage.peak, active)
         usage.attempted = max(usage.attempted, active + len(waiting))
         if limit:
@@ -851,6 +907,7 @@ class Model:
     def put_limit(self, user, body, now):
         if not body.keys() & {"limit", "plan", "onLimit", "rules"}:
             return self._invalid(TEXT)
+        self.active(user, now)
         plan = body.get("plan")
         if plan is not None and plan not in self.plans:
             return self._invalid(f"cannot set the plan of user {user}: there is no plan {plan}")
@@ -867,6 +924,7 @@ class Model:
         return self.get_limit(user, now)
 
     def delete_limit(self, user, now):
+        self.active(user, now)
         self.terms.pop(user, None)
         return self.get_limit(user, now)
 
@@ -945,7 +1003,7 @@ class Model:
         session = sessions.get(name)
         limit = self.limit_of(user)
         if session is not None:
-            if limit and len(sessions) > limit:
+            if limit and len(sessions) - (self.overlapping(user) is not None) > limit:
                 self._count(user, name, {}, limit, now, denied=True)
                 if self.mode == "enforce":
                     return 400, self._too_many(user, len(sessions))
@@ -970,7 +1028,11 @@ class Model:
         they were; still held off, protected and fought over who was. Who was evicted or purged is told so still, and who
         was told something; the memory of other ends is lost, and who was waiting for room, and what was replaced on which device."""
         self.restarted_at = now
-        self.gone = {each: gone for each, gone in self.gone.items() if gone.reason in ("evicted", "purged") or gone.message}
+        self.gone = {each: gone for each, gone in self.gone.items()
+                     if gone.reason in ("evicted", "purged", "denied") or gone.message}
+        # That one was refused is known by why it is gone.
+        self.refused = {user: (until, name) for user, (until, name) in self.refused.items()
+                        if (user, name) in self.gone and self.gone[user, name].reason == "denied"}
         for gone in self.gone.values():
             gone.by_itself = False
             gone.token = None
@@ -1011,7 +1073,13 @@ class Model:
             "lastSeenAt": rfc3339(session.seen + shift),
             "expiresAt": rfc3339(session.expires + shift),
             **session.details,
+            **self._grace(session),
         }
+
+    def _grace(self, session):
+        if session.grace_ends is None:
+            return {}
+        return {"provisional": True, "graceEndsAt": rfc3339(session.grace_ends + self.wall_minus_boot)}
 
     def _renewed(self, user, session, limit, now):
         session.seen = now
@@ -1027,6 +1095,7 @@ class Model:
             "limit": limit,
             "expiresAt": rfc3339(session.expires + self.wall_minus_boot),
             "heartbeatInterval": session.lease // 3 / 1000,
+            **self._grace(session),
         }
 
     def _denial(self, user, name, limit, violated, now, more=1):
@@ -1036,7 +1105,8 @@ class Model:
         limit = limit if first.excess is None else first.most
         listed = first.counted if self.rules else sessions.values()
         rooms = [None if each.excess is None else
-                 sorted(max(one.expires for one in group) for group in each.groups)[each.excess - 1] for each in violated]
+                 sorted(max(self._leaves(one, each.counted) for one in group) for group in each.groups)[each.excess - 1]
+                 for each in violated]
         wait = {} if None in rooms else {"retryAfter": (max(rooms) - now) / 1000}
         return {
             **wait,
@@ -1048,6 +1118,12 @@ class Model:
             "limit": limit,
             "sessions": [self.shown(each) for each in listed],
         }
+
+    @staticmethod
+    def _leaves(session, counted):
+        """When it is no longer active, if no sign of life comes: one that is let in for a while stays if another goes by then."""
+        ends = session.grace_ends
+        return session.expires if ends is None or any(each.expires <= ends for each in counted) else ends
 
     def _why(self, gone, token):
         if gone.is_after(token):
@@ -1072,7 +1148,7 @@ class Model:
 # Fields may be added to answers at any time. These, though, mean something by being absent.
 SIGNIFICANT_FIELDS = frozenset(
     "error message retryAfter holdOff sessions device ip content meta reason evictedBy evicted wouldDeny wouldEvict "
-    "ended next purged wouldPurge plan onLimit excess blocked until rule violations rules".split())
+    "ended next purged wouldPurge plan onLimit excess blocked until rule violations rules provisional graceEndsAt".split())
 
 
 def difference(actual, expected, where="answer"):

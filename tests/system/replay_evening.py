@@ -12,7 +12,7 @@ ticks fall exactly on the instant at which a lease or a hold-off runs out, a mil
 mid-evening the daemon is restarted three times and killed twice, somebody sets the wall clock a day forward and two days back, and by
 reload the daemon evicts instead of denying for an hour, has a lower limit twice, and only observes for a while. Operators
 block users and let them in again, purge by what sessions have, and tell viewers why; for a while no session may be older
-than some age.
+than some age, and for some minutes starts that are one too many are let in until it is clear who leaves.
 
 Exit code 0: every answer was right.
 """
@@ -287,6 +287,7 @@ class Evening:
                 (0.57, self.operator_changes_settings, {"longest": "40m"}),
                 (0.60, self.operator_changes_settings, {"denial-message": None}),
                 (0.66, self.operator_changes_settings, {"longest": None}),
+                *self._overlaps(),
                 (0.64, self.operator_changes_settings, {"mode": "observe"}),
                 (0.74, self.operator_changes_settings, {"mode": "enforce"})):
             self._at(int(share * EVENING), action, subject)
@@ -312,6 +313,12 @@ class Evening:
         self._at(int(0.44 * EVENING), self.daemon_is_killed)
         self._at(int(0.77 * EVENING), self.daemon_is_killed)
         self._at(int(0.75 * EVENING), self.somebody_sets_the_wall_clock, DAY)
+
+    def _overlaps(self):
+        """For some minutes a start that is one too many is let in for a while: while all are denied, and while some may evict."""
+        for share, overlap in ((0.10, "5s"), (0.14, "20s"), (0.16, None), (0.45, "12s"), (0.48, None),
+                               (0.545, "5s"), (0.56, None)):
+            yield share, self.operator_changes_settings, {"overlap": overlap}
 
     def _at(self, instant, action, subject=None, exact=False):
         heapq.heappush(self._exact if exact else self._due, (instant, next(self._numbers), action, subject))
@@ -356,9 +363,30 @@ class Evening:
             player.earlier, player.token = player.token, token
         self.player_of[player.viewer.name, player.session] = player
         self._next_sign_of_life(player)
+        self._watch_its_grace(player)
         if self.model.held_off(player.viewer.name, player.session, player.body, self.now) and self.rng.random() < 0.3:
             soon = self.now + self.rng.randint(1 * SECOND, 60 * SECOND)
             self._at(soon, self.reconnect_at_once, (player, player.turn))
+
+    def _watch_its_grace(self, player):
+        """Whoever is let in for a while: who looks at the very moment when that is over, and some a millisecond before it;
+        and some end another one by then, as whoever changes over does."""
+        viewer, rng = player.viewer, self.rng
+        session = self.model.users[viewer.name].get(player.session)
+        if session is None or session.grace_ends is None or session.grace_ends < self.now:
+            return
+        if rng.random() < 0.2:
+            self._at(session.grace_ends - 1, self.look_at_the_list, player, exact=True)
+        self._at(session.grace_ends, rng.choice((self.look_at_the_list, self.heartbeat_out_of_the_blue)), player, exact=True)
+        if rng.random() < 0.5 and session.grace_ends - self.now > SECOND:
+            self._at(self.now + rng.randrange(session.grace_ends - self.now), self.somebody_ends_another, player, exact=True)
+
+    def somebody_ends_another(self, player):
+        user = player.viewer.name
+        others = [each for each in self.model.active(user, self.now) if each != player.session]
+        if others:
+            name = self.rng.choice(others)
+            self._ask(player.viewer, harness.end_request(user, name), self.model.end(user, name, self.now))
 
     def _denied(self, player, denial):
         rng = self.rng
@@ -701,14 +729,23 @@ class Evening:
         for name, body in PLANS.items():
             self.operator_sets_a_plan((name, body))
 
+    def _notice_overlaps(self):
+        """Whether one that was let in for a while stays is judged by what holds when somebody looks: so somebody does."""
+        for user, sessions in list(self.model.users.items()):
+            if any(each.grace_ends is not None and each.grace_ends <= self.now for each in sessions.values()):
+                self._ask(self.viewer_of[user], harness.list_request(user), self.model.list(user, self.now))
+        self._flush()
+
     def operator_sets_a_plan(self, subject):
         name, body = subject
+        self._notice_overlaps()
         self._ask_alone("PUT", harness.plan_path(name), body, self.model.put_plan(name, body, self.now))
         self._ask_alone("GET", harness.plan_path(name), None, self.model.get_plan(name, self.now))
         self.counts["plans set"] += 1
 
     def operator_removes_a_plan(self, subject):
         name, force = subject
+        self._notice_overlaps()
         expected = self.model.delete_plan(name, force)
         self._ask_alone("DELETE", harness.plan_path(name) + ("?force=true" if force else ""), None, expected)
         self._ask_alone("GET", harness.plan_path(name), None, self.model.get_plan(name, self.now))
@@ -770,6 +807,7 @@ class Evening:
 
     def operator_changes_settings(self, subject):
         [settings] = subject
+        self._notice_overlaps()
         if "longest" in settings:
             self._notice_expiries()
         self._flush()
@@ -780,6 +818,7 @@ class Evening:
         longest = said.get("longest")
         self.model.set_longest(int(longest[:-1]) * MINUTE if longest else None, self.now)
         self.model.wording = said.get("denial-message")
+        self.model.overlap = int((said.get("overlap") or "0s")[:-1]) * SECOND
         self.counts["reloads"] += 1
 
     def _reload(self, settings):
@@ -1061,6 +1100,8 @@ COVERAGE_GOALS = [
     "told a message", "expired at an age", "replace all: several",
     "denied by kinds", "denied by channels", "denied by homes", "denied by screens", "denied by old", "evicting for a rule",
     "renewal denied",
+    "let in for a while", "let in for a while, and stays", "let in for a while, and denied", "session gone: denied",
+    "let in for a while in another's place", "not let in beside another", "not let in so soon",
 ]
 
 
