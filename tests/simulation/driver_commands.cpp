@@ -89,12 +89,16 @@ Command Driver::any_operator_command() {
       if (random_.one_in(4)) purge.ip = text::format("192.0.2.{}", random_.below(3));
       if (random_.one_in(4)) purge.device = text::format("d{}", random_.below(3));
       if (random_.one_in(6)) purge.content = text::format("c{}", random_.below(3));
+      if (random_.one_in(4)) purge.block = Millis(random_.between(1, 30'000));
+      purge.blocks_anyway = purge.user.has_value();
       if (random_.one_in(2)) purge.message = text::format("m{}", random_.below(3));
       return purge;
     }
     case 6: {
-      // No blocks yet: what a power cut may leave of one that was over is not in the model.
-      return Unblock{user()};
+      SetBlock block{user()};
+      if (!random_.one_in(4)) block.length = Millis(random_.between(1, 30'000));
+      if (random_.one_in(2)) block.message = text::format("m{}", random_.below(3));
+      return block;
     }
     case 7:
       return Unblock{user()};

@@ -302,7 +302,8 @@ bool Driver::match_gone(const std::string& name, Model::User& who, std::string& 
   return true;
 }
 
-// A block that is over may stand in the database yet, and hold again after a reboot.
+// A block that is over stands in the database until the sweeper's change is stored, and holds again
+// where a reboot's wall clock says so: the model knows of it for as long.
 bool Driver::match_block(const std::string& name, Model::User& who, std::string& why) {
   const Now now = machine_.clock.now();
   std::optional<UserBlock> found;
@@ -316,16 +317,22 @@ bool Driver::match_block(const std::string& name, Model::User& who, std::string&
   Model::KeptOut& kept_out = *who.kept_out;
   concur::Block& block = kept_out.block;
   const bool was_over = block.is_over(stopped_.instant);
+  // A failed commit leaves it to the next service.
+  const bool was_dropped = was_over && trouble_ < *block.until() && was_swept(*block.until());
   kept_out.other_boot = kept_out.other_boot || rebooted_;
   if (kept_out.other_boot) {
     block.since =
         std::min(Instant((kept_out.since - now.offset()).time_since_epoch()), now.instant);
   }
   if (!found->blocked) {
-    const bool is_over = was_over || block.is_over(now.instant);
-    if (is_over) who.kept_out.reset();
-    if (!is_over) why = name + " is kept out no longer";
-    return is_over;
+    if (block.is_over(now.instant)) return true;
+    if (!was_over) why = name + " is kept out no longer";
+    who.kept_out.reset();  // it would hold again, were it there
+    return was_over;
+  }
+  if (was_dropped) {
+    why = name + " is kept out by a block that was over long before";
+    return false;
   }
   const bool same =
       found->since == now.to_wall(block.since) && found->message == block.message &&

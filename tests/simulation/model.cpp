@@ -685,10 +685,11 @@ Answer Model::decide(const SetBlock& set, const Now& now) {
   return decide(ShowBlock{set.user}, now);
 }
 
-Answer Model::decide(const Unblock& unblock, const Now& now) {
+Answer Model::decide(const Unblock& unblock, const Now& /*now*/) {
   const std::string name(unblock.user.text());
-  changed_ = block_of(name, now) != nullptr;
-  if (changed_) state_.users[name].kept_out.reset();
+  // One that is over, too.
+  changed_ = state_.users[name].kept_out.has_value();
+  state_.users[name].kept_out.reset();
   return UserBlock{name};
 }
 
