@@ -3,6 +3,7 @@
 #include "base/duration.hpp"
 #include "base/socket_path.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "daemon/config_file.hpp"
 #include "daemon/fleet_settings.hpp"
 #include "daemon/rule_settings.hpp"
@@ -157,6 +158,38 @@ std::string get_overlap(const Settings& from) {
   return overlap == Millis(0) ? std::string("off") : format_duration(overlap);
 }
 
+Result<void> set_required(Settings& into, const std::string& value) {
+  std::vector<Attribute> required;
+  constexpr std::string_view kBlank = " \t";
+  for (std::string_view rest = value; !rest.empty();) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view name = rest.substr(0, comma);
+    name.remove_prefix(std::min(name.find_first_not_of(kBlank), name.size()));
+    name = name.substr(0, name.find_last_not_of(kBlank) + 1);
+    const bool ends_so = comma + 1 == rest.size();
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    if (name.empty() || ends_so || !is_utf8(name) || has_control(name)) {
+      return Error{ErrorKind::kInvalid, "it takes attributes between commas, such as type,kind"};
+    }
+    Attribute attribute = attribute_of(name);
+    if (std::ranges::find(required, attribute) != required.end()) {
+      return Error{ErrorKind::kInvalid, text::format("it has {} twice", name)};
+    }
+    required.push_back(std::move(attribute));
+  }
+  into.service.policy.required = std::move(required);
+  return {};
+}
+
+std::string get_required(const Settings& from) {
+  std::string names;
+  for (const Attribute& each : from.service.policy.required) {
+    names += names.empty() ? "" : ",";
+    names += name_of(each);
+  }
+  return names;
+}
+
 Result<void> set_history(Settings& into, const std::string& value) {
   const auto history = parse_duration(value);
   if (!history) return history.error();
@@ -266,6 +299,9 @@ constexpr Setting kTable[] = {
     {"overlap", "DURATION",
      "let one start above the limit in for so long, as players do that change over; off: none",
      true, always, set_overlap, get_overlap},
+    {"required-attributes", "NAMES",
+     "refuse starts as invalid that do not say these, such as type,kind; empty: none", true, always,
+     set_required, get_required},
     {"mode", "enforce|observe", "observe: admit what would be denied, and count and report it",
      true, always,
      [](Settings& s, const std::string& v) {

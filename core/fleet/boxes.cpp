@@ -58,6 +58,7 @@ std::string digest_of(const Rules& rules) {
   }
   if (rules.longest != Millis(0)) text::append(all, " longest {}", rules.longest.count());
   if (rules.overlap != Millis(0)) text::append(all, " overlap {}", rules.overlap.count());
+  for (const Attribute& each : rules.required) text::append(all, " requires {}", name_of(each));
   return text::format("{:08x}", XXH3_64bits(all.data(), all.size()) & 0xFFFF'FFFFU);
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace concur {
 
@@ -33,6 +34,7 @@ struct Rules {
   std::optional<Attribute::Kind> counts{};
   OnLimit on_limit = OnLimit::kDeny;
   std::shared_ptr<const RuleSet> rules{};  // beside the limit; null: none
+  std::vector<Attribute> required{};       // a start that lacks one of these is invalid
   Mode mode = Mode::kEnforce;
   Millis hold_off = kDefaultHoldOff;  // 0 to kMaxHoldOff; 0: nobody is held off
   // A session expires at that age, however often it is renewed; 0: at none.

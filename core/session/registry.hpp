@@ -236,6 +236,7 @@ class Registry {
                          const Now& now);
 
   // starting and renewing
+  std::optional<Refused> refuse_lacking(const Start& start) const;
   std::optional<Answer> refuse_admitted(const Judged& judged, Slot user, const Now& now);
   bool keeps_out(Slot slot, const Now& now) const;
   Gone refuse_revival(const Start& start, Slot slot, const Terms& terms, const Now& now);

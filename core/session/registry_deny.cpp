@@ -119,6 +119,7 @@ Answer Registry::decide(const Explain& explain, const Now& now) {
     }
     said.blocked = state_->blocks.find(user, now.instant) != nullptr;
   }
+  if (auto lacking = refuse_lacking(explain)) return std::move(*lacking);
   const HeldUser held(*state_, user, policy_.hold_off, now.instant);
   const Applicant applicant = applicant_of(explain);
   const Admission admission = admit(applicant, terms, held);

@@ -64,6 +64,7 @@ Answer Registry::decide(const Start& start, const Now& now) {
     }
     if (start.never_revives && keeps_out(slot, now)) return refuse_revival(start, slot, terms, now);
   }
+  if (auto lacking = refuse_lacking(start)) return std::move(*lacking);
   const Admission admission =
       admit(applicant_of(start), terms, HeldUser(*state_, user, policy_.hold_off, now.instant));
   const Judged judged{start, terms, admission};
@@ -85,6 +86,21 @@ Answer Registry::decide(const Start& start, const Now& now) {
   Denied denied = deny(start, user, terms, admission.violations, now);
   denied.hold_off = admission.held_off;
   return denied;
+}
+
+// Whoever starts by the first service's API cannot say anything of the session.
+std::optional<Refused> Registry::refuse_lacking(const Start& start) const {
+  if (policy_.required.empty() || start.refuse_repeat_above_limit) return std::nullopt;
+  const auto& [device, ip, content, meta] = start.details;
+  const Attributes attributes(device, ip, content, meta);
+  for (const Attribute& each : policy_.required) {
+    if (attributes.value_of(each)) continue;
+    return Refused{{ErrorKind::kInvalid,
+                    text::format("cannot start session {} of user {}: it does not say its {}, "
+                                 "which is required",
+                                 start.session.text(), start.user.text(), name_of(each))}};
+  }
+  return std::nullopt;
 }
 
 // Why a start that the rules admit cannot be carried out. It counts for the throttle where it can.

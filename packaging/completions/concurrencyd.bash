@@ -12,10 +12,10 @@ _concurrencyd() {
     --fleet-unavailable) words='local deny allow' ;;
     --log-level) words='error warning info debug' ;;
     --log-format) words='text json' ;;
-    --limit | --lease | --hold-off | --longest | --overlap | --denial-message | --history | --start-rate | --max-sessions | --socket-mode | --listen | --authorize-* | \
+    --limit | --lease | --hold-off | --longest | --overlap | --required-attributes | --denial-message | --history | --start-rate | --max-sessions | --socket-mode | --listen | --authorize-* | \
       --fleet | --fleet-name | --fleet-user | --fleet-timeout | --fleet-cache | --box) return ;;
     *)
-      words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --hold-off --longest --overlap --denial-message --mode --start-rate
+      words='--config --check-config --migrate-only --recover --socket --database --limit --lease --on-limit --hold-off --longest --overlap --required-attributes --denial-message --mode --start-rate
         --max-sessions --durability --history --socket-mode --socket-group --admin-group --listen --api-key-file
         --authorize-user --authorize-session --authorize-device --authorize-ip --authorize-content --authorize-type --authorize-kind --authorize-uri --authorize-lease
         --fleet --fleet-name --fleet-user --fleet-password-file --fleet-ca-file --fleet-cert-file --fleet-key-file --fleet-ack

@@ -12,6 +12,7 @@ complete -c concurrencyd -l on-limit -xa 'deny evict-oldest evict-newest' -d 'wh
 complete -c concurrencyd -l hold-off -x -d 'how long an evicted viewer may not evict, and who evicted it stays'
 complete -c concurrencyd -l longest -x -d 'end a session at that age'
 complete -c concurrencyd -l overlap -x -d 'let one start above the limit in for so long'
+complete -c concurrencyd -l required-attributes -x -d 'what each start must say'
 complete -c concurrencyd -l denial-message -x -d 'what a viewer who is denied is told'
 complete -c concurrencyd -l mode -xa 'enforce observe' -d 'enforce the limit, or only observe'
 complete -c concurrencyd -l start-rate -x -d 'starts per user and minute'

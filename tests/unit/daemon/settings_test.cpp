@@ -304,3 +304,26 @@ TEST_CASE("resolve_settings: bad values name their source") {
     }
   }
 }
+
+TEST_CASE("resolve_settings: overlap and required attributes") {
+  Case c;
+  CHECK(c.good().settings.service.policy.overlap == 0ms);
+  CHECK(c.good().settings.service.policy.required.empty());
+  const auto policy_with = [&c](const std::string& key, const std::string& value) {
+    c.inputs.flags[key] = value;
+    return c.good().settings.service.policy;
+  };
+  CHECK(policy_with("overlap", "2500ms").overlap == 2500ms);
+  CHECK(policy_with("overlap", "off").overlap == 0ms);
+  c.inputs.flags["overlap"] = "301s";
+  CHECK(c.bad().find("off, or up to 5m") != std::string::npos);
+  c.inputs.flags.erase("overlap");
+  const std::vector<Attribute> wanted = {attribute_of("type"), attribute_of("network")};
+  CHECK(policy_with("required-attributes", " type , network").required == wanted);
+  CHECK(describe(c.good()).find("required-attributes = type,network") != std::string::npos);
+  for (const char* const bad : {",", "type,", "type,,kind", "type,type", "ty\ape"}) {
+    CAPTURE(bad);
+    c.inputs.flags["required-attributes"] = bad;
+    c.bad();
+  }
+}
