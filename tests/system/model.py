@@ -254,6 +254,17 @@ class Past:
         self.replaced = {}  # (viewer, name or address) -> when a session of that was replaced there
 
 
+class Waiter:
+    """A start that waits for room."""
+
+    def __init__(self, user, name, body, since, until):
+        self.user = user
+        self.name = name
+        self.body = body
+        self.since = since
+        self.until = until
+
+
 class Usage:
     """What a user did in one hour of the wall clock, for the report of who shares."""
 
@@ -292,6 +303,8 @@ class Model:
         self.usage = {}  # user -> {hour: Usage}
         self.waiting = {}  # user -> {player: until}: refused or evicted within a lease, and still wanting to watch
         self.met = collections.Counter()  # which of the rules above decided a start, and how often
+        self.queues = {}  # user -> [Waiter], who came first in front
+        self._tries = False  # a denial is none yet
         self.restarted_at = 0  # when the daemon was last
         self.wall_minus_boot = 0  # shifts shown instants; whoever holds the clock sets it
 
@@ -564,9 +577,10 @@ class Model:
                 met["evicting past the protected"] += passed_over
                 met["evicting for a rule"] += violated[0].rule.name != "limit"
             else:
-                met["denied: replace makes no room"] += len(replaced)
-                for each in violated:
-                    met[f"denied by {each.rule.name}"] += 1
+                if not self._tries:
+                    met["denied: replace makes no room"] += len(replaced)
+                    for each in violated:
+                        met[f"denied by {each.rule.name}"] += 1
                 denial = {**self._denial(user, name, limit, violated, now), **self._reasons(violated, body)}
                 spared = [each for each in replaceable if each not in replaced]
                 if spared and (body.get("replaceAll") or
@@ -577,7 +591,8 @@ class Model:
                 if "holdOff" in denial:
                     met[f"denied: held off by {viewer[0]}" if held_off else "denied: all others are protected"] += 1
                 by_rule = violated[0].rule.name != "limit" and violated[0].excess is not None
-                self._count(user, name, body, len(self.users[user]) if by_rule else limit, now, denied=True, waits=True)
+                if not self._tries:
+                    self._count(user, name, body, len(self.users[user]) if by_rule else limit, now, denied=True, waits=True)
                 return denial
 
         if reconnected:
@@ -631,6 +646,47 @@ class Model:
                     evictions=len(displaced) + any(viewers[each] != viewer for each in extra.get("wouldEvict", ())),
                     evicted=[each.details.get("device", each.name) for each in evicted if each in displaced])
         return extra
+
+    # ---- waiting for room ----------------------------------------------------------------------------------------
+
+    def wait(self, user, name, body, now, length):
+        """A start that would be denied waits, so many milliseconds at most. Returns what is answered at once; or the waiter."""
+        answer = self._try(user, name, body, now)
+        if answer is not None:
+            return answer
+        waiter = Waiter(user, name, body, now, now + length)
+        self.queues.setdefault(user, []).append(waiter)
+        self.met["waiting"] += 1
+        self.met["waiting behind another"] += len(self.queues[user]) > 1
+        return waiter
+
+    def _try(self, user, name, body, now):
+        """None where it would be denied, and somebody's going would mend that."""
+        self._tries = True
+        try:
+            status, said = self.start(user, name, body, now)
+        finally:
+            self._tries = False
+        return None if said.get("error") == "limit_reached" and "retryAfter" in said else (status, said)
+
+    def served(self, user, now):
+        """Who of those that wait is answered now, and how: who is let in, whoever came first and fits, and whose time is over."""
+        answers = []
+        for waiter in list(self.queues.get(user, ())):
+            answer = self._try(user, waiter.name, waiter.body, now)
+            if answer is None and waiter.until <= now:
+                answer = self.start(user, waiter.name, waiter.body, now)
+            if answer is None:
+                continue
+            self.queues[user].remove(waiter)
+            status, said = answer
+            self.met[f"waited: {said.get('error', 'let in')}"] += 1
+            if said.get("error") != "blocked":
+                said = {**said, "waited": (now - waiter.since) / 1000}
+            answers.append((waiter, (status, said)))
+        if user in self.queues and not self.queues[user]:
+            del self.queues[user]
+        return answers
 
     # ---- rules ---------------------------------------------------------------------------------------------------
 
@@ -1148,7 +1204,7 @@ class Model:
 # Fields may be added to answers at any time. These, though, mean something by being absent.
 SIGNIFICANT_FIELDS = frozenset(
     "error message retryAfter holdOff sessions device ip content meta reason evictedBy evicted wouldDeny wouldEvict "
-    "ended next purged wouldPurge plan onLimit excess blocked until rule violations rules provisional graceEndsAt".split())
+    "ended next purged wouldPurge plan onLimit excess blocked until rule violations rules provisional graceEndsAt waited".split())
 
 
 def difference(actual, expected, where="answer"):

@@ -12,7 +12,8 @@ ticks fall exactly on the instant at which a lease or a hold-off runs out, a mil
 mid-evening the daemon is restarted three times and killed twice, somebody sets the wall clock a day forward and two days back, and by
 reload the daemon evicts instead of denying for an hour, has a lower limit twice, and only observes for a while. Operators
 block users and let them in again, purge by what sessions have, and tell viewers why; for a while no session may be older
-than some age, and for some minutes starts that are one too many are let in until it is clear who leaves.
+than some age, and for some minutes starts that are one too many are let in until it is clear who leaves. Some who are refused
+wait for room.
 
 Exit code 0: every answer was right.
 """
@@ -200,6 +201,7 @@ def line_of(request):
 class Evening:
     MODEL = Model
     MOST_EMPTY_PAGES = 50
+    MOST_WAITERS = 60  # of the evening: each costs up to a second of real time, when its own is over
 
     def __init__(self, users, seed, connections, traced=None):
         self.traced = traced and f"/{segment(traced)}/".encode()
@@ -218,6 +220,7 @@ class Evening:
         self._numbers = itertools.count()
         self._pending = [[] for _ in range(connections)]  # what this tick sends: (request, expected)
         self.player_of = {}  # (user, session name) -> who started it last
+        self._waiting = {}  # Waiter -> (player, its connection)
         self._invite_everybody()
 
     # ---- the cast ------------------------------------------------------------------------------------------------
@@ -364,7 +367,9 @@ class Evening:
         self.player_of[player.viewer.name, player.session] = player
         self._next_sign_of_life(player)
         self._watch_its_grace(player)
-        if self.model.held_off(player.viewer.name, player.session, player.body, self.now) and self.rng.random() < 0.3:
+        # A household of the planted wants one stream, or there are more who want to watch than there are devices.
+        if self.model.held_off(player.viewer.name, player.session, player.body, self.now) and self.rng.random() < 0.3 and \
+                not player.viewer.planted_devices:
             soon = self.now + self.rng.randint(1 * SECOND, 60 * SECOND)
             self._at(soon, self.reconnect_at_once, (player, player.turn))
 
@@ -398,6 +403,8 @@ class Evening:
             self._come_back_when_let_in(player, denial)
         elif type(denial) is dict and not denial["sessions"]:
             self._at(self.now + rng.randint(1 * MINUTE, 10 * MINUTE), self.switch_on, player)  # forbidden, or it is the only one
+        elif type(denial) is dict and "retryAfter" in denial and rng.random() < 0.02 and self.counts["waiters"] < self.MOST_WAITERS:
+            self._at(self.now + rng.randint(1 * SECOND, 30 * SECOND), self.wait_for_room, player)
         elif player.takes and type(denial) is dict and player.denials % 2:
             other = rng.choice(denial["sessions"])["session"] if rng.random() < 0.95 else "nobody"
             self._at(self.now + rng.choice((0, 0, 7 * SECOND)), self.take_over, (player, other))
@@ -417,6 +424,65 @@ class Evening:
             self._at(max(self.now + 1, room + rng.choice((-1, 0, 0, 1))), self.switch_on, player, exact=True)
         else:
             self._at(self.now + rng.randint(5 * SECOND, 4 * MINUTE), self.switch_on, player)
+
+    # ---- waiting for room
+
+    def wait_for_room(self, player):
+        """On a connection of its own. Whatever else is asked of this user meanwhile is asked for itself, so that it is certain
+        what those who wait find."""
+        user = player.viewer.name
+        if player.session in self.model.active(user, self.now):
+            return self.heartbeat(player)
+        self._serve(user)
+        player.turn += 1
+        self.counts["waiters"] += 1
+        length = self.rng.choice((20, 60, 300, 900))
+        waiter = self.model.wait(user, player.session, player.body, self.now, length * SECOND)
+        connection = self.daemon.connect()
+        connection.send(harness.request("PUT", player.path, {**player.body, "wait": length}))
+        if type(waiter) is tuple:
+            self._compare_waited(player, connection, waiter)
+            return
+        self._waiting[waiter] = player, connection
+        self._until_so_many_wait()
+        self._at(waiter.until, lambda _: None, exact=True)
+
+    def _until_so_many_wait(self):
+        status = harness.request("GET", "/v1/status")
+        harness.wait_until(lambda: self.fleet.ask_each([status])[0].json()["waiting"] == len(self._waiting),
+                           f"{len(self._waiting)} wait", pause=0.001)
+
+    def _serve(self, user):
+        """All of the user's that was asked is answered, and whoever waits and fits is let in, however soon the daemon looks."""
+        self._flush_all()
+        served = self.model.served(user, self.now)
+        if user in self.model.queues or served:
+            # An end of nobody makes it look at once.
+            self.fleet.ask_each([harness.end_request(user, "nobody")])
+        for waiter, expected in served:
+            player, connection = self._waiting.pop(waiter)
+            self._compare_waited(player, connection, expected)
+
+    def _compare_waited(self, player, connection, expected):
+        answer = connection.receive()
+        connection.close()
+        found = difference(answer.json(), expected[1]) if answer.status == expected[0] else "another status"
+        if found:
+            self._complain(f"a start of {player.path} that waited", expected, answer, found)
+        self._started_or_not(player, expected)
+
+    def _serve_everybody(self):
+        for user in list(self.model.queues):
+            self._serve(user)
+
+    def _all_hang_up(self):
+        for player, connection in self._waiting.values():
+            connection.close()
+            self._at(self.now + self.rng.randint(1 * SECOND, 60 * SECOND), self.switch_on, player)
+            self.counts["waiters who hung up"] += 1
+        self._waiting.clear()
+        self.model.queues.clear()
+        self._until_so_many_wait()
 
     def _come_back_when_let_in(self, player, denial):
         """Some at the very moment, or a millisecond before it; others look again in a while."""
@@ -819,6 +885,7 @@ class Evening:
         self.model.set_longest(int(longest[:-1]) * MINUTE if longest else None, self.now)
         self.model.wording = said.get("denial-message")
         self.model.overlap = int((said.get("overlap") or "0s")[:-1]) * SECOND
+        self._serve_everybody()
         self.counts["reloads"] += 1
 
     def _reload(self, settings):
@@ -879,6 +946,7 @@ class Evening:
 
     def daemon_is_restarted(self, _):
         self._notice_expiries()
+        self._all_hang_up()
         self.fleet.close()
         self.daemon.restart()
         self.fleet = self._connect()
@@ -898,6 +966,7 @@ class Evening:
             self._ask(player.viewer, harness.request("PUT", player.path), expected)
             self._started_or_not(player, expected)
         self._flush()
+        self._all_hang_up()
         # With a report all that is recorded of the users is stored.
         self.fleet.ask_each([harness.request("GET", "/v1/report?since=7d&top=1")])
         self.fleet.close()
@@ -934,14 +1003,21 @@ class Evening:
 
     def _ask(self, viewer, request, expected):
         self._pending[self._connection_of(viewer)].append((request, expected))
+        if viewer.name in self.model.queues:
+            self._serve(viewer.name)
 
     def _ask_alone(self, method, path, body, expected):
         """A request that concerns many users: after all that was asked before it, before all that comes."""
-        self._flush()
+        self._flush_all()
         self._pending[0].append((harness.request(method, path, body), expected))
         self._flush()
 
     def _flush(self):
+        """Whoever waits finds then what was asked."""
+        self._flush_all()
+        self._serve_everybody()
+
+    def _flush_all(self):
         pending = self._pending
         if not any(pending):
             return
@@ -1041,6 +1117,7 @@ class Evening:
             clock.advance(boot_at_opening + tick - clock.boot)
             self.now = tick
             self._time_has_passed()
+            self._serve_everybody()
             happening = []
             for heap in (self._due, self._exact):
                 while heap and heap[0][0] <= tick:
@@ -1101,6 +1178,7 @@ COVERAGE_GOALS = [
     "denied by kinds", "denied by channels", "denied by homes", "denied by screens", "denied by old", "evicting for a rule",
     "renewal denied",
     "let in for a while", "let in for a while, and stays", "let in for a while, and denied", "session gone: denied",
+    "waiting", "waiting behind another", "waited: let in", "waited: limit_reached",
     "let in for a while in another's place", "not let in beside another", "not let in so soon",
 ]
 
