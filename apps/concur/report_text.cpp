@@ -1,8 +1,8 @@
 #include "report_text.hpp"
 
 #include "answer_values.hpp"
+#include "base/human.hpp"
 #include "base/text.hpp"
-#include "human.hpp"
 #include "sharers.hpp"
 
 #include <charconv>
