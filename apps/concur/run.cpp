@@ -5,6 +5,7 @@
 #include "batch.hpp"
 #include "list.hpp"
 #include "output.hpp"
+#include "report.hpp"
 #include "request.hpp"
 #include "run_session.hpp"
 #include "top.hpp"
@@ -33,7 +34,9 @@ Result<ExitCode> run_one(Client& client, const LimitList& list) { return run_lis
 
 Result<ExitCode> run_one(Client& client, const BlockList& list) { return run_list(client, list); }
 
-Result<ExitCode> run_one(Client& client, const Report& report) { return run_view(client, report); }
+Result<ExitCode> run_one(Client& client, const Report& report) {
+  return run_report(client, report);
+}
 
 Result<ExitCode> run_one(Client& client, const Status& status) { return run_view(client, status); }
 
