@@ -2,13 +2,16 @@
 
 #include "ask.hpp"
 #include "base/clock.hpp"
+#include "base/terminal_progress.hpp"
 #include "new_file.hpp"
 #include "output.hpp"
 #include "report_csv.hpp"
 #include "report_html.hpp"
 #include "request.hpp"
 #include "view.hpp"
+#include "work_watch.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,8 +33,13 @@ Result<std::vector<HoursOfDay>> hours_of_users(Client& client, const Report& rep
   if (!users) return no_report();
   std::vector<HoursOfDay> all;
   if (report.user) return all;  // they are in the answer
+  Progress progress(terminal_progress());
   for (const std::string& user : *users) {
     if (all.size() == kMaxStrips) break;
+    progress.report({.what = "asking for hours",
+                     .unit = "users",
+                     .done = all.size(),
+                     .total = std::min(users->size(), kMaxStrips)});
     const Report of_user{.since = report.since, .user = user};
     const auto hours = ask(client, Report::kVerb, request_of(of_user));
     if (!hours) return hours.error();
@@ -63,7 +71,7 @@ Result<ExitCode> write_report(Client& client, const Report& report) {
     file.emplace(*report.file, NewFile::Name::kReplaced);
     if (auto opened = file->open(); !opened) return std::move(opened).error();
   }
-  const auto answer = ask(client, Report::kVerb, request_of(report));
+  const auto answer = ask_long(client, Report::kVerb, request_of(report), "report");
   if (!answer) return answer.error();
   if (answer->status != 200) return pass_on(Report::kVerb, *answer, false);
   auto text = text_of(client, report, answer->body);

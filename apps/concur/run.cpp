@@ -12,6 +12,7 @@
 #include "view.hpp"
 #include "watch.hpp"
 #include "watch_exec.hpp"
+#include "work_watch.hpp"
 
 namespace concur::cli {
 
@@ -26,6 +27,12 @@ Result<ExitCode> run_one(Client& client, const T& command) {
   auto answer = ask(client, T::kVerb, request_of(command));
   if (!answer) return std::move(answer).error();
   return pass_on(T::kVerb, *answer, kContinuesSession<T>);
+}
+
+Result<ExitCode> run_one(Client& client, const Purge& purge) {
+  const auto answer = ask_long(client, Purge::kVerb, request_of(purge), "purge");
+  if (!answer) return answer.error();
+  return pass_on(Purge::kVerb, *answer, false);
 }
 
 Result<ExitCode> run_one(Client& client, const List& list) { return run_list(client, list); }
