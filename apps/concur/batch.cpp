@@ -1,6 +1,7 @@
 #include "batch.hpp"
 
 #include "base/text.hpp"
+#include "batch_progress.hpp"
 #include "batch_request.hpp"
 #include "line_reader.hpp"
 #include "output_queue.hpp"
@@ -24,6 +25,13 @@ class Batcher {
   explicit Batcher(Client& client) : client_(client), in_(STDIN_FILENO) {}
 
   Result<ExitCode> run() {
+    auto code = run_all();
+    progress_.end();
+    return code;
+  }
+
+ private:
+  Result<ExitCode> run_all() {
     while (!at_end()) {
       if (auto fed = feed(); !fed) return not_all(fed.error());
       if (auto turned = turn(); !turned) return not_all(turned.error());
@@ -33,7 +41,6 @@ class Batcher {
     return answers_.invalid ? ExitCode::kInvalid : ExitCode::kDone;
   }
 
- private:
   bool at_end() { return !request_ && !in_.peek() && in_.at_end() && answers_.out.size() == 0; }
 
   bool may_send() const {
@@ -68,7 +75,8 @@ class Batcher {
                         {.fd = events != 0 ? request_->fd() : -1, .events = events, .revents = 0}};
     const int wait = request_ ? request_->wait(takes_answer) : -1;
     if (at_end()) return {};
-    ::poll(entries, 3, wait);
+    progress_.note(in_.peek() || (request_ && request_->owed() > 0), answers_.count);
+    ::poll(entries, 3, progress_.wait(wait));
     if (entries[0].revents != 0) {
       if (auto read = in_.read(); !read) input_error_ = std::move(read).error();
     }
@@ -92,6 +100,7 @@ class Batcher {
   }
 
   Client& client_;
+  BatchProgress progress_;
   LineReader in_;
   BatchAnswers answers_;
   std::optional<BatchRequest> request_;

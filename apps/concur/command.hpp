@@ -67,7 +67,7 @@ struct End {
   std::optional<std::string> message{};
 };
 
-enum class OutputFormat { kJson, kNdjson, kTable };
+enum class OutputFormat { kJson, kNdjson, kTable, kHtml, kCsv };
 
 struct List {
   static constexpr const char* kVerb = "list";
@@ -119,7 +119,8 @@ struct Report {
   std::optional<std::uint32_t> top{};
   std::optional<std::string> user{};
   std::optional<std::uint32_t> what_if_limit{};  // not with user
-  OutputFormat format = OutputFormat::kJson;     // json or table
+  OutputFormat format = OutputFormat::kJson;     // not ndjson
+  std::optional<std::string> file{};             // with html and csv alone; not empty
 };
 
 struct Status {

@@ -1,8 +1,8 @@
 #include "event_runner.hpp"
 
 #include "base/fd.hpp"
+#include "base/human.hpp"
 #include "base/text.hpp"
-#include "human.hpp"
 #include "output.hpp"
 
 #include <sys/mman.h>

@@ -1,8 +1,8 @@
 #include "fleet_text.hpp"
 
 #include "answer_values.hpp"
+#include "base/human.hpp"
 #include "base/text.hpp"
-#include "human.hpp"
 #include "text_table.hpp"
 
 #include <algorithm>

@@ -25,6 +25,9 @@ class Writer {
         return lines_of(page);
       case OutputFormat::kTable:
         return table_of(page);
+      case OutputFormat::kHtml:  // of reports alone, and so is CSV
+      case OutputFormat::kCsv:
+        break;
     }
     return std::string();
   }

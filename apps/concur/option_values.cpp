@@ -42,6 +42,10 @@ const char* word_of(OutputFormat format) {
       return "ndjson";
     case OutputFormat::kTable:
       return "table";
+    case OutputFormat::kHtml:
+      return "html";
+    case OutputFormat::kCsv:
+      return "csv";
   }
   return "json";
 }

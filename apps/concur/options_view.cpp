@@ -28,10 +28,17 @@ void add_options(CLI::App& app, Report& report) {
              [&report](const std::string& text) {
                report.what_if_limit = read_count("--what-if-limit", text);
              });
-  add_output(app, report.format);
+  add_option(app, "--output", "json|table|html|csv",
+             "The daemon's JSON, tables for people, a page to mail, or a spreadsheet's lines",
+             [&report](const std::string& text) {
+               report.format = read_format(text, {OutputFormat::kJson, OutputFormat::kTable,
+                                                  OutputFormat::kHtml, OutputFormat::kCsv});
+             });
+  add_text(app, "FILE", "", "Where html or csv goes in place of standard output", report.file);
   add_footer(app,
              "Examples:\n"
              "  concur report --output table\n"
+             "  concur report --since 30d --output html sharers.html\n"
              "  concur report --since 30d --what-if-limit 2 | jq .whatIf\n"
              "  concur report --user abc --since 1d --output table");
 }
@@ -87,6 +94,11 @@ void check(const Report& report) {
   }
   if (report.user && report.what_if_limit) {
     reject("cannot report: --what-if-limit is for all users; leave out --user");
+  }
+  if (!report.file) return;
+  if (report.file->empty()) reject("cannot report: the name of FILE is empty");
+  if (report.format != OutputFormat::kHtml && report.format != OutputFormat::kCsv) {
+    reject("cannot report: FILE goes with --output html or csv");
   }
 }
 

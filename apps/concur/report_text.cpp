@@ -1,12 +1,11 @@
 #include "report_text.hpp"
 
 #include "answer_values.hpp"
+#include "base/human.hpp"
 #include "base/text.hpp"
-#include "human.hpp"
+#include "levels.hpp"
 #include "sharers.hpp"
 
-#include <charconv>
-#include <map>
 #include <utility>
 
 namespace concur::cli {
@@ -16,50 +15,21 @@ namespace {
 namespace json = boost::json;
 using Kind = TextColumn::Kind;
 
-// Levels above are counted together: a user without a limit may have had thousands at once.
-constexpr std::size_t kMaxLevels = 16;
-
-struct Users {
-  std::uint64_t reached = 0;
-  std::uint64_t attempted = 0;
-};
-using Levels = std::map<std::uint64_t, Users>;  // by how many streams at once
-
-void read_levels(const json::object& histogram, std::string_view name, std::uint64_t Users::*figure,
-                 Levels& levels) {
-  const auto* counts = object_of(histogram, name);
-  if (counts == nullptr) return;
-  for (const auto& [key, value] : *counts) {
-    std::uint64_t level = 0;
-    const auto [rest, failed] = std::from_chars(key.data(), key.data() + key.size(), level);
-    if (failed != std::errc() || rest != key.data() + key.size()) continue;
-    levels[level].*figure += count_of(*counts, key);
-  }
-}
-
 std::string histogram_text(const json::object& histogram, const Terminal& terminal) {
-  Levels levels;
-  read_levels(histogram, "peak", &Users::reached, levels);
-  read_levels(histogram, "attempted", &Users::attempted, levels);
+  const auto levels = levels_of(histogram);
   if (levels.empty()) return {};
   TextColumn level{"AT ONCE", Kind::kNumber};
   TextColumn reached{"REACHED BY", Kind::kNumber};
   TextColumn attempted{"TRIED BY", Kind::kNumber};
   std::vector<std::uint64_t> reached_by;
   std::vector<std::uint64_t> attempted_by;
-  for (const auto& [streams, users] : levels) {
-    if (reached_by.size() == kMaxLevels) {
-      reached_by.back() += users.reached;
-      attempted_by.back() += users.attempted;
-      if (!level.cells.back().ends_with('+')) level.cells.back() += '+';
-      continue;
-    }
-    level.cells.push_back(text::format("{}", streams));
-    reached_by.push_back(users.reached);
-    attempted_by.push_back(users.attempted);
+  for (const Level& each : levels) {
+    level.cells.push_back(each.name);
+    reached.cells.push_back(text::format("{}", each.reached));
+    attempted.cells.push_back(text::format("{}", each.attempted));
+    reached_by.push_back(each.reached);
+    attempted_by.push_back(each.attempted);
   }
-  for (const auto users : reached_by) reached.cells.push_back(text::format("{}", users));
-  for (const auto users : attempted_by) attempted.cells.push_back(text::format("{}", users));
   TextTable table;
   table.add(std::move(level));
   table.add(std::move(reached));
@@ -91,13 +61,13 @@ std::string hours_text(const json::object& report, const std::vector<Usage>& hou
   return "\nThe hours:\n" + table.text(terminal);
 }
 
+}  // namespace
+
 std::string what_if_text(const json::object& what_if) {
   const std::uint64_t users = count_of(what_if, "usersRefused");
-  return text::format("\nwith a limit of {}, {} {} would have been refused\n",
+  return text::format("with a limit of {}, {} {} would have been refused",
                       count_of(what_if, "limit"), users, users == 1 ? "user" : "users");
 }
-
-}  // namespace
 
 std::optional<std::string> report_text(std::string_view answer, const Terminal& terminal) {
   const auto report = read_object(answer);
@@ -118,7 +88,9 @@ std::optional<std::string> report_text(std::string_view answer, const Terminal& 
   if (const auto* histogram = object_of(*report, "histogram")) {
     out += histogram_text(*histogram, terminal);
   }
-  if (const auto* what_if = object_of(*report, "whatIf")) out += what_if_text(*what_if);
+  if (const auto* what_if = object_of(*report, "whatIf")) {
+    out += text::format("\n{}\n", what_if_text(*what_if));
+  }
   return out;
 }
 

@@ -5,12 +5,14 @@
 #include "batch.hpp"
 #include "list.hpp"
 #include "output.hpp"
+#include "report.hpp"
 #include "request.hpp"
 #include "run_session.hpp"
 #include "top.hpp"
 #include "view.hpp"
 #include "watch.hpp"
 #include "watch_exec.hpp"
+#include "work_watch.hpp"
 
 namespace concur::cli {
 
@@ -27,13 +29,21 @@ Result<ExitCode> run_one(Client& client, const T& command) {
   return pass_on(T::kVerb, *answer, kContinuesSession<T>);
 }
 
+Result<ExitCode> run_one(Client& client, const Purge& purge) {
+  const auto answer = ask_long(client, Purge::kVerb, request_of(purge), "purge");
+  if (!answer) return answer.error();
+  return pass_on(Purge::kVerb, *answer, false);
+}
+
 Result<ExitCode> run_one(Client& client, const List& list) { return run_list(client, list); }
 
 Result<ExitCode> run_one(Client& client, const LimitList& list) { return run_list(client, list); }
 
 Result<ExitCode> run_one(Client& client, const BlockList& list) { return run_list(client, list); }
 
-Result<ExitCode> run_one(Client& client, const Report& report) { return run_view(client, report); }
+Result<ExitCode> run_one(Client& client, const Report& report) {
+  return run_report(client, report);
+}
 
 Result<ExitCode> run_one(Client& client, const Status& status) { return run_view(client, status); }
 

@@ -1,9 +1,9 @@
 #include "status_text.hpp"
 
 #include "answer_values.hpp"
+#include "base/human.hpp"
 #include "base/text.hpp"
 #include "fleet_text.hpp"
-#include "human.hpp"
 #include "text_table.hpp"
 
 #include <utility>

@@ -1,8 +1,8 @@
 #include "table.hpp"
 
 #include "answer_values.hpp"
+#include "base/human.hpp"
 #include "base/text.hpp"
-#include "human.hpp"
 #include "text_table.hpp"
 
 #include <boost/json.hpp>

@@ -8,14 +8,24 @@
 #include "report_text.hpp"
 #include "request.hpp"
 #include "status_text.hpp"
+#include "work_watch.hpp"
 
 namespace concur::cli {
 
 namespace {
 
+template <class T>
+Result<HttpAnswer> ask_for(Client& client, const T& command) {
+  return ask(client, T::kVerb, request_of(command));
+}
+
+Result<HttpAnswer> ask_for(Client& client, const Report& report) {
+  return ask_long(client, Report::kVerb, request_of(report), "report");
+}
+
 template <class T, class ToText>
 Result<ExitCode> run(Client& client, const T& command, const char* what, ToText to_text) {
-  const auto answer = ask(client, T::kVerb, request_of(command));
+  const auto answer = ask_for(client, command);
   if (!answer) return answer.error();
   if (answer->status != 200 || command.format != OutputFormat::kTable) {
     return pass_on(T::kVerb, *answer, false);

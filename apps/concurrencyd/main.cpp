@@ -80,7 +80,7 @@ int run(const concur::SettingInputs& inputs, Task task) {
     if (task == Task::kMigrate) {
       concur::migrate_database(inputs, *effective, log);
     } else if (task == Task::kRecover) {
-      concur::recover_database(*effective);
+      concur::recover_database(*effective, log);
     } else {
       concur::run_daemon(inputs, *effective, CONCUR_VERSION, log);
     }

@@ -47,6 +47,19 @@ void write_storage(JsonWriter& json, const DatabaseStatus& database) {
       .end_object();
 }
 
+void write_work(JsonWriter& json, const std::vector<WorkState>& work) {
+  json.key("work").begin_array();
+  for (const WorkState& each : work) {
+    json.begin_object()
+        .field("what", each.what)
+        .field("unit", each.unit.empty() ? std::string_view("bytes") : each.unit)
+        .field("done", each.done);
+    if (each.total > 0) json.field("total", each.total);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 }  // namespace
 
 Figures Api::figures() const {
@@ -116,6 +129,7 @@ void Api::status(const Call&, Respond respond) {
       .field("boot", figures.events.boot)
       .field("seq", figures.events.published)
       .end_object();
+  write_work(json, status.work);
   std::visit([&json](const auto& storage) { write_storage(json, storage); }, status.storage);
   if (status.fleet) {
     json.key("fleet").begin_object();

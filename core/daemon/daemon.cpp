@@ -1,6 +1,7 @@
 #include "daemon/daemon.hpp"
 
 #include "api/api.hpp"
+#include "base/log_progress.hpp"
 #include "base/text.hpp"
 #include "base/text_file.hpp"
 #include "daemon/exit_code.hpp"
@@ -152,11 +153,17 @@ class Daemon {
   Result<std::unique_ptr<Service>> open_service(LocalServiceOptions local,
                                                 const std::string& version) {
     const FleetConfig& fleet = effective_.settings.fleet;
-    const auto tick = [this] { notifier_.needs_time(); };
-    if (fleet.seeds.empty()) return open_local_service(local, runner_, events_, clock_, log_, tick);
+    Progress progress(daemon_progress(log_));
+    const ReportWork report = [this, &progress](const WorkState& work) {
+      notifier_.needs_time();
+      progress.report(work);
+    };
+    if (fleet.seeds.empty()) {
+      return open_local_service(local, runner_, events_, clock_, log_, report);
+    }
     events_.set_box(fleet.box);
     return open_fleet_service({std::move(local), fleet, version}, runner_, events_, clock_, log_,
-                              tick);
+                              report);
   }
 
   // What becomes at the stop of those who wait to be accepted: the next daemon answers them where

@@ -1,5 +1,6 @@
 #include "daemon/migration.hpp"
 
+#include "base/log_progress.hpp"
 #include "daemon/endpoint.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/notifier.hpp"
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <functional>
 #include <string>
 
 namespace concur {
@@ -22,9 +22,14 @@ void migrate_database(const SettingInputs& inputs, const Effective& effective, L
   umask(0077);
   std::signal(SIGXFSZ, SIG_IGN);
   Notifier notifier(inputs.environment, getpid());
-  const std::function<void()> tick = [&notifier] { notifier.needs_time(); };
   const DatabaseLock database_lock = lock_database(effective);
-  const auto store = Store::open(path, effective.settings.durability, boot_id(), &tick);
+  Progress progress(daemon_progress(log));
+  const ReportWork report = [&notifier, &progress](const WorkState& work) {
+    notifier.needs_time();
+    progress.report(work);
+  };
+  const auto store = Store::open(path, effective.settings.durability, boot_id(), &report);
+  progress.end();
   if (!store) throw StartupError(ExitCode::kDatabase, store.error().message);
   log.info("database {} has schema {}", path, newest_schema());
 }

@@ -1,5 +1,6 @@
 #include "daemon/recovery.hpp"
 
+#include "base/log_progress.hpp"
 #include "base/text.hpp"
 #include "daemon/endpoint.hpp"
 #include "daemon/exit_code.hpp"
@@ -65,7 +66,7 @@ ExitCode exit_code_of(ErrorKind kind) {
 
 }  // namespace
 
-void recover_database(const Effective& effective) {
+void recover_database(const Effective& effective, Logger& log) {
   const std::string& database = effective.settings.database;
   become_owner(database);
   umask(0077);
@@ -75,7 +76,10 @@ void recover_database(const Effective& effective) {
   // What is not there is not locked, for that would leave a file.
   if (stat(database.c_str(), &info) == 0) lock = lock_database(database);
   const std::string recovered = database + ".recovered";
-  const auto report = recover(database, recovered);
+  Progress progress(daemon_progress(log));
+  const auto report =
+      recover(database, recovered, [&progress](const WorkState& work) { progress.report(work); });
+  progress.end();
   if (!report) throw StartupError(exit_code_of(report.error().kind), report.error().message);
   if (!text::print(stdout, "{} has what can be read of {}:\n{}{}{}", recovered, database,
                    table_of(*report), losses_of(*report), advice(database, recovered)) ||

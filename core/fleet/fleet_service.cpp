@@ -77,7 +77,7 @@ FleetService::FleetService(LoopRunner& runner, EventLog& events, const Clock& cl
           parts_.config.timeout),
       record_(engine_, clock, prefix_, parts_.config.timeout, boxes_.self().id,
               parts_.service.history),
-      lists_(walk_, desks_, judge_, boxes_, clock),
+      lists_(walk_, desks_, judge_, boxes_, clock, work_),
       denials_(log),
       reader_(runner.loop(), "reports", 9),
       copier_(runner.loop(), "backup", 1),
@@ -168,14 +168,17 @@ void FleetService::report(const ReportQuery& query, ReportReply reply) {
   const WallTime since = clock_.now().wall() - query.back;
   const auto first = std::chrono::floor<std::chrono::hours>(since.time_since_epoch()).count();
   auto shared = std::make_shared<ReportReply>(std::move(reply));
-  record_.collect(
-      first, query.user, [this, query, first, shared](Result<FleetRecord::Hours> hours) {
-        if (!hours) return (*shared)(hours.error());
-        reader_.submit(
-            [record = std::move(*hours), query, first](Interruption& interruption)
-                -> Result<Report> { return read_report(record, query, first, interruption); },
-            std::move(*shared));
-      });
+  auto work = work_.add("report", "hours", clock_.now().instant);
+  record_.collect(first, query.user,
+                  [this, query, first, shared, work](Result<FleetRecord::Hours> hours) {
+                    if (!hours) return (*shared)(hours.error());
+                    reader_.submit(
+                        [record = std::move(*hours), query, first,
+                         work](Interruption& interruption) -> Result<Report> {
+                          return read_report(record, query, first, *work, interruption);
+                        },
+                        std::move(*shared));
+                  });
 }
 
 void FleetService::backup(BackupReply reply) {
@@ -194,11 +197,10 @@ void FleetService::backup_local(BackupReply reply) {
   }
   // What was answered may still wait to be stored.
   auto shared = std::make_shared<BackupReply>(std::move(reply));
-  journal_.when_stored([this, shared] {
+  journal_.when_stored([this, shared, work = work_.add("backup", {}, clock_.now().instant)] {
     copier_.submit(
-        [path = parts_.path, files = journal_.files()](Interruption& interruption) -> Result<Fd> {
-          return copy_database(files.get(), path, interruption);
-        },
+        [path = parts_.path, files = journal_.files(), work](Interruption& interruption)
+            -> Result<Fd> { return copy_database(files.get(), path, *work, interruption); },
         std::move(*shared));
   });
 }
@@ -251,6 +253,7 @@ ServiceStatus FleetService::status() const {
   status.users = served_.users();
   status.policy = parts_.service.policy;
   status.storage = std::move(database);
+  status.work = work_.list();
   FleetStatus& fleet = status.fleet.emplace();
   const engine::EngineHealth health = engine_.health();
   const Now now = clock_.now();
@@ -319,6 +322,7 @@ void FleetService::tick() {
     if (now.instant >= next_second_) {
       next_second_ = now.instant + Millis(1000);
       denials_.tick(now.instant);
+      work_.log_long(log_, now.instant);
       judge_.flush_ripe_usage(kPartsAtOnce, engine_like(now));
       store_usage();
       journal_.tick();

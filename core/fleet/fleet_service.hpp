@@ -112,6 +112,7 @@ class FleetService final : public Service {
   Inbox inbox_;
   Desks desks_;
   Walk walk_;
+  WorkBoard work_;
   FleetRecord record_;
   Lists lists_;
   DenialLog denials_;

@@ -192,12 +192,15 @@ struct Lists::Purging {
   std::optional<engine::WalkPosition> next = engine::WalkPosition();
   std::vector<std::string> users;  // of the step, that are left
   std::size_t under_way = 0;
+  std::uint64_t looked_at = 0;  // users; how many there are in all nobody knows
+  std::shared_ptr<LongWork> work;
   std::optional<Error> failure;
 };
 
 void Lists::purge(const Purge& purge, Service::Reply reply) {
   auto purging = std::make_shared<Purging>();
   purging->which = purge;
+  purging->work = board_.add("purge", "users", clock_.now().instant);
   purging->purged.dry_run = purge.dry_run;
   if (purge.block && !purge.dry_run) purging->purged.blocked = 0;
   purging->reply = std::move(reply);
@@ -223,6 +226,8 @@ void Lists::go_on(const std::shared_ptr<Purging>& purging) {
       });
       if (is_concerned) purging->users.push_back(std::move(each.user));
     }
+    purging->looked_at += step.users.size();
+    purging->work->report(purging->looked_at, 0);
     ++purging->under_way;
     purge_more(purging);
     if (--purging->under_way == 0) go_on(purging);

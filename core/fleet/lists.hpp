@@ -5,6 +5,7 @@
 #include "fleet/desks.hpp"
 #include "fleet/walk.hpp"
 #include "service/service.hpp"
+#include "service/work_board.hpp"
 #include "session/judge.hpp"
 
 #include <cstdint>
@@ -21,8 +22,8 @@ class Lists {
   static constexpr std::size_t kPurgesAtOnce = 64;  // users
 
   // All must outlive it.
-  Lists(Walk& walk, Desks& desks, Judge& judge, Boxes& boxes, const Clock& clock)
-      : walk_(walk), desks_(desks), judge_(judge), boxes_(boxes), clock_(clock) {}
+  Lists(Walk& walk, Desks& desks, Judge& judge, Boxes& boxes, const Clock& clock, WorkBoard& board)
+      : walk_(walk), desks_(desks), judge_(judge), boxes_(boxes), clock_(clock), board_(board) {}
 
   void list(const ListAll& list, Service::Reply reply);
   void list(const ListLimits& list, Service::Reply reply);
@@ -52,6 +53,7 @@ class Lists {
   Judge& judge_;
   Boxes& boxes_;
   const Clock& clock_;
+  WorkBoard& board_;
 };
 
 }  // namespace concur

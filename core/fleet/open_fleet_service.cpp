@@ -33,7 +33,7 @@ bool take(FleetService::Stored& stored, StoredRow&& row) {
 Result<std::unique_ptr<Service>> open_fleet_service(const FleetServiceOptions& options,
                                                     LoopRunner& runner, EventLog& events,
                                                     const Clock& clock, Logger& log,
-                                                    const std::function<void()>& tick) {
+                                                    const ReportWork& report_work) {
   const FleetConfig& fleet = options.fleet;
   FleetService::Parts parts{
       fleet,  options.local.config, options.version, options.local.database, {fleet.user, {}},
@@ -52,7 +52,7 @@ Result<std::unique_ptr<Service>> open_fleet_service(const FleetServiceOptions& o
   FleetService::Stored stored;
   auto loaded = Store::open_and_load(
       local.database, local.durability, boot_id(), clock.now(),
-      [&](StoredRow row) { return take(stored, std::move(row)); }, {}, &tick);
+      [&](StoredRow row) { return take(stored, std::move(row)); }, {}, &report_work);
   if (!loaded) return loaded.error();
   if (local.files) loaded->store.keep_in_place(local.files, local.durability, boot_id());
   stored.box = loaded->report.box;

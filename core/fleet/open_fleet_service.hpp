@@ -26,6 +26,6 @@ struct FleetServiceOptions {
 Result<std::unique_ptr<Service>> open_fleet_service(const FleetServiceOptions& options,
                                                     LoopRunner& runner, EventLog& events,
                                                     const Clock& clock, Logger& log,
-                                                    const std::function<void()>& tick);
+                                                    const ReportWork& report_work);
 
 }  // namespace concur

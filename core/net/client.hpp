@@ -45,6 +45,7 @@ class Client {
                             ClientStream::Body body);
 
   Millis timeout() const { return timeout_; }
+  const std::vector<std::string>& paths() const { return paths_; }
 
   // From now on, whenever `fd` can be read while a request waits, `on_input` is called, which reads
   // it; where it returns false the request is given up, as one whose time is over.

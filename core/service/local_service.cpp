@@ -38,9 +38,9 @@ LocalService::LocalService(LoopRunner& runner, EventLog& events, const Clock& cl
       denials_(log),
       committer_(runner, clock, log, registry_, std::move(store), path_, *this),
       rebuilder_(registry_, committer_, clock),
-      record_(loop_, clock, registry_, committer_, path_),
+      record_(loop_, clock, registry_, committer_, work_, path_),
       copier_(loop_, "backup", 1),
-      purger_(loop_, registry_, *this),
+      purger_(loop_, registry_, *this, work_),
       sweeper_(loop_, registry_, *this),
       tick_timer_(loop_) {
   schedule_tick();
@@ -156,9 +156,9 @@ void LocalService::backup(BackupReply reply) {
     return reply(Error{ErrorKind::kUnavailable, "cannot back up: another backup is being made"});
   }
   copier_.submit(
-      [path = path_, files = committer_.files()](Interruption& interruption) -> Result<Fd> {
-        return copy_database(files.get(), path, interruption);
-      },
+      [path = path_, files = committer_.files(),
+       work = work_.add("backup", {}, clock_.now().instant)](Interruption& interruption)
+          -> Result<Fd> { return copy_database(files.get(), path, *work, interruption); },
       std::move(reply));
 }
 
@@ -183,6 +183,7 @@ ServiceStatus LocalService::status() const {
   status.policy = registry_.policy();
   status.trouble = trouble();
   status.storage = std::move(database);
+  status.work = work_.list();
   return status;
 }
 
@@ -198,6 +199,7 @@ void LocalService::schedule_tick() {
 void LocalService::tick() {
   const Now now = look_at_clock();
   denials_.tick(now.instant);
+  work_.log_long(log_, now.instant);
   log_other_throttled(now);
   warn_of_large_wal(now);
   committer_.trim_before(record_.oldest_hour(now));

@@ -14,6 +14,7 @@
 #include "service/sleep_watch.hpp"
 #include "service/step_host.hpp"
 #include "service/sweeper.hpp"
+#include "service/work_board.hpp"
 #include "service/worker.hpp"
 #include "session/registry.hpp"
 #include "store/store.hpp"
@@ -83,6 +84,7 @@ class LocalService final : public Service, private Committer::Listener, private 
   LogThrottle large_wal_{1};
   Committer committer_;
   Rebuilder rebuilder_;
+  WorkBoard work_;
   Record record_;
   Worker<Fd> copier_;
   Purger purger_;

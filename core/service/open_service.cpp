@@ -13,7 +13,7 @@ namespace concur {
 Result<std::unique_ptr<Service>> open_local_service(const LocalServiceOptions& options,
                                                     LoopRunner& runner, EventLog& events,
                                                     const Clock& clock, Logger& log,
-                                                    const std::function<void()>& tick) {
+                                                    const ReportWork& report_work) {
   std::random_device random;
   Registry registry(options.config.policy, (std::uint64_t{random()} << 32) | random());
   const Now now = clock.now();
@@ -21,7 +21,7 @@ Result<std::unique_ptr<Service>> open_local_service(const LocalServiceOptions& o
   auto loaded = Store::open_and_load(
       options.database, options.durability, boot_id(), now,
       [&](StoredRow row) { return registry.restore(std::move(row), now); },
-      [&](std::span<const StoredRow> rows) { registry.prefetch(rows); }, &tick);
+      [&](std::span<const StoredRow> rows) { registry.prefetch(rows); }, &report_work);
   if (!loaded) return loaded.error();
   if (options.files) loaded->store.keep_in_place(options.files, options.durability, boot_id());
   const LoadReport& report = loaded->report;

@@ -11,7 +11,8 @@ void Purger::begin(const Purge& purge, Service::Reply reply) {
   if (running_.size() >= kMaxPurges) {
     return reply(Error{ErrorKind::kUnavailable, "cannot purge: others are under way; try again"});
   }
-  running_.push_back({purge, registry_.begin_purge(), std::move(reply)});
+  running_.push_back({purge, registry_.begin_purge(), std::move(reply),
+                      board_.add("purge", "sessions", host_.look_at_clock().instant)});
   // The first step at once, so that the next command already sees it; with few sessions that is the
   // whole purge.
   if (running_.size() == 1 && !scheduled_) step();
@@ -41,6 +42,7 @@ void Purger::step() {
   host_.decided();
   auto& purged = std::get<Purged>(decision.answer);
   running.count += purged.count;
+  running.work->report(running.cursor.next, running.cursor.end);
   if (!running.cursor.done()) return;
   purged.count = running.count;
   Running done = std::move(running);

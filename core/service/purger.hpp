@@ -2,6 +2,7 @@
 
 #include "service/service.hpp"
 #include "service/step_host.hpp"
+#include "service/work_board.hpp"
 #include "session/command.hpp"
 #include "session/registry.hpp"
 
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 
 namespace concur {
@@ -24,8 +26,8 @@ class Purger {
   static constexpr std::size_t kMaxPurges = 16;  // under way or waiting for that
 
   // All must outlive it.
-  Purger(boost::asio::io_context& loop, Registry& registry, StepHost& host)
-      : loop_(loop), registry_(registry), host_(host) {}
+  Purger(boost::asio::io_context& loop, Registry& registry, StepHost& host, WorkBoard& board)
+      : loop_(loop), registry_(registry), host_(host), board_(board) {}
 
   // `reply` is answered when all that was there at the call is purged and that is durable;
   // kUnavailable where too many are under way.
@@ -44,6 +46,7 @@ class Purger {
     Purge purge;
     PurgeCursor cursor;
     Service::Reply reply;
+    std::shared_ptr<LongWork> work;
     std::uint64_t count = 0;  // of the steps before
   };
 
@@ -54,6 +57,7 @@ class Purger {
   boost::asio::io_context& loop_;
   Registry& registry_;
   StepHost& host_;
+  WorkBoard& board_;
   std::deque<Running> running_;  // the first one is under way
   bool scheduled_ = false;
 };

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "service/committer.hpp"
 #include "service/service.hpp"
+#include "service/work_board.hpp"
 #include "service/worker.hpp"
 #include "session/policy.hpp"
 #include "session/registry.hpp"
@@ -12,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace concur {
@@ -25,11 +27,12 @@ class Record {
 
   // All must outlive it; `path` is the database's.
   Record(boost::asio::io_context& loop, const Clock& clock, Registry& registry,
-         Committer& committer, std::string path);
+         Committer& committer, WorkBoard& board, std::string path);
 
   // As Service::report(). What is recorded so far is stored first, in commits of a bounded size.
   void report(const ReportQuery& query, Service::ReportReply reply) {
-    store_and_read(registry_.usage_parts(), query, std::move(reply));
+    store_and_read(registry_.usage_parts(), query,
+                   board_.add("report", "hours", clock_.now().instant), std::move(reply));
   }
 
   void keep(Millis history) { history_ = history; }
@@ -39,12 +42,16 @@ class Record {
   std::int64_t oldest_hour(const Now& now);
 
  private:
-  void store_and_read(std::size_t parts, const ReportQuery& query, Service::ReportReply reply);
-  void read(const ReportQuery& query, Service::ReportReply reply);
+  using Work = std::shared_ptr<LongWork>;
+
+  void store_and_read(std::size_t parts, const ReportQuery& query, Work work,
+                      Service::ReportReply reply);
+  void read(const ReportQuery& query, Work work, Service::ReportReply reply);
 
   const Clock& clock_;
   Registry& registry_;
   Committer& committer_;
+  WorkBoard& board_;
   std::string path_;
   Millis history_ = kDefaultHistory;
   Now clock_set_;  // when the wall clock was last seen to have been set

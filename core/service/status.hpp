@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/progress.hpp"
 #include "service/counts.hpp"
 #include "service/fleet_status.hpp"
 #include "session/policy.hpp"
@@ -8,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace concur {
 
@@ -33,6 +35,7 @@ struct ServiceStatus {
   std::optional<FleetStatus> fleet;  // of a box of a fleet
   std::uint64_t waiting = 0;         // starts that wait for room
   WaitCounts waits;
+  std::vector<WorkState> work;  // that takes long and is under way, or waits for its turn
 };
 
 }  // namespace concur

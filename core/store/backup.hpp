@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/fd.hpp"
+#include "base/progress.hpp"
 #include "base/result.hpp"
 #include "store/sqlite.hpp"
 
@@ -15,8 +16,8 @@ class DatabaseCopy {
   static Result<DatabaseCopy> open(const std::string& path);
 
   // Takes as long as the database is large, and as much room beside it. The copy has no name: it
-  // is gone with its descriptor.
-  Result<Fd> make();
+  // is gone with its descriptor. `report`, if any, is called now and then.
+  Result<Fd> make(const ReportWork& report = {});
 
   // From any thread: ends a make() that is under way, with an error.
   void interrupt() { sqlite3_interrupt(db_.handle()); }

@@ -21,9 +21,10 @@ PageCheck::PageCheck(const std::string& path)
         return verdict;
       })) {}
 
-Result<void> PageCheck::wait(const std::function<void()>* tick) {
+Result<void> PageCheck::wait(const ReportWork* report) {
   while (verdict_.wait_for(kLookAgain) == std::future_status::timeout) {
-    if (progressed_.exchange(false) && tick != nullptr) (*tick)();
+    if (!progressed_.exchange(false) || report == nullptr) continue;
+    (*report)({.what = kCheckingPages, .unit = "pages", .done = read_, .total = pages_});
   }
   return verdict_.get();
 }
@@ -31,7 +32,9 @@ Result<void> PageCheck::wait(const std::function<void()>* tick) {
 Result<void> PageCheck::run(const std::string& path) {
   auto db = Sqlite::open_reading(path);
   if (!db) return db.error();
-  const std::function<bool()> go_on = [this] {
+  pages_ = db->pages();
+  const std::function<bool()> go_on = [this, &db] {
+    read_.store(db->pages_read(), std::memory_order_relaxed);
     progressed_.store(true, std::memory_order_relaxed);
     return true;
   };

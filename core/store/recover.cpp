@@ -54,7 +54,7 @@ class WorkFolder {
 };
 
 // What the disk does not give back comes as zeros: the rest of the file is still worth having.
-Result<void> copy_file(const std::string& from, const std::string& to) {
+Result<void> copy_file(const std::string& from, const std::string& to, const ReportWork& report) {
   constexpr std::size_t kPart = 4096;
   const Fd in(open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
@@ -73,6 +73,9 @@ Result<void> copy_file(const std::string& from, const std::string& to) {
     const ssize_t written = pwrite(out.get(), part.data(), part.size(), at);
     if (written < 0) return system_error(errno);
     if (static_cast<std::size_t>(written) != part.size()) return system_error(ENOSPC);
+    report({.what = "copying the database",
+            .done = static_cast<std::uint64_t>(at) + part.size(),
+            .total = static_cast<std::uint64_t>(info.st_size)});
   }
   return {};
 }
@@ -204,13 +207,14 @@ class Salvage {
  public:
   Salvage(Sqlite& db, std::vector<Target> targets) : db_(db), targets_(std::move(targets)) {}
 
-  Result<void> take_all(PageReader& reader) {
+  Result<void> take_all(PageReader& reader, const ReportWork& report) {
     report_.pages = reader.pages();
     report_.missing_pages = reader.missing_pages();
     for (std::uint32_t number = 1; number <= reader.pages(); ++number) {
       const PageContent page = reader.read(number);
       if (page.kind == PageContent::Kind::kUnreadable) ++report_.unreadable_pages;
       if (auto done = take(page); !done) return done;
+      report({.what = "salvaging rows", .unit = "pages", .done = number, .total = reader.pages()});
     }
     return {};
   }
@@ -299,7 +303,8 @@ class Salvage {
 };
 
 // The new database, in the folder.
-Result<RecoverReport> salvage(PageReader& reader, const std::string& path) {
+Result<RecoverReport> salvage(PageReader& reader, const std::string& path,
+                              const ReportWork& report) {
   auto db = Sqlite::open(path);
   if (!db) return db.error();
   if (const auto made = migrate(*db); !made) return made.error();
@@ -309,7 +314,7 @@ Result<RecoverReport> salvage(PageReader& reader, const std::string& path) {
   auto targets = targets_of(*db);
   if (!targets) return targets.error();
   Salvage salvage(*db, std::move(*targets));
-  done = salvage.take_all(reader);
+  done = salvage.take_all(reader, report);
   if (!done) return done.error();
   // Rows of a boot that is lost must not be taken for those of the next one that gets its number;
   // no boot has an empty name.
@@ -334,20 +339,21 @@ Result<void> publish(const std::string& made, const std::string& into) {
 }
 
 Result<RecoverReport> recover_in(const WorkFolder& folder, const std::string& database,
-                                 const std::string& into) {
+                                 const std::string& into, const ReportWork& report_work) {
   const std::string copy = folder.file("damaged.db");
   const std::string log = folder.file("damaged.db-wal");
-  if (const auto done = copy_file(database, copy); !done) return done.error();
+  if (const auto done = copy_file(database, copy, report_work); !done) return done.error();
   std::error_code error;
   if (fs::exists(database + "-wal", error)) {
-    if (const auto done = copy_file(database + "-wal", log); !done) return done.error();
+    if (const auto done = copy_file(database + "-wal", log, report_work); !done)
+      return done.error();
   }
   const auto logged = put_log_in(log, copy);
   if (!logged) return logged.error();
   auto reader = PageReader::open(copy);
   if (!reader) return reader.error();
   const std::string made = folder.file("recovered.db");
-  auto report = salvage(*reader, made);
+  auto report = salvage(*reader, made, report_work);
   if (!report) return report.error();
   report->damaged_frames = logged->damaged;
   if (!report->has_rows()) return Error{ErrorKind::kCorrupt, "nothing in it can be read"};
@@ -369,7 +375,8 @@ bool RecoverReport::lost_nothing() const {
          });
 }
 
-Result<RecoverReport> recover(const std::string& database, const std::string& into) {
+Result<RecoverReport> recover(const std::string& database, const std::string& into,
+                              const ReportWork& report_work) {
   const auto cannot = [&database](ErrorKind kind, std::string_view cause) {
     return Error{kind, text::format("cannot recover {}: {}", database, cause)};
   };
@@ -384,7 +391,7 @@ Result<RecoverReport> recover(const std::string& database, const std::string& in
   }
   auto folder = WorkFolder::make(database);
   if (!folder) return cannot(folder.error().kind, folder.error().message);
-  auto report = recover_in(*folder, database, into);
+  auto report = recover_in(*folder, database, into, report_work);
   if (!report) return cannot(report.error().kind, report.error().message);
   return report;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/progress.hpp"
 #include "base/result.hpp"
 
 #include <cstdint>
@@ -35,7 +36,9 @@ struct RecoverReport {
 // meanwhile.
 //
 // Messages read `cannot recover <database>: <cause>`. kAbsent: it is not there. kInvalid: `into`
-// is. kCorrupt: nothing can be read. kUnavailable: the system does not let it.
-Result<RecoverReport> recover(const std::string& database, const std::string& into);
+// is. kCorrupt: nothing can be read. kUnavailable: the system does not let it. `report_work` is
+// called now and then.
+Result<RecoverReport> recover(const std::string& database, const std::string& into,
+                              const ReportWork& report_work);
 
 }  // namespace concur

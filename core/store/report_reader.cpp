@@ -46,6 +46,38 @@ Result<void> read_all(Statement& rows, std::vector<UsageReport>& into) {
 
 }  // namespace
 
+struct ReportReader::Passes {
+  static constexpr std::int64_t kAll = 3;
+
+  void begin(std::int64_t from, std::int64_t to, const ReportWork& to_report) {
+    first = from;
+    last = std::max(from, to);
+    report = to_report;
+  }
+
+  // passed(pass, hour): true for each row, and says where the reading is.
+  static void passed(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+    auto& passes = *static_cast<Passes*>(sqlite3_user_data(context));
+    sqlite3_result_int(context, 1);
+    const std::int64_t hour = sqlite3_value_int64(values[1]);
+    if (hour == std::exchange(passes.hour, hour) || !passes.report) return;
+    const std::int64_t hours = passes.last - passes.first + 1;
+    const std::int64_t done = std::clamp<std::int64_t>(hour - passes.first, 0, hours);
+    passes.report(
+        {.what = "reading the record",
+         .unit = "hours",
+         .done = static_cast<std::uint64_t>(sqlite3_value_int64(values[0]) * hours + done),
+         .total = static_cast<std::uint64_t>(kAll * hours)});
+  }
+
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  std::int64_t hour = -1;
+  ReportWork report;
+};
+
+void ReportReader::DeletePasses::operator()(Passes* passes) const { delete passes; }
+
 Result<ReportReader> ReportReader::open(const std::string& path) {
   auto db = Sqlite::open_existing(path);
   if (!db) return db.error();
@@ -99,10 +131,19 @@ Result<ReportReader> ReportReader::make_ready(Sqlite db) {
     return set.error();
   }
   if (const auto added = add_record_functions(db); !added) return added.error();
-  return ReportReader(std::move(db));
+  OwnPasses passes(new Passes());
+  if (sqlite3_create_function_v2(db.handle(), "passed", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                 passes.get(), Passes::passed, nullptr, nullptr,
+                                 nullptr) != SQLITE_OK) {
+    return Error{ErrorKind::kInternal, "its functions cannot be set up"};
+  }
+  return ReportReader(std::move(passes), std::move(db));
 }
 
-Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first) {
+Result<Report> ReportReader::read(const ReportQuery& query, std::int64_t first,
+                                  const ReportWork& report_work) {
+  const auto last = db_.number("SELECT coalesce(max(hour), 0) FROM history");
+  passes_->begin(first, last ? *last : first, report_work);
   Report report;
   report.since = WallTime(std::chrono::hours(first));
   // One transaction, so that all parts are of the same moment.
@@ -123,9 +164,9 @@ Result<void> ReportReader::read_users(const ReportQuery& query, std::int64_t fir
              sum_of_hours(hour, excess), count_distinct(devices), count_distinct(addresses),
              sum(conflicts)
       FROM record
-      WHERE hour >= ?1 AND user IN (
+      WHERE hour >= ?1 AND passed(1, hour) AND user IN (
         SELECT user FROM record
-        WHERE hour >= ?1
+        WHERE hour >= ?1 AND passed(0, hour)
         GROUP BY user
         HAVING max(denials) > 0 OR max(evictions) > 0 OR max(conflicts) > 0
         ORDER BY sum_of_hours(hour, excess) DESC, sum(denials) + sum(evictions) + sum(conflicts) DESC, user
@@ -195,7 +236,7 @@ Result<void> ReportReader::read_histogram(const ReportQuery& query, std::int64_t
   auto rows = db_.prepare(R"(
       SELECT peak, attempted, count(*)
       FROM (SELECT max(peak) AS peak, max(attempted) AS attempted
-            FROM record WHERE hour >= ? GROUP BY user)
+            FROM record WHERE hour >= ? AND passed(2, hour) GROUP BY user)
       GROUP BY peak, attempted)");
   if (!rows) return rows.error();
   rows->bind(1, first);

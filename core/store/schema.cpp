@@ -286,15 +286,22 @@ Result<void> check_pages(Sqlite& db) {
   return {};
 }
 
-Result<void> migrate(Sqlite& db) {
+Result<void> migrate(Sqlite& db, WorkState* work) {
   const auto version = check_schema(db);
   if (!version) return version.error();
+  if (work != nullptr) *work = {.what = kCheckingPages, .unit = "pages", .total = db.pages()};
   if (auto sound = check_pages(db); !sound) return sound;
   if (*version == 0) {
     // Must stand before the first table; lets a shrunken database give its space back.
     if (const auto set = db.exec("PRAGMA auto_vacuum = INCREMENTAL"); !set) return set.error();
   }
   for (auto next = static_cast<std::size_t>(*version) + 1; next <= kMigrations.size(); ++next) {
+    if (work != nullptr) {
+      *work = {.what = "migrating the database",
+               .unit = "schemas",
+               .done = next - 1 - static_cast<std::size_t>(*version),
+               .total = kMigrations.size() - static_cast<std::size_t>(*version)};
+    }
     if (const auto done = run_migration(db, next); !done) return done.error();
   }
   return {};

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "base/progress.hpp"
 #include "store/sqlite.hpp"
 
 #include <cstdint>
+#include <string_view>
 
 namespace concur {
 
@@ -19,10 +21,13 @@ Result<std::int64_t> check_schema(Sqlite& db);
 // Looks at all pages and rows; writes nothing. kCorrupt where it is damaged, kUnavailable where it
 // cannot be read.
 Result<void> check_pages(Sqlite& db);
+inline constexpr std::string_view kCheckingPages = "checking the database";  // as work
 
 // Brings the database to the newest schema, a new file from nothing, each step in one transaction.
 // Before anything is written it is checked: kCorrupt, and the file untouched, where it is damaged;
-// kInvalid, and untouched too, where it is another program's, or newer than this one.
-Result<void> migrate(Sqlite& db);
+// kInvalid, and untouched too, where it is another program's, or newer than this one. `work`, if
+// any, says which part of that is under way; while it is kCheckingPages, what is done is what the
+// connection has read since.
+Result<void> migrate(Sqlite& db, WorkState* work = nullptr);
 
 }  // namespace concur

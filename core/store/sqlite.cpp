@@ -1,5 +1,6 @@
 #include "store/sqlite.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace concur {
@@ -149,6 +150,20 @@ void Sqlite::on_progress(const std::function<bool()>* go_on) {
       db_.get(), kInstructions,
       [](void* context) { return (*static_cast<const std::function<bool()>*>(context))() ? 0 : 1; },
       const_cast<std::function<bool()>*>(go_on));
+}
+
+std::uint64_t Sqlite::pages_read() const {
+  int missed = 0;
+  int highest = 0;
+  if (sqlite3_db_status(db_.get(), SQLITE_DBSTATUS_CACHE_MISS, &missed, &highest, 0) != SQLITE_OK) {
+    return 0;
+  }
+  return static_cast<std::uint64_t>(std::max(missed, 0));
+}
+
+std::uint64_t Sqlite::pages() {
+  const auto count = number("PRAGMA page_count");
+  return count ? static_cast<std::uint64_t>(std::max<std::int64_t>(*count, 0)) : 0;
 }
 
 Error Sqlite::error() const {

@@ -70,6 +70,11 @@ class Sqlite {
   // fails where it says no. It must live as long, and stay where it is.
   void on_progress(const std::function<bool()>* go_on);
 
+  // How many pages were read from the file since it was opened, some of them more than once.
+  std::uint64_t pages_read() const;
+  // How many it has; 0 where that cannot be known.
+  std::uint64_t pages();
+
   sqlite3* handle() { return db_.get(); }
 
  private:

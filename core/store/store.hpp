@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/progress.hpp"
 #include "session/change.hpp"
 #include "store/database_files.hpp"
 #include "store/durability.hpp"
@@ -36,9 +37,9 @@ class Store {
   // Opens, checks and migrates the database; creates it where it is absent. `boot` names this boot
   // of the machine. kCorrupt: damaged; kInvalid: foreign or newer; untouched in each case, its
   // write-ahead log too. kUnavailable: it cannot be opened or written. The message reads `cannot
-  // open database <path>: <cause>`. `tick`, if any, is called now and then, for it may take long.
+  // open database <path>: <cause>`. `report`, if any, is called now and then, for it may take long.
   static Result<Store> open(const std::string& path, Durability durability, const std::string& boot,
-                            const std::function<void()>* tick = nullptr);
+                            const ReportWork* report = nullptr);
 
   // Gives every stored row to `take`: plans, limits, blocks, sessions in ascending order of ids,
   // hold-offs in the order they began, the gone in the order they went; times on the boot clock of
@@ -53,7 +54,7 @@ class Store {
   static Result<Loaded> open_and_load(const std::string& path, Durability durability,
                                       const std::string& boot, const Now& now, const TakeRow& take,
                                       const ExpectRows& expect = {},
-                                      const std::function<void()>* tick = nullptr);
+                                      const ReportWork* report = nullptr);
 
   // From here on each commit first sees to it that the files are those at their paths. Where they
   // were taken away, all that they hold, which the open ones still do, is written into a new

@@ -88,11 +88,43 @@ std::int64_t id_of(const StoredRow& row) {
   return 0;
 }
 
+// How far the opening of a database is, for whoever waits for it.
+class Opening {
+ public:
+  // Both must outlive it.
+  Opening(Sqlite& db, const ReportWork* report) : db_(db), report_(report) {}
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
+  ~Opening() {
+    if (report_ != nullptr) (*report_)({});
+  }
+
+  WorkState& work() { return work_; }
+
+  // `db` may be moved away, and is not asked any more.
+  void take_leave() { work_ = kBegin; }
+
+  void report() {
+    if (report_ == nullptr) return;
+    if (work_.what == kCheckingPages) work_.done = std::min(db_.pages_read(), work_.total);
+    (*report_)(work_);
+  }
+
+ private:
+  static constexpr WorkState kBegin{.what = "opening the database", .unit = "pages"};
+
+  Sqlite& db_;
+  const ReportWork* report_;
+  WorkState work_ = kBegin;
+};
+
 // Gives away the rows of one table after the other.
 class Loading {
  public:
-  Loading(const Now& now, std::int64_t boot, const TakeRow& take, const ExpectRows& expect)
-      : now_(now), boot_(boot), take_(take), expect_(expect) {}
+  // `work`, if any, says how far it is.
+  Loading(const Now& now, std::int64_t boot, const TakeRow& take, const ExpectRows& expect,
+          WorkState* work)
+      : now_(now), boot_(boot), take_(take), expect_(expect), work_(work) {}
 
   Result<LoadReport> run(Sqlite& db) {
     for (const RowSource& source : row_sources()) {
@@ -103,6 +135,7 @@ class Loading {
         if (!read) return read.error();
         more = *read;
         give_away(source.name);
+        note_work(db);
       }
     }
     const auto box = db.number("SELECT coalesce(max(identity), 0) FROM box");
@@ -112,6 +145,27 @@ class Loading {
   }
 
  private:
+  // To count the rows takes a part of the time to read them: not before that has become long.
+  void note_work(Sqlite& db) {
+    if (work_ == nullptr) return;
+    constexpr auto kLong = std::chrono::seconds(1);
+    const bool is_counted = work_->total > 0 || std::chrono::steady_clock::now() - began_ < kLong;
+    const std::uint64_t total = is_counted ? work_->total : count_rows(db);
+    *work_ = {.what = "loading the sessions",
+              .unit = "rows",
+              .done = report_.rows + report_.refused,
+              .total = total};
+  }
+
+  static std::uint64_t count_rows(Sqlite& db) {
+    std::uint64_t all = 0;
+    for (const RowSource& source : row_sources()) {
+      const auto count = db.number(text::format("SELECT count(*) FROM {}", source.name));
+      if (count) all += static_cast<std::uint64_t>(std::max<std::int64_t>(*count, 0));
+    }
+    return all;
+  }
+
   // False at the end of the table.
   Result<bool> read_some(const RowSource& source, Statement& from) {
     rows_.clear();
@@ -147,6 +201,8 @@ class Loading {
   std::int64_t boot_;
   const TakeRow& take_;
   const ExpectRows& expect_;
+  WorkState* work_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   LoadReport report_;
   std::vector<StoredRow> rows_;
   std::vector<std::string> refusals_;  // of the row at the same place; empty for none
@@ -178,15 +234,19 @@ Result<Sqlite> open_file(const std::string& path) {
 }  // namespace
 
 Result<Store> Store::open(const std::string& path, Durability durability, const std::string& boot,
-                          const std::function<void()>* tick) {
+                          const ReportWork* report) {
   auto db = open_file(path);
   if (!db) return cannot_open(path, db.error());
-  const std::function<bool()> go_on = [tick] {
-    if (tick != nullptr) (*tick)();
+  Opening opening(*db, report);
+  const std::function<bool()> go_on = [&opening] {
+    opening.report();
     return true;
   };
   db->on_progress(&go_on);
-  if (const auto done = migrate(*db); !done) return cannot_open(path, done.error());
+  if (const auto done = migrate(*db, &opening.work()); !done) {
+    return cannot_open(path, done.error());
+  }
+  opening.take_leave();
   auto store = make_ready(std::move(*db), durability, boot);
   if (!store) return cannot_open(path, store.error());
   store->db_.on_progress(nullptr);
@@ -235,14 +295,15 @@ Result<Store> Store::make_ready(Sqlite db, const std::string& boot) {
 Result<Store::Loaded> Store::open_and_load(const std::string& path, Durability durability,
                                            const std::string& boot, const Now& now,
                                            const TakeRow& take, const ExpectRows& expect,
-                                           const std::function<void()>* tick) {
+                                           const ReportWork* report_work) {
   auto db = open_file(path);
   if (!db) return cannot_open(path, db.error());
+  Opening opening(*db, report_work);
   std::optional<PageCheck> check;
   // A damaged page can make the way through a table longer than any file: whoever goes it stops
   // when the check has found the page.
-  const std::function<bool()> go_on = [tick, &check] {
-    if (tick != nullptr) (*tick)();
+  const std::function<bool()> go_on = [&opening, &check] {
+    opening.report();
     return !check || !check->has_failed();
   };
   db->on_progress(&go_on);
@@ -250,7 +311,8 @@ Result<Store::Loaded> Store::open_and_load(const std::string& path, Durability d
   if (!version) return cannot_open(path, version.error());
   if (*version == newest_schema()) {
     check.emplace(path);
-  } else if (const auto done = migrate(*db); !done) {  // it must be written to before it is read
+  } else if (const auto done = migrate(*db, &opening.work());
+             !done) {  // it must be written to before it is read
     return cannot_open(path, done.error());
   }
   const auto load = [&]() -> Result<LoadReport> {
@@ -258,12 +320,15 @@ Result<Store::Loaded> Store::open_and_load(const std::string& path, Durability d
     if (const auto set = db->exec("PRAGMA cell_size_check = ON"); !set) return set.error();
     const auto boot_row = find_boot(*db, boot);
     if (!boot_row) return boot_row.error();
-    return Loading(now, *boot_row, take, expect).run(*db);
+    return Loading(now, *boot_row, take, expect, &opening.work()).run(*db);
   };
+  opening.take_leave();
   const Result<LoadReport> report = load();
+  opening.take_leave();
   if (check) {
     // Damage explains whatever else went wrong.
-    if (const auto sound = check->wait(tick); !sound) return cannot_open(path, sound.error());
+    if (const auto sound = check->wait(report_work); !sound)
+      return cannot_open(path, sound.error());
   }
   if (!report) return cannot_open(path, report.error());
   auto store = make_ready(std::move(*db), durability, boot);
@@ -273,7 +338,7 @@ Result<Store::Loaded> Store::open_and_load(const std::string& path, Durability d
 }
 
 Result<LoadReport> Store::load(const Now& now, const TakeRow& take, const ExpectRows& expect) {
-  return Loading(now, boot_, take, expect).run(db_);
+  return Loading(now, boot_, take, expect, nullptr).run(db_);
 }
 
 }  // namespace concur

@@ -46,7 +46,8 @@ _concur() {
     --output)
       case $verb in
         'limit list' | 'block list') options='json ndjson' ;;
-        report | status | fleet*) options='json table' ;;
+        report) options='json table html csv' ;;
+        status | fleet*) options='json table' ;;
         *) options='json ndjson table' ;;
       esac
       mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") && return
@@ -74,7 +75,10 @@ _concur() {
     block) options='list --user --for --message' ;;
     unblock) options='--user' ;;
     'block list') options='--output' ;;
-    report) options='--since --top --user --what-if-limit --output' ;;
+    report)
+      options='--since --top --user --what-if-limit --output'
+      if [ -z "$name" ] && [[ $cur != -* ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return; fi
+      ;;
     status | 'fleet check' | 'fleet status') options='--output' ;;
     watch) options='--user --since --renewed --exec --events --state --at-most' ;;
     top) options='--interval' ;;

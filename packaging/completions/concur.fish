@@ -92,7 +92,8 @@ complete -c concur -n '__concur_is purge' -l dry-run -d 'only count the sessions
 complete -c concur -n '__concur_is report' -l since -x -d 'how far back'
 complete -c concur -n '__concur_is report' -l top -x -d 'how many users'
 complete -c concur -n '__concur_is report' -l what-if-limit -x -d 'try a limit out'
-complete -c concur -n '__concur_is report' -l output -xa 'json table' -d 'how to print it'
+complete -c concur -n '__concur_is report' -l output -xa 'json table html csv' -d 'how to print it'
+complete -c concur -n '__concur_is report' -F
 complete -c concur -n '__concur_is status' -l output -xa 'json table' -d 'how to print it'
 complete -c concur -n '__concur_is fleet' -l output -xa 'json table' -d 'how to print it'
 complete -c concur -n '__concur_is watch' -l since -x -d 'from this event on'

@@ -107,6 +107,116 @@ says() {
   [[ ${lines[2]} == "1  a�[2Jb�c "* ]]
 }
 
+@test "csv: a line a user, and of one user a line an hour" {
+  concur_run report --output csv
+  [ "$status" -eq 0 ] && [ -z "$stderr" ]
+  expect_golden report-csv
+  concur_run report --user customer-1005 --output csv
+  [ "$status" -eq 0 ]
+  expect_golden report-user-csv
+  concur_run report --user nobody --output csv
+  [[ $status -eq 0 && $output == "user,hour,score,"* && $(wc -l <<<"$output") -eq 1 ]]
+}
+
+@test "csv: a name is never a formula, nor more than one cell" {
+  make_dir
+  says '{"since":"2026-11-16T21:00:00.000Z","users":[{"user":"=1+1"},{"user":"+1"},{"user":"-1"},{"user":"@a"},{"user":"  =1"},{"user":"\uff1d1"},{"user":"a\"b,c;=d"},{"user":"\t=1"},{"user":"a=1"}]}'
+  concur --socket "$SOCKET" report --output csv >"$DIR/report.csv"
+  run python3 -c 'import csv, sys
+for row in csv.reader(open(sys.argv[1], newline="")): print(len(row), row[0])' "$DIR/report.csv"
+  [ "$output" = "10 user
+10 '=1+1
+10 '+1
+10 '-1
+10 '@a
+10 '  =1
+10 '＝1
+10 a\"b,c;=d
+10 �=1
+10 a=1" ]
+}
+
+@test "html: one whole page to mail, which needs nothing and runs nothing" {
+  make_dir
+  concur_run report --output html "$DIR/report.html" --what-if-limit 2
+  expect_answer 0 ".file == \"$DIR/report.html\" and .bytes == $(stat -c %s "$DIR/report.html")"
+  [ "$(stat -c %a "$DIR/report.html")" = 600 ]
+  run python3 "$BATS_TEST_DIRNAME/read_page.py" "$DIR/report.html"
+  [ "$status" -eq 0 ]
+  output=$(sed -E 's/(From .* to ).* UTC,/\1NOW,/' <<<"$output")
+  expect_golden report-html
+  # The same on standard output, but for the minute in which it was made.
+  diff <(concur report --output html --what-if-limit 2 | grep -v '^<p class="soft">From') \
+    <(grep -v '^<p class="soft">From' "$DIR/report.html")
+  # The hours of the first two: what each tried most, at 20 and at 22 o'clock.
+  [ "$(grep -c 'aria-label="most at 20:00 UTC: [0-9] at once"' "$DIR/report.html")" -eq 9 ]
+  grep -q '<title>22:00 UTC: 1 at once</title>' "$DIR/report.html"
+}
+
+@test "html: one user's days and hours" {
+  make_dir
+  concur_run report --user customer-1005 --output html "$DIR/report.html"
+  expect_answer 0 '.bytes > 0'
+  run python3 "$BATS_TEST_DIRNAME/read_page.py" "$DIR/report.html"
+  [ "$status" -eq 0 ]
+  output=$(sed -E 's/(From .* to ).* UTC,/\1NOW,/' <<<"$output")
+  expect_golden report-user-html
+}
+
+@test "html: what clients send is text" {
+  make_dir
+  start_daemon
+  # shellcheck disable=SC2016
+  hostile='</bdi><script>alert(1)</script><img src=x onerror="a&b">'"'"
+  for stream in 1 2 3 4; do concur --socket "$SOCKET" start --user "$hostile" --session "s$stream" >/dev/null || [ $? -eq 1 ]; done
+  concur_run --socket "$SOCKET" report --output html "$DIR/report.html"
+  expect_answer 0 '.bytes > 0'
+  run python3 "$BATS_TEST_DIRNAME/read_page.py" "$DIR/report.html"
+  [ "$status" -eq 0 ]
+  [[ $output == *"|$hostile|"* ]]
+}
+
+@test "FILE is replaced when the report is whole, and else stays as it was" {
+  make_dir
+  echo before >"$DIR/report.csv"
+  concur_run report --output csv "$DIR/report.csv"
+  expect_answer 0 '.bytes > 0'
+  [ "$(head -c 5 "$DIR/report.csv")" = user, ]
+  says '{"users":[{"a":1}]}'
+  echo before >"$DIR/report.csv"
+  for format in csv html; do
+    concur_run --socket "$SOCKET" report --output $format "$DIR/report.csv"
+    expect_error 3 "concur: cannot report: the answer is no report"
+  done
+  [ "$(cat "$DIR/report.csv")" = before ]
+  [ "$(find "$DIR" -name 'report*' | wc -l)" -eq 1 ]
+}
+
+@test "FILE that cannot be written is refused before the daemon is asked" {
+  make_dir
+  expect_refused() { # CODE FILE CAUSE
+    concur_run --socket "$DIR/none" report --output html "$2"
+    expect_error "$1" "concur: cannot write $2: $3"
+  }
+  mkdir "$DIR/folder"
+  ln -s "$DIR/elsewhere" "$DIR/link"
+  mkfifo "$DIR/pipe"
+  expect_refused 2 "$DIR/folder" "Is a directory"
+  expect_refused 2 "$DIR/none/report.html" "No such file or directory"
+  expect_refused 2 "$DIR/link" "it is a symbolic link; name a file"
+  expect_refused 2 "$DIR/pipe" "it is no regular file; name a file"
+  expect_refused 2 /dev/null "it is no regular file; name a file"
+  run --separate-stderr as_nobody concur --socket "$DIR/none" report --output csv "$DIR/report.csv"
+  [ "$(id -u)" -ne 0 ] || expect_error 4 "concur: cannot write $DIR/report.csv: Permission denied"
+  concur_run report --output table "$DIR/report.html"
+  expect_error 2 "concur: cannot report: FILE goes with --output html or csv"
+  concur_run report "$DIR/report.html"
+  expect_error 2 "concur: cannot report: FILE goes with --output html or csv"
+  concur_run report --output csv ""
+  expect_error 2 "concur: cannot report: the name of FILE is empty"
+  [ "$(find "$DIR" -name '*report*' | wc -l)" -eq 0 ]
+}
+
 @test "report is for operators, status for everyone" {
   [ "$(id -u)" -eq 0 ] || skip "only root can run a daemon that another user may talk to and is no operator of"
   make_dir

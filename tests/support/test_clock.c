@@ -13,6 +13,9 @@
  *
  *   awake  CLOCK_MONOTONIC_COARSE              the boot clock less the time asleep: suspend, as the daemon tells it
  *
+ * Where TEST_CLOCK_STEP_MS is set, a frozen boot clock goes on by so much each time it is read: what takes a moment
+ * takes long then.
+ *
  * And where TEST_BOOT_ID_FILE names a file, that is read, by fopen() and thus by C++ streams, whenever the program
  * opens /proc/sys/kernel/random/boot_id: another id, with a boot clock that begins anew, is another boot.
  *
@@ -62,6 +65,8 @@ struct test_clock {
 };
 
 static const struct test_clock* shared_clock;
+static int64_t step_ns;  /* of a frozen boot clock, for each reading */
+static int64_t stepped_ns;
 
 static _Noreturn void give_up(const char* what) {
   /* Going on with the real time would let a test pass for the wrong reason. */
@@ -76,6 +81,8 @@ static _Noreturn void give_up(const char* what) {
 __attribute__((constructor)) static void map_clock_file(void) {
   const char* path = getenv("TEST_CLOCK_FILE");
   if (path == NULL) return;
+  const char* step = getenv("TEST_CLOCK_STEP_MS");
+  if (step != NULL) step_ns = atoll(step) * 1000000;
   long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
   if (fd < 0) give_up("TEST_CLOCK_FILE: it cannot be opened");
   if (syscall(SYS_lseek, fd, 0L, SEEK_END) < (long)sizeof(struct test_clock)) give_up("TEST_CLOCK_FILE: it is too short");
@@ -99,6 +106,8 @@ static int read_clock(clockid_t id, struct timespec* out) {
   int64_t ns;
   if (load(&clock->mode) == MODE_FROZEN) {
     ns = load(wall ? &clock->frozen_wall_ns : &clock->frozen_boot_ns);
+    if (id == CLOCK_BOOTTIME) ns += __atomic_add_fetch(&stepped_ns, step_ns, __ATOMIC_RELAXED);
+    if (awake) ns += load(&stepped_ns);
   } else {
     struct timespec real;
     if (syscall(SYS_clock_gettime, id, &real) != 0) return -1;

@@ -1,8 +1,8 @@
 #include "top/page_text.hpp"
 
 #include "base/duration.hpp"
+#include "base/human.hpp"
 #include "base/text.hpp"
-#include "human.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>

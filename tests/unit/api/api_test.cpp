@@ -206,6 +206,16 @@ TEST_CASE("Api asks proxies to pass on what goes on for long as it comes") {
   CHECK(fixture.ask("GET", "/v1/status").headers.empty());
 }
 
+TEST_CASE("Api lists in the status what takes long and how far it is") {
+  Fixture fixture;
+  CHECK(fixture.ask("GET", "/v1/status").body.find(R"("work":[],)") != std::string::npos);
+  fixture.service.work = {{.what = "backup", .done = 5, .total = 9},
+                          {.what = "purge", .unit = "users", .done = 3}};
+  CHECK(fixture.ask("GET", "/v1/status")
+            .body.find(R"("work":[{"what":"backup","unit":"bytes","done":5,"total":9},)"
+                       R"({"what":"purge","unit":"users","done":3}],)") != std::string::npos);
+}
+
 TEST_CASE("Api answers OPTIONS with the methods of a path, whoever asks") {
   Fixture fixture;
   const Response plan = fixture.ask("OPTIONS", "/v1/plans/gold", Role::kMetrics);

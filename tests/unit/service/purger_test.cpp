@@ -35,7 +35,8 @@ struct Fixture {
 
   FakeStepHost host{kUsers};
   boost::asio::io_context loop;
-  Purger purger{loop, host.registry, host};
+  WorkBoard board;
+  Purger purger{loop, host.registry, host, board};
   std::vector<std::string> answers;
 };
 
@@ -51,6 +52,20 @@ TEST_CASE("Purger") {
     CHECK(host.steps == 1);
     CHECK(host.registry.active_sessions() == kUsers - Purger::kStep);
     CHECK(fixture.answers.empty());
+  }
+  SUBCASE("says how far it is until it is done") {
+    fixture.begin();
+    REQUIRE(fixture.board.list().size() == 1);
+    const WorkState work = fixture.board.list().front();
+    CHECK(work.what == "purge");
+    CHECK(work.done == Purger::kStep);
+    CHECK(work.total == kUsers);
+    while (fixture.answers.empty()) {
+      fixture.run();
+      host.commit();
+      purger.go_on();
+    }
+    CHECK(fixture.board.list().empty());
   }
   SUBCASE("rests while too much waits, and takes a step with each commit") {
     fixture.begin();

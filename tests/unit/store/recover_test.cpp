@@ -26,6 +26,7 @@ using concur::test::write_bytes;
 namespace {
 
 constexpr std::size_t kPage = 4096;
+const ReportWork kNobody = [](const WorkState&) {};
 
 Store open_store(const std::string& path) {
   auto store = Store::open(path, Durability::kFull, "boot");
@@ -94,7 +95,7 @@ std::string content_of(const std::string& path) {
 }
 
 RecoverReport recovered(const std::string& path) {
-  auto report = recover(path, path + ".new");
+  auto report = recover(path, path + ".new", kNobody);
   if (!report) FAIL(report.error().message);
   return std::move(*report);
 }
@@ -132,6 +133,31 @@ void damage(const std::string& path, std::size_t from, std::size_t size) {
 }
 
 }  // namespace
+
+TEST_CASE("recover says how far it is") {
+  const TempFolder folder;
+  const std::string path = folder.file("sessions.db");
+  const Now now = FakeClock().now();
+  {
+    Store store = open_store(path);
+    for (int id = 2; id < 400; ++id) add_sessions(store, id, id + 1, now);
+  }
+  std::vector<std::string> parts;
+  WorkState last;
+  const auto report = recover(path, path + ".new", [&](const WorkState& work) {
+    if (parts.empty() || parts.back() != work.what) {
+      CHECK(last.done == last.total);
+      parts.emplace_back(work.what);
+    } else {
+      CHECK(work.done > last.done);
+    }
+    last = work;
+  });
+  REQUIRE(report.has_value());
+  CHECK(parts == std::vector<std::string>{"copying the database", "salvaging rows"});
+  CHECK(last.done == report->pages);
+  CHECK(last.total == report->pages);
+}
 
 TEST_CASE("recover from a sound database takes everything, and leaves it as it was") {
   const TempFolder folder;
@@ -287,7 +313,7 @@ TEST_CASE("recover refuses") {
   const std::string path = folder.file("sessions.db");
   const auto refused = [&] {
     const std::string before = bytes_of(path + ".new");
-    const auto report = recover(path, path + ".new");
+    const auto report = recover(path, path + ".new", kNobody);
     REQUIRE(report.has_error());
     CHECK(report.error().message.starts_with("cannot recover " + path + ": "));
     CHECK(bytes_of(path + ".new") == before);

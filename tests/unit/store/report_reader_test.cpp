@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -72,6 +73,26 @@ TEST_CASE("ReportReader") {
     CHECK(first.score == 3);
     CHECK(first.devices == 2);
     CHECK(report.users[1].user == "xyz");
+  }
+  SUBCASE("says how far it is: three times through the hours") {
+    for (std::int64_t hour = 2; hour < 10; ++hour) {
+      record.add("abc", kHour + hour, usage(1, 1, 3, 4, 1));
+    }
+    record.fold();
+    auto reader = ReportReader::open(record.path);
+    std::vector<WorkState> states;
+    REQUIRE(reader->read({}, kHour, [&](const WorkState& work) { states.push_back(work); })
+                .has_value());
+    REQUIRE_FALSE(states.empty());
+    CHECK(states.back().done == 29);
+    for (const WorkState& each : states) {
+      CHECK(each.total == 30);
+      CHECK(each.done < each.total);
+    }
+    for (const std::uint64_t hour : {5U, 15U, 25U}) {
+      CHECK(std::ranges::count(states, hour, &WorkState::done) == 1);
+    }
+    REQUIRE(reader->read({}, kHour).has_value());
   }
   SUBCASE("names who only had conflicts, and adds those up") {
     Usage shared;

@@ -8,7 +8,8 @@
 
 #include <doctest/doctest.h>
 
-#include <functional>
+#include <algorithm>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -188,13 +189,22 @@ TEST_CASE("Store::open_and_load") {
     CHECK(taken.size() == 1);
     CHECK(number_in("PRAGMA user_version") == newest_schema());
   }
-  SUBCASE("ticks") {
+  SUBCASE("reports how far it is, and that it is over") {
     fill(5000);
-    int ticks = 0;
-    const std::function<void()> tick = [&ticks] { ++ticks; };
-    auto loaded = Store::open_and_load(path, Durability::kFull, "boot-1", now, take, {}, &tick);
+    std::vector<std::string> parts;
+    std::uint64_t rows = 0;
+    const ReportWork report = [&](const WorkState& work) {
+      if (parts.empty() || parts.back() != work.what) parts.emplace_back(work.what);
+      if (work.what == "loading the sessions") {
+        CHECK(work.done >= rows);
+        rows = work.done;
+      }
+    };
+    auto loaded = Store::open_and_load(path, Durability::kFull, "boot-1", now, take, {}, &report);
     REQUIRE(loaded.has_value());
-    CHECK(ticks > 0);
+    CHECK(std::ranges::count(parts, "loading the sessions") == 1);
+    CHECK(rows > 0);
+    CHECK(parts.back().empty());
   }
   SUBCASE("is not led round and round by a damaged page") {
     fill(1);

@@ -43,11 +43,16 @@ class FakeService : public Service {
   void backup(BackupReply /*reply*/) override {}
   void configure(const ServiceConfig& /*config*/) override {}
   const std::string& trouble() const override { return failing; }
-  ServiceStatus status() const override { return {}; }
+  ServiceStatus status() const override {
+    ServiceStatus status;
+    status.work = work;
+    return status;
+  }
   void finish(Callback<void()> done) override { done(); }
 
   std::vector<std::string> prefetched;
   std::string failing;
+  std::vector<WorkState> work;
   std::size_t submitted = 0;
   std::size_t padding = 1;
   std::deque<std::pair<Answer, Reply>> waiting;

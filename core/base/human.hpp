@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-namespace concur::cli {
+namespace concur {
 
 // Figures as people read them. Scripts take the JSON.
 
@@ -18,4 +18,4 @@ std::string human_bytes(std::uint64_t bytes);
 // `2026-11-16 21:00 UTC`.
 std::string human_minute(WallTime at);
 
-}  // namespace concur::cli
+}  // namespace concur

@@ -1,8 +1,8 @@
-#include "human.hpp"
+#include "base/human.hpp"
 
 #include <doctest/doctest.h>
 
-namespace concur::cli {
+namespace concur {
 namespace {
 
 using namespace std::chrono_literals;
@@ -36,4 +36,4 @@ TEST_CASE("human_minute") {
 }
 
 }  // namespace
-}  // namespace concur::cli
+}  // namespace concur

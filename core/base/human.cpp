@@ -1,10 +1,10 @@
-#include "human.hpp"
+#include "base/human.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
 #include <array>
 
-namespace concur::cli {
+namespace concur {
 
 std::string human_duration(Millis value) {
   using namespace std::chrono;
@@ -34,4 +34,4 @@ std::string human_minute(WallTime at) {
   return text.substr(0, 16) + " UTC";
 }
 
-}  // namespace concur::cli
+}  // namespace concur
