@@ -129,6 +129,12 @@ document.addEventListener('visibilitychange', () => {
   turn();
 });
 
+// What is drawn has the colours of then.
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+  due.report = due.hours = 0;
+  turn();
+});
+
 find('#pause').addEventListener('click', () => {
   paused = !paused;
   find('#pause').setAttribute('aria-pressed', paused);

@@ -58,7 +58,7 @@ export class Overview {
       'Heartbeats / s': rate(rates.heartbeats.perSecond),
       'Commit': this.#commit() ?? (status.journal && millis(status.journal.meanCommit)),
       'Kept out': status.blocks === undefined ? null : count(status.blocks),
-      'Waiting for room': count(status.waiting),
+      'Waiting': count(status.waiting),
     });
     const {database, journal} = status;
     fillFacts(find('#facts'), {

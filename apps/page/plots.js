@@ -50,7 +50,8 @@ export class Plot {
       legend: {show: false},
       cursor: {sync: {key: 'past'}, drag: {x: false, y: false}, points: {size: 5}},
       scales: {y: {range: (plot, least, most) => [0, most > 0 ? most * 1.1 : 1]}},
-      axes: [{...axis, values: clock, space: 60, size: 24}, {...axis, size: 48, space: 24, values: (plot, splits) => splits.map(this.text)}],
+      axes: [{...axis, values: clock, space: 60, size: 24},
+        {...axis, size: 48, space: 24, values: (plot, splits) => splits.map(this.text)}],
       series: [{}, ...this.#curves.map((name, index) => ({
         label: name, stroke: colour(`curve-${index % 4}`), width: 1.5, dash: dashes[index % 4], points: {show: false},
       }))],
@@ -120,12 +121,12 @@ export function hourStrip(hours, first, past) {
   });
 }
 
-// Days from left to right, hours of the day downwards, by this machine's time of day.
-export function hourGrid(hours, days) {
+// Days from left to right, hours of the day downwards, by this machine's time of day; as wide as there is room for.
+export function hourGrid(hours, days, room) {
   const today = new Date(now());
   today.setHours(0, 0, 0, 0);
-  const size = 15;
   const left = 34;
+  const size = Math.max(8, Math.min(15, Math.floor((room - left) / days)));
   const label = describeHours(hours, `${days} days`);
   return canvasOf(left + days * size, 24 * size + 18, label, (context) => {
     context.fillStyle = colour('cell-0');

@@ -32,7 +32,8 @@ export class UserPage {
       el('section', {class: 'panel half', 'aria-labelledby': 'hours-title'},
         el('h2', {id: 'hours-title'}, `Hours of the last ${days} days`), this.hours),
       el('section', {class: 'panel half', 'aria-labelledby': 'events-title'},
-        el('h2', {id: 'events-title'}, 'What happens'), this.events));
+        el('h2', {id: 'events-title'}, 'What happens'),
+        el('p', {class: 'quiet'}, 'Since this page was opened, newest first:'), this.events));
     setText(find('title'), `${user} – concurrencyd`);
     find('#user-title').focus({preventScroll: true});
   }
@@ -93,7 +94,7 @@ export class UserPage {
       el('p', {}, figures ? `Denied ${count(figures.denials)}, evicted ${count(figures.evictions)}; ${
         many(figures.devices, 'device')}, ${many(figures.addresses, 'network')}; at most ${count(figures.peak)} at once, ${
         count(figures.attemptedPeak)} wanted; ${many(figures.conflicts, 'conflict')}.` : 'Never refused or evicted, and no conflicts.'),
-      hourGrid(report.hours, days), hourKey(),
+      hourGrid(report.hours, days, this.hours.clientWidth), hourKey(),
       el('details', {}, el('summary', {}, 'The newest hours as a table'), table('Hours, the newest first', columns, newest, 'None yet.')));
   }
 
@@ -179,7 +180,8 @@ export class UserPage {
     return this.#act({
       title: 'Keep the user out?', text: `No session of user ${this.user} starts meanwhile. Those that are active go on.`,
       fields: [{name: 'for', label: 'For', value: '1h',
-        options: [['10m', '10 minutes'], ['1h', 'an hour'], ['1d', 'a day'], ['7d', '7 days'], ['', 'without an end']]}, this.#message('What the viewer is told')],
+        options: [['10m', '10 minutes'], ['1h', 'an hour'], ['1d', 'a day'], ['7d', '7 days'], ['', 'without an end']]},
+      this.#message('What the viewer is told')],
       verb: 'Keep it out',
     }, async ({for: time, message}) => {
       const block = await ask('PUT', path('users', this.user, 'block'), {...(time && {for: time}), ...(message && {message})});

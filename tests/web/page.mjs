@@ -1,7 +1,7 @@
-// The operators' page in Chromium, against daemons: node page.mjs JSON, where that says {socket, other, port, keys, clock}: the
-// sockets of two daemons, of which the first has this clock (see tests/support/test_clock.c) and listens on this TCP port too,
-// with these keys. `soon` is within how many milliseconds the page must be there. Browsers come to the sockets by way of a forwarder, as by ssh -L. PAGE_SHOTS is the folder for pictures of
-// the page, PAGE_LONG makes the tab live longer.
+// The operators' page in Chromium, against daemons: node page.mjs JSON, where that says {socket, other, port, keys, clock,
+// slowness, soon}: the sockets of two daemons, of which the first has this clock (see tests/support/test_clock.c) and listens on
+// this TCP port too, with these keys; within how many milliseconds the page must be there. Browsers come to the sockets by way of
+// a forwarder, as by ssh -L. PAGE_SHOTS is the folder for pictures of the page, PAGE_LONG lets a tab ask more often.
 // Prints a line of JSON for each check; test_page.py reads them.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -250,11 +250,15 @@ const checks = {
     await page.locator('#denials tbody tr').nth(3).waitFor();
     await hasNoFindings(page, 'light');
     await picture(page, 'light');
-    await page.setViewportSize({width: 1280, height: 880});
+    await page.setViewportSize({width: 1120, height: 1080});
+    await page.evaluate(() => document.activeElement.blur());
     await picture(page, 'readme', {full: false});
     await page.setViewportSize({width: 1440, height: 1000});
     await page.emulateMedia({colorScheme: 'dark'});
     await hasNoFindings(page, 'dark');
+    const pixel = () => page.locator('.strip canvas').first().evaluate((canvas) =>
+      canvas.getContext('2d').getImageData(0, 5, 1, 1).data[0]);
+    await until(async () => (await pixel()) < 90, 'the strips are dark too');
     await picture(page, 'dark');
     await page.emulateMedia({colorScheme: 'light'});
     await page.setViewportSize({width: 390, height: 844});
@@ -373,7 +377,9 @@ const checks = {
     const page = await overview();
     for (const name of names) {
       const details = {device: name, content: name, meta: {note: name.slice(0, 60)}};
-      for (const session of ['1', '2', '3', '4']) await start(name, session === '1' ? name : session, {...details, device: `${session}${name}`});
+      for (const number of [1, 2, 3, 4]) {
+        await start(name, number === 1 ? name : String(number), {...details, device: `${number}${name}`});
+      }
     }
     await page.locator('#denials tbody tr').nth(names.length - 1).waitFor();
     const shown = await page.locator('#denials tbody th').allTextContents();
@@ -501,7 +507,8 @@ const checks = {
     const minutes = process.env.PAGE_LONG ? 1 : 3;
     const at = {};
     for (let minute = 0; minute < 600; minute += minutes) {
-      await batch(Array.from({length: 8}, (_, number) => ({command: 'start', user: `user-${minute % 50}`, session: `s${minute}-${number}`})));
+      const user = `user-${minute % 50}`;
+      await batch(Array.from({length: 8}, (_, number) => ({command: 'start', user, session: `s${minute}-${number}`})));
       for (let step = 0; step < minutes; ++step) {
         advance(60_000);
         await daemon('GET', '/v1/history?since=10s');
@@ -514,9 +521,11 @@ const checks = {
     assert.equal(await page.locator('#denials tbody tr').count(), 100);
     at.ten = await memory();
     notes.push(`heap ${at.two.JSHeapUsedSize} → ${at.ten.JSHeapUsedSize}, nodes ${at.two.Nodes} → ${at.ten.Nodes}`);
-    assert.ok(at.ten.JSHeapUsedSize < 1.1 * at.two.JSHeapUsedSize + 300_000, `${at.two.JSHeapUsedSize} → ${at.ten.JSHeapUsedSize} bytes`);
+    assert.ok(at.ten.JSHeapUsedSize < 1.1 * at.two.JSHeapUsedSize + 300_000,
+      `${at.two.JSHeapUsedSize} → ${at.ten.JSHeapUsedSize} bytes`);
     assert.ok(at.ten.Nodes < 1.1 * at.two.Nodes + 500, `${at.two.Nodes} → ${at.ten.Nodes} nodes`);
-    assert.ok(at.ten.JSEventListeners <= at.two.JSEventListeners + 20, `${at.two.JSEventListeners} → ${at.ten.JSEventListeners} listeners`);
+    assert.ok(at.ten.JSEventListeners <= at.two.JSEventListeners + 20,
+      `${at.two.JSEventListeners} → ${at.ten.JSEventListeners} listeners`);
     await page.close();
   },
 };
