@@ -79,7 +79,7 @@ void Api::history(const Call& call, Respond respond) {
       .key("samples")
       .begin_array();
   for (const History::Sample& sample : history_.samples()) {
-    if (sample.at >= first) write_sample(json, history_, sample);
+    if (sample.at > first) write_sample(json, history_, sample);
   }
   json.end_array().end_object().end_line();
   respond(std::move(response));

@@ -66,7 +66,7 @@ bool takes_gzip(std::string_view accepted) {
   return any_of_list(accepted, [](std::string_view coding) {
     const std::size_t end = coding.find(';');
     const std::string_view name = trimmed(coding.substr(0, end));
-    if (!boost::beast::iequals(name, "gzip") && name != "*") return false;
+    if (!boost::beast::iequals(name, "gzip")) return false;
     return end == std::string_view::npos || !is_refused(coding.substr(end + 1));
   });
 }

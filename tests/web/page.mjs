@@ -250,7 +250,7 @@ const checks = {
     await page.locator('#denials tbody tr').nth(3).waitFor();
     await hasNoFindings(page, 'light');
     await picture(page, 'light');
-    await page.setViewportSize({width: 1120, height: 1080});
+    await page.setViewportSize({width: 1200, height: 890});
     await page.evaluate(() => document.activeElement.blur());
     await picture(page, 'readme', {full: false});
     await page.setViewportSize({width: 1440, height: 1000});

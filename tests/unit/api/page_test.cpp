@@ -102,13 +102,13 @@ TEST_CASE("to_response of a page's file") {
 }
 
 TEST_CASE("takes_gzip reads Accept-Encoding") {
-  for (const char* yes : {"gzip", "GZIP", "deflate, gzip;q=0.5", "br;q=1.0,gzip ; q=1", "*",
-                          "identity, *;q=0.1", "gzip;q=0.001"}) {
+  for (const char* yes :
+       {"gzip", "GZIP", "deflate, gzip;q=0.5", "br;q=1.0,gzip ; q=1", "gzip;q=0.001"}) {
     CAPTURE(yes);
     CHECK(takes_gzip(yes));
   }
   for (const char* no :
-       {"", "identity", "xgzip", "gzip;q=0", "gzip; q=0.000", "br, deflate", ",", "*;q=0"}) {
+       {"", "identity", "xgzip", "gzip;q=0", "gzip; q=0.000", "br, deflate", ",", "gzip;q=0, *"}) {
     CAPTURE(no);
     CHECK_FALSE(takes_gzip(no));
   }
