@@ -6,6 +6,7 @@ import {UserPage} from './user.js';
 
 // How often what is asked for is asked for, in milliseconds.
 const every = {status: 2000, history: 10_000, report: 60_000, settings: 300_000, user: 10_000, hours: 300_000};
+const soon = 5000;
 const longestPause = 15_000; // between two attempts, where the daemon does not answer
 
 const overview = new Overview();
@@ -51,12 +52,14 @@ async function askAll() {
     await when('hours', () => shown.loadHours());
   } else {
     await when('history', () => overview.loadHistory());
-    await when('report', () => overview.loadReport());
+    // Of many sessions a report takes its time, in which figures go on.
+    when('report', () => overview.loadReport()).catch(() => { due.report = 0; });
     await when('settings', () => overview.loadSettings());
   }
 }
 
-// A part that the daemon refuses, such as a report while it makes too many, is tried again at its time.
+// A part that the daemon refuses is tried again at its time; what it cannot do now, such as a report while it makes too many,
+// soon.
 async function when(what, load) {
   if (!inSight() || performance.now() < (due[what] ?? 0)) return;
   due[what] = performance.now() + every[what];
@@ -65,6 +68,7 @@ async function when(what, load) {
   } catch (error) {
     if (error instanceof Lost) throw error;
     if (!(error instanceof Refused)) console.error(error);
+    if (error.status >= 500) due[what] = performance.now() + soon;
   }
 }
 
