@@ -191,6 +191,12 @@ void Api::events(const Call& call, Respond respond) {
   const auto renewed = switch_of(call.target, "renewed");
   if (!renewed) return respond(to_response(renewed.error()));
   watch.renewed = *renewed;
+  if (const auto names = call.target.query("events")) {
+    const auto kinds = parse_event_kinds(*names);
+    if (!kinds) return respond(to_response(kinds.error()));
+    watch.kinds = *kinds;
+    if ((*kinds & bit_of(EventKind::kRenewed)) != 0) watch.renewed = true;
+  }
   if (*event_streams_ >= EventStream::kMaxAtOnce) {
     return respond(
         error_response(503, text::format("cannot show the events: {} watch them already, and the "

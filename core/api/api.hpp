@@ -5,6 +5,7 @@
 #include "api/client_memory.hpp"
 #include "api/daemon_info.hpp"
 #include "api/early_ends.hpp"
+#include "api/history.hpp"
 #include "api/message.hpp"
 #include "api/metrics.hpp"
 #include "api/route.hpp"
@@ -46,6 +47,10 @@ class Api final : public Handler {
   void begin(Call& call) override;
   std::shared_ptr<BodySink> handle(const Call& call, Respond respond) override;
 
+  // Looks whether the history's next sample is due, and takes it; gives how long until the next is.
+  // It is taken too where the history is asked for.
+  Millis sample();
+
   // The table of routes, for those who show or check it.
   static std::span<const Route> routes();
 
@@ -82,6 +87,9 @@ class Api final : public Handler {
   void authorize_preflight(const Call& call, Respond respond);
   void hook(const Call& call, Respond respond);
   void openapi(const Call& call, Respond respond);
+  void page(const Call& call, Respond respond);
+  void history(const Call& call, Respond respond);
+  void settings(const Call& call, Respond respond);
   std::shared_ptr<BodySink> batch(const Call& call, Respond respond);
   void events(const Call& call, Respond respond);
 
@@ -117,6 +125,7 @@ class Api final : public Handler {
   DaemonInfo info_;
   AuthorizeConfig authorize_;
   EarlyEnds early_ends_;
+  History history_;
   LogThrottle hook_warnings_{1};
   LogThrottle refusals_;
   // Of batches that go on; they share it, for a service that stops may hold some longer than this.

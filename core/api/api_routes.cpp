@@ -25,7 +25,8 @@ std::string_view refusal_of(Role least) {
 std::span<const Route> Api::routes() {
   static constexpr Input kPage{.query = "after limit"};
   static constexpr Input kReport{.query = "since top user whatIfLimit"};
-  static constexpr Input kWatch{.query = "user since boot renewed"};
+  static constexpr Input kPast{.query = "since"};
+  static constexpr Input kWatch{.query = "user since boot renewed events"};
   static constexpr Input kBody{.body = true};
   static constexpr Input kAnything{.ignores_others = true};
   static constexpr Input kViewers{.ignores_others = true, .of_viewers = true};
@@ -66,10 +67,14 @@ std::span<const Route> Api::routes() {
       {"GET", "/v1/events", &Api::events, Role::kClient, kWatch, Role::kOperator},
       {"GET", "/v1/fleet", &Api::fleet, Role::kOperator},
       {"GET", "/v1/fleet/check", &Api::fleet_check, Role::kOperator},
+      {"GET", "/v1/history", &Api::history, Role::kOperator, kPast},
+      {"GET", "/v1/settings", &Api::settings, Role::kOperator},
       {"GET", "/v1/status", &Api::status, Role::kClient},
       {"GET", "/healthz", &Api::health, Role::kMetrics},
       {"GET", "/metrics", &Api::metrics, Role::kMetrics},
       {"GET", "/openapi.json", &Api::openapi, Role::kMetrics},
+      {"GET", "/", &Api::page, Role::kMetrics},
+      {"GET", "/page/{file}", &Api::page, Role::kMetrics},
       {"GET", "/startSession/userId/{user}/sessionId/{session}", &Api::legacy_start, Role::kClient,
        kAnything},
       {"GET", "/endSession/userId/{user}/sessionId/{session}", &Api::legacy_end, Role::kClient,
@@ -122,8 +127,8 @@ void Api::answer_no_route(const Request& request, const Respond& respond) const 
   Names names;
   const bool has_none = target && match(routes(), request.method, *target, names) == nullptr;
   if (has_none) allowed = allowed_methods(routes(), *target);
-  // Of all paths, "*"; "/" is what health checks ask for by default, as HAProxy's httpchk does.
-  if (allowed.empty() && asks_for_methods && (request.target == "*" || request.target == "/")) {
+  // Of all paths.
+  if (allowed.empty() && asks_for_methods && request.target == "*") {
     allowed = allowed_methods(routes());
   }
   if (allowed.empty()) {

@@ -17,6 +17,18 @@ namespace concur {
 
 namespace {
 
+std::string_view word_of(Role role) {
+  switch (role) {
+    case Role::kMetrics:
+      return "metrics";
+    case Role::kClient:
+      return "client";
+    case Role::kOperator:
+      return "operator";
+  }
+  return "metrics";
+}
+
 void write_rate(JsonWriter& json, std::string_view name, const Rate& rate) {
   json.key(name)
       .begin_object()
@@ -89,7 +101,7 @@ void Api::metrics(const Call&, Respond respond) {
   respond({200, metrics_text(figures(), info_, clock_.now(), process_figures()), kMetricsType, {}});
 }
 
-void Api::status(const Call&, Respond respond) {
+void Api::status(const Call& call, Respond respond) {
   const Figures figures = this->figures();
   const ServiceStatus& status = figures.service;
   const Now now = clock_.now();
@@ -99,6 +111,7 @@ void Api::status(const Call&, Respond respond) {
   json.begin_object()
       .field("version", info_.version)
       .field("pid", info_.pid)
+      .field("role", word_of(call.request.role))
       .field("health", std::string_view(status.trouble.empty() ? "ok" : "failing"));
   if (!status.trouble.empty()) json.field("trouble", status.trouble);
   json.field("startedAt", now.to_wall(info_.started))
@@ -106,6 +119,7 @@ void Api::status(const Call&, Respond respond) {
       .field("sessions", status.sessions)
       .field("users", status.users)
       .field("waiting", status.waiting);
+  if (status.users_at_limit) json.field("usersAtLimit", *status.users_at_limit);
   if (status.blocks) json.field("blocks", *status.blocks);
   json.field("connections", info_.connections ? info_.connections() : 0)
       .field("limit", status.policy.limit)

@@ -16,6 +16,8 @@ enum class Entrance {
 inline constexpr std::string_view kAuthorizePath = "/v1/authorize";
 inline constexpr std::string_view kHooksPath = "/v1/hooks/";
 inline constexpr std::string_view kOpenApiPath = "/openapi.json";
+inline constexpr std::string_view kPagePath = "/";
+inline constexpr std::string_view kPageFilesPath = "/page/";
 
 // By the path to the letter: one that spells it otherwise is none of them.
 constexpr Entrance entrance_of(std::string_view target) {
@@ -25,7 +27,9 @@ constexpr Entrance entrance_of(std::string_view target) {
     return ends ? Entrance::kAuthorize : Entrance::kApi;
   }
   if (target.starts_with(kHooksPath)) return Entrance::kHook;
-  if (target.substr(0, target.find('?')) == kOpenApiPath) return Entrance::kOpen;
+  const std::string_view path = target.substr(0, target.find('?'));
+  const bool is_page = path == kPagePath || path.starts_with(kPageFilesPath);
+  if (is_page || path == kOpenApiPath) return Entrance::kOpen;
   return Entrance::kApi;
 }
 

@@ -107,6 +107,27 @@ void append_event(std::string& out, const EventLog& log, std::uint64_t number, c
   json.end_object().end_line();
 }
 
+Result<EventKinds> parse_event_kinds(std::string_view names) {
+  EventKinds kinds = 0;
+  while (true) {
+    const std::size_t comma = names.find(',');
+    const std::string_view name = names.substr(0, comma);
+    EventKinds found = 0;
+    for (unsigned number = 0; number <= static_cast<unsigned>(EventKind::kLeft); ++number) {
+      const auto kind = static_cast<EventKind>(number);
+      if (name_of(kind) == name) found = bit_of(kind);
+    }
+    if (found == 0) {
+      return Error{ErrorKind::kInvalid,
+                   "cannot accept parameter 'events': it takes names of events with commas "
+                   "between, such as denied,evicted"};
+    }
+    kinds |= found;
+    if (comma == std::string_view::npos) return kinds;
+    names.remove_prefix(comma + 1);
+  }
+}
+
 EventStream::EventStream(EventLog& log, const Clock& clock, Watch watch,
                          std::shared_ptr<std::size_t> at_once)
     : log_(log),
@@ -168,6 +189,7 @@ BodySource::State EventStream::read(std::string& out, std::size_t room) {
 
 bool EventStream::wants(const Event& event) const {
   if (event.kind == EventKind::kRenewed && !watch_.renewed) return false;
+  if ((watch_.kinds & bit_of(event.kind)) == 0) return false;
   return watch_.user.empty() || event.user.equals(watch_.user);
 }
 

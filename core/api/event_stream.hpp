@@ -3,6 +3,7 @@
 #include "api/message.hpp"
 #include "api/waker.hpp"
 #include "base/clock.hpp"
+#include "base/result.hpp"
 #include "service/event_log.hpp"
 
 #include <cstddef>
@@ -15,12 +16,22 @@
 
 namespace concur {
 
+// Some kinds of events: the bit of each.
+using EventKinds = std::uint32_t;
+inline constexpr EventKinds kAllEventKinds = ~EventKinds{0};
+constexpr EventKinds bit_of(EventKind kind) { return EventKinds{1} << static_cast<unsigned>(kind); }
+
+// Reads names as events have them, with commas between: "denied,evicted". kInvalid for one that no
+// event has.
+Result<EventKinds> parse_event_kinds(std::string_view names);
+
 // What a watcher wants to see.
 struct Watch {
   std::string user{};                    // empty: all users
   std::optional<std::uint64_t> since{};  // the number of the last event seen; none: from now on
   std::string boot{};                    // in which life of the daemon; empty: in this one
   bool renewed = false;                  // renewals too
+  EventKinds kinds = kAllEventKinds;     // no others
 };
 
 // Events as they happen, a JSON object a line, without end: the body of an answer. It reads the log

@@ -110,6 +110,7 @@ class Daemon {
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         stop_timer_(loop_),
         watchdog_timer_(loop_),
+        history_timer_(loop_),
         service_(must(open_service(service_options(effective.settings, std::move(files)), version),
                       ExitCode::kDatabase)),
         waiting_(*service_, events_, runner_.turn(), clock_,
@@ -140,11 +141,13 @@ class Daemon {
     }
     api_.set_info({version, getpid(), clock_.now().instant, [this] { return connections(); },
                    servers_.size() * Server::kMaxConnections,
-                   [operators](std::int64_t uid) { return advice_for(uid, operators); }});
+                   [operators](std::int64_t uid) { return advice_for(uid, operators); },
+                   [this] { return settings_in_force(effective_); }});
     await_signal();
     let_signals_in();
     boost::asio::post(loop_, [this] { waiting_.when_ready([this] { notifier_.ready(); }); });
     feed_watchdog();
+    sample_history();
     runner_.run();
   }
 
@@ -192,6 +195,13 @@ class Daemon {
     watchdog_timer_.expires_after(*patience / 3);
     watchdog_timer_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled) feed_watchdog();
+    });
+  }
+
+  void sample_history() {
+    history_timer_.expires_after(api_.sample());
+    history_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled) sample_history();
     });
   }
 
@@ -302,6 +312,7 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer stop_timer_;
   boost::asio::steady_timer watchdog_timer_;
+  boost::asio::steady_timer history_timer_;
   EventLog events_{[this] { runner_.turn().at(Turn::Stage::kPublish, wake_step_); }};
   OwnStep<&EventLog::wake_readers, EventLog> wake_step_{events_};
   std::unique_ptr<Service> service_;

@@ -46,6 +46,14 @@ Result<void> add_rule(Effective& to, std::string_view key, const std::string& va
   return {};
 }
 
+void append_rules(const Effective& effective, std::vector<SettingInForce>& to) {
+  const std::vector<Rule>& rules = rules_of(effective);
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    to.push_back(
+        {text::format("rule {}", rules[i].name), to_text(rules[i]), effective.rule_sources[i]});
+  }
+}
+
 std::string describe_rules(const Effective& effective) {
   std::string text;
   const std::vector<Rule>& rules = rules_of(effective);

@@ -16,6 +16,9 @@ bool is_rule_key(std::string_view key);
 Result<void> add_rule(Effective& to, std::string_view key, const std::string& value,
                       const std::string& source);
 
+// As settings in force: "rule tvs", its text, where it came from.
+void append_rules(const Effective& effective, std::vector<SettingInForce>& to);
+
 // What --check-config prints of them: each with its source, and a sentence that says what it means.
 std::string describe_rules(const Effective& effective);
 

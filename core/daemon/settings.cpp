@@ -551,6 +551,17 @@ Result<Effective> resolve_settings(const SettingInputs& inputs, const Effective*
   return effective;
 }
 
+std::vector<SettingInForce> settings_in_force(const Effective& effective) {
+  std::vector<SettingInForce> all;
+  for (const Setting& setting : setting_table()) {
+    if (!setting.applies(effective.settings)) continue;
+    all.push_back({std::string(setting.key), setting.get(effective.settings),
+                   effective.sources.at(setting.key)});
+  }
+  append_rules(effective, all);
+  return all;
+}
+
 std::string describe(const Effective& effective, std::span<const Setting> table) {
   std::string text;
   for (const Setting& setting : table) {

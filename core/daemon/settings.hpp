@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/authorize.hpp"
+#include "api/daemon_info.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "fleet/fleet_config.hpp"
@@ -78,6 +79,9 @@ struct SettingInputs {
 // `running` is what is in force, where there is something: a config file that could be read once
 // only is taken as it was then, and nothing is waited for.
 Result<Effective> resolve_settings(const SettingInputs& inputs, const Effective* running = nullptr);
+
+// Each that applies, in the table's order, and then the rules.
+std::vector<SettingInForce> settings_in_force(const Effective& effective);
 
 // What --check-config prints: a line `key = value  # source` for each that applies, in the table's
 // order, and the rules.

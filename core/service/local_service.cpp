@@ -179,6 +179,7 @@ ServiceStatus LocalService::status() const {
   ServiceStatus status;
   status.sessions = registry_.active_sessions();
   status.users = registry_.active_users();
+  status.users_at_limit = registry_.users_at_limit();
   status.blocks = registry_.blocks();
   status.policy = registry_.policy();
   status.trouble = trouble();

@@ -28,6 +28,9 @@ using StorageStatus = std::variant<DatabaseStatus>;
 struct ServiceStatus {
   std::uint64_t sessions = 0;
   std::uint64_t users = 0;
+  // As many as the sweeper met when it last went round; not known in a fleet, and where the limit
+  // counts something else than sessions.
+  std::optional<std::uint64_t> users_at_limit{};
   std::optional<std::uint64_t> blocks{};  // users kept out; not known in a fleet
   Policy policy;
   std::string trouble;  // as Service::trouble()

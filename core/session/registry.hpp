@@ -180,6 +180,9 @@ class Registry {
   // Users who are kept out, those among them whose time was over when it was last swept.
   std::size_t blocks() const { return state_->blocks.size(); }
   std::uint32_t slots() const { return state_->table.end(); }
+  // Users who have as many sessions as they may, or more: as many as sweep() met when it last went
+  // round all of them. None where the limit counts something else than sessions.
+  std::optional<std::uint64_t> users_at_limit() const;
 
  private:
   // A start, once it is decided about.
@@ -286,6 +289,7 @@ class Registry {
   // storing
   void save(Slot slot, Millis ttl_before);
   void forget_gone(std::uint32_t most, const Now& now);
+  void count_users_at_limit(std::uint32_t slots);
   void flush_usage(std::size_t most, bool all, const Now& now);
   void add_usage(UsageRecord::Part part, const Now& now);
   template <class OfUndo, class OfChange>
@@ -308,7 +312,11 @@ class Registry {
   Outbox outbox_;
   std::int64_t next_row_ = 1;
   Millis shortest_ = kMaxLease;
-  Slot hand_ = 0;               // where sweep() goes on
+  Slot hand_ = 0;  // where sweep() goes on
+  // The same among users, and how many of this round, and of the one before, are at their limit.
+  Slot user_hand_ = 0;
+  std::uint64_t met_at_limit_ = 0;
+  std::uint64_t users_at_limit_ = 0;
   Sequence plans_changed_ = 0;  // the last change of any plan: it may concern any user
   bool publishes_renewals_ = false;
   std::optional<UserState> taken_in_;  // whoever is, for what the rules do not look at

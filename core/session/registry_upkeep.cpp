@@ -30,6 +30,29 @@ void Registry::forget_gone(std::uint32_t most, const Now& now) {
   }
 }
 
+// A round among users takes as long as one among sessions; of many who have none, longer.
+void Registry::count_users_at_limit(std::uint32_t slots) {
+  constexpr std::uint64_t kMost = 1024;
+  const Slot end = state_->table.users_end();
+  const std::uint64_t sessions = std::max<std::uint64_t>(state_->table.end(), 1);
+  const std::uint64_t due = std::uint64_t{slots} * end / sessions + 1;
+  for (std::uint64_t left = std::min(due, kMost); left > 0 && user_hand_ < end; --left) {
+    const Slot user = user_hand_++;
+    const std::uint32_t active = state_->user(user).active;
+    if (active == 0) continue;
+    const std::uint32_t limit = terms_of(user).limit;
+    if (limit != kUnlimited && active >= limit) ++met_at_limit_;
+  }
+  if (user_hand_ < end) return;
+  user_hand_ = 0;
+  users_at_limit_ = std::exchange(met_at_limit_, 0);
+}
+
+std::optional<std::uint64_t> Registry::users_at_limit() const {
+  if (policy_.counts) return std::nullopt;
+  return users_at_limit_;
+}
+
 void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
   State& state = *state_;
   const Slot end = state.table.end();
@@ -52,6 +75,7 @@ void Registry::sweep(std::uint32_t slots, Millis next_look, const Now& now) {
       if (now.instant - saved + next_look >= session.ttl() / 3) save(slot, session.ttl());
     }
   }
+  count_users_at_limit(slots);
   forget_gone(slots, now);
   for (std::uint32_t i = 0; i < slots; ++i) {
     const auto dropped = state.hold_offs.drop_over(policy_.hold_off, now.instant);

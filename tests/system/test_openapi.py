@@ -132,8 +132,11 @@ class Answers(unittest.TestCase):
         ask("POST", harness.session_path("abc", "s3") + "/end", b"any")
         for target in ("/v1/users/abc/sessions?limit=1", "/v1/users/abc/sessions", "/v1/sessions", "/v1/sessions?limit=1",
                        "/v1/limits", "/v1/plans", "/v1/status", "/healthz", "/metrics", "/openapi.json", "/v1/report",
-                       "/v1/report?whatIfLimit=2", "/v1/report?user=abc"):
+                       "/v1/report?whatIfLimit=2", "/v1/report?user=abc", "/v1/history", "/v1/settings", "/", "/page/main.js",
+                       "/page/page.css"):
             ask("GET", target)
+        for target in ("/", "/page/main.js"):
+            ask("GET", target, headers=[f"If-None-Match: {ask('GET', target).header('ETag')}"])
         tag = ask("GET", "/openapi.json").header("ETag")
         ask("POST", "/v1/backup")
         ask("GET", "/openapi.json", headers=[f"If-None-Match: {tag}"])

@@ -52,8 +52,13 @@ ROUTES = [
     ("GET", "/v1/hooks/{dialect}", "client", None, 200),
     ("POST", "/v1/hooks/{dialect}", "client", "call=publish", 200),
     ("GET", "/openapi.json", "metrics", None, 200),
+    ("GET", "/", "metrics", None, 200),
+    ("GET", "/page/{file}", "metrics", None, 200),
+    ("GET", "/v1/history", "operator", None, 200),
+    ("GET", "/v1/settings", "operator", None, 200),
 ]
-NAMES = {"{user}": "abc", "{session}": "xyz", "{plan}": "family", "{tail}": "live", "{dialect}": "nginx-rtmp"}
+NAMES = {"{user}": "abc", "{session}": "xyz", "{plan}": "family", "{tail}": "live", "{dialect}": "nginx-rtmp",
+         "{file}": "main.js"}
 
 
 def path_of(pattern):

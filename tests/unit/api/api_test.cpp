@@ -229,10 +229,68 @@ TEST_CASE("Api answers OPTIONS with the methods of a path, whoever asks") {
   CHECK(all.headers == "Allow: POST, PUT, DELETE, GET, HEAD, OPTIONS\r\n");
   const Response root = fixture.ask("OPTIONS", "/");
   CHECK(root.status == 204);
-  CHECK(root.headers == all.headers);
-  CHECK(fixture.ask("GET", "/").status == 404);
+  CHECK(root.headers == "Allow: GET, HEAD, OPTIONS\r\n");
   CHECK(fixture.ask("OPTIONS", "/v1/nothing").status == 404);
   CHECK(fixture.ask("OPTIONS", "/%").status == 400);
   CHECK(fixture.ask("GET", "*").status == 400);
   CHECK(fixture.service.submitted == 0);
+}
+
+TEST_CASE("Api shows its page to anybody, and what is not a file of it to nobody") {
+  Fixture fixture;
+  const Response page = fixture.ask("GET", "/", Role::kMetrics);
+  CHECK(page.status == 200);
+  CHECK(page.content_type == "text/html; charset=utf-8");
+  CHECK(fixture.ask("GET", "/page/page.css", Role::kMetrics).content_type ==
+        "text/css; charset=utf-8");
+  CHECK(fixture.ask("GET", "/page/main.js", Role::kMetrics).content_type ==
+        "text/javascript; charset=utf-8");
+  for (const char* none : {"/page/", "/page", "/page/nothing", "/page/main.js/x", "//"}) {
+    CAPTURE(none);
+    CHECK(fixture.ask("GET", none).status == 404);
+  }
+  CHECK(fixture.ask("GET", "/?x=1").status == 400);
+  CHECK(fixture.ask("POST", "/").status == 405);
+}
+
+TEST_CASE("Api shows the history as the clock goes, to operators") {
+  Fixture fixture;
+  const auto samples = [&fixture](const char* target) {
+    const std::string body = fixture.ask("GET", target).body;
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = body.find("\"at\"", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  CHECK(fixture.api.sample() == History::kStep);
+  fixture.clock.tick(9s);
+  CHECK(samples("/v1/history") == 0);
+  CHECK(fixture.api.sample() == 1s);
+  for (int i = 0; i < 400; ++i) {
+    fixture.clock.tick(10s);
+    fixture.api.sample();
+  }
+  CHECK(samples("/v1/history?since=6h") == 400);
+  CHECK(samples("/v1/history") == 360);
+  CHECK(samples("/v1/history?since=1m") == 6);
+  CHECK(fixture.ask("GET", "/v1/history?since=7h").status == 400);
+  CHECK(fixture.ask("GET", "/v1/history?since=x").status == 400);
+  CHECK(fixture.ask("GET", "/v1/history", Role::kClient).status == 403);
+}
+
+TEST_CASE("Api shows the configuration in force to operators") {
+  Fixture fixture;
+  CHECK(fixture.ask("GET", "/v1/settings").body == "{\"settings\":[]}\n");
+  DaemonInfo info;
+  info.settings = [] { return std::vector<SettingInForce>{{"limit", "3", "default"}}; };
+  fixture.api.set_info(info);
+  CHECK(fixture.ask("GET", "/v1/settings").body ==
+        "{\"settings\":[{\"name\":\"limit\",\"value\":\"3\",\"from\":\"default\"}]}\n");
+  CHECK(fixture.ask("GET", "/v1/settings", Role::kClient).status == 403);
+}
+
+TEST_CASE("Api says in its status who asks") {
+  Fixture fixture;
+  CHECK(fixture.ask("GET", "/v1/status").body.find("\"role\":\"operator\"") != std::string::npos);
+  CHECK(fixture.ask("GET", "/v1/status", Role::kClient).body.find("\"role\":\"client\"") !=
+        std::string::npos);
 }

@@ -223,3 +223,30 @@ TEST_CASE("EventStream") {
     CHECK(lines_in(read(stream, State::kEnd)) == 1);
   }
 }
+
+TEST_CASE("EventStream shows the kinds that are asked for alone, and what is lost") {
+  Watcher watcher;
+  Watch watch;
+  watch.since = 5;
+  watch.kinds = *parse_event_kinds("denied,evicted");
+  auto stream = watcher.watch(watch);
+  for (const EventKind kind :
+       {EventKind::kStarted, EventKind::kDenied, EventKind::kEnded, EventKind::kEvicted}) {
+    watcher.happen(kind, "ann");
+  }
+  std::string out;
+  CHECK(stream.read(out, 100'000) == State::kWaiting);
+  CHECK(std::ranges::count(out, '\n') == 3);
+  CHECK(out.find("\"dropped\"") < out.find("\"denied\""));
+  CHECK(out.find("\"denied\"") < out.find("\"evicted\""));
+}
+
+TEST_CASE("parse_event_kinds reads names of events") {
+  CHECK(*parse_event_kinds("denied") == bit_of(EventKind::kDenied));
+  CHECK(*parse_event_kinds("left,started,left") ==
+        (bit_of(EventKind::kLeft) | bit_of(EventKind::kStarted)));
+  for (const char* none : {"", "denied,", ",denied", "denied evicted", "dropped", "Denied"}) {
+    CAPTURE(none);
+    CHECK_FALSE(parse_event_kinds(none).has_value());
+  }
+}

@@ -221,3 +221,51 @@ TEST_CASE("Registry: who is above a plan's limit is counted, not looked for") {
     CHECK(above() == 0);
   }
 }
+
+TEST_CASE("Registry::sweep counts who is at the limit, round by round") {
+  RegistryFixture fixture;
+  for (std::size_t i = 0; i < 40; ++i) {
+    for (std::size_t session = 0; session <= i % 4; ++session) {
+      fixture.ask(Start{id(name(i)), id(name(session))});
+    }
+  }
+  const auto sweep_all = [&fixture] {
+    for (std::uint32_t i = 0; i <= fixture.registry.slots(); i += 8) {
+      fixture.registry.sweep(8, 1s, fixture.clock.now());
+    }
+  };
+  CHECK(fixture.registry.users_at_limit() == 0);
+  sweep_all();
+  // Every fourth has two, every fourth three, as has every fourth who wanted four.
+  sweep_all();
+  CHECK(fixture.registry.users_at_limit() == 20);
+  SUBCASE("by what is set for each") {
+    SetLimit set{id("u0")};
+    set.limit = 1;
+    fixture.ask(set);
+    set = SetLimit{id("u2")};
+    set.limit = kUnlimited;
+    fixture.ask(set);
+    sweep_all();
+    sweep_all();
+    CHECK(fixture.registry.users_at_limit() == 20);
+    Rules rules;
+    rules.limit = kUnlimited;
+    fixture.set_policy(rules);
+    sweep_all();
+    sweep_all();
+    CHECK(fixture.registry.users_at_limit() == 1);
+  }
+  SUBCASE("and those are not who are gone") {
+    fixture.clock.tick(91s);
+    sweep_all();
+    sweep_all();
+    CHECK(fixture.registry.users_at_limit() == 0);
+  }
+  SUBCASE("but where the limit counts something else") {
+    Rules rules;
+    rules.counts = Attribute::Kind::kDevice;
+    fixture.set_policy(rules);
+    CHECK_FALSE(fixture.registry.users_at_limit());
+  }
+}
