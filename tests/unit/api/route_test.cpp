@@ -36,6 +36,7 @@ TEST_CASE("match") {
   }
   SUBCASE("finds for HEAD what it finds for GET") {
     CHECK(find("HEAD", "/healthz").pattern == "/healthz");
+    CHECK(find("HEAD", "/").pattern == "/");
     CHECK(find("HEAD", "/v1/purge").pattern.empty());
   }
   SUBCASE("where there is none, names the methods that the path takes") {
@@ -44,7 +45,7 @@ TEST_CASE("match") {
   }
   SUBCASE("finds nothing for other paths") {
     for (const char* path :
-         {"/", "/v1", "/v1/users", "/v1/users/u/sessions/s/heartbeat/", "/V1/sessions",
+         {"", "/v1", "/v1/users", "/v1/users/u/sessions/s/heartbeat/", "/V1/sessions",
           "/v1/sessions/", "//v1/sessions", "/healthz/x", "/startSession/userId/u"}) {
       CAPTURE(path);
       const Found found = find("GET", path);

@@ -42,8 +42,8 @@ TEST_CASE("WorkBoard") {
     board.log_long(log, start + 40s);
     const auto lines = captured.lines(log);
     REQUIRE(lines.size() == 2);
-    CHECK(lines[0] == "info: purge: 42 %, 300 of 700 sessions, 30/s, 13s left");
-    CHECK(lines[1] == "info: purge: 42 %, 300 of 700 sessions, 15/s, 26s left");
+    CHECK(lines[0] == "info purge: 42 %, 300 of 700 sessions, 30/s, 13s left");
+    CHECK(lines[1] == "info purge: 42 %, 300 of 700 sessions, 15/s, 26s left");
   }
 }
 

@@ -258,8 +258,7 @@ TEST_CASE("Registry::sweep counts who is at the limit, round by round") {
   }
   SUBCASE("and those are not who are gone") {
     fixture.clock.tick(91s);
-    sweep_all();
-    sweep_all();
+    for (int i = 0; i < 3; ++i) sweep_all();  // a round may begin before the last has gone
     CHECK(fixture.registry.users_at_limit() == 0);
   }
   SUBCASE("but where the limit counts something else") {
