@@ -211,6 +211,7 @@ export class Overview {
     const {span} = this.#report;
     const kept = new Map();
     for (const [user, cell] of strips) {
+      if (!this.#follower) return; // out of sight: they are filled with the next list
       const known = this.#hours.get(`${span} ${user}`);
       const fresh = known && Date.now() - known.at < 300e3;
       const hours = fresh ? known : {at: Date.now(),

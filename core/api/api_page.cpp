@@ -8,6 +8,7 @@
 #include "base/duration.hpp"
 #include "base/text.hpp"
 
+#include <string>
 #include <utility>
 
 namespace concur {
@@ -27,6 +28,9 @@ Result<Millis> past_of(const Target& target) {
                             format_duration(History::kLongest))};
 }
 
+// To the microsecond: a commit may take less than a millisecond.
+std::string exact(double seconds) { return text::format("{:.6f}", seconds); }
+
 void write_sample(JsonWriter& json, const History& history, const History::Sample& sample) {
   json.begin_object()
       .field("at", sample.at)
@@ -38,8 +42,8 @@ void write_sample(JsonWriter& json, const History& history, const History::Sampl
       .field("denials", sample.denials)
       .field("evictions", sample.evictions)
       .field("heartbeats", sample.heartbeats);
-  if (sample.mean_commit) json.field("meanCommit", *sample.mean_commit);
-  if (sample.slow_commit) json.field("slowCommit", *sample.slow_commit);
+  if (sample.mean_commit) json.key("meanCommit").raw(exact(*sample.mean_commit));
+  if (sample.slow_commit) json.key("slowCommit").raw(exact(*sample.slow_commit));
   if (!sample.by_rule.empty()) {
     json.key("denialsByRule").begin_object();
     for (const auto& [rule, denials] : sample.by_rule) {

@@ -15,5 +15,5 @@ export function tell(answer: Granted | Denied): string {
   return `${answer.concurrentSessions} of ${answer.limit} until ${answer.expiresAt}`;
 }
 
-export const reason = (gone: components["schemas"]["Gone"]): "ended" | "expired" | "evicted" | "purged" | "other_start" =>
+export const reason = (gone: components["schemas"]["Gone"]): "ended" | "expired" | "evicted" | "purged" | "denied" | "other_start" =>
   gone.reason;
