@@ -84,7 +84,7 @@ class FleetClock:
 
 class FleetEvening(replay_evening.Evening):
     MODEL = FleetModel
-    MOST_WAITERS = 0  # a box hears of another's room within a second of real time: see test_fleet.py
+    MOST_WAITERS = 0  # a box hears of another's room within a second of real time: see test_limit.py
     MOST_EMPTY_PAGES = 1000  # a walk brings one for each few slots without users
 
     def __init__(self, *arguments):

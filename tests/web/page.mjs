@@ -504,7 +504,7 @@ const checks = {
       const {metrics} = await debug.send('Performance.getMetrics');
       return Object.fromEntries(metrics.map(({name, value}) => [name, value]));
     };
-    const minutes = process.env.PAGE_LONG ? 1 : 3;
+    const minutes = process.env.PAGE_LONG ? 1 : 10;
     const at = {};
     for (let minute = 0; minute < 600; minute += minutes) {
       const user = `user-${minute % 50}`;
