@@ -97,14 +97,14 @@ class Token:
 
 
 class OneOfTokens:
-    """Equal to the text of one of these, which `found` is from then on."""
+    """Equal to the text of one of these, which `found` is from then on; some were never told, as those of the first service's API."""
 
     def __init__(self, tokens):
         self.tokens = tokens
         self.found = None
 
     def __eq__(self, other):
-        self.found = next((each for each in self.tokens if each.text is not None and each.text == other), None)
+        self.found = next((each for each in self.tokens if each == other), None)
         return self.found is not None
 
     def __repr__(self):

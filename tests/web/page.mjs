@@ -149,6 +149,11 @@ const device = (user, number) => ({device: `${user}-${['tv', 'phone', 'tablet', 
   meta: {type: ['tv', 'phone', 'tablet', 'laptop', 'console', 'cast'][number % 6]}});
 const startOf = (user, number) => ({command: 'start', user, session: `s${number}`, ...device(user, number)});
 
+// Nothing is on its way to the disk: a commit that the clock moves by would seem to have taken as long.
+async function stored() {
+  while ((await json('GET', '/v1/status')).journal.waitingChanges > 0);
+}
+
 async function playScene() {
   const hours = 7 * 24;
   for (let hour = 0; hour < hours; ++hour) {
@@ -163,6 +168,7 @@ async function playScene() {
       if (chance() < evening / 8) for (let number = 0; number <= chance() * 2.4; ++number) commands.push(startOf(user, number));
     }
     if (commands.length > 0) await batch(commands);
+    await stored();
     advance(3600_000);
   }
   // Ten seconds a step; whoever watches goes on by heartbeats, each third step.
@@ -184,6 +190,7 @@ async function playScene() {
       }
     }
     if (commands.length > 0) await batch(commands);
+    await stored();
     advance(10_000);
     await daemon('GET', '/v1/history?since=10s');
   }
