@@ -175,6 +175,15 @@ find('#key').addEventListener('submit', (event) => {
 
 // ---- what is in sight: '' or '#user/NAME' ----
 
+// What somebody typed may be no encoding: then it is the name as it is.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function route() {
   const [what, name] = location.hash.slice(1).split('/');
   suspend();
@@ -183,7 +192,7 @@ function route() {
   const ofUser = what === 'user' && name && isOperator();
   show(find('#overview'), !ofUser);
   show(find('#user'), Boolean(ofUser));
-  if (ofUser) userPage = new UserPage(decodeURIComponent(name));
+  if (ofUser) userPage = new UserPage(decoded(name));
   else find('#user').replaceChildren();
   if (!ofUser) setText(find('title'), 'concurrencyd');
   resume();

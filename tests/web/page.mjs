@@ -400,6 +400,8 @@ const checks = {
       assert.equal(await page.locator('#user-title .name').textContent(), name);
       assert.equal(await page.locator('#user tbody th .name').first().textContent(), name);
     }
+    await page.evaluate(() => { location.hash = '#user/50%'; });
+    await page.locator('#user-title .name').getByText('50%', {exact: true}).waitFor();
     assert.equal(await page.evaluate(() => document.images.length + document.querySelectorAll('main script, iframe').length), 0);
     await page.close();
   },
