@@ -252,6 +252,8 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("in", flush=Tru
   edit_database 'DROP TABLE rule_numbers'
   edit_database 'DROP TABLE rule_denials'
   edit_database 'DROP TABLE blocks'
+  edit_database 'ALTER TABLE sessions DROP COLUMN overlap'
+  edit_database 'ALTER TABLE sessions DROP COLUMN overlap_limit'
   edit_database 'ALTER TABLE sessions DROP COLUMN fleet_start'
   edit_database 'ALTER TABLE sessions DROP COLUMN start'
   edit_database 'ALTER TABLE hold_offs DROP COLUMN mark'
