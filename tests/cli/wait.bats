@@ -149,10 +149,12 @@ milliseconds() { date +%s%3N; }
 @test "run that goes on without a session tries again, and does not wait then" {
   play() { until [ -e "$DIR/stop" ]; do sleep 0.05; done; }
   export -f play
+  start_daemon --limit 1
+  concur start --user abc --session s1 >/dev/null
+  stop_daemon
   wait_in_background run --user abc --session s2 --ttl 1s --wait 60s --timeout 100ms -- bash -c play
   eventually grep -q 'running the command without a session' "$DIR/err"
   start_daemon --limit 1
-  concur start --user abc --session s1
   eventually grep -q 'The command goes on without a session' "$DIR/err"
   waiting 0
   touch "$DIR/stop"
