@@ -57,7 +57,7 @@ constexpr const char* kUntyped =
     "CREATE TABLE sessions(id INTEGER PRIMARY KEY, user, session, started_at, last_seen_at, "
     "expires_at, "
     "ttl, clock_offset, boot, device, ip, content, meta, start, "
-    "fleet_start);"
+    "fleet_start, overlap, overlap_limit);"
     "CREATE TABLE hold_offs(id INTEGER PRIMARY KEY, user, session, device, since, clock_offset, "
     "boot, address, mark);"
     "CREATE TABLE gone(id INTEGER PRIMARY KEY, user, session, reason, by_session, by_device, at, "
@@ -71,7 +71,7 @@ constexpr const char* kUntyped =
 const std::map<std::string_view, std::pair<std::string, int>> kTables{
     {"plans", {"INSERT OR IGNORE INTO plans VALUES(?,?,?)", 3}},
     {"limits", {"INSERT OR IGNORE INTO limits VALUES(?,?,?,?)", 4}},
-    {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 15}},
+    {"sessions", {"INSERT OR IGNORE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 17}},
     {"hold_offs", {"INSERT OR IGNORE INTO hold_offs VALUES(?,?,?,?,?,?,?,?,?)", 9}},
     {"gone", {"INSERT OR IGNORE INTO gone VALUES(?,?,?,?,?,?,?,?,?,?,?)", 11}},
     {"blocks", {"INSERT OR IGNORE INTO blocks VALUES(?,?,?,?,?,?)", 6}},

@@ -67,12 +67,17 @@ void Driver::hear_token(const Asked& asked, const Granted& granted) {
     // One of those that there were; or one that nobody was told of, behind one that was.
     std::optional<std::uint32_t> before;
     bool known = false;
-    for (const auto& [count, real] : tokens_[token.model.id].starts) {
+    const auto& starts = tokens_[token.model.id].starts;
+    for (const auto& [count, real] : starts) {
       if (real > token.real) break;
       before = count;
       known = real == token.real;
     }
-    if (before) token.model.count = known ? *before : *before + 1;
+    if (before) {
+      token.model.count = known ? *before : *before + 1;
+    } else if (!starts.empty()) {
+      token.model.count = 0;  // before the first that anybody was told of
+    }
     if (token.model.count > of_model->start.count) fail("a start that was never: " + asked.command);
     model_.settle_start(token.model);
     ++met_[token.model == of_model->start ? "start found again" : "start forgotten"];
