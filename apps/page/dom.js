@@ -127,7 +127,13 @@ export function confirm({title, text, fields = [], verb}) {
     el('p', {class: 'buttons'}, el('button', {type: 'button', click: () => dialog.close()}, 'Leave it'),
       el('button', {class: 'act'}, verb)));
     dialog.replaceChildren(form);
-    dialog.addEventListener('close', () => resolve(values), {once: true});
+    // It comes a moment later, when the next may be asked already.
+    const closed = () => {
+      if (dialog.open) return;
+      dialog.removeEventListener('close', closed);
+      resolve(values);
+    };
+    dialog.addEventListener('close', closed);
     dialog.showModal();
   });
 }
