@@ -64,6 +64,9 @@ struct Dialect {
 
 Dialect http_dialect();
 
+/// A viewer's player, which asks a proxy for segments and tells by cookies who it is.
+Dialect segments_dialect();
+
 /// One request of HTTP for `count` commands, a line each.
 Dialect batch_dialect(unsigned count);
 

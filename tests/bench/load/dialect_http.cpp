@@ -54,8 +54,8 @@ Answer read_http(std::string_view bytes, Operation /*operation*/) {
       has_length = parse_length(line, body);
     }
   }
-  // An answer without a length would end with the connection or be chunked; the daemon sends
-  // neither, and only 204 has no body by its status.
+  // An answer without a length would end with the connection or be chunked; none of these servers
+  // sends either, and only 204 has no body by its status.
   const int status = status_of(bytes.substr(0, at));
   return {.head = at, .body = body, .status = has_length || status == 204 ? status : kMalformed};
 }
@@ -70,6 +70,16 @@ RequestTemplate make_request(std::string_view method, std::string_view action) {
 }
 
 }  // namespace
+
+Dialect segments_dialect() {
+  const std::string before_user = "GET /segment.ts HTTP/1.1\r\nHost: localhost\r\nCookie: account=";
+  const std::string before_session = before_user + std::string(kUserLength, '0') + "; playback=";
+  const RequestTemplate segment{
+      .bytes = before_session + std::string(kSessionLength, '0') + "\r\n\r\n",
+      .user_at = before_user.size(),
+      .session_at = before_session.size()};
+  return {.requests = {segment, segment, segment}, .read = &read_http};
+}
 
 Dialect http_dialect() {
   return {.requests = {make_request("PUT", ""), make_request("POST", "/heartbeat"),

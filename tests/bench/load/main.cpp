@@ -27,6 +27,8 @@ Dialect make_dialect(const Options& options) {
     case Protocol::http:
     case Protocol::echo:
       break;
+    case Protocol::segments:
+      return segments_dialect();
     case Protocol::resp:
       return resp_dialect(
           {.servers = options.servers, .directory = options.scripts, .terms = terms});

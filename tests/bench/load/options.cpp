@@ -20,6 +20,7 @@ constexpr std::string_view kHelp =
 Loads a server of stream limits over its Unix socket and prints one JSON object.
 
   --protocol http            concurrencyd, or one that answers as it does (default)
+             segments        a proxy that asks concurrencyd before each segment of a video
              resp            Redis with the scripts
              cluster         a cluster of Redis with the scripts
              postgres        PostgreSQL with the functions
@@ -58,8 +59,9 @@ expected one or the server could not be reached, 2 usage.
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Protocol>, 5> kProtocols{
+constexpr std::array<std::pair<std::string_view, Protocol>, 6> kProtocols{
     {{"http", Protocol::http},
+     {"segments", Protocol::segments},
      {"resp", Protocol::resp},
      {"cluster", Protocol::cluster},
      {"postgres", Protocol::postgres},

@@ -12,7 +12,7 @@
 
 namespace concur::bench {
 
-enum class Protocol : std::uint8_t { http, resp, cluster, postgres, echo };
+enum class Protocol : std::uint8_t { http, segments, resp, cluster, postgres, echo };
 
 /// How the requests of one connection follow each other.
 enum class Flow : std::uint8_t {
