@@ -12,7 +12,7 @@ from tables import latency, lay_out, number
 CONNECTIONS = 50
 RATE = 10_000  # segments a second
 SEGMENT = bytes(16 * 1024)  # short, for it is the asking that is measured
-VIEWERS = {"users": 30_000, "sessions": 30_000}
+VIEWERS = 10_000  # each of whom has begun to watch
 CASES = ("asks nobody", "asks concurrencyd")
 WORKS = ("as many as it gives", f"{RATE:,} a second")
 
@@ -66,13 +66,14 @@ def processor_us(pid):
 
 def measure_one(bench, case, work):
     shrink, seconds = bench.settings.shrink, bench.settings.seconds
-    users, sessions = VIEWERS["users"] // shrink, VIEWERS["sessions"] // shrink
-    options = ["--users", users, "--connections", CONNECTIONS, "--seconds", seconds, "--prepare", "no"]
+    viewers = ["--users", VIEWERS // shrink, "--connections", CONNECTIONS]
+    options = [*viewers, "--seconds", seconds, "--prepare", "no"]
     if work == WORKS[1]:
         options += ["--rate", max(100, RATE // shrink)]
     with contextlib.ExitStack() as stack:
-        daemon = stack.enter_context(bench.running("concurrencyd", house=(users, sessions))) if case == CASES[1] else None
+        daemon = stack.enter_context(bench.running("concurrencyd")) if case == CASES[1] else None
         nginx = stack.enter_context(Nginx(stack.enter_context(bench.folder()), daemon))
+        load(nginx, "fill", [*viewers, "--requests", VIEWERS // shrink], timeout=seconds + 60)
         before = processor_us(daemon.process.pid) if daemon else 0
         report = load(nginx, "heartbeat", options, timeout=seconds + 60)
         used = processor_us(daemon.process.pid) - before if daemon else 0
