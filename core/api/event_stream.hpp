@@ -51,6 +51,7 @@ class EventStream final : public BodySource {
   State read(std::string& out, std::size_t room) override;
   void set_waker(std::function<void()> wake) override { waker_.set(std::move(wake)); }
   void drain() override;
+  void on_client_end() override { drain(); }
 
  private:
   void place_cursor();

@@ -56,6 +56,10 @@ class BodySource {
 
   // The daemon stops: come to the end as soon as what was accepted is answered.
   virtual void drain() = 0;
+
+  // The client sends no more, and may be gone: over TCP, and behind a tunnel, the two look alike.
+  // What waits for what may never come ends; what has an end of its own goes on to it.
+  virtual void on_client_end() {}
 };
 
 // The body of a request that is handled while it arrives.

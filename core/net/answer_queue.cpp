@@ -32,6 +32,7 @@ bool AnswerQueue::put(Number number, Response&& response) {
   place.ready = true;
   held_ += size_of(place.response);
   if (draining_ && place.response.source) place.response.source->drain();
+  if (client_ended_ && place.response.source) place.response.source->on_client_end();
   return number == places_.first();
 }
 
@@ -116,6 +117,13 @@ void AnswerQueue::drain() {
   draining_ = true;
   for (const Place& place : places_) {
     if (place.response.source) place.response.source->drain();
+  }
+}
+
+void AnswerQueue::on_client_end() {
+  client_ended_ = true;
+  for (const Place& place : places_) {
+    if (place.response.source) place.response.source->on_client_end();
   }
 }
 

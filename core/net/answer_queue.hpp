@@ -75,6 +75,9 @@ class AnswerQueue {
   // The daemon stops: sources come to their end.
   void drain();
 
+  // The client sends no more: sources that have no end of their own come to one.
+  void on_client_end();
+
   // Frees the memory; what was owed cannot be given any more.
   void drop_texts();
   // Drops the sources, and all else.
@@ -96,6 +99,7 @@ class AnswerQueue {
   std::string out_;
   std::size_t sent_ = 0;  // of out_
   bool draining_ = false;
+  bool client_ended_ = false;
 };
 
 }  // namespace concur

@@ -62,7 +62,7 @@ void Connection::on_ready(unsigned events) {
   } else if (over && awaits_end()) {
     return close();
   } else if ((events & EPOLLRDHUP) != 0) {
-    report_gone();
+    on_client_end();
   }
   if (!socket_) return;
   if (blocked_ && (over || (events & EPOLLOUT) != 0)) {
@@ -94,8 +94,15 @@ void Connection::on_end(bool at_end) {
   if (in_body()) give_up_body(400, "it ended before it was whole");
   input_ = Input::kNone;
   if (!at_end || lingers || answers_.empty() || peer_is_gone()) return close();
-  report_gone();
+  on_client_end();
   send_later();
+}
+
+// It sends no more, and may be gone.
+void Connection::on_client_end() {
+  client_ended_ = true;
+  answers_.on_client_end();
+  report_gone();
 }
 
 // Whether the other end is closed both ways: nobody is left to read an answer.

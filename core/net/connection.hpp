@@ -70,6 +70,7 @@ class Connection final : public Poller::Watcher,
   // --- what arrives ---
   void receive();
   void on_end(bool at_end);
+  void on_client_end();
   bool peer_is_gone();
   bool wants_input() const;
   bool awaits_end() const;
@@ -137,7 +138,8 @@ class Connection final : public Poller::Watcher,
   std::optional<Refusal> refusal_;   // that is sent later, as the last answer
   Deadline<Waits> input_deadline_;
   Deadline<Waits> output_deadline_;
-  bool blocked_ = false;  // the socket takes no more for now
+  bool client_ended_ = false;  // it was seen to send no more
+  bool blocked_ = false;       // the socket takes no more for now
   bool aborted_ = false;  // an answer that was begun cannot be completed: it closes in this turn
   bool retired_ = false;  // what comes next is the end
 };

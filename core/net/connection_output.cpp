@@ -112,7 +112,8 @@ void Connection::update_interest() {
   const bool reads = wants_input();
   Poller::Interest wanted;
   if (reads || blocked_ || awaits_end()) {
-    const bool takes_leave = !reads && !to_call_.empty();
+    const bool takes_leave =
+        !reads && (!to_call_.empty() || (!client_ended_ && answers_.streams() && !in_body()));
     wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U) | (takes_leave ? EPOLLRDHUP : 0U);
   }
   if (poller_.watch(socket_.get(), *this, watched_, wanted)) {

@@ -24,7 +24,7 @@ PageCheck::PageCheck(const std::string& path)
 Result<void> PageCheck::wait(const ReportWork* report) {
   while (verdict_.wait_for(kLookAgain) == std::future_status::timeout) {
     if (!progressed_.exchange(false) || report == nullptr) continue;
-    (*report)({.what = kCheckingPages, .unit = "pages", .done = read_, .total = pages_});
+    (*report)(checking_pages(read_, pages_));
   }
   return verdict_.get();
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string>
@@ -286,10 +287,16 @@ Result<void> check_pages(Sqlite& db) {
   return {};
 }
 
+WorkState checking_pages(std::uint64_t read, std::uint64_t pages) {
+  const std::uint64_t most = pages == 0 ? read : pages - 1;
+  return {
+      .what = kCheckingPages, .unit = "pages", .done = std::min(read / 2, most), .total = pages};
+}
+
 Result<void> migrate(Sqlite& db, WorkState* work) {
   const auto version = check_schema(db);
   if (!version) return version.error();
-  if (work != nullptr) *work = {.what = kCheckingPages, .unit = "pages", .total = db.pages()};
+  if (work != nullptr) *work = checking_pages(0, db.pages());
   if (auto sound = check_pages(db); !sound) return sound;
   if (*version == 0) {
     // Must stand before the first table; lets a shrunken database give its space back.

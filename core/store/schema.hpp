@@ -22,12 +22,15 @@ Result<std::int64_t> check_schema(Sqlite& db);
 // cannot be read.
 Result<void> check_pages(Sqlite& db);
 inline constexpr std::string_view kCheckingPages = "checking the database";  // as work
+// The same where its connection has read so many pages, of so many that there are: it reads each
+// twice, as part of its tree and then for its rows. Never all of it, for it has not returned yet.
+WorkState checking_pages(std::uint64_t read, std::uint64_t pages);
 
 // Brings the database to the newest schema, a new file from nothing, each step in one transaction.
 // Before anything is written it is checked: kCorrupt, and the file untouched, where it is damaged;
 // kInvalid, and untouched too, where it is another program's, or newer than this one. `work`, if
-// any, says which part of that is under way; while it is kCheckingPages, what is done is what the
-// connection has read since.
+// any, says which part of that is under way; while it is kCheckingPages, how far that is is seen by
+// what the connection has read since.
 Result<void> migrate(Sqlite& db, WorkState* work = nullptr);
 
 }  // namespace concur

@@ -106,7 +106,7 @@ class Opening {
 
   void report() {
     if (report_ == nullptr) return;
-    if (work_.what == kCheckingPages) work_.done = std::min(db_.pages_read(), work_.total);
+    if (work_.what == kCheckingPages) work_ = checking_pages(db_.pages_read(), work_.total);
     (*report_)(work_);
   }
 

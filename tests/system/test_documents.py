@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import unittest
 
 import harness
@@ -236,6 +237,15 @@ ROUND = {
     "status=$(curl": (FULL, "", "too many streams"),
     "concurrencyd --config": ("systemctl() { echo \"systemctl $*\"; }\n", "", "systemctl reload concurrencyd"),
 }
+
+
+class Plot(unittest.TestCase):
+    def test_of_speed_shows_the_table(self):
+        folder = harness.REPOSITORY / "tests" / "bench"
+        drawn = harness.private_folder() / "speed.svg"
+        output(sys.executable, folder / "speed_plot.py", harness.REPOSITORY / "README.md", drawn)
+        self.assertEqual(drawn.read_text(), (folder / "speed.svg").read_text(),
+                         "draw it anew: tests/bench/speed_plot.py README.md tests/bench/speed.svg")
 
 
 class Examples(unittest.TestCase):

@@ -2,9 +2,11 @@
 
 import os
 import resource
+import socket
 import subprocess
 import unittest
 
+import doors
 import harness
 from harness import seconds
 from streams import ask_batch, command, shut_writing, watch
@@ -160,17 +162,41 @@ class Events(unittest.TestCase):
         def connections():
             return self.connection.get("/v1/status").json()["connections"]
 
-        leaving = [self.daemon.connect() for _ in range(6)]
+        leaving = [self.daemon.connect() for _ in range(4)]
         for connection in leaving:
             watch(connection, "?user=nobody")
         for connection in leaving[:2]:
-            shut_writing(connection)
-        for connection in leaving[2:4]:
             connection.send(harness.request("GET", "/healthz") * 200)
-        self.assertEqual(connections(), 7)
+        self.assertEqual(connections(), 5)
         for connection in leaving:
             connection.close()
         harness.wait_until(lambda: connections() == 1, "they are forgotten")
+
+    def test_a_watcher_that_sends_no_more_gets_what_happened_and_the_end(self):
+        """Behind a tunnel nothing else is seen of one that left."""
+        connection = self.enterContext(self.daemon.connect())
+        self.connection.start("abc", "s1")
+        watcher = watch(connection, "?user=abc&since=0")
+        shut_writing(connection)
+        self.assertEqual([line["event"] for line in watcher.lines()], ["started"])
+        self.assertTrue(watcher.is_closed_behind())
+
+    def test_watchers_that_leave_over_tcp_are_forgotten_also_while_nothing_happens(self):
+        with harness.Daemon("--listen", "127.0.0.1:0") as daemon, daemon.connect() as asks:
+            def watchers():
+                return [line for line in asks.get("/metrics").body.decode().splitlines() if line.startswith("concurrencyd_watchers ")]
+
+            leaving = [self.enterContext(socket.create_connection(("127.0.0.1", doors.tcp_port(daemon)), seconds(20)))
+                       for _ in range(4)]
+            for each in leaving:
+                each.sendall(b"GET /v1/events?user=nobody HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                # What is not read when it closes would make a reset of its end.
+                self.assertIn(b" 200 ", each.recv(4096))
+            self.assertEqual(watchers(), ["concurrencyd_watchers 4"])
+            for each in leaving:
+                each.close()
+            # Nothing is sent to them, by which it would show that nobody is there.
+            harness.wait_until(lambda: watchers() == ["concurrencyd_watchers 0"], "they are forgotten")
 
     def test_a_clean_stop_ends_the_answers(self):
         watchers = [self.watch(), self.watch("?user=abc&renewed=true")]

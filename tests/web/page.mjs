@@ -74,12 +74,19 @@ class Forwarder {
 const forwarder = new Forwarder();
 await forwarder.listen();
 
-async function until(holds, what) {
+async function until(holds, what, instead = () => '') {
   for (let tries = 0; tries < 600 * slowness; ++tries) {
     if (await holds()) return;
     await sleep(50);
   }
-  assert.fail(`waited in vain until ${what}`);
+  assert.fail(`waited in vain until ${what}${instead()}`);
+}
+
+// Until what is read is that; where it never is, the error says what it was.
+async function untilIs(read, wanted, what) {
+  let seen;
+  await until(async () => { seen = await read(); return seen === wanted; }, what,
+    () => `: it is ${JSON.stringify(seen)} and not ${JSON.stringify(wanted)}`);
 }
 
 // ---- pages ----
@@ -291,9 +298,9 @@ const checks = {
     for (const session of ['a', 'b', 'c', 'd']) await start('ann', session, {device: session, ip: '192.0.2.7'});
     await page.locator('#denials tbody tr').filter({hasText: 'ann'}).waitFor();
     assert.match(await page.locator('#denials tbody tr').first().textContent(), /annlimit of 33d192\.0\.2\.7/);
-    await until(async () => (await tile(page, 'Sessions')) === '3', 'three are counted');
+    await untilIs(() => tile(page, 'Sessions'), '3', 'three are counted');
     await daemon('DELETE', sessionPath('ann', 'a'));
-    await until(async () => (await tile(page, 'Sessions')) === '2', 'two are counted');
+    await untilIs(() => tile(page, 'Sessions'), '2', 'two are counted');
     assert.match(await page.locator('#counted').textContent(), /^1 denial /);
     await page.close();
   },
@@ -318,7 +325,7 @@ const checks = {
     assert.equal((await json('GET', '/v1/users/bob/sessions')).concurrentSessions, 3);
     await act('End session one', (dialog) => dialog.getByLabel('What the viewer is told').fill('Good night & <b>bye</b>'));
     assert.equal(await told(page, /ended/), 'Session one of bob is ended; 2 others are active.');
-    await until(async () => (await rows.count()) === 2, 'two are shown');
+    await untilIs(() => rows.count(), 2, 'two are shown');
     const gone = await json('POST', `${sessionPath('bob', 'one')}/heartbeat`);
     assert.equal(gone.message, 'Good night & <b>bye</b>');
     await act('Set its limit…', (dialog) => dialog.getByLabel('Limit of its own').fill('7'));
@@ -409,7 +416,7 @@ const checks = {
   async 'a daemon that is lost is told of, and so is another one in its place'() {
     await start('dan', 's1');
     const page = await overview();
-    await until(async () => (await tile(page, 'Sessions')) === '1', 'one is counted');
+    await untilIs(() => tile(page, 'Sessions'), '1', 'one is counted');
     forwarder.forward(null);
     await page.locator('#lost').getByText('No daemon since').waitFor();
     assert.equal(await page.locator('#health').textContent(), '✕ no answer');
@@ -419,7 +426,7 @@ const checks = {
     forwarder.forward(given.other);
     await until(async () => !(await page.locator('#lost').isVisible()), 'it is found again');
     assert.equal(await page.locator('#health').textContent(), '✓ all is well');
-    await until(async () => (await tile(page, 'Sessions')) === '0', 'the other has none');
+    await untilIs(() => tile(page, 'Sessions'), '0', 'the other has none');
     // The stream of denials goes on with the other's.
     await until(async () => {
       for (const session of ['a', 'b', 'c', 'd']) await json('PUT', sessionPath('other', session), {}, given.other);
@@ -472,11 +479,11 @@ const checks = {
   async 'nothing is asked while it is paused or out of sight'() {
     const page = await overview();
     const streams = async () => Number(/^concurrencyd_watchers (\d+)$/m.exec(await daemon('GET', '/metrics'))[1]);
-    await until(async () => (await streams()) === 1, 'it watches');
+    await untilIs(streams, 1, 'it watches');
     let asked = 0;
     page.on('request', () => { asked += 1; });
     const rests = async () => {
-      await until(async () => (await streams()) === 0, 'it watches no more');
+      await untilIs(streams, 0, 'it watches no more');
       await sleep(300); // for what was under way
       asked = 0;
       await sleep(2500);
@@ -486,8 +493,8 @@ const checks = {
     await rests();
     await start('fay', 's1');
     await page.getByRole('button', {name: 'Go on'}).click();
-    await until(async () => (await tile(page, 'Sessions')) === '1', 'it is up to date');
-    await until(async () => (await streams()) === 1, 'it watches again');
+    await untilIs(() => tile(page, 'Sessions'), '1', 'it is up to date');
+    await untilIs(streams, 1, 'it watches again');
     const hide = (hidden) => page.evaluate((value) => {
       Object.defineProperty(document, 'hidden', {configurable: true, get: () => value});
       document.dispatchEvent(new Event('visibilitychange'));
@@ -495,7 +502,8 @@ const checks = {
     await hide(true);
     await rests();
     await hide(false);
-    await until(async () => (await streams()) === 1 && asked > 0, 'it goes on');
+    await untilIs(streams, 1, 'it goes on');
+    await until(() => asked > 0, 'it asks');
     await page.close();
   },
 

@@ -222,6 +222,12 @@ TEST_CASE("EventStream") {
     watcher.happen(EventKind::kStarted, "abc");
     CHECK(lines_in(read(stream, State::kEnd)) == 1);
   }
+  SUBCASE("at the end of what has happened, where its client sends no more") {
+    auto stream = watcher.watch({});
+    watcher.happen(EventKind::kStarted, "abc");
+    stream.on_client_end();
+    CHECK(lines_in(read(stream, State::kEnd)) == 1);
+  }
 }
 
 TEST_CASE("EventStream shows the kinds that are asked for alone, and what is lost") {

@@ -574,6 +574,30 @@ TEST_CASE("Connection of a client that goes away") {
     CHECK(fixture.closed);
     CHECK(fixture.handler.source.use_count() == 1);
   }
+  SUBCASE("lets a stream come to its end where the client sends no more, and may be gone") {
+    FakeSource& source = *fixture.handler.source;
+    SUBCASE("while it streams") {
+      fixture.send(get("/watch"));
+      CHECK_FALSE(source.client_ended);
+      ::shutdown(fixture.client.get(), SHUT_WR);
+    }
+    SUBCASE("together with the request") {
+      fixture.send_only(get("/watch"));
+      ::shutdown(fixture.client.get(), SHUT_WR);
+    }
+    SUBCASE("behind a request that is answered before it") {
+      fixture.send(get("/held") + get("/watch"));
+      ::shutdown(fixture.client.get(), SHUT_WR);
+      fixture.receive();
+      fixture.handler.answer_held("/held");
+    }
+    fixture.receive();
+    CHECK(source.client_ended);
+    CHECK_FALSE(fixture.closed);
+    source.give("the last", BodySource::State::kEnd);
+    CHECK(holds(fixture.receive(), "the last"));
+    CHECK(fixture.closed);
+  }
 }
 
 TEST_CASE("Connection of a client that goes away while a request waits") {

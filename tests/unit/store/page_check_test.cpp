@@ -1,12 +1,16 @@
 #include "store/page_check.hpp"
 
+#include "store/schema.hpp"
 #include "store/sqlite.hpp"
 #include "support/file_bytes.hpp"
 #include "support/temp_folder.hpp"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <functional>
 #include <string>
+#include <vector>
 
 using namespace concur;
 using concur::test::bytes_of;
@@ -61,4 +65,33 @@ TEST_CASE("PageCheck") {
     fill(rows);
     const PageCheck check(path);
   }
+}
+
+TEST_CASE("check_pages as work is as far as it is, and not through before it is") {
+  const TempFolder folder;
+  auto db = Sqlite::open(folder.file("some.db"));
+  REQUIRE(db.has_value());
+  REQUIRE(migrate(*db).has_value());
+  REQUIRE(
+      db->exec("PRAGMA cache_size = 10;"
+               "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 40000)"
+               "INSERT INTO limits(user, max_sessions) SELECT printf('%0200d', i), i FROM n;")
+          .has_value());
+  const std::uint64_t before = db->pages_read();
+  const std::uint64_t pages = db->pages();
+  std::vector<double> shares;
+  const std::function<bool()> look = [&] {
+    const WorkState work = checking_pages(db->pages_read() - before, pages);
+    shares.push_back(static_cast<double>(work.done) / static_cast<double>(work.total));
+    return true;
+  };
+  db->on_progress(&look);
+  CHECK(check_pages(*db).has_value());
+  db->on_progress(nullptr);
+  // Between two looks there is little.
+  REQUIRE(shares.size() > 3);
+  CHECK(std::is_sorted(shares.begin(), shares.end()));
+  CHECK(shares[shares.size() / 2] < 0.9);
+  CHECK(shares.back() < 1);
+  CHECK(shares.back() > 0.9);
 }

@@ -20,6 +20,7 @@ struct FakeSource : BodySource {
   }
   void set_waker(std::function<void()> function) override { wake = std::move(function); }
   void drain() override { drained = true; }
+  void on_client_end() override { client_ended = true; }
 
   void give(std::string_view more, State then = State::kWaiting) {
     text += more;
@@ -30,6 +31,7 @@ struct FakeSource : BodySource {
   std::string text;
   State behind = State::kWaiting;
   bool drained = false;
+  bool client_ended = false;
   std::function<void()> wake;
 };
 
