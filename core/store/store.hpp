@@ -143,6 +143,8 @@ class Store {
     Statement free_pages;
   };
 
+  // Sessions that go into one statement: that spares a third of what a row costs by itself.
+  static constexpr std::size_t kMany = 8;
   // Of users' hours, that wait to be added up: some tens of MiB in the file.
   static constexpr std::int64_t kMaxParts = 1'000'000;
 
