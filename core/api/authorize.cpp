@@ -9,6 +9,7 @@
 #include "rules/address.hpp"
 #include "session/detail_text.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace concur {
@@ -177,13 +178,16 @@ Asked read_asked(const AuthorizeConfig& config, const Request& request) {
 }
 
 void append_encoded(std::string& headers, std::string_view name, std::string_view value) {
-  text::append(headers, "{}: ", name);
-  for (const char c : value) {
-    if (c > ' ' && c <= '~' && c != '%') {
-      headers += c;
-    } else {
-      text::append(headers, "%{:02X}", static_cast<unsigned char>(c));
-    }
+  const auto plain = [](char c) { return c > ' ' && c <= '~' && c != '%'; };
+  headers.append(name).append(": ");
+  while (!value.empty()) {
+    const auto other = std::ranges::find_if_not(value, plain);
+    const auto run = static_cast<std::size_t>(other - value.begin());
+    headers.append(value.substr(0, run));
+    value.remove_prefix(run);
+    if (value.empty()) break;
+    text::append(headers, "%{:02X}", static_cast<unsigned char>(value.front()));
+    value.remove_prefix(1);
   }
   headers += "\r\n";
 }

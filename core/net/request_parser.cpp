@@ -8,6 +8,7 @@
 #include <boost/beast/http/error.hpp>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace concur {
@@ -116,8 +117,10 @@ std::size_t RequestParser::Grammar::on_chunk_body_impl(std::uint64_t, string_vie
 void RequestParser::keep_field(std::string_view name, std::string_view value) {
   field_text_.reserve(kMaxHeaderBytes);
   const std::size_t begin = field_text_.size();
-  for (const char c : name) field_text_ += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  field_text_ += value;
+  field_text_.append(name).append(value);
+  for (char& c : std::span(field_text_).subspan(begin, name.size())) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
   const std::string_view both = std::string_view(field_text_).substr(begin);
   fields_.push_back({both.substr(0, name.size()), both.substr(name.size())});
 }
