@@ -43,7 +43,11 @@ Result<void> Table::add(const json::object& members, const std::optional<std::st
   const auto expires = time_of(members, "expiresAt");
   if (!name || !owner || !started || !seen || !expires) return error;
 
-  Row row{std::move(*owner), std::move(*name), *started, *seen, *expires, {}};
+  Row row{std::move(*owner), std::move(*name), *started, *seen, *expires, {}, {}};
+  if (members.contains("graceEndsAt")) {
+    row.grace_ends = time_of(members, "graceEndsAt");
+    if (!row.grace_ends) return error;
+  }
   for (std::size_t i = 0; i < kDetailNames.size(); ++i) {
     const json::value* detail = members.if_contains(kDetailNames[i]);
     if (detail != nullptr) row.details[i] = detail_of(*detail);
@@ -84,6 +88,15 @@ std::string Table::text(const Terminal& terminal, WallTime now) const {
     left.inks.push_back(late ? Ink::kYellow : Ink::kPlain);
   }
   table.add(std::move(left));
+  const auto is_provisional = [](const Row* row) { return row->grace_ends.has_value(); };
+  if (std::ranges::any_of(rows, is_provisional)) {
+    TextColumn grace{"GRACE", Kind::kWord};
+    for (const Row* row : rows) {
+      grace.cells.push_back(row->grace_ends ? human_duration(*row->grace_ends - now) : "-");
+      grace.inks.push_back(row->grace_ends ? Ink::kYellow : Ink::kPlain);
+    }
+    table.add(std::move(grace));
+  }
   for (std::size_t i = 0; i < kDetailTitles.size(); ++i) {
     const auto has_it = [i](const Row* row) { return !row->details[i].empty(); };
     if (std::ranges::none_of(rows, has_it)) continue;

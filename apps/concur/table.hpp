@@ -32,6 +32,7 @@ class Table {
     WallTime started;
     WallTime seen;
     WallTime expires;
+    std::optional<WallTime> grace_ends;  // it is let in above the limit until then
     std::array<std::string, 5> details;  // device, ip, content, box, meta; empty: it has none
   };
 

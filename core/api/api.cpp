@@ -84,7 +84,8 @@ void Api::explain(const Call& call, Respond respond) {
     return respond(forbidden(call, "cannot explain with a limit: that is for operators"));
   }
   const auto session = Id::parse("session", body->session ? *body->session : kOneMore);
-  submit(Explain{start_of(*user, *session, body->start)}, std::move(respond));
+  submit(Explain{start_of(*user, *session, body->start), body->start.wait.value_or(Millis(0))},
+         std::move(respond));
 }
 
 void Api::heartbeat(const Call& call, Respond respond) {

@@ -1,6 +1,7 @@
 #include "api/explanation_json.hpp"
 
 #include "api/answer_json.hpp"
+#include "base/duration.hpp"
 #include "base/text.hpp"
 #include "rules/rule.hpp"
 
@@ -30,6 +31,8 @@ std::string_view word_of(Explanation::Would would) {
       return "start_observed";
     case Explanation::Would::kBlocked:
       return "blocked";
+    case Explanation::Would::kWait:
+      return "wait";
   }
   return {};
 }
@@ -77,6 +80,9 @@ std::string reason_of(const Explanation& said) {
       return text::format("{} would be let in for the mode is observe: {}.", who, rules);
     case Explanation::Would::kBlocked:
       return text::format("{} would be denied: an operator keeps the user out.", who);
+    case Explanation::Would::kWait:
+      return text::format("{} would wait for room, {} at most: {}.", who,
+                          format_duration(said.wait), rules);
     case Explanation::Would::kStart:
       break;
   }

@@ -151,7 +151,7 @@ struct RuleExplained {
 };
 
 struct Explanation {
-  enum class Would : std::uint8_t { kStart, kRenew, kDeny, kStartObserved, kBlocked };
+  enum class Would : std::uint8_t { kStart, kRenew, kDeny, kStartObserved, kBlocked, kWait };
 
   std::string user;
   std::string session;
@@ -166,6 +166,7 @@ struct Explanation {
   std::optional<Millis> hold_off{};         // for how long it may not evict, where that is why
   bool blocked = false;                     // an operator keeps the user out
   bool overlaps = false;                    // it would be let in for a while, above the limit
+  Millis wait{};                            // for room, at most so long, where it would
   bool degraded = false;
 };
 

@@ -45,7 +45,9 @@ struct Start {
 };
 
 // What would become of that start, and why, without doing it.
-struct Explain : Start {};
+struct Explain : Start {
+  Millis wait{};  // for room, at most so long; 0: not at all
+};
 
 // Renews an active session's lease; never starts one. `start`: only if that is no earlier start
 // than the latest.

@@ -130,6 +130,16 @@ Answer Registry::decide(const Explain& explain, const Now& now) {
                    : Explanation::Would::kStart;
   said.hold_off = admission.held_off;
   said.overlaps = admission.overlaps;
+  // Nobody's going helps where a rule forbids.
+  const auto never_has_room = [](const Violation& each) {
+    return each.counted.excess == kNeverRoom;
+  };
+  const bool may_wait = explain.wait > Millis(0) && said.would == Explanation::Would::kDeny &&
+                        std::ranges::none_of(admission.violations, never_has_room);
+  if (may_wait) {
+    said.would = Explanation::Would::kWait;
+    said.wait = explain.wait;
+  }
   const auto name = [this](SessionRef ref) { return state_->session(ref).name.str(); };
   if (admission.reconnected) said.reconnects = name(*admission.reconnected);
   for (const auto* each : {&admission.replaced, &admission.evicted, &admission.would_evict}) {

@@ -48,6 +48,23 @@ teardown() { remove_own_dir; }
   expect_answer 0 '.would == "start" and .evicts == ["s1"] and (.rules[2] | .violated and .onLimit == "evict-oldest")'
 }
 
+@test "explain says that a start would wait for room, where waiting may help" {
+  concur start --user waits --session living --meta type=tv >/dev/null
+  concur_run explain --user waits --meta type=tv --wait 90s
+  expect_answer 0 '.would == "wait" and .message == "session one more of user waits would wait for room, 90s at most: rule tvs has 1 of 1."'
+  concur_run explain --user waits --meta type=tv --wait 0
+  expect_answer 0 '.would == "deny"'
+  concur_run explain --user waits --meta app=legacy-1 --wait 90s
+  expect_answer 0 '.would == "deny" and .message == "session one more of user waits would be denied: rule old forbids it."'
+  concur_run explain --user waits --wait 90s
+  expect_answer 0 '.would == "start"'
+  concur_run explain --user waits --session living --wait 90s
+  expect_answer 0 '.would == "renew"'
+  concur block --user waits >/dev/null
+  concur_run explain --user waits --meta type=tv --wait 90s
+  expect_answer 0 '.would == "blocked"'
+}
+
 @test "explain wants a user, and takes a start's options" {
   concur_run explain
   expect_error 2 'concur: cannot explain: it takes --user USER*'

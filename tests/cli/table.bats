@@ -14,6 +14,7 @@ setup_file() {
   concur start --user plain --session only --ttl 10m >/dev/null
 }
 teardown_file() { end_shared_daemon; }
+teardown() { remove_own_dir; }
 
 in_terminal() {
   needs_terminal
@@ -65,6 +66,19 @@ print(max(width(line) for line in sys.stdin.read().splitlines()))'
   [[ ${lines[1]} =~ (9m[0-9]{2}s|10m00s)$ ]]
   concur_run list --user nobody --output table
   [ "$status" -eq 0 ] && [ "$output" = "USER  SESSION  AGE  SEEN  LEFT" ]
+}
+
+@test "a session that is let in for a while has how much of that is left" {
+  make_dir
+  start_daemon --limit 1 --overlap 5m --lease 2h
+  export CONCUR_SOCKET=$SOCKET
+  concur start --user abc --session stays --content film >/dev/null
+  concur start --user abc --session changes >/dev/null
+  concur_run list --user abc --output table
+  [ "$status" -eq 0 ] && [ -z "$stderr" ]
+  [[ ${lines[0]} =~ ^"USER  SESSION  AGE "+"SEEN "+"LEFT "+"GRACE  CONTENT"$ ]]
+  [[ ${lines[1]} =~ ^"abc   stays    "[0-9ms]+" "+[0-9ms]+" "+("1h59m"|"2h00m")"  -      film"$ ]]
+  [[ ${lines[2]} =~ ^"abc   changes  "[0-9ms]+" "+[0-9ms]+" "+("1h59m"|"2h00m")"  "("4m"[0-9]{2}"s"|"5m00s")"  -"$ ]]
 }
 
 @test "meta is shown as it was given" {

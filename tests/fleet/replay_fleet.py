@@ -5,8 +5,11 @@
 
 Each tick every user is at another box than before, which knows nothing of what happened since but from the engine: one primary
 without cluster mode and its replica, or, with --servers cluster, three primaries with a replica each. Boxes and servers read
-one frozen clock, so that leases and hold-offs run out at the millisecond that the model says. In mid-evening boxes are restarted and killed, slots are moved, primaries change places with
-their replicas, and the boxes' wall clocks, which mean nothing in a fleet, are set by a day; nobody may notice.
+one frozen clock, so that leases and hold-offs run out at the millisecond that the model says. In mid-evening boxes are
+restarted and killed, slots are moved, primaries change places with their replicas, and the boxes' wall clocks, which mean
+nothing in a fleet, are set by a day; nobody may notice. Rules, blocks, purges, overlap and waiting are the other evening's.
+Whoever waits does so at one box, first come first served, while all else of the user goes on at the others; of some it is
+shown that they have what another box freed within a second.
 
 What differs from a single daemon, and is not compared: how long it is told who was evicted or purged, which is a day here, and
 of the report what rests on hours without sharing, which are no part of the fleet's, and the hours in which a box was killed; of
@@ -26,14 +29,27 @@ import cluster  # which finds the modules of the system tests
 import harness
 import replay_evening
 from harness import SECOND
-from model import HOUR, Model, OneOf, difference, rfc3339
+from model import HOUR, Between, Model, OneOf, difference, rfc3339
 from replay_evening import SETTINGS, Mismatch
 
 BOXES = ("north", "south", "west")
+# A box knows how far the engine's clock is from its own to a thousandth of the time since it last asked: in steps that are
+# shorter it is right to the millisecond. A slot that another box frees is taken within one.
+STEP = 1 * SECOND - 1
 
 
 class FleetModel(Model):
-    """A fleet's memory of who was evicted or purged is a day, and no restart of a box makes it forget anything."""
+    """A fleet's memory of who was evicted or purged is a day, and no restart of a box makes it forget anything. Whoever waits is
+    told how long it had waited when its box asked; that decides by when the engine answers, and time may have moved between."""
+
+    asked_since = 0  # before that nothing that is under way was asked
+
+    def served(self, user, now):
+        return [(waiter, (status, {**said, **self._waited(waiter, now)} if "waited" in said else said))
+                for waiter, (status, said) in super().served(user, now)]
+
+    def _waited(self, waiter, now):
+        return {"waited": Between(max(0, self.asked_since - waiter.since) / 1000, (now - waiter.since) / 1000)}
 
     def _as_remembered(self, gone, now, explained, forgotten):
         answer = super()._as_remembered(gone, now, explained, forgotten)
@@ -84,12 +100,14 @@ class FleetClock:
 
 class FleetEvening(replay_evening.Evening):
     MODEL = FleetModel
-    MOST_WAITERS = 0  # a box hears of another's room within a second of real time: see test_limit.py
+    MOST_WAITERS = 20
+    WAITS = (5, 20, 60)  # in steps
     MOST_EMPTY_PAGES = 1000  # a walk brings one for each few slots without users
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.killed_at = []
+        self.previous = 0  # the instant before the present one
         # Who have a plan each, and do nothing: whether a box knows the plans is seen by what holds for them.
         self.on_plans = {}
         for plan in [*replay_evening.PLANS, "nobody's"]:
@@ -97,6 +115,12 @@ class FleetEvening(replay_evening.Evening):
             viewer.name, viewer.planted_devices = f"on {plan}", 1  # nobody changes what those were given
             self.viewers.append(viewer)
             self.on_plans[plan] = viewer
+        self.waits_at = {}  # user -> the number of the box at which some wait
+        self.patient = replay_evening.Viewer(len(self.viewers), self.rng, self.connection_count)
+        self.patient.name, self.patient.uses_first_service, self.patient.planted_devices = "patient", False, 1
+        self.viewers.append(self.patient)
+        for share in (0.05, 0.13, 0.42, 0.55, 0.61, 0.79, 0.93):
+            self._at(int(share * replay_evening.EVENING), self.another_box_makes_room)
 
     def play_at(self, servers, boxes, clock):
         self.servers, self.boxes = servers, boxes
@@ -112,12 +136,12 @@ class FleetEvening(replay_evening.Evening):
     def _connection_of(self, viewer):
         return (viewer.connection + self.counts["ticks"]) % self.connection_count
 
-    def _time_has_passed(self):
-        # A box takes the engine's clock to be a millisecond behind what it can prove, and says times by that.
-        self.model.wall_minus_boot = self.clock.wall - self.now - 1
-        # Each connection asks, or it would be idle for too long.
-        batches = [[harness.request("GET", harness.limit_path(self.known[number // len(self.boxes) % len(self.known)]))]
-                   for number in range(self.connection_count)]
+    def _let_boxes_ask(self, connections):
+        """Each box on so many: they learn what the time is. On all of them, or one would be idle for too long."""
+        batches = [[]] * self.connection_count
+        for number in range(connections * len(self.boxes)):
+            batches[number] = [harness.request("GET", harness.limit_path(user)) for user in self.known] if connections == 1 else \
+                [harness.request("GET", harness.limit_path(self.known[number // len(self.boxes) % len(self.known)]))]
         for answers in self.fleet.exchange(batches):
             for answer in answers:
                 if answer.status != 200:
@@ -125,9 +149,101 @@ class FleetEvening(replay_evening.Evening):
 
     def _pass(self, milliseconds):
         self._flush()
+        self._move_to(self.now + milliseconds)
+        self._serve_everybody()
+
+    def _move_to(self, instant):
+        """In steps while somebody waits, for then boxes ask the engine before anybody asks them."""
+        while self._waiting and instant - self.now > STEP:
+            self._advance(STEP)
+            self._let_boxes_ask(1)
+            self._serve_everybody()
+        self._advance(instant - self.now)
+        self._let_boxes_ask(self.connection_count // len(self.boxes))
+
+    def _advance(self, milliseconds):
         self.clock.advance(milliseconds)
         self.now += milliseconds
-        self._time_has_passed()
+        # A box takes the engine's clock to be a millisecond behind what it can prove, and says times by that.
+        self.model.wall_minus_boot = self.clock.wall - self.now - 1
+        self.model.asked_since, self.previous = self.previous, self.now
+
+    def _most_waiters(self):
+        """All evening long."""
+        return self.MOST_WAITERS * self.now / replay_evening.EVENING
+
+    # ---- waiting for room ----
+
+    def _box_of(self, connection):
+        return connection % len(self.boxes)
+
+    def _at_each_box(self, request):
+        batches = [[request] if number < len(self.boxes) else [] for number in range(self.connection_count)]
+        return [answers[0] for answers in self.fleet.exchange(batches)[:len(self.boxes)]]
+
+    def _daemon_to_wait_at(self, user):
+        """All who wait of a user at one box: between boxes nobody is first."""
+        if user not in self.model.queues or user not in self.waits_at:
+            self.waits_at[user] = self._box_of(self._connection_of(self.viewer_of[user]))
+        return self.boxes[self.waits_at[user]]
+
+    def _until_so_many_wait(self):
+        status = harness.request("GET", "/v1/status")
+        harness.wait_until(
+            lambda: sum(answer.json()["waiting"] for answer in self._at_each_box(status)) == len(self._waiting),
+            f"{len(self._waiting)} wait", pause=0.001)
+
+    def _make_it_look(self, user):
+        batches = [[] for _ in range(self.connection_count)]
+        batches[self.waits_at[user]] = [harness.end_request(user, "nobody")]
+        self.fleet.exchange(batches)
+
+    def _will_purge(self, users):
+        """Page by page, and whoever gets in meanwhile may be on a page that is to come."""
+        self._hang_up([waiter for waiter in self._waiting if waiter.user in users])
+
+    def another_box_makes_room(self, _):
+        """One waits at a box, another box makes room, and nobody says so."""
+        self._flush()
+        viewer, user = self.patient, self.patient.name
+        for number in range(self.model.limit_of(user)):
+            self._ask_at(number, harness.start_request(user, f"s{number}"), self.model.start(user, f"s{number}", {}, self.now))
+        self._flush()
+        player = replay_evening.Player(1, viewer, self.now, self.rng)
+        player.body, player.start = {}, harness.request("PUT", player.path)
+        self._wait_for(player, 60)
+        if user in self.model.queues:
+            [waiter] = self.model.queues[user]
+            began = self.now
+            self._ask_at(self.waits_at[user] + 1, harness.end_request(user, "s0"), self.model.end(user, "s0", self.now))
+            _, connection = self._waiting.pop(waiter)
+            self._move_to(self.now + STEP)
+            answer = connection.receive()
+            connection.close()
+            # It may have asked in that very moment, too.
+            entered = waiter.since + round(answer.json()["waited"] * 1000)
+            if answer.status != 201 or not began <= entered <= self.now:
+                raise Mismatch(f"not let in within a second: {answer}")
+            self._as_of(entered, lambda: self._check_let_in(user, waiter, answer))
+            self.counts["waited: let in, once another box had made room"] += 1
+        for name in list(self.model.active(user, self.now)):
+            self._ask_at(0, harness.end_request(user, name), self.model.end(user, name, self.now))
+        self._flush()
+
+    def _check_let_in(self, user, waiter, answer):
+        for served, (status, said) in self.model.served(user, self.now):
+            found = difference(answer.json(), said)
+            if served is not waiter or status != answer.status or found:
+                raise Mismatch(f"{self.now} ms into the evening: of one that waited: {answer}: {found}")
+
+    def _as_of(self, instant, act):
+        now, self.now = self.now, instant
+        act()
+        self.now = now
+
+    def _ask_at(self, box, request, expected):
+        self._pending[box % len(self.boxes)].append((request, expected))
+        self._flush_all()
 
     # ---- what boxes hear of each other after two seconds ----
 
@@ -139,12 +255,20 @@ class FleetEvening(replay_evening.Evening):
         self._flush()
 
     def operator_sets_a_plan(self, subject):
+        self._hang_up_of_plan(subject[0])
         super().operator_sets_a_plan(subject)
         self._wait_for_plans()
 
     def operator_removes_a_plan(self, subject):
+        self._hang_up_of_plan(subject[0])
         super().operator_removes_a_plan(subject)
         self._wait_for_plans()
+
+    def _hang_up_of_plan(self, plan):
+        """Of whom it is not clear for two seconds what holds for them at their box."""
+        self._flush()
+        self._hang_up([waiter for waiter in self._waiting if waiter.user in self.model.terms
+                       and self.model.terms[waiter.user].plan == plan])
 
     def _wait_for_plans(self):
         """Until each box has them as the model has."""
@@ -178,7 +302,10 @@ class FleetEvening(replay_evening.Evening):
 
     def _box_comes_back(self, stop, what):
         self._flush()
-        box = self.boxes[self.counts["boxes restarted"] % len(self.boxes)]
+        number = self.counts["boxes restarted"] % len(self.boxes)
+        box = self.boxes[number]
+        self._hang_up([waiter for waiter in self._waiting if self.waits_at[waiter.user] == number])
+        self.counts["waiters who wait on beside a restart"] += len(self._waiting)
         self.fleet.close()
         stop(box)
         box.start()
@@ -203,6 +330,7 @@ class FleetEvening(replay_evening.Evening):
 
     def primaries_change_places(self, _):
         self._flush()
+        self._all_hang_up()
         self.servers.change_places()
         self.counts["failovers"] += 1
         # A box hears of it with its next change, from whoever is not the right one any more, and tries again after a while,
@@ -212,7 +340,7 @@ class FleetEvening(replay_evening.Evening):
                    if number < len(self.boxes) else [] for number in range(self.connection_count)]
         reads = [harness.request("GET", harness.limit_path(user)) for user in self.known for _ in range(self.connection_count)]
         self._while_time_passes(lambda: [*sum(self.fleet.exchange(changes), []), *self.fleet.ask_each(reads)])
-        self._time_has_passed()
+        self._move_to(self.now)
         self._set_limit(idle, {"limit": 9})
         # For a lease after that, boxes let whoever lapsed less than a heartbeat interval ago go on, for signs of life may not
         # have come through: nobody asks meanwhile. They begin to count with the first that passes.
@@ -274,8 +402,25 @@ class FleetEvening(replay_evening.Evening):
             self.counts["hours of users in the report"] += hour in said
 
 
+# What an evening of 300 users has, too.
+COVERAGE_GOALS = [
+    "blocked", "blocked, and goes on", "purged some by what they have", "session gone: purged",
+    "denied by kinds", "denied by channels", "denied by homes", "denied by screens", "denied by old", "evicting for a rule",
+    "let in for a while", "let in for a while, and stays", "let in for a while, and denied", "not let in beside another",
+    "waiting", "waited: limit_reached", "waited: let in, once another box had made room",
+    "boxes' wall clocks set", "boxes restarted", "kills", "failovers",
+]
+
+
 # Time jumps: what waits for a while must not think that another is gone.
 PATIENT = {"repl_timeout": 100_000_000, "repl_ping_replica_period": 1}
+
+
+def let_it_catch_up(replica, primary):
+    """Before it takes over, as an operator does who changes them: what a box was answered just now, and has not heard from
+    a replica, would be lost."""
+    harness.wait_until(lambda: replica.info("replication").get("slave_repl_offset") ==
+                       primary.info("replication").get("master_repl_offset"), "the replica has all", within=20, pause=0.005)
 
 
 class Cluster(cluster.Cluster):
@@ -304,7 +449,9 @@ class Cluster(cluster.Cluster):
         return len(slots)
 
     def change_places(self):
-        self.fail_over(self.primaries()[0], "TAKEOVER")
+        primary = self.primaries()[0]
+        let_it_catch_up(self.replicas_of(primary)[0], primary)
+        self.fail_over(primary, "TAKEOVER")
 
 
 class Pair(cluster.Pair):
@@ -324,6 +471,7 @@ class Pair(cluster.Pair):
 
     def change_places(self):
         old, [replica] = self.primary, self.replicas
+        let_it_catch_up(replica, old)
         self.promote(replica)
         old.ask("REPLICAOF", "127.0.0.1", replica.port)
         old.wait_for_its_master()
@@ -368,6 +516,8 @@ def main():
         return 0
     try:
         evening = replay(options.users, options.seed, options.connections, options.servers, options.trace)
+        if options.users >= 300:
+            replay_evening.assert_coverage_goals_are_met(evening.counts, COVERAGE_GOALS)
     except (AssertionError, harness.TestSetupError, harness.ConnectionLost, TimeoutError) as error:
         print(f"replay_fleet: FAILED: {error}", file=sys.stderr)
         return 1

@@ -59,6 +59,20 @@ class Estimate:
         return f"<about {self.number}>"
 
 
+class Between:
+    """Equal to a number that is neither below the one nor above the other."""
+
+    def __init__(self, least, most):
+        self.least = least
+        self.most = most
+
+    def __eq__(self, other):
+        return isinstance(other, (int, float)) and self.least <= other <= self.most
+
+    def __repr__(self):
+        return f"<{self.least} to {self.most}>"
+
+
 def distinct(number):
     """How many different things the daemon counts where there are so many: exact up to 63."""
     return number if number < 64 else Estimate(number)
@@ -659,6 +673,12 @@ class Model:
         self.met["waiting"] += 1
         self.met["waiting behind another"] += len(self.queues[user]) > 1
         return waiter
+
+    def leave(self, waiter):
+        """Whoever hangs up leaves the queue."""
+        self.queues[waiter.user].remove(waiter)
+        if not self.queues[waiter.user]:
+            del self.queues[waiter.user]
 
     def _try(self, user, name, body, now):
         """None where it would be denied, and somebody's going would mend that."""

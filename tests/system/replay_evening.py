@@ -202,6 +202,7 @@ class Evening:
     MODEL = Model
     MOST_EMPTY_PAGES = 50
     MOST_WAITERS = 60  # of the evening: each costs up to a second of real time, when its own is over
+    WAITS = (20, 60, 300, 900)  # seconds
 
     def __init__(self, users, seed, connections, traced=None):
         self.traced = traced and f"/{segment(traced)}/".encode()
@@ -403,7 +404,7 @@ class Evening:
             self._come_back_when_let_in(player, denial)
         elif type(denial) is dict and not denial["sessions"]:
             self._at(self.now + rng.randint(1 * MINUTE, 10 * MINUTE), self.switch_on, player)  # forbidden, or it is the only one
-        elif type(denial) is dict and "retryAfter" in denial and rng.random() < 0.02 and self.counts["waiters"] < self.MOST_WAITERS:
+        elif type(denial) is dict and "retryAfter" in denial and rng.random() < 0.02 and self.counts["waiters"] < self._most_waiters():
             self._at(self.now + rng.randint(1 * SECOND, 30 * SECOND), self.wait_for_room, player)
         elif player.takes and type(denial) is dict and player.denials % 2:
             other = rng.choice(denial["sessions"])["session"] if rng.random() < 0.95 else "nobody"
@@ -428,17 +429,19 @@ class Evening:
     # ---- waiting for room
 
     def wait_for_room(self, player):
+        if player.session in self.model.active(player.viewer.name, self.now):
+            return self.heartbeat(player)
+        self.counts["waiters"] += 1
+        self._wait_for(player, self.rng.choice(self.WAITS))
+
+    def _wait_for(self, player, length):
         """On a connection of its own. Whatever else is asked of this user meanwhile is asked for itself, so that it is certain
         what those who wait find."""
         user = player.viewer.name
-        if player.session in self.model.active(user, self.now):
-            return self.heartbeat(player)
         self._serve(user)
         player.turn += 1
-        self.counts["waiters"] += 1
-        length = self.rng.choice((20, 60, 300, 900))
         waiter = self.model.wait(user, player.session, player.body, self.now, length * SECOND)
-        connection = self.daemon.connect()
+        connection = self._daemon_to_wait_at(user).connect()
         connection.send(harness.request("PUT", player.path, {**player.body, "wait": length}))
         if type(waiter) is tuple:
             self._compare_waited(player, connection, waiter)
@@ -446,6 +449,12 @@ class Evening:
         self._waiting[waiter] = player, connection
         self._until_so_many_wait()
         self._at(waiter.until, lambda _: None, exact=True)
+
+    def _most_waiters(self):
+        return self.MOST_WAITERS
+
+    def _daemon_to_wait_at(self, _):
+        return self.daemon
 
     def _until_so_many_wait(self):
         status = harness.request("GET", "/v1/status")
@@ -457,11 +466,14 @@ class Evening:
         self._flush_all()
         served = self.model.served(user, self.now)
         if user in self.model.queues or served:
-            # An end of nobody makes it look at once.
-            self.fleet.ask_each([harness.end_request(user, "nobody")])
+            self._make_it_look(user)
         for waiter, expected in served:
             player, connection = self._waiting.pop(waiter)
             self._compare_waited(player, connection, expected)
+
+    def _make_it_look(self, user):
+        """At once: by an end of nobody."""
+        self.fleet.ask_each([harness.end_request(user, "nobody")])
 
     def _compare_waited(self, player, connection, expected):
         answer = connection.receive()
@@ -476,13 +488,17 @@ class Evening:
             self._serve(user)
 
     def _all_hang_up(self):
-        for player, connection in self._waiting.values():
+        self._hang_up(list(self._waiting))
+
+    def _hang_up(self, waiters):
+        for waiter in waiters:
+            player, connection = self._waiting.pop(waiter)
+            self.model.leave(waiter)
             connection.close()
             self._at(self.now + self.rng.randint(1 * SECOND, 60 * SECOND), self.switch_on, player)
             self.counts["waiters who hung up"] += 1
-        self._waiting.clear()
-        self.model.queues.clear()
-        self._until_so_many_wait()
+        if waiters:
+            self._until_so_many_wait()
 
     def _come_back_when_let_in(self, player, denial):
         """Some at the very moment, or a millisecond before it; others look again in a while."""
@@ -722,7 +738,11 @@ class Evening:
         if any(user in {viewer.name for viewer in self.planted} for user in self._meant_by(wanted)):
             said.pop("block", None)
             wanted.pop("block", None)
+        self._will_purge(self._meant_by(wanted))
         self._ask_alone("POST", "/v1/purge", said, self.model.purge(now, **wanted))
+
+    def _will_purge(self, users):
+        pass
 
     def _meant_by(self, wanted):
         details = {name: value for name, value in wanted.items() if name in Model.DETAILS}
@@ -755,6 +775,7 @@ class Evening:
         self._ask_alone("POST", "/v1/purge", {"all": True, "dryRun": True}, self.model.purge(self.now, dry_run=True))
 
     def operator_purges_everything(self, _):
+        self._will_purge(self.model.users)
         self._ask_alone("POST", "/v1/purge", {"all": True}, self.model.purge(self.now))
 
     def operator_lists_everybody(self, _):
@@ -1098,14 +1119,16 @@ class Evening:
     def _connect(self):
         return harness.Fleet(self.daemon.socket, self.connection_count)
 
-    def _time_has_passed(self):
+    def _move_to(self, instant):
+        self.clock.advance(self.opening + instant - self.clock.boot)
+        self.now = instant
         self.model.wall_minus_boot = self.clock.wall - self.now
 
     def play(self, daemon, clock):
         self.daemon, self.clock = daemon, clock
         self.viewer_of = {viewer.name: viewer for viewer in self.viewers}
         self.fleet = self._connect()
-        boot_at_opening = clock.boot
+        self.opening = clock.boot
         self.now = 0
         self.restarted_at = 0
         # The model counts from the opening of the evening, the daemon from the machine's boot: the shift that turns
@@ -1114,9 +1137,7 @@ class Evening:
             tick = self.now + self.rng.randint(1, 2 * MEAN_TICK)
             if self._exact and self._exact[0][0] <= tick:
                 tick = max(self._exact[0][0], self.now)
-            clock.advance(boot_at_opening + tick - clock.boot)
-            self.now = tick
-            self._time_has_passed()
+            self._move_to(tick)
             self._serve_everybody()
             happening = []
             for heap in (self._due, self._exact):
@@ -1126,9 +1147,7 @@ class Evening:
                 action(subject)
             self._flush()
             self.counts["ticks"] += 1
-        clock.advance(LONGEST_LEASE)
-        self.now += LONGEST_LEASE
-        self._time_has_passed()
+        self._move_to(self.now + LONGEST_LEASE)
         self.operator_lists_everybody(None)
         if self.model.list_all(self.now):
             raise Mismatch("sessions outlived the evening")
@@ -1183,9 +1202,9 @@ COVERAGE_GOALS = [
 ]
 
 
-def assert_coverage_goals_are_met(counts):
+def assert_coverage_goals_are_met(counts, goals=COVERAGE_GOALS):
     """A replay that no longer reaches what it is there to try must not pass."""
-    for key in COVERAGE_GOALS:
+    for key in goals:
         if not counts[key]:
             raise Mismatch(f"the evening had no {key}: it is too small or has lost something")
 
