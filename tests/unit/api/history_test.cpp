@@ -47,6 +47,15 @@ TEST_CASE("History takes a sample each ten seconds") {
   REQUIRE(recorder.history.samples().size() == 1);
   CHECK(recorder.newest().length == 10s);
   CHECK(recorder.newest().at == recorder.clock.now().wall());
+  SUBCASE("from one that is very late on, so that the next is not of moments") {
+    recorder.tick(19'900ms);
+    const auto taken = recorder.history.samples().size();
+    recorder.tick(200ms);
+    CHECK(recorder.history.samples().size() == taken);
+    recorder.tick(9'800ms);
+    CHECK(recorder.history.samples().size() == taken + 1);
+    CHECK(recorder.newest().length == 10'000ms);
+  }
   SUBCASE("in step with the first where a timer is late") {
     recorder.tick(10'300ms);
     recorder.tick(9'700ms);
