@@ -27,12 +27,14 @@ export function setText(element, text) {
 
 const whole = new Intl.NumberFormat(undefined, {maximumFractionDigits: 0});
 const short = new Intl.NumberFormat(undefined, {maximumSignificantDigits: 3});
+const small = new Intl.NumberFormat(undefined, {maximumSignificantDigits: 2});
 const clock = new Intl.DateTimeFormat(undefined, {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'});
 const dated = new Intl.DateTimeFormat(undefined,
   {day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23'});
 
 export const count = (number) => whole.format(number);
-export const rate = (number) => (number >= 100 ? whole : short).format(number);
+// Of less than one the third digit is noise: ten seconds are some milliseconds more.
+export const rate = (number) => (number >= 100 ? whole : number >= 1 ? short : small).format(number);
 
 // The daemon's time, whatever this machine's clock says.
 let ahead = 0;

@@ -84,13 +84,18 @@ function take(status) {
   const good = status.health === 'ok' && status.fleet?.state !== 'degraded' && status.fleet?.state !== 'down';
   const health = find('#health');
   health.className = `pill ${good ? 'good' : 'bad'}`;
-  setText(health, good ? '✓ all is well' : `✕ ${status.trouble ?? status.fleet?.trouble ?? 'failing'}`);
+  setText(health, good ? '✓ all is well' : `✕ ${troubleOf(status)}`);
   setText(find('#daemon'), `${status.version}, up ${duration(status.uptime)}, ${status.mode === 'observe' ? 'observing' : 'enforcing'}`);
   show(find('#search'), isOperator());
   if (first) overview.setLimit(status.limit);
   overview.showStatus(status);
   if (first) route();
   resume();
+}
+
+function troubleOf({trouble, health, fleet}) {
+  if (trouble || health !== 'ok') return trouble ?? 'failing';
+  return fleet.trouble ?? `the fleet is ${fleet.state}`;
 }
 
 function lost(error) {

@@ -95,8 +95,9 @@ export class Overview {
     });
     find('#primaries').replaceChildren(table('Primaries', [
       {name: 'Primary', of: (each) => each.address, heads: true},
-      {name: 'State', of: (each) => (each.up ? 'up' : 'down')},
-      {name: 'Replicas', of: (each) => (each.shortOfReplicas ? 'none acknowledges' : 'acknowledge')},
+      {name: 'State', of: (each) => (each.up ? 'up' : el('span', {class: 'amiss'}, '✕ down'))},
+      {name: 'Replicas', of: (each) => (fleet.ack === 'primary' ? 'not waited for'
+        : each.shortOfReplicas ? 'none acknowledges' : 'acknowledge')},
       {name: 'Clock ahead', number: true,
         of: ({clockOffset: clock}) => (clock ? `${millis(clock.least)} to ${millis(clock.most)}` : '–')},
       {name: 'Under way', number: true, of: (each) => count(each.requests)},
@@ -276,7 +277,8 @@ export class Overview {
   #columns = [
     {name: 'At', of: (each) => time(each.at)},
     {name: 'User', heads: true, of: (each) => userLink(each.user)},
-    {name: 'Why', of: (each) => `${each.rule ? `rule ${each.rule}` : `limit of ${each.limit}`}${each.wouldDeny ? ', observed' : ''}`},
+    {name: 'Why', of: (each) => el('span', each.rule ? {} : {class: 'why'},
+      `${each.rule ? `rule ${each.rule}` : `limit of ${each.limit}`}${each.wouldDeny ? ', observed' : ''}`)},
     {name: 'Has', number: true, of: (each) => count(each.concurrentSessions)},
     {name: 'Device', of: (each) => each.device ?? ''},
     {name: 'Address', of: (each) => each.ip ?? ''},

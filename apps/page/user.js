@@ -11,6 +11,8 @@ const onLimitWords = {
   'evict-newest': 'a further start evicts the newest',
 };
 
+const withoutStart = (text, start) => (text.startsWith(start) ? text.slice(start.length) : text);
+
 export class UserPage {
   #follower = null;
   #again = 0;
@@ -69,7 +71,7 @@ export class UserPage {
       'At the limit': onLimitWords[limit.onLimit] ?? limit.onLimit,
       'Kept out': block.blocked ? `${block.until ? `until ${day(new Date(block.until))}` : 'without an end'}${
         block.message ? `: ${block.message}` : ''}` : 'no',
-      'One more stream': explained.message,
+      'One more stream': withoutStart(explained.message, `session ${explained.session} of user ${explained.user} `),
     });
     this.#showRules(explained.rules, limit.rules ?? {});
     this.#showActions(block.blocked, listed.concurrentSessions);

@@ -18,7 +18,7 @@ import harness
 import web_tools
 
 PAGE = harness.REPOSITORY / "apps" / "page"
-CHECKS = 10
+CHECKS = 11
 
 
 def ask(connection, method, target, *headers):
@@ -170,14 +170,14 @@ class Settings(unittest.TestCase):
 
 @contextlib.contextmanager
 def daemons():
-    """One with a clock that can be put forward, a TCP port and keys, and another; as page.mjs is told of them."""
+    """One with a clock that can be put forward, a TCP port and keys, and another with rules; as page.mjs is told of them."""
     folder = harness.private_folder()
     keys = doors.Keys(folder)
     clock = harness.TestClock(folder)
     clock.run_with_offsets(0, -(7 * 24 + 1) * 3600 * 1000)  # of which page.mjs lets a week and an hour pass
     one = harness.Daemon("--listen", "127.0.0.1:0", "--api-key-file", str(keys.path), "--durability", "normal", clock=clock,
                          folder=folder)
-    with one, harness.Daemon() as other:
+    with one, harness.Daemon(settings={"rule tvs": "max 1 sessions where type=tv", "rule homes": "max 2 distinct network"}) as other:
         yield one, {"socket": str(one.socket), "other": str(other.socket), "port": doors.tcp_port(one), "keys": keys.of,
                     "clock": str(clock.path), "slowness": harness.seconds(1),
                     # Where the machine is this test's alone; beside others it says little.
