@@ -1,7 +1,7 @@
 """The operators' page: how it is served, and to whom; what it shows, in Chromium; and the history and the settings that it asks for.
 
 Environment:
-  CONCUR_TEST_SHOTS     a folder for pictures of the page
+  CONCUR_TEST_SHOTS     a folder for pictures of the page; readme.png of them is apps/page/screenshot.png
   CONCUR_TEST_LONG      with a million sessions behind it, and a tab that asks more often: takes minutes
 """
 
