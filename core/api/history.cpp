@@ -82,8 +82,8 @@ void History::add(const Figures& figures, const Now& now) {
     if (samples_.size() == kMost) samples_.pop_front();
     samples_.push_back(std::move(sample));
   }
-  // In step with the first, so that a timer that is late shifts none; after a sleep from now on, and
-  // where it is so late that the next sample would be of moments, of which a rate says nothing.
+  // In step with the first, so that a timer that is late shifts none; after a sleep from now on,
+  // and where it is so late that the next sample would be of moments, of which a rate says nothing.
   const bool is_in_step = last_ && now.instant - next_ < kStep / 2;
   next_ = (is_in_step ? next_ : now.instant) + kStep;
   last_ = std::move(totals);
