@@ -72,10 +72,12 @@ bool read_row(std::string_view text, UserState::Session& into) {
   return true;
 }
 
+// One that is over by its age may have been over before it was last seen, when that was longer.
 std::string write_lease(const UserState::Session& session) {
   const Row& row = session.row;
+  const Instant last_seen = std::min(row.last_seen, row.expires);
   ValueWriter value;
-  value.number(millis(row.last_seen)).number((row.expires - row.last_seen).count());
+  value.number(millis(last_seen)).number((row.expires - last_seen).count());
   value.number(row.start).bytes(session.box);
   return std::move(value).with(session.lease_rest);
 }

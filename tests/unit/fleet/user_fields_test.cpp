@@ -181,6 +181,27 @@ TEST_CASE("write_user and read_user keep a user of every kind as it is") {
   CHECK(difference(fields, write_user(read.state), read).empty());
 }
 
+TEST_CASE("write_user keeps a session readable that was over by its age before it was last seen") {
+  UserState state = user_of_every_kind();
+  Row& row = state.sessions[0].row;
+  row.last_seen = kNow - 10s;
+  row.expires = kNow - 30s;  // a shorter age holds since then
+  const UserFields fields = write_user(state);
+  const ReadUser read = read_user("u", fields, kNow);
+  CHECK(read.unread.empty());
+  const auto found = std::ranges::find_if(
+      read.state.sessions, [](const auto& each) { return each.row.session == "s{1}"; });
+  REQUIRE(found != read.state.sessions.end());
+  CHECK(found->row.expires == kNow - 30s);
+  CHECK(difference(fields, write_user(read.state), read).empty());
+  // Once it is no longer active nothing of it stays behind.
+  UserState after = user_of_every_kind();
+  after.sessions.erase(after.sessions.begin());
+  for (const engine::Field& each : difference(fields, write_user(after), read)) {
+    CHECK_FALSE(each.value);
+  }
+}
+
 TEST_CASE("write_user tells older boxes what they can read") {
   UserState state;
   state.user = "u";
