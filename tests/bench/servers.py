@@ -325,6 +325,11 @@ class Echo(Server):
 SERVERS = {server.name: server for server in (Concurrencyd, Redis, Echo, Postgres, Sqlite)}
 
 
+def processor_us(pid):
+    """What a process has used of the processor so far, by all of its threads."""
+    return sum(int(task.read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
+
+
 def output_of(command):
     return subprocess.run(command, capture_output=True, text=True, timeout=10,
                           check=False).stdout.strip()

@@ -2,11 +2,10 @@
 same nginx that asks nobody: as many as it gives, and at 10,000 a second, with the daemon's share of the processor."""
 
 import contextlib
-import pathlib
 import shutil
 import statistics
 
-from servers import REPOSITORY, BenchError, Server, load
+from servers import REPOSITORY, BenchError, Server, load, processor_us
 from tables import latency, lay_out, number
 
 CONNECTIONS = 50
@@ -57,11 +56,6 @@ http {{
                 raise BenchError(f"nginx's example has no {place} any more")
             site = site.replace(place, ours)
         return site
-
-
-def processor_us(pid):
-    """What a process has used so far, by all of its threads."""
-    return sum(int(task.read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
 
 
 def measure_one(bench, case, work):
