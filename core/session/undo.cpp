@@ -28,7 +28,10 @@ void Removed::on_durable(State& state) const { state.remember_gone(slot); }
 
 void Removed::roll_back(State& state) const {
   SessionSlot& session = state.session(slot);
-  if (session.state == SlotState::kDenied) state.overlaps.forget_refusal(session.user);
+  if (session.state == SlotState::kDenied) {
+    state.overlaps.forget_refusal(session.user);
+    state.usage.uncount_denial(session.user);
+  }
   session.started_ms = started_ms;
   session.expires_ms = expires_ms;
   state.table.clear_evicted_by(slot);

@@ -143,6 +143,15 @@ void UsageRecord::uncount_start(Slot user) {
   usage.hour = hour;
 }
 
+void UsageRecord::uncount_denial(Slot user) {
+  const auto found = users_.find(user);
+  if (found == users_.end()) return;
+  Usage& usage = found->second->usage;
+  std::uint64_t by_rules = 0;
+  for (const auto& [rule, denials] : usage.by_rule.all()) by_rules += denials;
+  if (usage.denials > by_rules) --usage.denials;
+}
+
 void UsageRecord::uncount_conflict(Slot user) {
   const auto found = users_.find(user);
   if (found != users_.end() && found->second->usage.conflicts > 0) --found->second->usage.conflicts;

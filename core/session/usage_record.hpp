@@ -79,8 +79,10 @@ class UsageRecord {
   // Takes the oldest part out that has collected for kPart, or any with `all`. It may be empty.
   std::optional<Part> take(const Now& now, bool all);
 
-  // A start of the user, or a conflict, was rolled back.
+  // A start of the user, a conflict, or the end of a session that was let in for a while, which is
+  // a denial, was rolled back. Of denials by rules it is not known by which: they stay.
   void uncount_start(Slot user);
+  void uncount_denial(Slot user);
   void uncount_conflict(Slot user);
 
   // A part that could not be stored comes back.

@@ -424,4 +424,14 @@ TEST_CASE("Registry: who changes over is no sharer, and who is refused is") {
     CHECK(usage.denials == 1);
     CHECK(usage.excess == 1);
   }
+  SUBCASE("is refused once, though that could not be stored at first") {
+    fixture.clock.tick(5s);
+    fixture.store();
+    fixture.stores = false;
+    fixture.list("abc");
+    fixture.registry.roll_back();
+    fixture.stores = true;
+    fixture.list("abc");
+    CHECK(usage_of().denials == 1);
+  }
 }
