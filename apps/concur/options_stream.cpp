@@ -45,7 +45,7 @@ void add_options(CLI::App& app, Batch& /*batch*/) {
       "  concur batch <commands.ndjson >answers.ndjson\n"
       "  coproc concur batch\n"
       "Exit status: 0 every line was answered, 2 every line was answered but some were invalid,\n"
-      "3 some lines were not answered, 4 not permitted");
+      "3 some lines were not answered or could not be carried out, 4 some were not permitted");
 }
 
 void add_options(CLI::App& app, Watch& watch) {
