@@ -17,9 +17,10 @@ void add_exec_options(CLI::App& app, Watch& watch) {
              });
   add_option(app, "--events", "LIST", "Only for these, between commas: denied,evicted",
              [&watch](const std::string& text) {
-               watch.exec.events = read_words("--events", text,
-                                              {"started", "renewed", "ended", "expired", "evicted",
-                                               "denied", "purged", "limit_changed", "dropped"});
+               watch.exec.events = read_words(
+                   "--events", text,
+                   {"started", "renewed", "ended", "expired", "evicted", "denied", "purged",
+                    "waiting", "left", "blocked", "unblocked", "limit_changed", "dropped"});
                const auto& events = watch.exec.events;
                watch.renewed |= std::find(events.begin(), events.end(), "renewed") != events.end();
              });
