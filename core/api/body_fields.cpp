@@ -209,7 +209,8 @@ Result<json::value> parse(std::string_view text, std::uint64_t line, json::stora
   text = without_byte_order_mark(text);
   json::error_code failed;
   json::value value = json::parse({text.data(), text.size()}, failed, std::move(storage), options);
-  if (failed) return unreadable(line, failed.message());
+  // Which byte was wrong in the grammar says nothing to whoever has a title in another encoding.
+  if (failed) return unreadable(line, is_utf8(text) ? failed.message() : "it is not UTF-8");
   return value;
 }
 
