@@ -38,7 +38,10 @@ class Batcher {
       if (output_error_) return *output_error_;
     }
     if (input_error_) return not_all(*input_error_);
-    return answers_.invalid ? ExitCode::kInvalid : ExitCode::kDone;
+    // What may be carried out another time goes first: whoever repeats it comes to the rest then.
+    if (answers_.failed) return ExitCode::kNoAnswer;
+    if (answers_.invalid) return ExitCode::kInvalid;
+    return answers_.forbidden ? ExitCode::kForbidden : ExitCode::kDone;
   }
 
   bool at_end() { return !request_ && !in_.peek() && in_.at_end() && answers_.out.size() == 0; }

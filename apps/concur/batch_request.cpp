@@ -136,7 +136,10 @@ void BatchRequest::take_answer(std::string_view line) {
     last_word_ = line;
     return;
   }
-  answers_.invalid |= status == 400 || status == 413 || status == 501;
+  const bool invalid = status == 400 || status == 413 || status == 501;
+  answers_.invalid |= invalid;
+  answers_.forbidden |= status == 403;
+  answers_.failed |= status >= 500 && !invalid;
   answers_.out.add(status >= 400 ? renumbered(line, owed_.front()) : std::string(line));
   answers_.out.add("\n");
   ++answers_.count;

@@ -16,7 +16,10 @@ namespace concur::cli {
 struct BatchAnswers {
   OutputQueue out;
   std::uint64_t count = 0;
-  bool invalid = false;  // at least one says that its line was invalid
+  // At least one says that its line was invalid, was not permitted, could not be carried out.
+  bool invalid = false;
+  bool forbidden = false;
+  bool failed = false;
 };
 
 // Connects, with the errors of Client::open().

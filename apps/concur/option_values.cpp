@@ -8,19 +8,24 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace concur::cli {
 
 namespace {
 
+constexpr std::uint32_t kMostLimit = 1'000'000'000;  // that the daemon takes
+
+// `taken`: what the message says that it takes up to `most`.
 template <class Number>
-Number read_whole(const char* option, const std::string& text, Number most) {
+Number read_whole(const char* option, const std::string& text, Number most,
+                  const std::string& taken) {
   Number value = 0;
   const char* end = text.data() + text.size();
   const auto [rest, failed] = std::from_chars(text.data(), end, value);
   if (failed != std::errc() || rest != end || value > most) {
     reject(text::format("cannot read {} '{}': it takes a whole number from 0 to {}", option, text,
-                        most));
+                        taken));
   }
   return value;
 }
@@ -61,11 +66,19 @@ Millis read_duration(const std::string& text) {
 }
 
 std::uint32_t read_count(const char* option, const std::string& text, std::uint32_t most) {
-  return read_whole(option, text, most);
+  return read_whole(option, text, most, std::to_string(most));
+}
+
+std::uint32_t read_limit(const char* option, const std::string& text, const char* also) {
+  constexpr auto kReadable = std::numeric_limits<std::uint32_t>::max();
+  return read_whole(option, text, kReadable,
+                    std::to_string(kMostLimit) + (also != nullptr ? ", or " : "") +
+                        (also != nullptr ? also : ""));
 }
 
 std::uint64_t read_number(const char* option, const std::string& text) {
-  return read_whole(option, text, std::numeric_limits<std::uint64_t>::max());
+  constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
+  return read_whole(option, text, kMost, std::to_string(kMost));
 }
 
 std::vector<std::string> read_words(const char* option, const std::string& text,
@@ -116,10 +129,11 @@ OutputFormat read_format(const std::string& text, std::initializer_list<OutputFo
   reject(text::format("cannot read --output '{}': it takes {}", text, words));
 }
 
-OnLimit read_on_limit(const std::string& text) {
+OnLimit read_on_limit(const std::string& text, const char* also) {
   if (const auto value = on_limit_of(text)) return *value;
-  reject(
-      text::format("cannot read --on-limit '{}': it takes {}", text, on_limit_words(", ", " or ")));
+  const std::string words =
+      also == nullptr ? on_limit_words(", ", " or ") : on_limit_words(", ", ", ") + " or " + also;
+  reject(text::format("cannot read --on-limit '{}': it takes {}", text, words));
 }
 
 void add_option(CLI::App& app, const char* name, const char* value, const char* about,

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,8 +22,10 @@ namespace concur::cli {
 [[noreturn]] void reject(std::string message);
 
 Millis read_duration(const std::string& text);
-std::uint32_t read_count(const char* option, const std::string& text,
-                         std::uint32_t most = std::numeric_limits<std::uint32_t>::max());
+std::uint32_t read_count(const char* option, const std::string& text, std::uint32_t most);
+// A limit, or a rule's number. One above what the daemon takes is for the daemon to refuse. `also`:
+// a word that the caller takes in place of a number, for the message.
+std::uint32_t read_limit(const char* option, const std::string& text, const char* also = nullptr);
 std::uint64_t read_number(const char* option, const std::string& text);
 std::pair<std::string, std::string> read_pair(const std::string& text);
 OutputFormat read_format(const std::string& text, std::initializer_list<OutputFormat> among);
@@ -32,7 +33,7 @@ OutputFormat read_format(const std::string& text, std::initializer_list<OutputFo
 std::vector<std::string> read_words(const char* option, const std::string& text,
                                     std::initializer_list<std::string_view> among);
 Rarely read_rarely(const char* option, const std::string& text);
-OnLimit read_on_limit(const std::string& text);
+OnLimit read_on_limit(const std::string& text, const char* also = nullptr);
 
 // How often an option may be given.
 enum class Repeats { kNo, kAll, kLastCounts };

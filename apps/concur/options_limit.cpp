@@ -15,7 +15,7 @@ void add_user(CLI::App& app, std::string& user) {
 
 void add_max(CLI::App& app, const char* about, std::optional<std::uint32_t>& to) {
   add_option(app, "--max", "N", about,
-             [&to](const std::string& text) { to = read_count("--max", text); });
+             [&to](const std::string& text) { to = read_limit("--max", text); });
 }
 
 // NAME=N or NAME=default.
@@ -26,7 +26,7 @@ std::pair<std::string, std::optional<std::uint32_t>> read_rule(const std::string
   }
   const std::string number = text.substr(equals + 1);
   std::optional<std::uint32_t> read;
-  if (number != "default") read = read_count("--rule", number);
+  if (number != "default") read = read_limit("--rule", number, "default");
   return {text.substr(0, equals), read};
 }
 
@@ -67,7 +67,7 @@ void add_options(CLI::App& app, LimitSet& set) {
              "The user's own limit, which overrides the plan's; 0 means unlimited",
              [&set](const std::string& text) {
                set.max = read_patch<std::uint32_t>("default", text, [](const std::string& number) {
-                 return read_count("--max", number);
+                 return read_limit("--max", number, "default");
                });
              });
   add_option(app, "--plan", "PLAN|none", "The user's plan, which must exist",
@@ -78,7 +78,9 @@ void add_options(CLI::App& app, LimitSet& set) {
   add_option(app, "--on-limit", "deny|evict-oldest|evict-newest|default",
              "If the limit is reached: deny the start, or evict a session",
              [&set](const std::string& text) {
-               set.on_limit = read_patch<OnLimit>("default", text, read_on_limit);
+               set.on_limit = read_patch<OnLimit>("default", text, [](const std::string& word) {
+                 return read_on_limit(word, "default");
+               });
              });
   add_rules(app,
             "The user's own number for a rule; 0 means unlimited, default the plan's or the rule's",

@@ -38,7 +38,7 @@ void add_start_options(CLI::App& app, Start& start) {
   add_ttl(app, start.ttl);
   add_option(app, "--limit", "N",
              "The user's limit for this start; 0 means unlimited (operators only)",
-             [&start](const std::string& text) { start.limit = read_count("--limit", text); });
+             [&start](const std::string& text) { start.limit = read_limit("--limit", text); });
   add_text(app, "--device", "ID", "The device that plays the stream", start.device);
   add_text(app, "--ip", "ADDRESS", "The viewer's address", start.ip);
   add_text(app, "--content", "ID", "What is played", start.content);

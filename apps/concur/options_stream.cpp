@@ -17,9 +17,10 @@ void add_exec_options(CLI::App& app, Watch& watch) {
              });
   add_option(app, "--events", "LIST", "Only for these, between commas: denied,evicted",
              [&watch](const std::string& text) {
-               watch.exec.events = read_words("--events", text,
-                                              {"started", "renewed", "ended", "expired", "evicted",
-                                               "denied", "purged", "limit_changed", "dropped"});
+               watch.exec.events = read_words(
+                   "--events", text,
+                   {"started", "renewed", "ended", "expired", "evicted", "denied", "purged",
+                    "waiting", "left", "blocked", "unblocked", "limit_changed", "dropped"});
                const auto& events = watch.exec.events;
                watch.renewed |= std::find(events.begin(), events.end(), "renewed") != events.end();
              });
@@ -45,7 +46,7 @@ void add_options(CLI::App& app, Batch& /*batch*/) {
       "  concur batch <commands.ndjson >answers.ndjson\n"
       "  coproc concur batch\n"
       "Exit status: 0 every line was answered, 2 every line was answered but some were invalid,\n"
-      "3 some lines were not answered, 4 not permitted");
+      "3 some lines were not answered or could not be carried out, 4 some were not permitted");
 }
 
 void add_options(CLI::App& app, Watch& watch) {

@@ -26,7 +26,7 @@ void add_options(CLI::App& app, Report& report) {
   add_text(app, "--user", "USER", "Report only this user, hour by hour", report.user);
   add_option(app, "--what-if-limit", "N", "Also count the users whom this limit would have refused",
              [&report](const std::string& text) {
-               report.what_if_limit = read_count("--what-if-limit", text);
+               report.what_if_limit = read_limit("--what-if-limit", text);
              });
   add_option(app, "--output", "json|table|html|csv",
              "The daemon's JSON, tables for people, a page to mail, or a spreadsheet's lines",

@@ -73,9 +73,7 @@ void Api::start(const Call& call, Respond respond) {
   submit(start, std::move(respond));
 }
 
-// Of a session that is not named: of one more.
 void Api::explain(const Call& call, Respond respond) {
-  static constexpr std::string_view kOneMore = "one more";
   const auto user = Id::parse("user", call.names[0]);
   if (!user) return respond(to_response(user.error()));
   auto body = parse_explain_body(call.request.body);
@@ -83,7 +81,8 @@ void Api::explain(const Call& call, Respond respond) {
   if (body->start.limit && !permits(call, call.route->least_widened)) {
     return respond(forbidden(call, "cannot explain with a limit: that is for operators"));
   }
-  const auto session = Id::parse("session", body->session ? *body->session : kOneMore);
+  const auto session =
+      body->session ? Id::parse("session", *body->session) : Result<Id>(Id::unnamed());
   submit(Explain{start_of(*user, *session, body->start), body->start.wait.value_or(Millis(0))},
          std::move(respond));
 }

@@ -209,7 +209,8 @@ Result<json::value> parse(std::string_view text, std::uint64_t line, json::stora
   text = without_byte_order_mark(text);
   json::error_code failed;
   json::value value = json::parse({text.data(), text.size()}, failed, std::move(storage), options);
-  if (failed) return unreadable(line, failed.message());
+  // Which byte was wrong in the grammar says nothing to whoever has a title in another encoding.
+  if (failed) return unreadable(line, is_utf8(text) ? failed.message() : "it is not UTF-8");
   return value;
 }
 
@@ -226,15 +227,18 @@ Result<json::object> parse_object(std::string_view text, std::uint64_t line,
 }
 
 Result<Millis> read_duration(std::string_view name, const json::value& value) {
-  const Error bad = bad_field(name, "seconds, or a duration such as \"5m\"");
+  const auto bad = [name] {
+    return bad_field(name, text::format("seconds, or a duration such as \"5m\", up to {}",
+                                        format_duration(kMaxDuration)));
+  };
   if (value.is_string()) {
-    const auto parsed = parse_duration(view(value.get_string()));
-    return parsed ? parsed : bad;
+    auto parsed = parse_duration(view(value.get_string()));
+    return parsed ? parsed : bad();
   }
-  if (!value.is_number()) return bad;
+  if (!value.is_number()) return bad();
   const double seconds = value.to_number<double>();
-  constexpr double kMostSeconds = 1e9;
-  if (!(seconds >= 0 && seconds <= kMostSeconds)) return bad;
+  constexpr double kMostSeconds = static_cast<double>(kMaxDuration.count()) / 1000;
+  if (!(seconds >= 0 && seconds <= kMostSeconds)) return bad();
   return Millis(std::llround(seconds * 1000));
 }
 

@@ -36,14 +36,20 @@ Result<StartBody> parse_start_body(std::string_view body) {
 Result<ExplainBody> parse_explain_body(std::string_view body) {
   ExplainBody parsed;
   if (body.empty()) return parsed;
-  const auto object = parse_object(body);
+  auto value = parse(body);
+  if (!value) return value.error();
+  if (is_nothing(*value, true)) return parsed;
+  const auto object = object_of(std::move(*value));
   if (!object) return object.error();
   for (const auto& member : *object) {
     const std::string_view name = view(member.key());
-    const auto read = name == "session" ? keep(read_name(name, member.value()), parsed.session)
-                                        : read_start_field(name, member.value(), parsed.start);
+    const bool names = name == "session";
+    if (names && member.value().is_null()) continue;
+    const auto read = names ? keep(read_name(name, member.value()), parsed.session)
+                            : read_start_field(name, member.value(), parsed.start);
     if (!read) return read.error();
   }
+  if (const auto checked = check_start(parsed.start); !checked) return checked.error();
   return parsed;
 }
 

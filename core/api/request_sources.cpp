@@ -1,6 +1,7 @@
 #include "api/request_sources.hpp"
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "session/detail_text.hpp"
 
 #include <algorithm>
@@ -81,11 +82,15 @@ bool read_name(Source& source) {
   return !source.name.empty();
 }
 
+// The word may come out of a hook's URL, and be of any bytes; the answer is JSON.
 Error no_source(std::string_view word, SourceOf of) {
-  return {ErrorKind::kInvalid,
-          text::format("'{}' is no source, such as param:NAME, uri:NAME, path:NUMBER, cookie:NAME, "
-                       "header:NAME, cmcd:KEY{} hash:ip,user-agent",
-                       word, of == SourceOf::kProxy ? " or" : ", field:NAME or")};
+  constexpr std::size_t kMaxShown = 64;
+  const bool is_shown = word.size() <= kMaxShown && is_utf8(word) && !has_control(word);
+  return {
+      ErrorKind::kInvalid,
+      text::format("'{}' is no source, such as param:NAME, uri:NAME, path:NUMBER, cookie:NAME, "
+                   "header:NAME, cmcd:KEY{} hash:ip,user-agent",
+                   is_shown ? word : "...", of == SourceOf::kProxy ? " or" : ", field:NAME or")};
 }
 
 // The fields of that name are one list (RFC 9110, section 5.3), but for who is asked about.

@@ -22,7 +22,6 @@ constexpr std::array<Unit, 5> kUnits{{
     {"s", 1'000},
     {"ms", 1},
 }};
-constexpr std::int64_t kMostMillis = 100LL * 366 * 86'400'000;
 
 Error bad_duration(std::string_view text) {
   return {ErrorKind::kInvalid,
@@ -31,17 +30,23 @@ Error bad_duration(std::string_view text) {
                        text)};
 }
 
+Error long_duration(std::string_view text) {
+  return {ErrorKind::kInvalid, text::format("cannot read duration '{}': it takes at most {}", text,
+                                            format_duration(kMaxDuration))};
+}
+
 }  // namespace
 
 Result<Millis> parse_duration(std::string_view text) {
   std::int64_t number = 0;
   const char* end = text.data() + text.size();
   const auto [rest, failed] = std::from_chars(text.data(), end, number);
-  if (failed != std::errc() || number < 0) return bad_duration(text);
+  const bool too_long = failed == std::errc::result_out_of_range;
+  if ((failed != std::errc() && !too_long) || text.front() == '-') return bad_duration(text);
   const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
   for (const auto& [name, millis] : kUnits) {
     if (unit != name && !(unit.empty() && name == "s")) continue;
-    if (number > kMostMillis / millis) return bad_duration(text);
+    if (too_long || number > kMaxDuration.count() / millis) return long_duration(text);
     return Millis(number * millis);
   }
   return bad_duration(text);

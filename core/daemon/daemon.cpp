@@ -61,14 +61,16 @@ void raise_file_limit(std::size_t sockets, Logger& log) {
   }
 }
 
+// As a line of the log shows it.
+std::string or_none(const std::string& value) { return value.empty() ? "none" : value; }
+
 // All that is in force, for whoever reads the log later: database /var/lib/…, limit 3, lease 90s, …
 std::string settings_line(const Settings& settings) {
   std::string line;
   for (const Setting& setting : setting_table()) {
     if (setting.key == "socket" || !setting.applies(settings)) continue;
-    const std::string value = setting.get(settings);
     if (!line.empty()) line += ", ";
-    line += text::format("{} {}", setting.key, value.empty() ? "none" : value);
+    line += text::format("{} {}", setting.key, or_none(setting.get(settings)));
   }
   return line;
 }
@@ -238,12 +240,12 @@ class Daemon {
       const std::string after = setting.get(next->settings);
       if (before == after) continue;
       if (setting.reloads) {
-        log_.info("{} is {} now ({}), it was {}", setting.key, after, next->sources.at(setting.key),
-                  before);
+        log_.info("{} is {} now ({}), it was {}", setting.key, or_none(after),
+                  next->sources.at(setting.key), or_none(before));
         static_cast<void>(setting.set(effective_.settings, after));
       } else {
         log_.warning("{} stays {} until the next start, which will set it to {}", setting.key,
-                     before, after);
+                     or_none(before), or_none(after));
       }
     }
     for (const std::string& change : changes_of_rules(effective_, *next)) log_.info("{}", change);

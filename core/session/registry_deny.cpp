@@ -105,7 +105,7 @@ Answer Registry::decide(const Explain& explain, const Now& now) {
   const Slot user = state_->table.find_user(explain.user.text());
   Terms terms = concur::terms_of(terms_of(user), {explain.limit, explain.on_limit});
   terms.rules = rules_of(user);
-  Explanation said{std::string(explain.user.text()), std::string(explain.session.text())};
+  Explanation said{std::string(explain.user.text()), std::string(explain.session.shown())};
   said.limit = terms.limit;
   said.from = terms.from;
   said.counts = terms.counts;

@@ -98,7 +98,7 @@ std::optional<Refused> Registry::refuse_lacking(const Start& start) const {
     return Refused{{ErrorKind::kInvalid,
                     text::format("cannot start session {} of user {}: it does not say its {}, "
                                  "which is required",
-                                 start.session.text(), start.user.text(), name_of(each))}};
+                                 start.session.shown(), start.user.text(), name_of(each))}};
   }
   return std::nullopt;
 }

@@ -99,7 +99,7 @@ complete -c concur -n '__concur_is fleet' -l output -xa 'json table' -d 'how to 
 complete -c concur -n '__concur_is watch' -l since -x -d 'from this event on'
 complete -c concur -n '__concur_is watch' -l renewed -d 'also renewals'
 complete -c concur -n '__concur_is watch' -l exec -x -d 'run it for each event'
-complete -c concur -n '__concur_is watch' -l events -x -a 'started renewed ended expired evicted denied purged limit_changed dropped' -d 'for these, between commas'
+complete -c concur -n '__concur_is watch' -l events -x -a 'started renewed ended expired evicted denied purged waiting left blocked unblocked limit_changed dropped' -d 'for these, between commas'
 complete -c concur -n '__concur_is watch' -l state -rF -d 'what is done, over restarts'
 complete -c concur -n '__concur_is watch' -l at-most -x -d 'for one user, such as 1/10m'
 complete -c concur -n '__concur_is top' -l interval -x -d 'how often to ask'

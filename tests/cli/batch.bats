@@ -268,8 +268,22 @@ raise SystemExit(left[0] != 0)'
   chmod 666 "$SOCKET"
   run --separate-stderr as_nobody concur batch <<<'{"command":"start","user":"abc","session":"s1","limit":9}
 {"command":"start","user":"abc","session":"s1"}'
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 4 ]
   [ "$(jq -c .status <<<"$output" | xargs)" = "403 201" ]
+  run --separate-stderr as_nobody concur batch <<<'{"command":"limit","user":"abc","limit":9}
+{"command":"sing"}'
+  [ "$status" -eq 2 ]
+  [ "$(jq -c .status <<<"$output" | xargs)" = "403 400" ]
+}
+
+@test "a line that could not be carried out: exit 3, though each has its answer" {
+  local answers='{"status":503,"error":"unavailable"}\n{"status":400}\n{"status":201}\n'
+  start_stub say "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nContent-Length: 67\r\n\r\n$answers"
+  batch '{"command":"start","user":"abc","session":"s1"}
+{"command":"sing"}
+{"command":"start","user":"abc","session":"s2"}'
+  [ "$status" -eq 3 ] && [ -z "$stderr" ]
+  [ "$(jq -c .status <<<"$output" | xargs)" = "503 400 201" ]
 }
 
 @test "a reader that is slow loses nothing" {

@@ -215,6 +215,16 @@ limit_is() { [ "$(concur --socket "$SOCKET" status | jq .limit)" = "$1" ]; }
   stop_daemon
 }
 
+@test "SIGHUP: a setting that was empty, or is now, is logged as none" {
+  echo 'denial-message = No' >"$CONF"
+  start_daemon --config "$CONF"
+  echo 'required-attributes = type' >"$CONF"
+  kill -HUP "$DAEMON"
+  eventually log_has reloaded
+  log_has "required-attributes is type now ($CONF line 1), it was none$"
+  log_has "denial-message is none now (default), it was No$"
+}
+
 @test "SIGHUP with a bad config file keeps the old values and says so" {
   echo 'limit = 2' >"$CONF"
   start_daemon --config "$CONF"

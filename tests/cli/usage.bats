@@ -142,7 +142,7 @@ teardown() { remove_dir; }
   concur_run start --user abc --session xyz --ttl 5x
   expect_error 2 "concur: cannot read duration '5x': *"
   concur_run start --user abc --session xyz --limit -1
-  expect_error 2 "concur: cannot read --limit '-1': *"
+  expect_error 2 "concur: cannot read --limit '-1': it takes a whole number from 0 to 1000000000"
   concur_run start --user abc --session xyz --limit 3.5
   expect_error 2 "concur: cannot read --limit '3.5': *"
   concur_run start --user abc --session xyz --meta novalue
@@ -150,7 +150,15 @@ teardown() { remove_dir; }
   concur_run start --user abc --session xyz --on-limit evict
   expect_error 2 "concur: cannot read --on-limit 'evict': it takes deny, evict-oldest or evict-newest"
   concur_run limit set --user abc --max none
-  expect_error 2 "concur: cannot read --max 'none': *"
+  expect_error 2 "concur: cannot read --max 'none': it takes a whole number from 0 to 1000000000, or default"
+  concur_run limit set --user abc --on-limit none
+  expect_error 2 "concur: cannot read --on-limit 'none': it takes deny, evict-oldest, evict-newest or default"
+  concur_run limit set --user abc --rule tvs=none
+  expect_error 2 "concur: cannot read --rule 'none': it takes a whole number from 0 to 1000000000, or default"
+  concur_run plan set premium --max default
+  expect_error 2 "concur: cannot read --max 'default': it takes a whole number from 0 to 1000000000"
+  concur_run block --user abc --for 99999d
+  expect_error 2 "concur: cannot read duration '99999d': it takes at most 36600d"
   concur_run limit list --output table
   expect_error 2 "concur: cannot read --output 'table': it takes json or ndjson"
   concur_run watch --since -1

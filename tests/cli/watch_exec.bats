@@ -84,6 +84,19 @@ has_lines() { [ "$(wc -l <"$DIR/out")" -eq "$1" ]; }
   [ "$(out .event)" = "denied renewed" ]
 }
 
+@test "--events takes each event that there is" {
+  start_daemon
+  start_watch cat --events blocked,waiting,left,unblocked
+  concur block --user abc >/dev/null
+  concur unblock --user abc >/dev/null
+  eventually out_is "null null"
+  [ "$(out .event)" = "blocked unblocked" ]
+  concur_run watch --exec cat --events nonesuch
+  local described="$BATS_TEST_DIRNAME/../../core/api/openapi.json"
+  [ "$(sed 's/.*there are //; s/, /\n/g' <<<"$stderr" | sort | xargs)" = \
+    "$(jq -r '[.. | objects | .event?.enum? // empty][0][]' "$described" | sort | xargs)" ]
+}
+
 @test "--user is as without --exec, and so is what is not permitted" {
   start_daemon --socket-mode 0666
   start_watch cat --user abd

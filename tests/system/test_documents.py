@@ -83,6 +83,9 @@ class Settings(unittest.TestCase):
         text = (PACKAGING / "concurrencyd.conf").read_text()
         of_file = set(re.findall(r"\(reload\)\n#([a-z-]+) =", text))
         self.assertEqual(of_file, of_page)
+        signals = re.search(r"^\.It Dv SIGHUP\n(.*?)^\.El", (MAN / "concurrencyd.8").read_text(), re.M | re.S)[1]
+        applied = set(re.findall(r"^\.Ql ([a-z-]+)", signals.split("read the files")[0], re.M))
+        self.assertEqual({"authorize-" if name.startswith("authorize-") else name for name in of_page}, applied)
         self.assertEqual(entries, [name for name, _ in settings()])
 
 

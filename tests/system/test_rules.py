@@ -616,9 +616,18 @@ class Explained(Ruled):
                          "session one more of user abc would be denied: rule old forbids it.")
         self.assertEqual(set(self.listed()), {"living room"})
 
+    def test_one_more_is_no_session_that_there_is(self):
+        """Whatever the user's sessions are called."""
+        for session in ("one more", "s1", "s2", "s3"):
+            self.start(session)
+        for body in (None, {}, [], {"session": None}):
+            said = self.explain(body)
+            self.assertEqual((said["session"], said["would"], said["rules"][0]["count"]), ("one more", "deny", 4), body)
+        self.assertEqual(self.explain({"session": "one more"})["would"], "renew")
+
     def test_what_is_refused(self):
         path = "/v1/users/abc/explain"
-        for body in ({"until": 1}, {"session": ""}, {"ttl": -1}, [1]):
+        for body in ({"until": 1}, {"session": ""}, {"ttl": -1}, [1], {"replace": "s1", "replaceAll": True}):
             self.answer(400, "POST", path, body)
         self.assertEqual(self.ask("GET", path).status, 405)
 

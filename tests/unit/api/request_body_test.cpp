@@ -22,6 +22,12 @@ TEST_CASE("parse_start_body") {
     CHECK(body->details.meta == R"({"a":"b","n":1,"t":true})");
     CHECK(parse_start_body(R"({"ttl":"5m"})")->ttl == 5min);
   }
+  SUBCASE("says of a body in another encoding that it is no UTF-8") {
+    CHECK(parse_start_body("{\"content\":\"caf\xe9\"}").error().message ==
+          "cannot read body: it is not UTF-8");
+    CHECK(parse_start_body("{\"content\":\"café\"").error().message ==
+          "cannot read body: incomplete JSON");
+  }
   SUBCASE("reads whom to evict") {
     const auto body = parse_start_body(R"({"onLimit":"evict-oldest","replace":"s1"})");
     CHECK(body->on_limit == OnLimit::kEvictOldest);

@@ -33,6 +33,12 @@ TEST_CASE("parse_sources") {
     CHECK(to_text(sources_named("  header:X-User   param:U ")) == "header:x-user param:U");
     CHECK(to_text(sources_named("field:user", SourceOf::kMediaServer)) == "field:user");
   }
+  SUBCASE("does not name one that an answer cannot hold") {
+    for (const std::string& word :
+         {std::string("x\xff"), std::string("x\n"), std::string(65, 'x')}) {
+      CHECK(parse_sources(word).error().message.starts_with("'...' is no source"));
+    }
+  }
   SUBCASE("names the one that is none") {
     for (const char* word : {"user", "param", "param:", "query:user", "path:0", "path:65", "path:x",
                              "path:01", "path:1x", "path:", "header:a/b", "header:", "cookie:a;b",

@@ -25,6 +25,19 @@ TEST_CASE("parse_duration") {
       CHECK(parsed.error().kind == ErrorKind::kInvalid);
     }
   }
+  SUBCASE("says of one that is too long that it is, and not that it is none") {
+    CHECK(*parse_duration("36600d") == kMaxDuration);
+    for (const char* text : {"36601d", "9223372036854775807", "99999999999999999999d"}) {
+      CAPTURE(text);
+      const std::string message = parse_duration(text).error().message;
+      CHECK(message == std::string("cannot read duration '") + text + "': it takes at most 36600d");
+    }
+    for (const char* text : {"99999999999999999999w", "-99999999999999999999"}) {
+      CAPTURE(text);
+      CHECK(parse_duration(text).error().message.find("it takes a whole number") !=
+            std::string::npos);
+    }
+  }
   SUBCASE("refuses every cut and every added byte of a good one") {
     const std::string good = "120s";
     for (std::size_t cut = 0; cut + 2 < good.size(); ++cut) {
