@@ -139,6 +139,8 @@ Result<std::string> Sqlite::string(std::string_view sql) {
   return statement->text(0);
 }
 
+bool Sqlite::is_read_only() const { return sqlite3_db_readonly(db_.get(), "main") == 1; }
+
 void Sqlite::keep_log(bool keep) {
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
 }

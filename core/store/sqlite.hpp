@@ -62,6 +62,9 @@ class Sqlite {
   Result<std::int64_t> number(std::string_view sql);
   Result<std::string> string(std::string_view sql);
 
+  // Whether the file let itself be opened for reading alone, though it was to be written, too.
+  bool is_read_only() const;
+
   // Whether the last close leaves the write-ahead log beside the database as it is, and the
   // database untouched, in place of putting it in.
   void keep_log(bool keep);

@@ -208,12 +208,25 @@ class Loading {
   std::vector<std::string> refusals_;  // of the row at the same place; empty for none
 };
 
+constexpr std::string_view kReadOnly = "it may only be read";
+
+bool is_about_rights(const Error& error) {
+  for (const std::string_view words :
+       {kReadOnly, std::string_view("readonly database"), std::string_view("Permission denied")}) {
+    if (error.message.find(words) != std::string::npos) return true;
+  }
+  return false;
+}
+
 Error cannot_open(const std::string& path, const Error& error) {
   std::string hint;
   if (error.kind == ErrorKind::kCorrupt) {
     hint = " (concurrencyd --recover salvages what can be read)";
   } else if (error.message.find("locked") != std::string::npos) {
     hint = text::format(" ({})", lock_advice(path));
+  } else if (is_about_rights(error)) {
+    hint =
+        " (make the daemon's user the owner of it, and of -wal and -shm beside it, with mode 0600)";
   }
   return {error.kind, text::format("cannot open database {}: {}{}", path, error.message, hint)};
 }
@@ -228,6 +241,8 @@ Result<Sqlite> open_file(const std::string& path) {
   }
   auto db = Sqlite::open(path);
   if (db) db->keep_log(has_log);
+  // SQLite takes what it may only read, and the first start would be the first to fail.
+  if (db && db->is_read_only()) return Error{ErrorKind::kUnavailable, std::string(kReadOnly)};
   return db;
 }
 

@@ -179,6 +179,26 @@ with sqlite3.connect(sys.argv[1]) as database: database.execute(sys.argv[2])' "$
   expect_exit 12 "cannot " "$DIR/closed/sessions.db"
 }
 
+@test "a database that may only be read exits 12, also where nothing of it is to be migrated, and is left as it was" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root, to be two users"
+  mkdir -m 777 "$DIR/open"
+  local database=$DIR/open/sessions.db
+  as_nobody concurrencyd --database "$database" --migrate-only --socket "$DIR/open/d.sock" 2>>"$LOG"
+  # As root leaves it that copied a backup to its place.
+  for owner_and_mode in "root 644" "nobody 400"; do
+    chown "${owner_and_mode% *}" "$database"
+    chmod "${owner_and_mode#* }" "$database"
+    sum=$(sha256sum <"$database")
+    run --separate-stderr as_nobody timeout 20 concurrencyd --socket "$DIR/open/d.sock" --database "$database"
+    expect_exit 12 "cannot open database $database: it may only be read (make the daemon's user the owner of it"
+    [ "$(sha256sum <"$database")" = "$sum" ]
+  done
+  chmod 600 "$database"
+  : >"$database-wal"
+  run --separate-stderr as_nobody timeout 20 concurrencyd --socket "$DIR/open/d.sock" --database "$database"
+  expect_exit 12 "cannot open database $database: " "-wal and -shm"
+}
+
 @test "a socket that cannot be bound exits 13" {
   failing_daemon --socket "$DIR/none/daemon.sock" --database "$DATABASE"
   expect_exit 13 "cannot " "$DIR/none/daemon.sock"
