@@ -20,7 +20,15 @@ class Removed(databases.WithADaemon):
         self.start_session()
         self.assertTrue(databases.is_open(self.daemon.database), "before the answer")
         self.compare()
-        self.assertIn("had been taken away: all that they held was written to a new one", self.daemon.log_text())
+
+    def test_what_it_did_is_logged(self):
+        """Soon: a line that was not written yet dies with a daemon that is killed."""
+        self.start_session()
+        for path in databases.files_of(self.daemon):
+            path.unlink()
+        self.start_session()
+        line = "had been taken away: all that they held was written to a new one"
+        harness.wait_until(lambda: line in self.daemon.log_text(), "it is logged")
 
     def test_each_of_the_files(self):
         for gone in ([""], ["-wal"], ["-shm"], ["", "-wal"], ["-wal", "-shm"], ["", "-shm"], [*databases.SUFFIXES]):
