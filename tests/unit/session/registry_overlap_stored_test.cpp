@@ -1,6 +1,7 @@
 // What is stored, restored and taken back of sessions that are let in for a while.
 #include "session/registry.hpp"
 
+#include "rules/rule_text.hpp"
 #include "support/overlap_fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -95,6 +96,7 @@ TEST_CASE("Registry: who changes over is no sharer, and who is refused is") {
     for (Change& each : fixture.store()) {
       if (const auto* part = std::get_if<AddUsage>(&each)) {
         sum.denials += part->usage.denials;
+        sum.by_rule.add(part->usage.by_rule);
         sum.excess = std::max(sum.excess, part->usage.excess);
         sum.peak = std::max(sum.peak, part->usage.peak);
       }
@@ -127,5 +129,26 @@ TEST_CASE("Registry: who changes over is no sharer, and who is refused is") {
     fixture.stores = true;
     fixture.list("abc");
     CHECK(usage_of().denials == 1);
+  }
+  SUBCASE("is refused once by a rule, though that could not be stored at first") {
+    auto all = std::make_shared<RuleSet>();
+    REQUIRE(all->add(*parse_rule("film", "max 1 sessions per content")).has_value());
+    Rules rules = with_overlap(5s);
+    rules.rules = all;
+    fixture.set_policy(rules);
+    Start start{id("xyz"), id("s1")};
+    start.details.content = "film";
+    fixture.ask<Granted>(start);
+    start.session = id("s2");
+    REQUIRE(fixture.ask<Granted>(start).grace_ends_at);
+    fixture.clock.tick(5s);
+    fixture.stores = false;
+    CHECK(fixture.names("xyz") == "s1");
+    fixture.registry.roll_back();
+    fixture.stores = true;
+    CHECK(fixture.names("xyz") == "s1");
+    const Usage usage = usage_of();
+    CHECK(usage.denials == 1);
+    CHECK(usage.by_rule.find("film") == 1);
   }
 }
