@@ -41,6 +41,7 @@ void Removed::roll_back(State& state) const {
 
 void Refused::roll_back(State& state) const {
   state.overlaps.forget_refusal(user);
+  if (before) state.overlaps.refuse(state.table.keep(user), *before);
   state.usage.uncount_denial(user, rule);
 }
 

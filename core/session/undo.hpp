@@ -44,7 +44,8 @@ struct Removed {
 // A session that was let in for a while had to go.
 struct Refused {
   Slot user;
-  std::string rule;  // that has no room for it; empty: the limit
+  std::string rule;               // that has no room for it; empty: the limit
+  std::optional<Instant> before;  // until when others were refused anyway
   void on_durable(State&) const {}
   void roll_back(State& state) const;
 };

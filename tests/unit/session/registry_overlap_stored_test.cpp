@@ -88,6 +88,59 @@ TEST_CASE("Registry: a session that is let in for a while is stored as such") {
   }
 }
 
+TEST_CASE("Registry: of several that were refused that one counts whose pause lasts longest") {
+  // The first was refused by a wall clock that was set back since: as of now, at each restart.
+  OverlapFixture fixture;
+  const Now now = fixture.clock.now();
+  Policy policy = test::unthrottled();
+  policy.limit = 1;
+  policy.overlap = 5s;
+  Registry restarted(policy, 2);
+  const auto refused = [](std::int64_t number, const char* session, Instant at) {
+    GoneRow row;
+    row.id = number;
+    row.user = "abc";
+    row.session = session;
+    row.reason = EndReason::kDenied;
+    row.at = at;
+    row.ttl = 90s;
+    return row;
+  };
+  const auto ask = [&](const Command& command) {
+    return restarted.apply(command, fixture.clock.now()).answer;
+  };
+  const auto confirm = [&] {
+    restarted.take_changes();
+    restarted.confirm(restarted.last_change());
+  };
+  CHECK(restarted.restore(refused(1, "s4", now.instant + 1h), now));
+  SUBCASE("of two that are restored") {
+    CHECK(restarted.restore(refused(2, "s5", now.instant - 9s), now));
+    CHECK(std::holds_alternative<Granted>(ask(Start{id("abc"), id("s1")})));
+  }
+  SUBCASE("and of one that has to go at the first look, whether that can be stored or not") {
+    for (const char* session : {"s1", "s5"}) {
+      Row row;
+      row.id = session[1] - '0';
+      row.user = "abc";
+      row.session = session;
+      row.started = row.last_seen = now.instant - 14s;
+      row.expires = now.instant + 90s;
+      row.ttl = 90s;
+      if (row.id == 5) row.overlap = std::make_unique<Overlap>(Overlap{5s, {}});
+      CHECK(restarted.restore(std::move(row), now));
+    }
+    CHECK(std::get<UserSessions>(ask(ListUser{id("abc")})).active == 1);
+    restarted.roll_back();
+    CHECK(std::get<UserSessions>(ask(ListUser{id("abc")})).active == 1);
+  }
+  confirm();
+  fixture.clock.tick(10s - 1ms);
+  CHECK(std::holds_alternative<Denied>(ask(Start{id("abc"), id("s6")})));
+  fixture.clock.tick(1ms);
+  CHECK(std::holds_alternative<Granted>(ask(Start{id("abc"), id("s6")})));
+}
+
 TEST_CASE("Registry: who changes over is no sharer, and who is refused is") {
   OverlapFixture fixture;
   const auto usage_of = [&] {
