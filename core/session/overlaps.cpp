@@ -24,6 +24,8 @@ std::optional<Slot> Overlaps::take_due(Instant now) {
 
 void Overlaps::refuse(UserRef user, Instant until) {
   const Slot slot = user.slot();
+  const auto known = refusals_.find(slot);
+  if (known != refusals_.end() && known->second.until >= until) return;
   refusals_.erase(slot);
   refusals_.emplace(slot, Refusal{std::move(user), until});
   refusals_end_.push({until, slot});

@@ -29,7 +29,8 @@ class Overlaps {
   // become others.
   std::optional<Slot> take_due(Instant now);
 
-  // None is let in so before that moment; the user is kept for as long.
+  // None is let in so before that moment, or a later one that holds already, for moments come from
+  // several clocks; the user is kept for as long.
   void refuse(UserRef user, Instant until);
   void forget_refusal(Slot user) { refusals_.erase(user); }
   // Until when, where that is later than now.

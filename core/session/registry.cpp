@@ -249,8 +249,9 @@ void Registry::remove(Slot slot, SlotState why, const Now& now) {
   remove(slot, why, state_->user(state_->session(slot).user).active - 1, now);
 }
 
-// It is no longer active; nobody is told so.
-void Registry::take_off(Slot slot, SlotState why, Instant went) {
+// It is no longer active; nobody is told so. `of_why` goes with the row that says why it went, of
+// those that have one.
+void Registry::take_off(Slot slot, SlotState why, Instant went, Undo of_why) {
   SessionSlot& session = state_->session(slot);
   state_->unlink(slot);
   const Int48 started_ms = session.started_ms;
@@ -260,7 +261,7 @@ void Registry::take_off(Slot slot, SlotState why, Instant went) {
   session.set_expires(went);
   record(session.user, undo::Removed{slot, started_ms, expires_ms}, Remove{session.row});
   if (state_->is_stored_gone(slot))
-    record(session.user, undo::Forgotten{}, PutGone{state_->gone_row(slot)});
+    record(session.user, std::move(of_why), PutGone{state_->gone_row(slot)});
 }
 
 void Registry::remove(Slot slot, SlotState why, std::uint32_t active, const Now& now) {

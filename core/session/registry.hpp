@@ -281,7 +281,7 @@ class Registry {
   bool is_meant(const Purge& purge, Slot slot, const Now& now) const;
   void purge_one(const Purge& purge, Slot slot, const Now& now);
   void expire_due(Slot user, const Now& now);
-  void take_off(Slot slot, SlotState why, Instant went);
+  void take_off(Slot slot, SlotState why, Instant went, Undo of_why = undo::Forgotten{});
   void remove(Slot slot, SlotState why, const Now& now);
   void remove(Slot slot, SlotState why, std::uint32_t active, const Now& now);
   void bound_memory();

@@ -68,16 +68,19 @@ void Registry::refuse(Slot slot, Instant ended, const Terms& terms,
   // All that have expired by now are left out, as in other events.
   const std::uint32_t active = state_->active_at(user, now.instant) -
                                (state_->session(slot).expires() > now.instant ? 1 : 0);
-  take_off(slot, SlotState::kDenied, ended);
+  Attempt attempt{name, details.device, details.ip, active, terms.limit, Attempt::Outcome::kRefused,
+                  true};
+  name_rule(attempt, violations);
+  take_off(
+      slot, SlotState::kDenied, ended,
+      std::make_unique<undo::Refused>(undo::Refused{
+          user, std::string(attempt.rule), state_->overlaps.refused_until(user, now.instant)}));
   state_->overlaps.refuse(state_->table.keep(user), until);
   auto more = std::make_unique<EventMore>(EventMore{details, {}, {}});
   more->provisional = true;
   more->rule = rule_named(violations);
   publish(EventKind::kDenied, user, PackedText(name), active, limit_named(terms.limit, violations),
           std::move(more), now);
-  Attempt attempt{name, details.device, details.ip, active, terms.limit, Attempt::Outcome::kRefused,
-                  true};
-  name_rule(attempt, violations);
   count_attempt(user, std::move(attempt), now);
 }
 

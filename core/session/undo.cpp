@@ -28,10 +28,6 @@ void Removed::on_durable(State& state) const { state.remember_gone(slot); }
 
 void Removed::roll_back(State& state) const {
   SessionSlot& session = state.session(slot);
-  if (session.state == SlotState::kDenied) {
-    state.overlaps.forget_refusal(session.user);
-    state.usage.uncount_denial(session.user);
-  }
   session.started_ms = started_ms;
   session.expires_ms = expires_ms;
   state.table.clear_evicted_by(slot);
@@ -41,6 +37,12 @@ void Removed::roll_back(State& state) const {
   owner.earliest = std::min(owner.earliest, session.expires());
   const Overlap* overlap = state.overlaps.find(slot);
   if (overlap != nullptr) state.begin_overlap(slot, Overlap(*overlap));
+}
+
+void Refused::roll_back(State& state) const {
+  state.overlaps.forget_refusal(user);
+  if (before) state.overlaps.refuse(state.table.keep(user), *before);
+  state.usage.uncount_denial(user, rule);
 }
 
 void Saved::roll_back(State& state) const {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 
 // What each kind of change still does to the state: on_durable() once it is stored, roll_back()
@@ -37,6 +38,15 @@ struct Removed {
   Int48 started_ms;
   Int48 expires_ms;  // when it would have expired
   void on_durable(State& state) const;
+  void roll_back(State& state) const;
+};
+
+// A session that was let in for a while had to go.
+struct Refused {
+  Slot user;
+  std::string rule;               // that has no room for it; empty: the limit
+  std::optional<Instant> before;  // until when others were refused anyway
+  void on_durable(State&) const {}
   void roll_back(State& state) const;
 };
 
@@ -121,11 +131,12 @@ struct Forgotten {
 }  // namespace undo
 
 // Small, for there are as many as changes: the large ones, which are rare, lie elsewhere.
-using Undo = std::variant<undo::Started, undo::Removed, undo::Saved,
-                          std::unique_ptr<undo::Described>, undo::HeldOff, undo::Dropped,
-                          std::unique_ptr<undo::Ruled>, std::unique_ptr<undo::Blocked>,
-                          std::unique_ptr<undo::Planned>, std::unique_ptr<undo::Recorded>,
-                          std::unique_ptr<undo::Overlapped>, undo::Forgotten>;
+using Undo =
+    std::variant<undo::Started, undo::Removed, undo::Saved, std::unique_ptr<undo::Described>,
+                 undo::HeldOff, undo::Dropped, std::unique_ptr<undo::Ruled>,
+                 std::unique_ptr<undo::Blocked>, std::unique_ptr<undo::Planned>,
+                 std::unique_ptr<undo::Recorded>, std::unique_ptr<undo::Overlapped>,
+                 std::unique_ptr<undo::Refused>, undo::Forgotten>;
 static_assert(sizeof(Undo) <= 24);
 
 }  // namespace concur

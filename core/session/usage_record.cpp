@@ -143,13 +143,21 @@ void UsageRecord::uncount_start(Slot user) {
   usage.hour = hour;
 }
 
-void UsageRecord::uncount_denial(Slot user) {
+void UsageRecord::uncount_denial(Slot user, std::string_view rule) {
   const auto found = users_.find(user);
   if (found == users_.end()) return;
   Usage& usage = found->second->usage;
-  std::uint64_t by_rules = 0;
-  for (const auto& [rule, denials] : usage.by_rule.all()) by_rules += denials;
-  if (usage.denials > by_rules) --usage.denials;
+  std::uint64_t counted = usage.denials;
+  if (rule.empty()) {
+    for (const auto& [name, denials] : usage.by_rule.all()) counted -= denials;
+  } else {
+    counted = usage.by_rule.find(rule).value_or(0);
+  }
+  if (counted == 0) return;
+  --usage.denials;
+  if (rule.empty()) return;
+  const auto left = static_cast<std::uint32_t>(counted - 1);
+  usage.by_rule.set(rule, left == 0 ? std::nullopt : std::optional(left));
 }
 
 void UsageRecord::uncount_conflict(Slot user) {

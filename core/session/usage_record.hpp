@@ -80,9 +80,9 @@ class UsageRecord {
   std::optional<Part> take(const Now& now, bool all);
 
   // A start of the user, a conflict, or the end of a session that was let in for a while, which is
-  // a denial, was rolled back. Of denials by rules it is not known by which: they stay.
+  // a denial by that rule, or else the limit, was rolled back.
   void uncount_start(Slot user);
-  void uncount_denial(Slot user);
+  void uncount_denial(Slot user, std::string_view rule);
   void uncount_conflict(Slot user);
 
   // A part that could not be stored comes back.

@@ -1,82 +1,21 @@
 #include "session/registry.hpp"
 
 #include "rules/rule_text.hpp"
-#include "support/registry_fixture.hpp"
+#include "support/overlap_fixture.hpp"
 
 #include <doctest/doctest.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
+#include <variant>
 
 using namespace concur;
 using namespace std::chrono_literals;
 using concur::test::id;
+using concur::test::OverlapFixture;
 using concur::test::RegistryFixture;
-
-namespace {
-
-Rules with_overlap(Millis overlap) {
-  Rules rules;
-  rules.overlap = overlap;
-  return rules;
-}
-
-// A user with three sessions, the limit.
-struct OverlapFixture : RegistryFixture {
-  OverlapFixture() {
-    set_policy(with_overlap(5s));
-    fill("abc");
-  }
-
-  Answer beat(std::string_view session) { return ask(Heartbeat{id("abc"), id(session)}); }
-  void end(std::string_view session) { ask(End{id("abc"), id(session)}); }
-  void beat_all() {
-    for (const char* session : {"s1", "s2", "s3"}) beat(session);
-  }
-  // Those since the last call, as words.
-  std::string events() {
-    std::string all;
-    registry.take_events([&all](Event&& event) {
-      const bool denied = event.kind == EventKind::kDenied;
-      all += all.empty() ? "" : " ";
-      all += denied                              ? "denied"
-             : event.kind == EventKind::kStarted ? "started"
-             : event.kind == EventKind::kExpired ? "expired"
-                                                 : "other";
-      all += ":" + event.session.str() + ":" + std::to_string(event.active);
-      if (event.more && event.more->provisional) all += *event.more->provisional ? "?" : "!";
-    });
-    return all;
-  }
-  EndReason reason_of(std::string_view session) {
-    const Answer answer = beat(session);
-    REQUIRE(std::holds_alternative<Gone>(answer));
-    return std::get<Gone>(answer).reason;
-  }
-  // Another registry, from what is stored.
-  Registry restarted(Millis overlap = 5s) {
-    std::vector<Change> all;
-    CopyCursor cursor;
-    while (registry.copy_some(cursor, 1000, all)) {
-    }
-    Policy policy = test::unthrottled();
-    policy.overlap = overlap;
-    Registry other(policy, 2);
-    for (Change& each : all) {
-      if (auto* row = std::get_if<Insert>(&each)) {
-        CHECK(other.restore(std::move(row->row), clock.now()));
-      } else if (auto* gone = std::get_if<PutGone>(&each)) {
-        CHECK(other.restore(std::move(gone->row), clock.now()));
-      }
-    }
-    return other;
-  }
-};
-
-}  // namespace
+using concur::test::with_overlap;
 
 TEST_CASE("Registry: a start that is one too many is let in for a while") {
   OverlapFixture fixture;
@@ -319,119 +258,5 @@ TEST_CASE("Registry: sessions that are let in for a while, by rules") {
     fixture.ask<Denied>(start("s2", "show"));
     set("forbid where content=show");
     fixture.ask<Denied>(start("s2", "show"));
-  }
-}
-
-TEST_CASE("Registry: a session that is let in for a while is stored as such") {
-  OverlapFixture fixture;
-  SUBCASE("with its start, and until it stays") {
-    fixture.store_sessions();
-    fixture.stores = false;
-    fixture.start("abc", "s4");
-    auto changes = fixture.store_sessions();
-    REQUIRE(changes.size() == 1);
-    const auto& row = std::get<Insert>(changes.at(0)).row;
-    const std::int64_t id_of_it = row.id;
-    REQUIRE(row.overlap != nullptr);
-    CHECK(*row.overlap == Overlap{5s, {}});
-    fixture.end("s1");
-    fixture.clock.tick(5s);
-    fixture.store_sessions();
-    fixture.list("abc");
-    changes = fixture.store_sessions();
-    REQUIRE(changes.size() == 1);
-    CHECK(std::get<SetOverlap>(changes.at(0)).id == id_of_it);
-    CHECK_FALSE(std::get<SetOverlap>(changes.at(0)).overlap);
-  }
-  SUBCASE("and judged at the first look after a restart") {
-    fixture.start("abc", "s4");
-    fixture.clock.tick(20s);
-    Registry restarted = fixture.restarted();
-    const auto answer =
-        restarted.apply(Heartbeat{id("abc"), id("s4"), {}, {}}, fixture.clock.now()).answer;
-    CHECK(std::get<Gone>(answer).reason == EndReason::kDenied);
-  }
-  SUBCASE("and that it was refused is known after a restart") {
-    fixture.start("abc", "s4");
-    fixture.clock.tick(5s);
-    fixture.list("abc");
-    fixture.clock.tick(1s);
-    Registry restarted = fixture.restarted();
-    const auto ask = [&](const Command& command) {
-      return restarted.apply(command, fixture.clock.now()).answer;
-    };
-    CHECK(std::get<Gone>(ask(Heartbeat{id("abc"), id("s4"), {}, {}})).reason == EndReason::kDenied);
-    CHECK(std::holds_alternative<Denied>(ask(Start{id("abc"), id("s5")})));
-    fixture.clock.tick(9s);
-    CHECK(std::get<Granted>(ask(Start{id("abc"), id("s5")})).grace_ends_at);
-  }
-  SUBCASE("and is again what it was, where what became of it could not be stored") {
-    fixture.start("abc", "s4");
-    SUBCASE("its end") { fixture.clock.tick(5s); }
-    SUBCASE("that it stays") {
-      fixture.end("s1");
-      fixture.clock.tick(5s);
-    }
-    const std::string before = fixture.events();
-    fixture.stores = false;
-    const std::string names = fixture.names("abc");
-    fixture.registry.roll_back();
-    fixture.stores = true;
-    CHECK(fixture.events().empty());
-    CHECK(fixture.names("abc") == names);
-    CHECK_FALSE(fixture.events().empty());
-    fixture.registry.sweep(1000, 1s, fixture.clock.now());
-    CHECK(fixture.names("abc") == names);
-  }
-  SUBCASE("unless its start could not") {
-    fixture.stores = false;
-    fixture.start("abc", "s4");
-    fixture.registry.roll_back();
-    fixture.stores = true;
-    CHECK(fixture.names("abc") == "s1 s2 s3");
-    CHECK(fixture.start("abc", "s4").grace_ends_at);
-  }
-}
-
-TEST_CASE("Registry: who changes over is no sharer, and who is refused is") {
-  OverlapFixture fixture;
-  const auto usage_of = [&] {
-    fixture.registry.flush_usage(100, fixture.clock.now());
-    Usage sum;
-    for (Change& each : fixture.store()) {
-      if (const auto* part = std::get_if<AddUsage>(&each)) {
-        sum.denials += part->usage.denials;
-        sum.excess = std::max(sum.excess, part->usage.excess);
-        sum.peak = std::max(sum.peak, part->usage.peak);
-      }
-    }
-    return sum;
-  };
-  fixture.start("abc", "s4");
-  SUBCASE("changes over") {
-    fixture.end("s1");
-    fixture.clock.tick(5s);
-    fixture.list("abc");
-    const Usage usage = usage_of();
-    CHECK(usage.denials == 0);
-    CHECK(usage.excess == 0);
-    CHECK(usage.peak == 3);
-  }
-  SUBCASE("is refused") {
-    fixture.clock.tick(5s);
-    fixture.list("abc");
-    const Usage usage = usage_of();
-    CHECK(usage.denials == 1);
-    CHECK(usage.excess == 1);
-  }
-  SUBCASE("is refused once, though that could not be stored at first") {
-    fixture.clock.tick(5s);
-    fixture.store();
-    fixture.stores = false;
-    fixture.list("abc");
-    fixture.registry.roll_back();
-    fixture.stores = true;
-    fixture.list("abc");
-    CHECK(usage_of().denials == 1);
   }
 }
