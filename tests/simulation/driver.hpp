@@ -30,8 +30,7 @@ struct Mismatch : std::runtime_error {
 // One seed's run: does random things to the service and holds each answer against the model's.
 class Driver {
  public:
-  // With `overlaps`, starts that are one too many are let in for a while, too.
-  Driver(std::uint64_t seed, bool overlaps);
+  explicit Driver(std::uint64_t seed);
 
   // Throws Mismatch.
   void step();
@@ -121,7 +120,10 @@ class Driver {
   bool match_gone(const std::string& name, Model::User& who, std::string& why);
   bool match_sessions(const Model::State& state, const std::string& name, Model::User& who,
                       std::string& why);
-  bool is_refused(const std::string& name, const Model::Session& session);
+  const Machine::Gone* find_refusal(const std::string& name, const Model::Session& session);
+  Model::Gone gone_by_refusal(const Model::Session& session);
+  bool match_refusal(const Model::State& state, const std::string& name, Model::Session& session,
+                     const Machine::Gone* refusal, std::string& why);
   bool match_overlap(const Model::State& state, const std::string& name, Model::Session& session,
                      const SessionInfo* found, std::string& why);
   bool match_hold_offs(const std::string& name, Model::User& who, std::string& why);

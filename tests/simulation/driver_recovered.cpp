@@ -82,7 +82,11 @@ bool Driver::match_gone(const std::string& name, Model::User& who, std::string& 
     const bool was_over = model_.is_forgotten(gone, stopped_);
     gone.other_boot = gone.other_boot || rebooted_;
     const auto row = rows.find(session);
-    if (gone.wall_unsure && row != rows.end()) gone.wall = row->second.at;
+    if (gone.wall_unsure && row != rows.end()) {
+      gone.wall = row->second.at;
+      gone.at = std::min(row->second.instant, now.instant);
+      gone.other_boot = !row->second.this_boot;
+    }
     if (gone.other_boot) gone.at = by_wall(gone.wall);
     const bool same =
         row != rows.end() && row->second.at == gone.wall &&
@@ -93,7 +97,7 @@ bool Driver::match_gone(const std::string& name, Model::User& who, std::string& 
       return false;
     }
     if (same) {
-      gone.id = 0;
+      if (!who.unsettled || who.unsettled->id != gone.id) gone.id = 0;
       rows.erase(row);
       ++each;
     } else {
@@ -196,11 +200,35 @@ bool Driver::match_overlap(const Model::State& state, const std::string& name,
   return right;
 }
 
-// Whether it is stored that it was refused.
-bool Driver::is_refused(const std::string& name, const Model::Session& session) {
-  return std::ranges::any_of(found_gone_[name], [&session](const Machine::Gone& each) {
+// That it was refused, as it is stored; null where it is not.
+const Machine::Gone* Driver::find_refusal(const std::string& name, const Model::Session& session) {
+  const auto found = std::ranges::find_if(found_gone_[name], [&](const Machine::Gone& each) {
     return each.session == session.name && each.reason == "denied";
   });
+  return found == found_gone_[name].end() ? nullptr : &*found;
+}
+
+Model::Gone Driver::gone_by_refusal(const Model::Session& session) {
+  Model::Gone gone{
+      EndReason::kDenied, {}, Model::overlap_end(session), model_.lease(session.id).ttl};
+  gone.id = session.id;
+  gone.wall_unsure = true;
+  return gone;
+}
+
+// It was refused, at the stop or by now; null where that is forgotten already.
+bool Driver::match_refusal(const Model::State& state, const std::string& name,
+                           Model::Session& session, const Machine::Gone* refusal,
+                           std::string& why) {
+  session.is_loose =
+      session.is_loose || model_.is_over(session.id, stopped_) || (rebooted_ && session.wall_moved);
+  if (!match_overlap(state, name, session, nullptr, why)) return false;
+  const Instant ends = Model::overlap_end(session);
+  if (refusal == nullptr || !refusal->this_boot || session.is_loose || refusal->instant == ends)
+    return true;
+  why = text::format("{}/{} was refused at {}, not {}", name, session.name,
+                     text_of(refusal->instant), text_of(ends));
+  return false;
 }
 
 bool Driver::match_sessions(const Model::State& state, const std::string& name, Model::User& who,
@@ -243,7 +271,10 @@ bool Driver::match_sessions(const Model::State& state, const std::string& name, 
       if (!match_overlap(state, name, session, &info, why)) return false;
       if (session.is_loose && info.grace_ends_at)
         session.overlap->length = *info.grace_ends_at - info.started_at;
-      if (!info.grace_ends_at) session.overlap.reset();
+      if (!info.grace_ends_at) {
+        if (lies_) who.unsettled = session;
+        session.overlap.reset();
+      }
     } else if (info.grace_ends_at) {
       why = text::format("{}/{} is let in for a while, and was not", name, info.session);
       return false;
@@ -266,15 +297,17 @@ bool Driver::match_sessions(const Model::State& state, const std::string& name, 
   }
   for (Model::Session& each : known) {
     const bool is_over = model_.is_over(each.id, stopped_);
-    if (each.overlap && is_refused(name, each)) {
-      each.is_loose = each.is_loose || is_over || (rebooted_ && each.wall_moved);
-      if (!match_overlap(state, name, each, nullptr, why)) return false;
-      Model::Gone gone{EndReason::kDenied, {}, Model::overlap_end(each), model_.lease(each.id).ttl};
-      gone.id = each.id;
-      gone.wall_unsure = true;
-      who.gone[each.name] = gone;
-      ++recorded_[name].most.denials;  // at the first look
-      continue;
+    if (each.overlap) {
+      const Machine::Gone* refusal = find_refusal(name, each);
+      const Model::Gone gone = gone_by_refusal(each);
+      const bool may_be_forgotten = !is_over && model_.is_forgotten(gone, now);
+      if (refusal != nullptr || may_be_forgotten) {
+        if (!match_refusal(state, name, each, refusal, why)) return false;
+        if (lies_) who.unsettled = each;
+        if (refusal != nullptr) who.gone[each.name] = gone;
+        ++recorded_[name].most.denials;  // at the first look
+        continue;
+      }
     }
     if (is_over) continue;
     why = text::format("{}/{} is lost", name, each.name);
@@ -337,84 +370,6 @@ bool Driver::match_limits(const Model::State& found, std::string& why) {
     });
   }
   return why.empty();
-}
-
-bool Driver::match_leases(const Model::State& found, std::string& why) {
-  for (const auto& [name, who] : found.users) {
-    for (const Model::Session& session : who.sessions) {
-      const Model::Lease& told = model_.lease(session.id);
-      if (told.is_unsure || lied_) continue;
-      const Model::Lease lease = found_lease(name, session.name);
-      const char* wrong = wrong_lease(session, told, lease);
-      if (wrong == nullptr) continue;
-      why = text::format("{}/{}: {}: seen {}, expires {}; told were {}, {}; ttl {}, now {}", name,
-                         session.name, wrong, text_of(lease.seen), text_of(lease.expires),
-                         text_of(told.seen), text_of(told.expires), told.ttl.count(),
-                         text_of(machine_.clock.now().instant));
-      return false;
-    }
-  }
-  return true;
-}
-
-Model::Lease Driver::found_lease(const std::string& user, const std::string& session) {
-  const Millis offset = machine_.clock.now().offset();
-  const auto info = std::ranges::find(found_[user], session, &SessionInfo::session);
-  Model::Lease lease;
-  lease.seen = Instant((info->last_seen_at - offset).time_since_epoch());
-  lease.expires = Instant((info->expires_at - offset).time_since_epoch());
-  return lease;
-}
-
-// Null where nothing is.
-const char* Driver::wrong_lease(const Model::Session& session, const Model::Lease& told,
-                                const Model::Lease& found) {
-  const Instant now = machine_.clock.now().instant;
-  const Millis interval = heartbeat_interval(told.ttl);
-  if (found.expires < now + interval) return "it has less than a heartbeat interval of grace";
-  if (found.expires > now + told.ttl) return "it has more than a lease";
-  if (found.seen > now) return "it was seen in the time to come";
-  if (session.is_loose) return nullptr;
-  if (found.seen > told.seen) return "it was seen when it was not";
-  const bool saved = stopped_.instant - trouble_ >= kTroubled;
-  const bool old = stopped_.instant - told.seen >= interval;
-  if (saved && old && found.seen < told.seen) {
-    return "a sign of life older than a third of a lease is lost";
-  }
-  if (was_clean_ && found.seen != told.seen) return "the clean stop did not store its lease";
-  if (found.expires > std::max(told.expires, now + interval)) return "it has more than it was told";
-  if (found.expires < std::min(found.seen, now) + told.ttl) return "it has less than it was told";
-  return nullptr;
-}
-
-// From now on they are as they were found.
-void Driver::adopt_leases() {
-  const Now now = machine_.clock.now();
-  for (const auto& [name, who] : model_.state().users) {
-    for (const Model::Session& session : who.sessions) {
-      Model::Lease& lease = model_.lease(session.id);
-      const Model::Lease found = found_lease(name, session.name);
-      lease.seen = found.seen;
-      lease.expires = found.expires;
-      if (!lease.is_unsure && !lied_) continue;
-      const Id user = *Id::parse("user", name);
-      const Id id = *Id::parse("session", session.name);
-      machine_.service().submit(
-          Heartbeat{user, id}, machine_.clock.now(), [&](const Result<Answer>& answer) {
-            const auto& granted = std::get<Granted>(*answer);
-            const Millis ttl = granted.heartbeat_interval * 3;
-            if (found.expires < now.instant + granted.heartbeat_interval ||
-                found.expires > now.instant + ttl) {
-              fail(text::format("{}/{}: it has less than its grace, or more than its lease", name,
-                                session.name));
-            }
-            lease.seen = now.instant;
-            lease.expires = now.instant + ttl;
-            lease.ttl = lease.stored = ttl;
-            lease.is_unsure = false;
-          });
-    }
-  }
 }
 
 }  // namespace concur::simulation

@@ -28,7 +28,6 @@ struct Options {
   bool fresh = false;
   bool trace = false;
   bool log = false;
-  bool overlaps = false;
 };
 
 struct Totals {
@@ -42,7 +41,7 @@ bool run(std::uint64_t seed, const Options& options, Wall::time_point end, Total
   std::unique_ptr<Driver> driver;
   std::string wrong;
   try {
-    driver = std::make_unique<Driver>(seed, options.overlaps);
+    driver = std::make_unique<Driver>(seed);
     while (driver->steps() < options.steps && Wall::now() < end) driver->step();
   } catch (const Mismatch& mismatch) {
     wrong = mismatch.what();
@@ -80,9 +79,6 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", options.seconds, "At most; with it, seeds without an end");
   app.add_flag("--fresh", options.fresh, "One seed more, from the clock");
   app.add_flag("--trace", options.trace, "Print each seed's last steps");
-  // Not all that may be found of it after a crash is modelled.
-  app.add_flag("--overlaps", options.overlaps,
-               "Starts that are one too many are let in for a while");
   app.add_flag("--log", options.log, "Let the service log");
   CLI11_PARSE(app, argc, argv);
   if (!options.log) silence_log();

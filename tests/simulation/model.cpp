@@ -134,7 +134,9 @@ void Model::adopt(State state) {
   remembers_all_ = false;
   std::erase_if(leases_, [this](const auto& each) {
     return std::ranges::none_of(state_.users, [&](const auto& user) {
-      return std::ranges::count(user.second.sessions, each.first, &Session::id) > 0;
+      const auto& [name, who] = user;
+      return std::ranges::count(who.sessions, each.first, &Session::id) > 0 ||
+             (who.unsettled && who.unsettled->id == each.first);
     });
   });
 }

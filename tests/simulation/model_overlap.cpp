@@ -32,9 +32,11 @@ bool Model::may_overlap(const User& user, const Terms& terms,
 }
 
 std::size_t Model::others_at(const User& user, const Session& session, Instant at) const {
-  return static_cast<std::size_t>(std::ranges::count_if(user.sessions, [&](const Session& each) {
+  const auto was_active = [&](const Session& each) {
     return each.id != session.id && leases_.at(each.id).expires > at;
-  }));
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(user.sessions, was_active) +
+                                  std::ranges::count_if(user.lapsed, was_active));
 }
 
 bool Model::has_room(const State& state, const std::string& user, const Session& session,
@@ -58,7 +60,9 @@ void Model::settle(const std::string& name, User& user, const Now& now) {
   }
   remove(user, session.name, {EndReason::kDenied, {}, ends}, now);
   user.gone[session.name].wall_unsure = session.wall_moved;
-  user.no_overlap_until = ends + kOverlapPause * std::max(session.overlap->length, policy.overlap);
+  user.no_overlap_until =
+      std::max(user.no_overlap_until,
+               ends + kOverlapPause * std::max(session.overlap->length, policy.overlap));
   refused_.push_back(name);
 }
 
