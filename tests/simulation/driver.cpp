@@ -39,10 +39,10 @@ Policy first_policy() {
 
 }  // namespace
 
-Driver::Driver(std::uint64_t seed)
+Driver::Driver(std::uint64_t seed, bool overlaps)
     : random_(seed), machine_(seed * 2 + 1), policy_(first_policy()) {
   static constexpr std::array<Millis, 4> kOverlaps{0s, 2s, 5s, 10s};
-  policy_.overlap = kOverlaps[random_.below(kOverlaps.size())];
+  if (overlaps) policy_.overlap = kOverlaps[random_.below(kOverlaps.size())];
   model_.policy = policy_;
   stopped_ = machine_.clock.now();
   trouble_ = stopped_.instant - kTroubled;

@@ -30,7 +30,8 @@ struct Mismatch : std::runtime_error {
 // One seed's run: does random things to the service and holds each answer against the model's.
 class Driver {
  public:
-  explicit Driver(std::uint64_t seed);
+  // With `overlaps`, starts that are one too many are let in for a while, too.
+  Driver(std::uint64_t seed, bool overlaps);
 
   // Throws Mismatch.
   void step();
