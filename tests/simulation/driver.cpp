@@ -4,6 +4,7 @@
 #include "text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -38,8 +39,10 @@ Policy first_policy() {
 
 }  // namespace
 
-Driver::Driver(std::uint64_t seed)
+Driver::Driver(std::uint64_t seed, bool overlaps)
     : random_(seed), machine_(seed * 2 + 1), policy_(first_policy()) {
+  static constexpr std::array<Millis, 4> kOverlaps{0s, 2s, 5s, 10s};
+  if (overlaps) policy_.overlap = kOverlaps[random_.below(kOverlaps.size())];
   model_.policy = policy_;
   stopped_ = machine_.clock.now();
   trouble_ = stopped_.instant - kTroubled;
@@ -110,6 +113,11 @@ void Driver::ask(const Command& command, const Command& to_model) {
     asked->start_is_unsure = model_.lease(id).start_is_unsure;
   }
   if (asked->user) recorded_[*asked->user].most += tally_of(asked->given.answer);
+  for (const std::string& name : model_.take_refused()) {
+    ++recorded_[name].most.denials;
+    ++met_["let in for a while, and refused"];
+    note("of " + name + " one is refused that was let in for a while");
+  }
   asked_.push_back(asked);
   note(asked->command);
   machine_.service().submit(command, machine_.clock.now(),
@@ -166,6 +174,12 @@ void Driver::compare(Asked& asked, const Answer& answer) {
   if (const auto* denied = std::get_if<Denied>(&answer); denied && denied->hold_off) {
     ++met_["held off"];
   }
+  if (const auto* granted = std::get_if<Granted>(&answer); granted && granted->grace_ends_at) {
+    ++met_[granted->renewed ? "renewed while let in above the limit" : "let in for a while"];
+  }
+  if (const auto* gone = std::get_if<Gone>(&answer); gone && gone->reason == EndReason::kDenied) {
+    ++met_["heartbeat of one that was refused"];
+  }
   if (const auto* gone = std::get_if<Gone>(&answer); gone && is_other_start(gone->reason)) {
     ++met_["heartbeat of another start"];
   }
@@ -207,7 +221,16 @@ void Driver::check_order(const Asked& asked) {
 void Driver::check_events(bool all_answered) {
   if (machine_.disk.is_dead()) return;
   const EventLog& log = machine_.events();
-  for (; events_read_ < log.next(); ++events_read_) events_ += tally_of(log.at(events_read_));
+  for (; events_read_ < log.next(); ++events_read_) {
+    const Event& event = log.at(events_read_);
+    events_ += tally_of(event);
+    if (event.more && event.more->provisional) {
+      note(text::format("event: {}/{} {}", event.user.str(), event.session.str(),
+                        event.kind == EventKind::kDenied ? "is refused"
+                        : *event.more->provisional       ? "is let in for a while"
+                                                         : "stays"));
+    }
+  }
   Tally answered = answered_;
   answered.observed = 0;
   if (all_answered ? events_ == answered : events_.within(answered)) return;

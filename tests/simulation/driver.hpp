@@ -30,7 +30,8 @@ struct Mismatch : std::runtime_error {
 // One seed's run: does random things to the service and holds each answer against the model's.
 class Driver {
  public:
-  explicit Driver(std::uint64_t seed);
+  // With `overlaps`, starts that are one too many are let in for a while, too.
+  Driver(std::uint64_t seed, bool overlaps);
 
   // Throws Mismatch.
   void step();
@@ -92,6 +93,7 @@ class Driver {
   bool is_clear(const Token& token, const std::optional<Model::Latest>& latest);
   void hear_token(const Asked& asked, const Granted& granted);
   void learn_token(const Token& token, const Granted& granted);
+  void forget_tokens_of_refused();
   void forget_starts();
 
   void check_events(bool all_answered);
@@ -106,6 +108,7 @@ class Driver {
   void pass_time();
   void wait_for_lease();
   void wait_for_hold_off();
+  void wait_for_overlap();
   void change_policy();
   void restart();
   void start();
@@ -116,7 +119,14 @@ class Driver {
   void check_recovered();
   bool matches(const Model::State& state, Model::State& found, std::string& why);
   bool match_gone(const std::string& name, Model::User& who, std::string& why);
-  bool match_sessions(const std::string& name, Model::User& who, std::string& why);
+  bool match_sessions(const Model::State& state, const std::string& name, Model::User& who,
+                      std::string& why);
+  const Machine::Gone* find_refusal(const std::string& name, const Model::Session& session);
+  Model::Gone gone_by_refusal(const Model::Session& session);
+  bool match_refusal(const Model::State& state, const std::string& name, Model::Session& session,
+                     const Machine::Gone* refusal, std::string& why);
+  bool match_overlap(const Model::State& state, const std::string& name, Model::Session& session,
+                     const SessionInfo* found, std::string& why);
   bool match_hold_offs(const std::string& name, Model::User& who, std::string& why);
   bool match_block(const std::string& name, Model::User& who, std::string& why);
   bool match_limits(const Model::State& found, std::string& why);

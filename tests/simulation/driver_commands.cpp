@@ -49,7 +49,11 @@ Command Driver::any_operator_command() {
   const Id plan = *Id::parse("plan", kPlans[random_.below(kPlans.size())]);
   const auto limit = static_cast<std::uint32_t>(random_.below(5));
   const auto on_limit = any_on_limit();
-  switch (random_.below(9)) {
+  // Whether one that is let in for a while stays is judged by what holds when somebody looks, and
+  // plans change without a look at anybody.
+  const std::uint64_t which = random_.below(9);
+  if (which >= 2 && which <= 4 && model_.has_overlaps()) return ShowLimit{user()};
+  switch (which) {
     case 0:
     case 1: {
       SetLimit set{user()};

@@ -105,6 +105,19 @@ void Driver::learn_token(const Token& token, const Granted& granted) {
   if (tokens_.size() > kKept) tokens_.erase(tokens_.begin());
 }
 
+// Whether it is known which start was refused depends on when somebody looked: tokens of that name
+// are asked about no more.
+void Driver::forget_tokens_of_refused() {
+  for (const auto& [name, who] : model_.state().users) {
+    for (const auto& [session, gone] : who.gone) {
+      if (gone.reason != EndReason::kDenied) continue;
+      std::erase_if(tokens_, [&](const auto& each) {
+        return each.second.user == name && each.second.session == session;
+      });
+    }
+  }
+}
+
 // What a crash may make the service forget. Where times are known only roughly, so are the tokens
 // that come of them.
 void Driver::forget_starts() {

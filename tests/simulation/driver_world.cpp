@@ -75,6 +75,8 @@ void Driver::pass_time() {
     wait_for_lease();
   } else if (how < 200) {
     wait_for_hold_off();
+  } else if (how < 260) {
+    wait_for_overlap();
   } else {
     machine_.advance(Millis(random_.below(random_.one_in(3) ? 12'000 : 1'500)));
   }
@@ -119,7 +121,32 @@ void Driver::wait_for_hold_off() {
   }
 }
 
+// The same for the time for which somebody is let in above the limit: whoever looks then, or just
+// before.
+void Driver::wait_for_overlap() {
+  const Now now = machine_.clock.now();
+  for (const auto& [name, who] : model_.state().users) {
+    const Model::Session* session = Model::overlapping(who);
+    if (session == nullptr) continue;
+    const Millis left = Model::overlap_end(*session) - now.instant;
+    if (left < 0ms || left > 40s) continue;
+    const Id user = *Id::parse("user", name);
+    const Id id = *Id::parse("session", session->name);
+    machine_.advance(std::max<Millis>(0ms, left + Millis(random_.between(-1, 1))));
+    if (machine_.disk.is_dead()) return;
+    if (random_.one_in(2)) {
+      ask(Heartbeat{user, id});
+    } else {
+      ask(ListUser{user});
+    }
+    machine_.run();
+    ++met_["end of an overlap"];
+    return;
+  }
+}
+
 void Driver::change_policy() {
+  if (model_.has_overlaps()) return;  // as for plans
   policy_.limit = static_cast<std::uint32_t>(random_.below(5));
   policy_.lease = random_.one_in(2) ? 12s : 6s;
   policy_.on_limit = any_on_limit();

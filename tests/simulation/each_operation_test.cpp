@@ -24,12 +24,16 @@ using namespace std::chrono_literals;
 
 const Id kUser = *Id::parse("user", "abc");
 const Id kOther = *Id::parse("user", "xyz");
+// Of two streams at a limit of one the second is let in for a while; the first then ends, or stays.
+const Id kChanging = *Id::parse("user", "changes");
+const Id kStaying = *Id::parse("user", "stays");
 
 Policy the_policy() {
   Policy policy;
   policy.limit = 3;
   policy.start_rate = 0;
   policy.lease = 600s;
+  policy.overlap = 20s;
   return policy;
 }
 
@@ -60,7 +64,11 @@ class Life {
     ask_to_start(kUser, "s1");
     ask_to_start(kUser, "s2");
     ask_to_start(kOther, "s1");
+    ask_to_start_alone(kChanging, "s1");
+    ask_to_start_alone(kStaying, "s1");
     if (!pass()) return;
+    ask_to_start_alone(kChanging, "s2");
+    ask_to_start_alone(kStaying, "s2");
     ask_to_end(kUser, "s2");
     ask_to_start(kUser, "s3", "tv");
     if (!pass()) return;
@@ -68,9 +76,16 @@ class Life {
     submit(SetLimit{kOther, std::optional<std::uint32_t>(9)}, limit_, Fate::kIn, Fate::kOut);
     ask_to_start(kUser, "s4", "tv");  // its device keeps its slot
     if (!pass()) return;
+    ask_to_end(kChanging, "s1");
+    if (!pass()) return;
+    const bool one_went = fate_of(kChanging, "s1") == Fate::kOut;
+    const bool one_stays = fate_of(kStaying, "s1") == Fate::kIn;
+    if (!one_went) fate_of(kChanging, "s2") = Fate::kEither;
+    fate_of(kStaying, "s2") = Fate::kEither;
     heartbeat(kUser, "s1");
     machine.advance(250s);  // in which the sweeper saves leases
     if (!pass()) return;
+    if (one_stays) fate_of(kStaying, "s2") = Fate::kOut;
     ask_to_start(kUser, "s5", {}, OnLimit::kEvictOldest);
     ask_to_start(kUser, "s6", {}, OnLimit::kEvictOldest);
     if (!pass() || !machine.finish()) return;
@@ -85,7 +100,7 @@ class Life {
   // What is there now, after whatever happened, is what may be there.
   void check() {
     std::set<Name> found;
-    for (const Id& user : {kUser, kOther}) {
+    for (const Id& user : {kUser, kOther, kChanging, kStaying}) {
       std::size_t active = 0;
       machine.service().submit(
           ListUser{user}, machine.clock.now(), [&](const Result<Answer>& answer) {
@@ -181,6 +196,18 @@ class Life {
       }
     }
     submit(start, fate, Fate::kIn, fate, evicts);
+  }
+
+  // At a limit of one.
+  void ask_to_start_alone(const Id& user, const std::string& session) {
+    Start start{user, *Id::parse("session", session)};
+    start.limit = 1;
+    Fate& fate = fate_of(user, session);
+    submit(start, fate, Fate::kIn, fate);
+  }
+
+  Fate& fate_of(const Id& user, const std::string& session) {
+    return fates_[{std::string(user.text()), session}];
   }
 
   void ask_to_end(const Id& user, const std::string& session) {

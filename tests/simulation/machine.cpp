@@ -42,8 +42,7 @@ const EventLog& Machine::events() { return running_->events; }
 Result<std::uint64_t> Machine::start(const Policy& policy) {
   Vfs::forget();  // the first to open a database makes the index of its log anew
   const Now now = clock.now();
-  const std::string boot = tells_boots_ ? "boot " + std::to_string(boot_) : "";
-  auto store = Store::open(kPath, Durability::kFull, boot);
+  auto store = Store::open(kPath, Durability::kFull, boot_name());
   if (!store) return store.error();
   Registry registry(policy, 1);
   const auto report =
@@ -55,6 +54,10 @@ Result<std::uint64_t> Machine::start(const Policy& policy) {
   scheduler_.find_threads();
   scheduler_.wait_until_idle();
   return report->refused;
+}
+
+std::string Machine::boot_name() const {
+  return tells_boots_ ? "boot " + std::to_string(boot_) : "";
 }
 
 // What a dead machine had ready is not told to anybody.
@@ -119,14 +122,19 @@ std::vector<Machine::HoldOff> Machine::hold_offs() {
 
 std::vector<Machine::Gone> Machine::gone() {
   Sqlite db = Sqlite::open(kPath).value();
-  Statement rows = db.prepare(
-                         "SELECT user, session, reason, by_session, by_device, at, ttl, message "
-                         "FROM gone ORDER BY id")
-                       .value();
+  // A service that is not told its boot has made itself one.
+  Statement rows =
+      db.prepare(
+            "SELECT user, session, reason, by_session, by_device, at, ttl, message, clock_offset, "
+            "gone.boot = (SELECT max(id) FROM boots WHERE boot_id = ?) FROM gone ORDER BY id")
+          .value();
+  rows.bind(1, boot_name());
   std::vector<Gone> all;
   while (rows.step().value()) {
+    const Millis at(rows.integer(5));
     all.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4),
-                   WallTime(Millis(rows.integer(5))), Millis(rows.integer(6)), rows.text(7)});
+                   WallTime(at), Millis(rows.integer(6)), rows.text(7),
+                   Instant(at - Millis(rows.integer(8))), rows.integer(9) != 0});
   }
   return all;
 }

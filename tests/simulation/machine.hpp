@@ -44,6 +44,8 @@ class Machine {
     WallTime at;
     Millis ttl{};
     std::string message;
+    Instant instant;         // `at`, by the clocks as they were when it was stored
+    bool this_boot = false;  // by which that is still right
   };
 
   Disk disk;
@@ -82,6 +84,7 @@ class Machine {
   struct Running;
   void tear_down();
   bool poll();
+  std::string boot_name() const;
 
   Random random_;
   Scheduler scheduler_;

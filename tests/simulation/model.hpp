@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace concur::simulation {
@@ -22,6 +23,8 @@ class Model {
     std::string name;
     Instant started;
     Details details;
+    // It is let in above the limit for a while: for how long, and which limit it brought.
+    std::optional<Overlap> overlap{};
     bool rebooted = false;    // it was found after a reboot
     bool wall_moved = false;  // the wall clock was set since it started
     // Its times are known only roughly: after a reboot they go by a wall clock that was set, and it
@@ -37,6 +40,7 @@ class Model {
     bool other_boot = false;
     std::int64_t id = 0;  // the session's; 0: nobody knows any more
     std::string message{};
+    bool wall_unsure = false;  // which wall clock `wall` goes by depends on who looked when
   };
   // An operator keeps a user out.
   struct KeptOut {
@@ -65,6 +69,9 @@ class Model {
   struct User {
     std::vector<Session> sessions;  // oldest start first
     std::vector<Session> lapsed;    // expired, and nobody was told for sure: the row may stand yet
+    // Its time above the limit was over, and nobody was told for sure what became of it.
+    std::optional<Session> unsettled;
+    Instant no_overlap_until{Instant::min()};  // for one was refused
     std::map<std::string, Gone> gone;
     std::vector<HoldOff> hold_offs;
     // When a session of that name or address was replaced on a device, or evicted by its own
@@ -132,6 +139,23 @@ class Model {
   // Of a session of which it was not known which start was its latest: it was this one.
   void settle_start(const StartToken& start);
 
+  // --- who is let in above the limit for a while
+
+  // Null where the user has none.
+  static const Session* overlapping(const User& user);
+  static Instant overlap_end(const Session& session) {
+    return session.started + session.overlap->length;
+  }
+  // Whether anybody is, as far as is known.
+  bool has_overlaps() const;
+  // Whether there is room for that session beside so many others.
+  bool has_room(const State& state, const std::string& user, const Session& session,
+                std::size_t others) const;
+  // Others that are active at that moment.
+  std::size_t others_at(const User& user, const Session& session, Instant at) const;
+  // The users of those who were refused since this was asked last.
+  std::vector<std::string> take_refused() { return std::exchange(refused_, {}); }
+
   // The wall clock was set.
   void set_wall();
   // The sessions that gave a sign of life since then were stored anew, in this boot.
@@ -185,7 +209,13 @@ class Model {
   void relet(const Session& session, std::optional<Millis> ttl, const Now& now);
   template <class Change>
   void in_each_state(const Change& change);
-  Terms terms_of(const std::string& user) const;
+  Terms terms_of(const std::string& user) const { return terms_in(state_, user); }
+  Terms terms_in(const State& state, const std::string& user) const;
+  void settle(const std::string& name, User& user, const Now& now);
+  void tell_settled(User& user);
+  void tell_settled(const Command& command);
+  bool may_overlap(const User& user, const Terms& terms, const std::vector<std::string>& leaving,
+                   const Now& now) const;
   void expire(User& user, const Now& now);
   void expire_all(const Now& now);
   void settle_lapsed(User& user);
@@ -225,6 +255,7 @@ class Model {
   std::uint64_t changes_ = 0;
   bool changed_ = false;
   std::int64_t relet_ = 0;
+  std::vector<std::string> refused_;
   std::int64_t next_id_ = 1;
 };
 

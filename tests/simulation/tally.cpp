@@ -38,10 +38,12 @@ Tally tally_of(const Event& event) {
   Tally tally;
   switch (event.kind) {
     case EventKind::kStarted:
-      tally.starts = 1;
+      // One that was let in for a while, and stays, began before.
+      tally.starts = event.more && event.more->provisional == false ? 0 : 1;
       break;
     case EventKind::kDenied:
-      tally.denials = event.would_deny ? 0 : 1;
+      // Nobody is answered where one that was let in for a while has to go.
+      tally.denials = event.would_deny || (event.more && event.more->provisional) ? 0 : 1;
       break;
     case EventKind::kEnded:
       tally.ends = 1;

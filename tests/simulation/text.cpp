@@ -17,10 +17,14 @@ std::string told(const Details& details) {
   return text::format("[{}|{}|{}|{}]", details.device, details.ip, details.content, details.meta);
 }
 
+std::string grace(const std::optional<WallTime>& ends_at) {
+  return ends_at ? " for a while, until " + format_utc(*ends_at) : "";
+}
+
 std::string text_of(const SessionInfo& info) {
-  return text::format(" {}/{} since {} seen {} until {} {}", info.user, info.session,
+  return text::format(" {}/{} since {} seen {} until {} {}{}", info.user, info.session,
                       format_utc(info.started_at), format_utc(info.last_seen_at),
-                      format_utc(info.expires_at), told(info.details));
+                      format_utc(info.expires_at), told(info.details), grace(info.grace_ends_at));
 }
 
 std::string text_of(const std::vector<SessionInfo>& sessions, bool in_order) {
@@ -58,10 +62,10 @@ struct AnswerText {
   std::string operator()(const Granted& a) const {
     return text::format(
         "granted {}/{} renewed {} active {} limit {} until {} every {} evicted [{}] would deny {} "
-        "evict [{}]",
+        "evict [{}]{}",
         a.user, a.session, a.renewed, a.active, a.limit, format_utc(a.expires_at),
         a.heartbeat_interval.count(), text::join(a.evicted, " "), a.would_deny,
-        text::join(a.would_evict, " "));
+        text::join(a.would_evict, " "), grace(a.grace_ends_at));
   }
   std::string operator()(const Explanation& a) const {
     return text::format("explained {}/{} would {} active {}", a.user, a.session,
