@@ -566,10 +566,17 @@ const checks = {
     page.on('request', (request) => { if (!request.url().includes('/v1/events')) busy += 1; });
     page.on('requestfinished', () => { busy -= 1; });
     page.on('requestfailed', () => { busy -= 1; });
+    // The least of a few: what is garbage now need not be found at once.
     const memory = async () => {
-      await debug.send('HeapProfiler.collectGarbage');
-      const {metrics} = await debug.send('Performance.getMetrics');
-      return Object.fromEntries(metrics.map(({name, value}) => [name, value]));
+      let least = null;
+      for (let tries = 0; tries < 5; ++tries) {
+        await debug.send('HeapProfiler.collectGarbage');
+        const {metrics} = await debug.send('Performance.getMetrics');
+        const found = Object.fromEntries(metrics.map(({name, value}) => [name, value]));
+        if (least === null || found.JSHeapUsedSize < least.JSHeapUsedSize) least = found;
+        await sleep(50);
+      }
+      return least;
     };
     const minutes = process.env.PAGE_LONG ? 1 : 10;
     const at = {};
