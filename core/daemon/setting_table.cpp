@@ -120,8 +120,17 @@ Result<void> set_hold_off(Settings& into, const std::string& value) {
   return {};
 }
 
+// "off" is none.
+Result<Millis> parse_or_off(const std::string& value) {
+  return value == "off" ? Result<Millis>(Millis(0)) : parse_duration(value);
+}
+
+std::string format_or_off(Millis duration) {
+  return duration == Millis(0) ? std::string("off") : format_duration(duration);
+}
+
 Result<void> set_longest(Settings& into, const std::string& value) {
-  const auto longest = value == "off" ? Result<Millis>(Millis(0)) : parse_duration(value);
+  const auto longest = parse_or_off(value);
   if (!longest) return longest.error();
   if (*longest != Millis(0) && (*longest < kMinLongest || *longest > kMaxLongest)) {
     return Error{ErrorKind::kInvalid,
@@ -132,13 +141,8 @@ Result<void> set_longest(Settings& into, const std::string& value) {
   return {};
 }
 
-std::string get_longest(const Settings& from) {
-  const Millis longest = from.service.policy.longest;
-  return longest == Millis(0) ? std::string("off") : format_duration(longest);
-}
-
 Result<void> set_overlap(Settings& into, const std::string& value) {
-  const auto overlap = value == "off" ? Result<Millis>(Millis(0)) : parse_duration(value);
+  const auto overlap = parse_or_off(value);
   if (!overlap) return overlap.error();
   if (*overlap > kMaxOverlap) {
     return Error{ErrorKind::kInvalid,
@@ -146,11 +150,6 @@ Result<void> set_overlap(Settings& into, const std::string& value) {
   }
   into.service.policy.overlap = *overlap;
   return {};
-}
-
-std::string get_overlap(const Settings& from) {
-  const Millis overlap = from.service.policy.overlap;
-  return overlap == Millis(0) ? std::string("off") : format_duration(overlap);
 }
 
 Result<void> set_required(Settings& into, const std::string& value) {
@@ -290,10 +289,12 @@ constexpr Setting kTable[] = {
      "how long an evicted viewer may not evict, and who evicted it stays; 0: off", true, always,
      set_hold_off, [](const Settings& s) { return format_duration(s.service.policy.hold_off); }},
     {"longest", "DURATION", "end a session at that age, however often it is renewed; off: never",
-     true, always, set_longest, get_longest},
+     true, always, set_longest,
+     [](const Settings& s) { return format_or_off(s.service.policy.longest); }},
     {"overlap", "DURATION",
      "let one start above the limit in for so long, as players do that change over; off: none",
-     true, always, set_overlap, get_overlap},
+     true, always, set_overlap,
+     [](const Settings& s) { return format_or_off(s.service.policy.overlap); }},
     {"required-attributes", "NAMES",
      "refuse starts as invalid that do not say these, such as type,kind; empty: none", true, always,
      set_required, get_required},

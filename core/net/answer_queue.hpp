@@ -77,6 +77,7 @@ class AnswerQueue {
 
   // The client sends no more: sources that have no end of their own come to one.
   void on_client_end();
+  bool client_ended() const { return client_ended_; }
 
   // Frees the memory; what was owed cannot be given any more.
   void drop_texts();

@@ -100,7 +100,6 @@ void Connection::on_end(bool at_end) {
 
 // It sends no more, and may be gone.
 void Connection::on_client_end() {
-  client_ended_ = true;
   answers_.on_client_end();
   report_gone();
 }

@@ -138,8 +138,7 @@ class Connection final : public Poller::Watcher,
   std::optional<Refusal> refusal_;   // that is sent later, as the last answer
   Deadline<Waits> input_deadline_;
   Deadline<Waits> output_deadline_;
-  bool client_ended_ = false;  // it was seen to send no more
-  bool blocked_ = false;       // the socket takes no more for now
+  bool blocked_ = false;  // the socket takes no more for now
   bool aborted_ = false;  // an answer that was begun cannot be completed: it closes in this turn
   bool retired_ = false;  // what comes next is the end
 };

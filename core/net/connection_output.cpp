@@ -113,7 +113,8 @@ void Connection::update_interest() {
   Poller::Interest wanted;
   if (reads || blocked_ || awaits_end()) {
     const bool takes_leave =
-        !reads && (!to_call_.empty() || (!client_ended_ && answers_.streams() && !in_body()));
+        !reads &&
+        (!to_call_.empty() || (!answers_.client_ended() && answers_.streams() && !in_body()));
     wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U) | (takes_leave ? EPOLLRDHUP : 0U);
   }
   if (poller_.watch(socket_.get(), *this, watched_, wanted)) {
